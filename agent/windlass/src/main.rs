@@ -1,0 +1,2 @@
+//! The binary: arguments, wiring, exit code.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Test kit: a real control plane, Git servers and repositories for tests.
