@@ -2,3 +2,21 @@
 //! Takes → gives: requests and answers ↔ length-prefixed frames.
 //! May touch: the reader or writer passed in.
 //! Never: opens a socket, trusts a length it did not bound.
+//!
+//! One connection carries one [`FetchRequest`] and then [`Answer`]s until a final one
+//! ([`Answer::is_final`]). A frame is a big-endian `u32` length, a tag byte, and the fields; the length
+//! counts the tag byte. Integers are big-endian, texts and byte strings carry a `u32` length.
+
+mod answer;
+mod error;
+mod frame;
+pub mod limits;
+mod locator;
+mod request;
+mod secret;
+
+pub use answer::{Answer, FailureClass, read_answer, write_answer};
+pub use error::WireError;
+pub use locator::DisplayUrl;
+pub use request::{Credentials, FetchRequest, Reference, read_request, write_request};
+pub use secret::Secret;

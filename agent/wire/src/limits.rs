@@ -1,0 +1,33 @@
+//! One constant per bound: both sides refuse to write what the other would refuse to read.
+
+/// Bytes of one Git object. A hundred MiB is the largest file that the big forges accept, so no
+/// repository that can be pushed there is refused because of one file somewhere in its history.
+pub const OBJECT_BYTES: usize = 100 * 1024 * 1024;
+
+/// Bytes of one request frame: a full `have` list plus every text at its own bound stays below it.
+pub const REQUEST_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bytes of one URL. Browsers and proxies stop at 8 KiB.
+pub const URL_BYTES: usize = 8 * 1024;
+
+/// Bytes of one reference name, semver range or object id. Git's own path limit is 4 KiB.
+pub const NAME_BYTES: usize = 4 * 1024;
+
+/// Object ids in `have`. The agent keeps one head per source; 4096 leaves room for every source of one URL.
+pub const HAVE_OIDS: usize = 4096;
+
+/// Bytes of one credential text (key, password, known_hosts). A Kubernetes Secret holds 1 MiB in all;
+/// no key and no sensible known_hosts file is larger than a quarter of that.
+pub const CREDENTIAL_BYTES: usize = 256 * 1024;
+
+/// Bytes of a CA bundle. The whole of Mozilla's list is about 220 KiB.
+pub const CA_BUNDLE_BYTES: usize = 512 * 1024;
+
+/// Bytes of a failure message: conditions hold 32 KiB, a person reads far less.
+pub const MESSAGE_BYTES: usize = 16 * 1024;
+
+/// Bytes of an answer frame that is not an object.
+pub const ANSWER_BYTES: usize = MESSAGE_BYTES + NAME_BYTES + 1024;
+
+/// Hex digits of an object id (SHA-1).
+pub const OID_HEX_BYTES: usize = 40;

@@ -1,0 +1,230 @@
+//! What the agent asks for.
+
+use std::fmt;
+use std::io::{Read, Write};
+
+use zeroize::Zeroizing;
+
+use crate::frame::{Decoder, Encoder, check_oid, read_bytes, read_length};
+use crate::{DisplayUrl, Secret, WireError, limits};
+
+/// Asks for everything one reference reaches and the agent does not have.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FetchRequest {
+    /// `https://`, `http://` or `ssh://` URL, or `file:` URL or absolute path of a repository on the node.
+    pub url: String,
+    /// Which commit is wanted.
+    pub reference: Reference,
+    /// Commits (hex) the agent keeps with everything they reach; unknown ones are ignored.
+    pub have: Vec<String>,
+    /// How to prove who asks.
+    pub credentials: Credentials,
+    /// PEM certificates trusted in addition to those of the node.
+    pub ca_bundle: Option<String>,
+    /// The whole fetch ends after this long.
+    pub timeout_seconds: u64,
+    /// The answer is [`crate::Answer::Unchanged`] when the reference still points at this commit (hex).
+    pub known_head: Option<String>,
+}
+
+/// Which commit is wanted; the kinds of Flux's `spec.ref` (source-controller, `GitRepositoryRef`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// The short name of a branch.
+    Branch(String),
+    /// The short name of a tag.
+    Tag(String),
+    /// The highest tag within a semver range.
+    Semver(String),
+    /// A full reference name, such as `refs/pull/7/head`.
+    Name(String),
+    /// A commit (hex).
+    Commit(String),
+}
+
+/// How to prove who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nothing is sent.
+    None,
+    /// HTTP basic authentication.
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password or access token.
+        password: Secret,
+    },
+    /// HTTP bearer token.
+    Bearer(Secret),
+    /// SSH public key authentication; the user name stands in the URL.
+    Ssh {
+        /// The private key, OpenSSH or PKCS#8 PEM.
+        identity: Secret,
+        /// The passphrase of the key.
+        passphrase: Option<Secret>,
+        /// The host keys that are accepted, in the format of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
+        known_hosts: String,
+    },
+}
+
+impl fmt::Debug for FetchRequest {
+    /// The URL is masked: people put tokens into it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("FetchRequest")
+            .field("url", &DisplayUrl(&self.url))
+            .field("reference", &self.reference)
+            .field("have", &self.have)
+            .field("credentials", &self.credentials)
+            .field("ca_bundle", &self.ca_bundle.as_ref().map(String::len))
+            .field("timeout_seconds", &self.timeout_seconds)
+            .field("known_head", &self.known_head)
+            .finish()
+    }
+}
+
+const TAG_REQUEST: u8 = 1;
+const WHAT: &str = "request";
+
+/// Writes one request as one frame. Fails when a field is over its bound, an object id is not one, or the
+/// writer fails.
+pub fn write_request(writer: &mut impl Write, request: &FetchRequest) -> Result<(), WireError> {
+    let mut encoder = Encoder::new(TAG_REQUEST);
+    encoder.text("url", &request.url, limits::URL_BYTES)?;
+    encode_reference(&mut encoder, &request.reference)?;
+    encoder.count("have list", request.have.len(), limits::HAVE_OIDS)?;
+    for oid in &request.have {
+        check_oid("have object id", oid)?;
+        encoder.text("have object id", oid, limits::OID_HEX_BYTES)?;
+    }
+    encode_credentials(&mut encoder, &request.credentials)?;
+    encoder.optional_text(
+        "ca bundle",
+        request.ca_bundle.as_deref(),
+        limits::CA_BUNDLE_BYTES,
+    )?;
+    encoder.number(request.timeout_seconds);
+    if let Some(oid) = &request.known_head {
+        check_oid("known head", oid)?;
+    }
+    encoder.optional_text(
+        "known head",
+        request.known_head.as_deref(),
+        limits::OID_HEX_BYTES,
+    )?;
+    encoder.write(writer, WHAT, limits::REQUEST_BYTES)?;
+    writer.flush().map_err(WireError::Io)
+}
+
+/// Reads one request. Fails on anything [`write_request`] would not have written; never allocates more than
+/// has arrived.
+pub fn read_request(reader: &mut impl Read) -> Result<FetchRequest, WireError> {
+    let length = read_length(reader, WHAT, limits::REQUEST_BYTES)?;
+    let body = Zeroizing::new(read_bytes(reader, length)?);
+    let mut decoder = Decoder::new(&body);
+    match decoder.byte(WHAT)? {
+        TAG_REQUEST => {}
+        tag => return Err(WireError::UnknownTag { what: WHAT, tag }),
+    }
+    let request = FetchRequest {
+        url: decoder.text("url", limits::URL_BYTES)?,
+        reference: decode_reference(&mut decoder)?,
+        have: decode_have(&mut decoder)?,
+        credentials: decode_credentials(&mut decoder)?,
+        ca_bundle: decoder.optional_text("ca bundle", limits::CA_BUNDLE_BYTES)?,
+        timeout_seconds: decoder.number("timeout")?,
+        known_head: decoder.optional_text("known head", limits::OID_HEX_BYTES)?,
+    };
+    if let Some(oid) = &request.known_head {
+        check_oid("known head", oid)?;
+    }
+    decoder.finish()?;
+    Ok(request)
+}
+
+fn encode_reference(encoder: &mut Encoder, reference: &Reference) -> Result<(), WireError> {
+    let (tag, text) = match reference {
+        Reference::Branch(name) => (1, name),
+        Reference::Tag(name) => (2, name),
+        Reference::Semver(range) => (3, range),
+        Reference::Name(name) => (4, name),
+        Reference::Commit(oid) => (5, oid),
+    };
+    encoder.byte(tag);
+    encoder.text("reference", text, limits::NAME_BYTES)
+}
+
+fn decode_reference(decoder: &mut Decoder<'_>) -> Result<Reference, WireError> {
+    let tag = decoder.byte("reference")?;
+    let text = decoder.text("reference", limits::NAME_BYTES)?;
+    Ok(match tag {
+        1 => Reference::Branch(text),
+        2 => Reference::Tag(text),
+        3 => Reference::Semver(text),
+        4 => Reference::Name(text),
+        5 => Reference::Commit(text),
+        tag => {
+            return Err(WireError::UnknownTag {
+                what: "reference",
+                tag,
+            });
+        }
+    })
+}
+
+fn decode_have(decoder: &mut Decoder<'_>) -> Result<Vec<String>, WireError> {
+    let count = decoder.count("have list", limits::HAVE_OIDS)?;
+    (0..count).map(|_| decoder.oid("have object id")).collect()
+}
+
+fn encode_credentials(encoder: &mut Encoder, credentials: &Credentials) -> Result<(), WireError> {
+    let limit = limits::CREDENTIAL_BYTES;
+    match credentials {
+        Credentials::None => encoder.byte(0),
+        Credentials::Basic { username, password } => {
+            encoder.byte(1);
+            encoder.text("user name", username, limit)?;
+            encoder.text("password", password.expose(), limit)?;
+        }
+        Credentials::Bearer(token) => {
+            encoder.byte(2);
+            encoder.text("token", token.expose(), limit)?;
+        }
+        Credentials::Ssh {
+            identity,
+            passphrase,
+            known_hosts,
+        } => {
+            encoder.byte(3);
+            encoder.text("identity", identity.expose(), limit)?;
+            encoder.optional_text("passphrase", passphrase.as_ref().map(Secret::expose), limit)?;
+            encoder.text("known_hosts", known_hosts, limit)?;
+        }
+    }
+    Ok(())
+}
+
+fn decode_credentials(decoder: &mut Decoder<'_>) -> Result<Credentials, WireError> {
+    let limit = limits::CREDENTIAL_BYTES;
+    Ok(match decoder.byte("credentials")? {
+        0 => Credentials::None,
+        1 => Credentials::Basic {
+            username: decoder.text("user name", limit)?,
+            password: decoder.text("password", limit)?.into(),
+        },
+        2 => Credentials::Bearer(decoder.text("token", limit)?.into()),
+        3 => Credentials::Ssh {
+            identity: decoder.text("identity", limit)?.into(),
+            passphrase: decoder
+                .optional_text("passphrase", limit)?
+                .map(Secret::from),
+            known_hosts: decoder.text("known_hosts", limit)?,
+        },
+        tag => {
+            return Err(WireError::UnknownTag {
+                what: "credentials",
+                tag,
+            });
+        }
+    })
+}
