@@ -2,3 +2,28 @@
 //! Takes → gives: raw Git objects, pinned keys, the ratchet → `VerifiedSource` or a refusal.
 //! May touch: nothing; objects come through a reader passed in.
 //! Never: reads a clock; believes an object id it did not compute.
+
+mod commit;
+mod complete;
+mod object;
+mod oid;
+mod range;
+mod refusal;
+mod signature;
+mod signers;
+mod sshsig;
+mod text;
+mod tree;
+mod verify;
+mod view;
+
+pub use complete::{CompletenessError, missing_objects};
+pub use object::{Collision, LoadError, ObjectReader, RawObject, ReadError, hash, load};
+pub use oid::{ObjectKind, Oid, ParseOidError};
+pub use refusal::{Refusal, RefusalReason};
+pub use signers::{AllowedSigners, SignersError};
+pub use tree::InvalidTree;
+pub use verify::{
+    Accepted, Introduction, Policy, Ratchet, Verdict, VerifiedSource, VerifyError, verify,
+};
+pub use view::{Listed, NodeKind, VerifiedTree, ViewError};

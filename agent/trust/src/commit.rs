@@ -1,0 +1,291 @@
+//! Commits read from their raw bytes, once strictly and once only for their parents.
+//!
+//! Git and go-git disagree on which of two `tree` headers counts (CVE-2026-45022,
+//! CVE-2026-44309), so a commit that two readers could read differently is refused.
+
+use crate::{Oid, text};
+
+/// Longest commit that is looked at. The largest real ones (release merges that quote every tag)
+/// stay under 200 KiB; a commit holds no file content.
+pub(crate) const MAX_COMMIT_BYTES: usize = 1024 * 1024;
+
+/// Header keys with a meaning for trust: they may appear only where Git writes them.
+const MEANINGFUL_KEYS: [&[u8]; 7] = [
+    b"tree",
+    b"parent",
+    b"author",
+    b"committer",
+    b"encoding",
+    b"gpgsig",
+    b"gpgsig-sha256",
+];
+
+/// A commit that can be read in one way only.
+#[derive(Debug)]
+pub(crate) struct Commit<'a> {
+    /// The directory that the commit names.
+    pub(crate) tree: Oid,
+    /// The signature with its continuation lines joined; `None` when unsigned.
+    pub(crate) signature: Option<Vec<u8>>,
+    /// What the signature covers: the bytes before and after the `gpgsig` header.
+    payload: (&'a [u8], &'a [u8]),
+}
+
+/// Why a commit could be read in more than one way, in a person's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ambiguity(pub(crate) String);
+
+/// One header with its continuation lines.
+struct Header<'a> {
+    key: &'a [u8],
+    /// The value; continuation lines still begin with their space.
+    value: &'a [u8],
+    /// Where the header begins and ends in the commit, the last line feed included.
+    start: usize,
+    end: usize,
+}
+
+// === impl Commit ===
+
+impl<'a> Commit<'a> {
+    /// Reads a commit strictly.
+    ///
+    /// # Errors
+    /// A header is missing, repeated, out of place or broken, or there is a NUL byte.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Ambiguity> {
+        if bytes.len() > MAX_COMMIT_BYTES {
+            return ambiguous(format!("it is larger than {MAX_COMMIT_BYTES} bytes"));
+        }
+        if bytes.contains(&0) {
+            return ambiguous("it holds a NUL byte");
+        }
+        let headers = headers(bytes)?;
+        let mut rest = headers.as_slice();
+        let tree = take(&mut rest, b"tree", "tree")?;
+        let tree = single_line(tree).and_then(Oid::from_hex);
+        let Some(tree) = tree else {
+            return ambiguous("its tree header holds no object id");
+        };
+        while let Some((header, after)) = rest.split_first()
+            && header.key == b"parent"
+        {
+            if single_line(header).and_then(Oid::from_hex).is_none() {
+                return ambiguous("a parent header holds no object id");
+            }
+            rest = after;
+        }
+        let author = take(&mut rest, b"author", "author")?;
+        let committer = take(&mut rest, b"committer", "committer")?;
+        if single_line(author).is_none() || single_line(committer).is_none() {
+            return ambiguous("its author or committer is empty or runs over several lines");
+        }
+        let signature = trailing_headers(rest)?;
+        let payload = match signature {
+            None => (bytes, [].as_slice()),
+            Some(header) => (
+                bytes.get(..header.start).unwrap_or_default(),
+                bytes.get(header.end..).unwrap_or_default(),
+            ),
+        };
+        let signature = signature.map(|header| unfold(header.value));
+        Ok(Self {
+            tree,
+            signature,
+            payload,
+        })
+    }
+
+    /// Gives the bytes that the signature covers: the commit minus exactly its `gpgsig` header.
+    pub(crate) fn payload(&self) -> (&'a [u8], &'a [u8]) {
+        self.payload
+    }
+}
+
+/// Gives the parents and the committer's seconds without judging the rest, as Git walks history:
+/// the `parent` lines that follow the first `tree` line (commit.c, parse_commit_buffer).
+pub(crate) fn parents(bytes: &[u8]) -> (Vec<Oid>, i64) {
+    let mut lines = bytes.split(|byte| *byte == b'\n').peekable();
+    let mut found = Vec::new();
+    lines.next_if(|line| line.starts_with(b"tree "));
+    while let Some(line) = lines.next_if(|line| line.starts_with(b"parent ")) {
+        match line.strip_prefix(b"parent ").and_then(Oid::from_hex) {
+            Some(parent) => found.push(parent),
+            None => return (found, 0),
+        }
+    }
+    let committer = lines
+        .take_while(|line| !line.is_empty())
+        .find(|line| line.starts_with(b"committer "))
+        .unwrap_or_default();
+    (found, seconds(committer))
+}
+
+/// Gives the first line of a commit's message and its author, safe to print, of any bytes.
+pub(crate) fn described(bytes: &[u8]) -> (String, String) {
+    let bytes = bytes.get(..MAX_COMMIT_BYTES).unwrap_or(bytes);
+    let end = bytes
+        .windows(2)
+        .position(|pair| pair == b"\n\n")
+        .unwrap_or(bytes.len());
+    let author = bytes
+        .get(..end)
+        .unwrap_or_default()
+        .split(|byte| *byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"author "))
+        .unwrap_or_default();
+    (
+        text::shown(bytes.get(end + 2..).unwrap_or_default()),
+        author_shown(author),
+    )
+}
+
+/// Cuts the date from an author line and makes the rest safe to print.
+pub(crate) fn author_shown(author: &[u8]) -> String {
+    let end = author
+        .iter()
+        .rposition(|byte| *byte == b'>')
+        .map_or(author.len(), |at| at + 1);
+    text::shown(author.get(..end).unwrap_or(author))
+}
+
+/// The seconds in `committer Name <mail> 1700000000 +0000`; 0 when unreadable. Used as a hint for
+/// the order of a walk only.
+fn seconds(committer: &[u8]) -> i64 {
+    let after_mail = committer
+        .rsplit(|byte| *byte == b'>')
+        .next()
+        .unwrap_or_default();
+    std::str::from_utf8(after_mail)
+        .ok()
+        .and_then(|text| text.split_ascii_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Cuts the headers off a commit.
+fn headers(bytes: &[u8]) -> Result<Vec<Header<'_>>, Ambiguity> {
+    let mut headers: Vec<Header<'_>> = Vec::new();
+    let mut start = 0;
+    loop {
+        let rest = bytes.get(start..).unwrap_or_default();
+        let Some(length) = rest.iter().position(|byte| *byte == b'\n') else {
+            return ambiguous("its headers do not end with an empty line");
+        };
+        let line = rest.get(..length).unwrap_or_default();
+        let end = start + length + 1;
+        if line.is_empty() {
+            return Ok(headers);
+        }
+        if line.starts_with(b" ") {
+            let Some(previous) = headers.last_mut() else {
+                return ambiguous("it begins with a continuation line");
+            };
+            previous.end = end;
+            let value_start = previous.start + previous.key.len() + 1;
+            previous.value = bytes.get(value_start..end - 1).unwrap_or_default();
+        } else {
+            headers.push(header(line, start, end)?);
+        }
+        start = end;
+    }
+}
+
+/// Cuts one line into key and value.
+fn header(line: &[u8], start: usize, end: usize) -> Result<Header<'_>, Ambiguity> {
+    let Some(space) = line.iter().position(|byte| *byte == b' ') else {
+        return ambiguous(format!(
+            "the header line {:?} has no value",
+            text::shown(line)
+        ));
+    };
+    let (key, value) = line.split_at(space);
+    let proper = key.first().is_some_and(u8::is_ascii_alphabetic)
+        && key
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_:.".contains(byte));
+    if !proper {
+        return ambiguous(format!("{:?} is not a header name", text::shown(key)));
+    }
+    let disguised = MEANINGFUL_KEYS
+        .iter()
+        .any(|known| key.eq_ignore_ascii_case(known) && key != *known);
+    if disguised {
+        return ambiguous(format!(
+            "the header {:?} is written in other case",
+            text::shown(key)
+        ));
+    }
+    Ok(Header {
+        key,
+        value: value.get(1..).unwrap_or_default(),
+        start,
+        end,
+    })
+}
+
+/// Takes the next header, which must have this key.
+fn take<'h, 'a>(
+    rest: &mut &'h [Header<'a>],
+    key: &[u8],
+    name: &str,
+) -> Result<&'h Header<'a>, Ambiguity> {
+    match rest.split_first() {
+        Some((header, after)) if header.key == key => {
+            *rest = after;
+            Ok(header)
+        }
+        _ => ambiguous(format!("its {name} header is missing or not in its place")),
+    }
+}
+
+/// Judges what follows the committer and gives the signature header. Git inserts it as the last
+/// header (commit.c, sign_with_header).
+fn trailing_headers<'h, 'a>(rest: &'h [Header<'a>]) -> Result<Option<&'h Header<'a>>, Ambiguity> {
+    let mut encoding = 0;
+    for (index, header) in rest.iter().enumerate() {
+        match header.key {
+            b"gpgsig" if index + 1 < rest.len() => {
+                return ambiguous("a header follows its signature, or it has two signatures");
+            }
+            b"gpgsig" | b"mergetag" => {}
+            b"encoding" => {
+                encoding += 1;
+                if encoding > 1 || single_line(header).is_none() {
+                    return ambiguous("its encoding header is repeated or broken");
+                }
+            }
+            b"gpgsig-sha256" => {
+                return ambiguous("it has a gpgsig-sha256 header, a second signature");
+            }
+            key if MEANINGFUL_KEYS.contains(&key) => {
+                let name = text::shown(key);
+                return ambiguous(format!("its {name} header is repeated or not in its place"));
+            }
+            _ => {}
+        }
+    }
+    Ok(rest.last().filter(|header| header.key == b"gpgsig"))
+}
+
+/// The value of a header without continuation lines and not empty.
+fn single_line<'a>(header: &Header<'a>) -> Option<&'a [u8]> {
+    (!header.value.is_empty() && !header.value.contains(&b'\n')).then_some(header.value)
+}
+
+/// Removes the space that begins each continuation line.
+fn unfold(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    for (index, line) in value.split(|byte| *byte == b'\n').enumerate() {
+        if index == 0 {
+            out.extend_from_slice(line);
+        } else {
+            out.push(b'\n');
+            out.extend_from_slice(line.get(1..).unwrap_or_default());
+        }
+    }
+    out
+}
+
+fn ambiguous<T>(why: impl Into<String>) -> Result<T, Ambiguity> {
+    Err(Ambiguity(why.into()))
+}

@@ -1,0 +1,157 @@
+//! Trees read strictly from their raw bytes.
+
+use std::collections::HashSet;
+
+use crate::{Oid, text};
+
+/// Largest tree that is looked at: about four hundred thousand entries in one directory.
+const MAX_TREE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Longest name of an entry; Linux allows 255 bytes, Git itself 4096.
+const MAX_NAME_BYTES: usize = 4096;
+
+/// A tree that Git would not have written, or that a file system could be fooled with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("tree {tree} is invalid: entry {entry:?} {problem}; nothing of this commit is used")]
+pub struct InvalidTree {
+    /// The tree.
+    pub tree: Oid,
+    /// The entry's name, safe to print.
+    pub entry: String,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+/// What an entry is, by its mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryMode {
+    File,
+    Symlink,
+    Directory,
+    Submodule,
+}
+
+/// One entry of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TreeEntry {
+    pub(crate) name: Vec<u8>,
+    pub(crate) mode: EntryMode,
+    pub(crate) oid: Oid,
+}
+
+/// One entry as it lies in the bytes, and what follows it.
+struct RawEntry<'a> {
+    mode: &'a [u8],
+    name: &'a [u8],
+    oid: Oid,
+    rest: &'a [u8],
+}
+
+// === impl EntryMode ===
+
+impl EntryMode {
+    /// Reads a mode as Git writes it today (gitformat-index(5)); historic 100664 is refused.
+    fn parse(digits: &[u8]) -> Option<Self> {
+        match digits {
+            b"100644" | b"100755" => Some(Self::File),
+            b"120000" => Some(Self::Symlink),
+            b"40000" => Some(Self::Directory),
+            b"160000" => Some(Self::Submodule),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a tree.
+///
+/// # Errors
+/// An entry has a hostile name, an odd mode, is repeated or not in Git's order, or is cut short.
+pub(crate) fn parse(tree: &Oid, bytes: &[u8]) -> Result<Vec<TreeEntry>, InvalidTree> {
+    let invalid = |entry: &[u8], problem| InvalidTree {
+        tree: *tree,
+        entry: text::shown(entry),
+        problem,
+    };
+    if bytes.len() > MAX_TREE_BYTES {
+        return Err(invalid(b"", "lies in a directory with too many entries"));
+    }
+    let mut entries: Vec<TreeEntry> = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let RawEntry {
+            mode,
+            name,
+            oid,
+            rest: after,
+        } = cut(rest).ok_or_else(|| invalid(b"", "is cut short"))?;
+        let mode = EntryMode::parse(mode).ok_or_else(|| invalid(name, "has an odd mode"))?;
+        check_name(name).map_err(|problem| invalid(name, problem))?;
+        let entry = TreeEntry {
+            name: name.to_vec(),
+            mode,
+            oid,
+        };
+        if entries
+            .last()
+            .is_some_and(|last| sort_key(last).ge(sort_key(&entry)))
+        {
+            return Err(invalid(name, "is repeated or not in order"));
+        }
+        entries.push(entry);
+        rest = after;
+    }
+    // `a` and `a/` sort apart, so a file and a directory of one name are not neighbours.
+    let mut names = HashSet::with_capacity(entries.len());
+    for entry in &entries {
+        if !names.insert(entry.name.as_slice()) {
+            return Err(invalid(&entry.name, "is repeated"));
+        }
+    }
+    Ok(entries)
+}
+
+/// Cuts `MODE SP NAME NUL 20 bytes` off the front; gives mode, name, id and the rest.
+fn cut(bytes: &[u8]) -> Option<RawEntry<'_>> {
+    let space = bytes.iter().take(8).position(|byte| *byte == b' ')?;
+    let (mode, rest) = bytes.split_at_checked(space)?;
+    let rest = rest.get(1..)?;
+    let nul = rest.iter().position(|byte| *byte == 0)?;
+    let (name, rest) = rest.split_at_checked(nul)?;
+    let (oid, rest) = rest.get(1..)?.split_first_chunk::<20>()?;
+    Some(RawEntry {
+        mode,
+        name,
+        oid: Oid::from_bytes(*oid),
+        rest,
+    })
+}
+
+/// Refuses names that lead elsewhere than one step down (CVE-2024-35186, CVE-2026-45571).
+fn check_name(name: &[u8]) -> Result<(), &'static str> {
+    if name.is_empty() {
+        return Err("has no name");
+    }
+    if name == b"." || name == b".." {
+        return Err("is named like a step in a path");
+    }
+    if name.contains(&b'/') {
+        return Err("has a slash in its name");
+    }
+    if name.eq_ignore_ascii_case(b".git") || name.eq_ignore_ascii_case(b"git~1") {
+        return Err("is named like Git's own directory");
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Err("has a name that is too long");
+    }
+    Ok(())
+}
+
+/// Git sorts a directory as if its name ended with a slash (tree.c, base_name_compare).
+fn sort_key(entry: &TreeEntry) -> impl Iterator<Item = &u8> {
+    let slash: &[u8] = if entry.mode == EntryMode::Directory {
+        b"/"
+    } else {
+        b""
+    };
+    entry.name.iter().chain(slash)
+}

@@ -1,0 +1,393 @@
+//! The files of a verified commit, read straight from objects; nothing is checked out.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::object::load_kind;
+use crate::tree::{self, EntryMode, TreeEntry};
+use crate::{InvalidTree, LoadError, ObjectKind, ObjectReader, Oid, VerifiedSource, text};
+
+/// Most symbolic links followed for one path, as Linux does (path_resolution(7)).
+const MAX_SYMLINKS: usize = 40;
+
+/// Longest target of a symbolic link: PATH_MAX of Linux.
+const MAX_TARGET_BYTES: usize = 4096;
+
+/// Largest file that is read. The API server takes objects of 3 MiB; a list of many fits.
+const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Most steps for one path, what links add included: more than PATH_MAX can spell, times the links.
+const MAX_STEPS: usize = 100_000;
+
+/// How many tree entries are kept parsed: a few megabytes.
+const MAX_CACHED_ENTRIES: usize = 32 * 1024;
+
+/// What a path leads to, links followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeKind {
+    /// A file.
+    File,
+    /// A directory.
+    Directory,
+}
+
+/// What a directory lists; links are not followed, so that a walk over listings always ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// A file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link, whatever it leads to.
+    Symlink,
+}
+
+/// The files of a verified commit. Every object is hashed again when it is loaded.
+pub struct VerifiedTree<'a> {
+    reader: &'a dyn ObjectReader,
+    root: Oid,
+    parsed: RefCell<ParsedTrees>,
+}
+
+/// Why a path could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ViewError {
+    /// An object could not be loaded.
+    #[error("{path}: an object behind it cannot be used")]
+    Load {
+        /// The path asked for.
+        path: String,
+        /// Which object and why.
+        #[source]
+        source: LoadError,
+    },
+    /// A directory on the way is hostile.
+    #[error("{path}: a directory on the way cannot be used")]
+    InvalidTree {
+        /// The path asked for.
+        path: String,
+        /// Which directory and why.
+        #[source]
+        source: InvalidTree,
+    },
+    /// Nothing is there.
+    #[error("{path}: no such file or directory in the commit")]
+    NotFound {
+        /// The path asked for.
+        path: String,
+    },
+    /// A directory is there where a file is wanted.
+    #[error("{path}: is a directory, a file is wanted")]
+    NotAFile {
+        /// The path asked for.
+        path: String,
+    },
+    /// A file is there where a directory is wanted.
+    #[error("{path}: is a file, a directory is wanted")]
+    NotADirectory {
+        /// The path asked for.
+        path: String,
+    },
+    /// The path or a link on it leads out of the repository.
+    #[error(
+        "{path}: leads out of the repository through {through:?}; only files of the commit are read"
+    )]
+    OutsideRoot {
+        /// The path asked for.
+        path: String,
+        /// The path or link target that leaves it, safe to print.
+        through: String,
+    },
+    /// Links lead to links without end.
+    #[error("{path}: more than {MAX_SYMLINKS} symbolic links, which is a loop")]
+    SymlinkLoop {
+        /// The path asked for.
+        path: String,
+    },
+    /// The file, link target or path is too long.
+    #[error("{path}: is larger than the {limit} bytes that are read")]
+    TooLarge {
+        /// The path asked for.
+        path: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// A name in the directory is not text.
+    #[error("{path}: the name {name:?} is not UTF-8; rename it")]
+    NameNotText {
+        /// The directory.
+        path: String,
+        /// The name, safe to print.
+        name: String,
+    },
+}
+
+/// The trees parsed last, dropped all at once when there are too many.
+#[derive(Default)]
+struct ParsedTrees {
+    trees: HashMap<Oid, Rc<Vec<TreeEntry>>>,
+    entries: usize,
+}
+
+/// Where a path leads.
+enum Node {
+    File(Oid),
+    Directory(Oid),
+    Absent,
+}
+
+/// One path on its way through the trees.
+struct Walk<'p> {
+    path: &'p str,
+    /// The steps still to take, the next one last.
+    steps: Vec<Vec<u8>>,
+    /// The directories entered, the root first.
+    directories: Vec<Oid>,
+    symlinks: usize,
+}
+
+// === impl VerifiedTree ===
+
+impl<'a> VerifiedTree<'a> {
+    /// Opens the directory of a verified commit.
+    pub fn new(source: &VerifiedSource, reader: &'a dyn ObjectReader) -> Self {
+        Self {
+            reader,
+            root: source.tree(),
+            parsed: RefCell::default(),
+        }
+    }
+
+    /// Reads a file; `path` is relative to the root and separated by `/`, links are followed.
+    ///
+    /// # Errors
+    /// No file is there, the path leaves the root, or an object on the way cannot be used.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>, ViewError> {
+        match self.resolve(path)? {
+            Node::File(oid) => self.blob(path, &oid, MAX_FILE_BYTES),
+            Node::Directory(_) => Err(ViewError::NotAFile {
+                path: path.to_owned(),
+            }),
+            Node::Absent => Err(ViewError::NotFound {
+                path: path.to_owned(),
+            }),
+        }
+    }
+
+    /// Lists a directory, sorted by name; `""` is the root. Submodules are not there.
+    ///
+    /// # Errors
+    /// No directory is there, the path leaves the root, a name is not text, or an object on the
+    /// way cannot be used.
+    pub fn list(&self, directory: &str) -> Result<Vec<(String, Listed)>, ViewError> {
+        let oid = match self.resolve(directory)? {
+            Node::Directory(oid) => oid,
+            Node::File(_) => {
+                return Err(ViewError::NotADirectory {
+                    path: directory.to_owned(),
+                });
+            }
+            Node::Absent => {
+                return Err(ViewError::NotFound {
+                    path: directory.to_owned(),
+                });
+            }
+        };
+        let mut listed = Vec::new();
+        for entry in self.tree(directory, &oid)?.iter() {
+            let kind = match entry.mode {
+                EntryMode::File => Listed::File,
+                EntryMode::Directory => Listed::Directory,
+                EntryMode::Symlink => Listed::Symlink,
+                EntryMode::Submodule => continue,
+            };
+            let name = std::str::from_utf8(&entry.name).map_err(|_| ViewError::NameNotText {
+                path: directory.to_owned(),
+                name: text::shown(&entry.name),
+            })?;
+            listed.push((name.to_owned(), kind));
+        }
+        listed.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(listed)
+    }
+
+    /// Says what a path leads to, links followed; `None` when nothing is there.
+    ///
+    /// # Errors
+    /// The path leaves the root, or an object on the way cannot be used.
+    pub fn kind(&self, path: &str) -> Result<Option<NodeKind>, ViewError> {
+        Ok(match self.resolve(path)? {
+            Node::File(_) => Some(NodeKind::File),
+            Node::Directory(_) => Some(NodeKind::Directory),
+            Node::Absent => None,
+        })
+    }
+
+    fn resolve(&self, path: &str) -> Result<Node, ViewError> {
+        let mut walk = Walk::new(path, self.root);
+        walk.push_steps(path.as_bytes())?;
+        while let Some(step) = walk.steps.pop() {
+            let Some(here) = walk.directories.last().copied() else {
+                break;
+            };
+            match step.as_slice() {
+                b"" | b"." => continue,
+                b".." => walk.go_up(b"..")?,
+                name => {
+                    let tree = self.tree(path, &here)?;
+                    let Some(entry) = tree.iter().find(|entry| entry.name == name) else {
+                        return Ok(Node::Absent);
+                    };
+                    match entry.mode {
+                        EntryMode::Directory => walk.directories.push(entry.oid),
+                        EntryMode::Symlink => {
+                            let target = self.blob(path, &entry.oid, MAX_TARGET_BYTES)?;
+                            walk.follow(&target)?;
+                        }
+                        EntryMode::File if walk.steps.is_empty() => {
+                            return Ok(Node::File(entry.oid));
+                        }
+                        EntryMode::File | EntryMode::Submodule => return Ok(Node::Absent),
+                    }
+                }
+            }
+        }
+        Ok(walk
+            .directories
+            .last()
+            .map_or(Node::Absent, |oid| Node::Directory(*oid)))
+    }
+
+    fn blob(&self, path: &str, oid: &Oid, limit: usize) -> Result<Vec<u8>, ViewError> {
+        let bytes =
+            load_kind(self.reader, oid, ObjectKind::Blob).map_err(|source| ViewError::Load {
+                path: path.to_owned(),
+                source,
+            })?;
+        if bytes.len() > limit {
+            return Err(ViewError::TooLarge {
+                path: path.to_owned(),
+                limit,
+            });
+        }
+        Ok(bytes)
+    }
+
+    fn tree(&self, path: &str, oid: &Oid) -> Result<Rc<Vec<TreeEntry>>, ViewError> {
+        if let Some(tree) = self.parsed.borrow().trees.get(oid) {
+            return Ok(Rc::clone(tree));
+        }
+        let bytes =
+            load_kind(self.reader, oid, ObjectKind::Tree).map_err(|source| ViewError::Load {
+                path: path.to_owned(),
+                source,
+            })?;
+        let entries = tree::parse(oid, &bytes).map_err(|source| ViewError::InvalidTree {
+            path: path.to_owned(),
+            source,
+        })?;
+        let entries = Rc::new(entries);
+        self.parsed.borrow_mut().keep(*oid, &entries);
+        Ok(entries)
+    }
+}
+
+impl std::fmt::Debug for VerifiedTree<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("VerifiedTree")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl ViewError ===
+
+impl ViewError {
+    /// A stable word for conditions and events.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Load {
+                source: LoadError::Collision { .. },
+                ..
+            } => "HashCollision",
+            Self::Load { .. } => "CacheCorrupt",
+            Self::InvalidTree { .. } => "InvalidTree",
+            Self::NotFound { .. } => "NotFound",
+            Self::NotAFile { .. } => "NotAFile",
+            Self::NotADirectory { .. } => "NotADirectory",
+            Self::OutsideRoot { .. } => "PathOutsideRoot",
+            Self::SymlinkLoop { .. } => "SymlinkLoop",
+            Self::TooLarge { .. } => "TooLarge",
+            Self::NameNotText { .. } => "NameNotText",
+        }
+    }
+}
+
+// === impl ParsedTrees ===
+
+impl ParsedTrees {
+    fn keep(&mut self, oid: Oid, tree: &Rc<Vec<TreeEntry>>) {
+        if self.entries + tree.len() > MAX_CACHED_ENTRIES {
+            self.trees.clear();
+            self.entries = 0;
+        }
+        self.entries += tree.len();
+        self.trees.insert(oid, Rc::clone(tree));
+    }
+}
+
+// === impl Walk ===
+
+impl<'p> Walk<'p> {
+    fn new(path: &'p str, root: Oid) -> Self {
+        Self {
+            path,
+            steps: Vec::new(),
+            directories: vec![root],
+            symlinks: 0,
+        }
+    }
+
+    fn push_steps(&mut self, path: &[u8]) -> Result<(), ViewError> {
+        if path.starts_with(b"/") {
+            return self.outside(path);
+        }
+        self.steps
+            .extend(path.rsplit(|byte| *byte == b'/').map(<[u8]>::to_vec));
+        if self.steps.len() > MAX_STEPS {
+            return Err(ViewError::TooLarge {
+                path: text::shown(self.path.as_bytes()),
+                limit: MAX_STEPS,
+            });
+        }
+        Ok(())
+    }
+
+    fn go_up(&mut self, through: &[u8]) -> Result<(), ViewError> {
+        if self.directories.len() <= 1 {
+            return self.outside(through);
+        }
+        self.directories.pop();
+        Ok(())
+    }
+
+    fn follow(&mut self, target: &[u8]) -> Result<(), ViewError> {
+        self.symlinks += 1;
+        if self.symlinks > MAX_SYMLINKS {
+            return Err(ViewError::SymlinkLoop {
+                path: self.path.to_owned(),
+            });
+        }
+        self.push_steps(target)
+    }
+
+    fn outside(&self, through: &[u8]) -> Result<(), ViewError> {
+        Err(ViewError::OutsideRoot {
+            path: self.path.to_owned(),
+            through: text::shown(through),
+        })
+    }
+}
