@@ -2,3 +2,14 @@
 //! Takes → gives: bytes and values → values.
 //! May touch: nothing.
 //! Never: reads a file, a clock or the environment.
+
+mod key;
+mod object;
+pub mod patch;
+pub mod selector;
+pub mod yaml;
+
+pub use serde_json::{Map, Value};
+
+pub use crate::key::{GroupVersionKind, ObjectKey};
+pub use crate::object::{Object, ObjectError};

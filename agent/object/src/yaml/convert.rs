@@ -1,0 +1,219 @@
+//! Nodes to JSON values: types, keys, merge keys, aliases.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Number, Value};
+
+use crate::yaml::arena::{Arena, Content, NodeId, Scalar};
+use crate::yaml::scalar::{self, Tagged, Type};
+use crate::yaml::{Dialect, Position, YamlError};
+
+/// Integral floats under this are written without an exponent by Go's JSON encoder, and so are
+/// integers to Kubernetes.
+const PLAIN_FLOAT_LIMIT: f64 = 1e21;
+const MERGE_TAG: &str = "tag:yaml.org,2002:merge";
+
+/// Turns one document's nodes into a value.
+pub(super) fn to_value(
+    arena: &mut Arena,
+    root: NodeId,
+    dialect: Dialect,
+) -> Result<Value, YamlError> {
+    Converter { arena, dialect }.value(root, Ownership::Taken)
+}
+
+/// Whether a node's text may be moved out, or is read again through an alias.
+#[derive(Clone, Copy, PartialEq)]
+enum Ownership {
+    Taken,
+    Shared,
+}
+
+struct Converter<'a> {
+    arena: &'a mut Arena,
+    dialect: Dialect,
+}
+
+/// A map that is being filled.
+#[derive(Default)]
+struct Fields {
+    map: Map<String, Value>,
+    /// Where the keys that stand in the map itself are; merged ones are not here.
+    written: HashMap<String, Position>,
+}
+
+// === impl Converter ===
+
+impl Converter<'_> {
+    fn value(&mut self, id: NodeId, ownership: Ownership) -> Result<Value, YamlError> {
+        let position = self.arena.position(id);
+        let (content, ownership) = self.take(id, ownership);
+        match content {
+            Content::Scalar(scalar) => scalar_value(scalar, position),
+            Content::Alias(target) => self.value(target, Ownership::Shared),
+            Content::Sequence(children) => children
+                .into_iter()
+                .map(|child| self.value(child, ownership))
+                .collect::<Result<Vec<_>, _>>()
+                .map(Value::Array),
+            Content::Mapping(children) => {
+                let mut fields = Fields::default();
+                self.fill(&mut fields, &children, ownership)?;
+                Ok(Value::Object(fields.map))
+            }
+        }
+    }
+
+    /// The content of a node: moved out when nothing reads it again.
+    fn take(&mut self, id: NodeId, ownership: Ownership) -> (Content, Ownership) {
+        let Some(node) = self.arena.node_mut(id) else {
+            return (Content::Sequence(Vec::new()), ownership);
+        };
+        if node.anchored || ownership == Ownership::Shared {
+            return (node.content.clone(), Ownership::Shared);
+        }
+        let content = std::mem::replace(&mut node.content, Content::Sequence(Vec::new()));
+        (content, Ownership::Taken)
+    }
+
+    fn fill(
+        &mut self,
+        fields: &mut Fields,
+        children: &[NodeId],
+        ownership: Ownership,
+    ) -> Result<(), YamlError> {
+        for pair in children.chunks_exact(2) {
+            let [key, value] = *pair else {
+                continue;
+            };
+            if self.is_merge(key) {
+                self.merge(&mut fields.map, value, ownership)?;
+                continue;
+            }
+            let position = self.arena.position(key);
+            let name = self.key(key, ownership)?;
+            if let Some(first) = fields.written.get(&name) {
+                let message = format!("key {name:?} is already set on line {}", first.line);
+                return Err(YamlError::new(position, message));
+            }
+            let value = self.value(value, ownership)?;
+            fields.written.insert(name.clone(), position);
+            fields.map.insert(name, value);
+        }
+        Ok(())
+    }
+
+    fn is_merge(&self, key: NodeId) -> bool {
+        let Some(Content::Scalar(scalar)) = self.arena.node(key).map(|node| &node.content) else {
+            return false;
+        };
+        scalar.text == "<<" && (scalar.plain || scalar.tag.as_deref() == Some(MERGE_TAG))
+    }
+
+    /// Writes the merged maps into the map; of a list of maps the first one wins.
+    ///
+    /// go-yaml v2 writes in the order of the text, so a merge key below a key overrides it.
+    fn merge(
+        &mut self,
+        map: &mut Map<String, Value>,
+        source: NodeId,
+        ownership: Ownership,
+    ) -> Result<(), YamlError> {
+        let sources = match self.arena.node(source).map(|node| &node.content) {
+            Some(Content::Sequence(children)) => children.iter().rev().copied().collect(),
+            _ => vec![source],
+        };
+        for source in sources {
+            let position = self.arena.position(source);
+            let value = self.value(source, ownership)?;
+            let Value::Object(merged) = value else {
+                let message = "a merge key `<<` needs a map or a list of maps";
+                return Err(YamlError::new(position, message));
+            };
+            map.extend(merged);
+        }
+        Ok(())
+    }
+
+    /// A key as text: numbers and booleans are written out as sigs.k8s.io/yaml does.
+    fn key(&mut self, id: NodeId, ownership: Ownership) -> Result<String, YamlError> {
+        let position = self.arena.position(id);
+        let (content, _) = self.take(id, ownership);
+        match content {
+            Content::Alias(target) => self.key(target, Ownership::Shared),
+            Content::Scalar(scalar) => key_text(scalar, position),
+            Content::Sequence(_) | Content::Mapping(_) => Err(YamlError::new(
+                position,
+                "a key must be text, not a list or a map",
+            )),
+        }
+    }
+}
+
+fn scalar_type(scalar: Scalar, position: Position) -> Result<(Type, String), YamlError> {
+    let Scalar { text, tag, plain } = scalar;
+    let Some(tag) = tag else {
+        let found = if plain {
+            scalar::plain_type(&text)
+        } else {
+            Type::Text
+        };
+        return Ok((found, text));
+    };
+    match scalar::tagged(&tag, &text) {
+        Ok(Tagged::As(found)) => Ok((found, text)),
+        Ok(Tagged::Decoded(decoded)) => Ok((Type::Text, decoded)),
+        Err(message) => Err(YamlError::new(position, message)),
+    }
+}
+
+fn scalar_value(scalar: Scalar, position: Position) -> Result<Value, YamlError> {
+    let (found, text) = scalar_type(scalar, position)?;
+    match found {
+        Type::Null => Ok(Value::Null),
+        Type::Bool(value) => Ok(Value::Bool(value)),
+        Type::Integer(value) => Ok(Value::from(value)),
+        Type::Unsigned(value) => Ok(Value::from(value)),
+        Type::Float(value) => match float_number(value) {
+            Some(number) => Ok(Value::Number(number)),
+            None => {
+                let message = format!("{text} has no place in JSON; quote it to mean the text");
+                Err(YamlError::new(position, message))
+            }
+        },
+        Type::Text => Ok(Value::String(text)),
+    }
+}
+
+/// A float as it comes through Go's JSON: an integral one is an integer.
+fn float_number(value: f64) -> Option<Number> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an integral value under 2^63 is exact, others are not taken"
+    )]
+    let whole = value as i64;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "compared to see whether it was exact"
+    )]
+    let exact = whole as f64 == value && whole != i64::MAX;
+    if exact && value.abs() < PLAIN_FLOAT_LIMIT {
+        return Some(Number::from(whole));
+    }
+    Number::from_f64(value)
+}
+
+fn key_text(scalar: Scalar, position: Position) -> Result<String, YamlError> {
+    let (found, text) = scalar_type(scalar, position)?;
+    match found {
+        Type::Null => Err(YamlError::new(
+            position,
+            "a key must not be null; quote it to mean the text",
+        )),
+        Type::Bool(value) => Ok(value.to_string()),
+        Type::Integer(value) => Ok(value.to_string()),
+        Type::Unsigned(value) => Ok(value.to_string()),
+        Type::Float(value) => Ok(value.to_string()),
+        Type::Text => Ok(text),
+    }
+}
