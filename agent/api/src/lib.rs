@@ -2,3 +2,19 @@
 //! Takes → gives: JSON ↔ typed values.
 //! May touch: nothing.
 //! Never: talks to a cluster; adds a field that Flux does not have.
+
+pub mod conditions;
+mod crds;
+pub mod duration;
+pub mod git_repository;
+pub mod history;
+pub mod inventory;
+pub mod kustomization;
+pub mod meta;
+pub mod names;
+pub mod parse;
+pub mod reasons;
+mod text;
+pub mod time;
+
+pub use crate::crds::{crd_files, crds};

@@ -1,0 +1,92 @@
+//! Names that are part of Flux's API: groups, labels, annotations, finalizer, field managers.
+
+/// API group of the sources.
+pub const SOURCE_GROUP: &str = "source.toolkit.fluxcd.io";
+/// API group of Kustomizations.
+pub const KUSTOMIZE_GROUP: &str = "kustomize.toolkit.fluxcd.io";
+/// apiVersion of a GitRepository.
+pub const SOURCE_API_VERSION: &str = "source.toolkit.fluxcd.io/v1";
+/// apiVersion of a Kustomization.
+pub const KUSTOMIZE_API_VERSION: &str = "kustomize.toolkit.fluxcd.io/v1";
+/// Kind of a Git source.
+pub const GIT_REPOSITORY: &str = "GitRepository";
+/// Kind of a set of applied objects.
+pub const KUSTOMIZATION: &str = "Kustomization";
+
+/// The namespace that Flux lives in, and the name of its root objects.
+pub const FLUX_SYSTEM: &str = "flux-system";
+/// The Flux release whose API this is; also the label value stock clients read the version from.
+pub const FLUX_VERSION: &str = "v2.9.5";
+
+/// On every object that Flux reconciles.
+pub const FINALIZER: &str = "finalizers.fluxcd.io";
+
+/// Label with the name of the Kustomization that applied an object.
+pub const OWNER_NAME: &str = "kustomize.toolkit.fluxcd.io/name";
+/// Label with the namespace of the Kustomization that applied an object.
+pub const OWNER_NAMESPACE: &str = "kustomize.toolkit.fluxcd.io/namespace";
+/// Label of ConfigMaps and Secrets whose change is acted on at once.
+pub const WATCH: &str = "reconcile.fluxcd.io/watch";
+/// The value of [`WATCH`] that switches it on.
+pub const WATCH_ENABLED: &str = "Enabled";
+
+/// Annotation by which a person asks for a pass now. Its value is opaque text.
+pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// Annotation that, equal to [`REQUESTED_AT`], asks for a forced pass.
+pub const FORCE_AT: &str = "reconcile.fluxcd.io/forceAt";
+/// Annotation or label: `disabled` leaves the object alone.
+pub const RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
+/// Annotation or label: `disabled` keeps the object when it leaves the source.
+pub const PRUNE: &str = "kustomize.toolkit.fluxcd.io/prune";
+/// Annotation or label: how the object is applied, one of the `SSA_` values.
+pub const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
+/// Annotation or label: `enabled` recreates the object when a field cannot be changed.
+pub const FORCE: &str = "kustomize.toolkit.fluxcd.io/force";
+/// Annotation or label: `disabled` keeps variables in the object as they are.
+pub const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
+/// Annotation: `Disabled` leaves the object encrypted.
+pub const DECRYPT: &str = "kustomize.toolkit.fluxcd.io/decrypt";
+/// Prefix of annotations that are copied into events.
+pub const EVENT_PREFIX: &str = "event.toolkit.fluxcd.io/";
+/// Event annotation with the revision it is about.
+pub const EVENT_REVISION: &str = "kustomize.toolkit.fluxcd.io/revision";
+/// Event annotation of a source with the revision it is about.
+pub const SOURCE_EVENT_REVISION: &str = "source.toolkit.fluxcd.io/revision";
+
+/// Value of the switches above (compared without case).
+pub const DISABLED: &str = "disabled";
+/// Value of the switches above (compared without case).
+pub const ENABLED: &str = "enabled";
+/// Value of [`SSA`]: fields of others are taken over (the default).
+pub const SSA_OVERRIDE: &str = "Override";
+/// Value of [`SSA`]: fields of others stay.
+pub const SSA_MERGE: &str = "Merge";
+/// Value of [`SSA`]: the object is created, never changed.
+pub const SSA_IF_NOT_PRESENT: &str = "IfNotPresent";
+/// Value of [`SSA`]: the object is left alone.
+pub const SSA_IGNORE: &str = "Ignore";
+
+/// Field manager of applied objects.
+pub const APPLY_MANAGER: &str = "kustomize-controller";
+/// Field manager of a Kustomization's status and finalizer.
+pub const KUSTOMIZATION_STATUS_MANAGER: &str = "gotk-kustomize-controller";
+/// Field manager of a source's status and finalizer.
+pub const SOURCE_STATUS_MANAGER: &str = "gotk-source-controller";
+/// `reportingComponent` of events about sources, and the component label of their CRD.
+pub const SOURCE_CONTROLLER: &str = "source-controller";
+/// `reportingComponent` of events about Kustomizations, and the component label of their CRD.
+pub const KUSTOMIZE_CONTROLLER: &str = "kustomize-controller";
+
+/// Label by which stock clients find the parts of Flux.
+pub const PART_OF: &str = "app.kubernetes.io/part-of";
+/// Label with the instance, on the parts of Flux.
+pub const INSTANCE: &str = "app.kubernetes.io/instance";
+/// Label with the version, on the parts of Flux.
+pub const VERSION: &str = "app.kubernetes.io/version";
+/// Label with the component, on the parts of Flux.
+pub const COMPONENT: &str = "app.kubernetes.io/component";
+
+/// Annotation with the time (RFC 3339) at which a suspension ends by itself. Not Flux's.
+pub const SUSPEND_UNTIL: &str = "windlass.dev/suspend-until";
+/// ConfigMap in [`FLUX_SYSTEM`] that stops every node's writes. Not Flux's.
+pub const PAUSE: &str = "windlass-pause";

@@ -1,0 +1,86 @@
+//! From an object of the cluster to a typed one. One malformed object is one error, never more.
+
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use windlass_object::{Object, Value};
+
+use crate::git_repository::GitRepository;
+use crate::kustomization::Kustomization;
+use crate::names::{GIT_REPOSITORY, KUSTOMIZATION, KUSTOMIZE_GROUP, SOURCE_GROUP};
+
+/// Why an object could not be read.
+#[derive(Debug, Error)]
+pub enum ParseError {
+    /// The object is of another kind.
+    #[error("{found} is not a {expected}")]
+    Kind {
+        /// What was asked for.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A field is missing or of the wrong type.
+    #[error("{object}: {message}; correct the field and apply the object again")]
+    Field {
+        /// Kind, namespace and name.
+        object: String,
+        /// Which field and what is wrong with it.
+        message: String,
+    },
+}
+
+/// Reads a GitRepository of any version of its group (the fields are the same).
+///
+/// # Errors
+/// When it is of another kind or a field is missing or of the wrong type.
+pub fn git_repository(object: &Object) -> Result<GitRepository, ParseError> {
+    typed(
+        object,
+        SOURCE_GROUP,
+        GIT_REPOSITORY,
+        crate::names::SOURCE_API_VERSION,
+    )
+}
+
+/// Reads a Kustomization of any version of its group (the fields are the same).
+///
+/// # Errors
+/// When it is of another kind or a field is missing or of the wrong type.
+pub fn kustomization(object: &Object) -> Result<Kustomization, ParseError> {
+    typed(
+        object,
+        KUSTOMIZE_GROUP,
+        KUSTOMIZATION,
+        crate::names::KUSTOMIZE_API_VERSION,
+    )
+}
+
+fn typed<T: DeserializeOwned>(
+    object: &Object,
+    group: &str,
+    kind: &'static str,
+    api_version: &str,
+) -> Result<T, ParseError> {
+    let found = object.gvk();
+    if found.group != group || found.kind != kind {
+        return Err(ParseError::Kind {
+            expected: kind,
+            found: found.to_string(),
+        });
+    }
+    let mut value = object.as_value().clone();
+    if let Some(field) = value.get_mut("apiVersion") {
+        *field = Value::from(api_version);
+    }
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        // Large, and read by nobody from the typed object.
+        metadata.remove("managedFields");
+    }
+    serde_json::from_value(value).map_err(|error| ParseError::Field {
+        object: object.key().to_string(),
+        message: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Reasons of conditions and events, word for word Flux's (`pkg/apis/meta/conditions.go`,
+//! source-controller `condition_types.go`, kustomize-controller), then our own.
+
+macro_rules! reasons {
+    ($($(#[doc = $text:literal])+ $name:ident = $value:literal;)+) => {
+        $($(#[doc = $text])+ pub const $name: &str = $value;)+
+        /// Every reason of this module, for checks over all of them.
+        pub const ALL: &[&str] = &[$($value),+];
+    };
+}
+
+reasons! {
+    /// It went well (sources).
+    SUCCEEDED = "Succeeded";
+    /// It went wrong.
+    FAILED = "Failed";
+    /// Work goes on.
+    PROGRESSING = "Progressing";
+    /// Work failed and is tried again.
+    PROGRESSING_WITH_RETRY = "ProgressingWithRetry";
+    /// The object is left alone on request.
+    SUSPENDED = "Suspended";
+    /// A dependency is not ready yet.
+    DEPENDENCY_NOT_READY = "DependencyNotReady";
+    /// A path is not allowed.
+    INVALID_PATH = "InvalidPath";
+    /// An address cannot be used.
+    INVALID_URL = "InvalidURL";
+    /// The connection would not be protected.
+    INSECURE_CONNECTIONS_DISALLOWED = "InsecureConnectionsDisallowed";
+    /// This kind of connection is not there.
+    UNSUPPORTED_CONNECTION_TYPE = "UnsupportedConnectionType";
+    /// An object that left the source could not be deleted.
+    PRUNE_FAILED = "PruneFailed";
+    /// The source could not be read.
+    ARTIFACT_FAILED = "ArtifactFailed";
+    /// The objects could not be built.
+    BUILD_FAILED = "BuildFailed";
+    /// An applied object did not become healthy.
+    HEALTH_CHECK_FAILED = "HealthCheckFailed";
+    /// Health was no longer waited for.
+    HEALTH_CHECK_CANCELED = "HealthCheckCanceled";
+    /// Everything is applied (Kustomizations).
+    RECONCILIATION_SUCCEEDED = "ReconciliationSucceeded";
+    /// Applying failed.
+    RECONCILIATION_FAILED = "ReconciliationFailed";
+    /// A CEL expression does not compile.
+    INVALID_CEL_EXPRESSION = "InvalidCELExpression";
+    /// The feature is switched off.
+    FEATURE_GATE_DISABLED = "FeatureGateDisabled";
+    /// Not allowed to use the other object.
+    ACCESS_DENIED = "AccessDenied";
+
+    /// A new revision is there.
+    NEW_REVISION = "NewRevision";
+    /// The artifact is the newest.
+    ARTIFACT_UP_TO_DATE = "ArtifactUpToDate";
+    /// Something new was included.
+    INCLUDE_CHANGE = "IncludeChange";
+    /// A Git operation worked.
+    GIT_OPERATION_SUCCEEDED = "GitOperationSucceeded";
+    /// A Git operation did not work.
+    GIT_OPERATION_FAILED = "GitOperationFailed";
+    /// The address is malformed.
+    URL_INVALID = "URLInvalid";
+    /// The credentials were refused or are not there.
+    AUTHENTICATION_FAILED = "AuthenticationFailed";
+    /// The signature could not be checked.
+    VERIFICATION_ERROR = "VerificationError";
+    /// The signature on the commit is not good.
+    INVALID_COMMIT_SIGNATURE = "InvalidCommitSignature";
+    /// The signature on the tag is not good.
+    INVALID_TAG_SIGNATURE = "InvalidTagSignature";
+    /// The mode of verification is unknown.
+    INVALID_VERIFICATION_MODE = "InvalidVerificationMode";
+    /// A Git object is malformed.
+    INVALID_GIT_OBJECT = "InvalidGitObject";
+    /// There is no commit yet.
+    EMPTY_GIT_REPOSITORY = "EmptyGitRepository";
+    /// Reading from disk failed.
+    READ_OPERATION_FAILED = "ReadOperationFailed";
+    /// Writing to the cache failed.
+    CACHE_OPERATION_FAILED = "CacheOperationFailed";
+    /// Packing the artifact failed.
+    ARCHIVE_OPERATION_FAILED = "ArchiveOperationFailed";
+    /// A patch of the object failed.
+    PATCH_OPERATION_FAILED = "PatchOperationFailed";
+    /// The provider's settings are not usable.
+    INVALID_PROVIDER_CONFIGURATION = "InvalidProviderConfiguration";
+    /// No artifact is there yet.
+    NO_ARTIFACT = "NoArtifact";
+    /// The patterns in ignore cannot be read.
+    SOURCE_IGNORE_ERROR = "SourceIgnoreError";
+
+    /// Flux is being removed; every object it applied stays. Not Flux's.
+    UNINSTALL_DETECTED = "UninstallDetected";
+    /// A foreign change was undone. Not Flux's.
+    DRIFT_CORRECTED = "DriftCorrected";
+    /// Somebody keeps changing an object back. Not Flux's.
+    DRIFT_CONTESTED = "DriftContested";
+    /// The remote cannot be reached; the kept, verified revision is used. Not Flux's.
+    OFFLINE = "Offline";
+    /// Nothing is written until the pause ends. Not Flux's.
+    PAUSED = "Paused";
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_reason_is_one_word_that_the_api_server_accepts_and_stands_once() {
+        let mut seen = std::collections::BTreeSet::new();
+        for reason in super::ALL {
+            assert!(seen.insert(reason), "{reason} stands twice");
+            assert!(
+                reason.len() <= 1024 && reason.starts_with(char::is_uppercase),
+                "{reason}"
+            );
+            assert!(
+                reason.chars().all(|c| c.is_ascii_alphanumeric()),
+                "{reason}"
+            );
+        }
+    }
+}
