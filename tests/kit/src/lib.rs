@@ -1,1 +1,23 @@
-//! Test kit: a real control plane, Git servers and repositories for tests.
+//! Job: what a test needs around the program: a real control plane, Git servers, signed repositories, a running agent.
+//! Takes → gives: options → running processes on loopback that end with the test.
+//! May touch: loopback, `/dev/shm`, the programs git, ssh-keygen, sshd and the cached control plane.
+//! Never: linked into the product; a host beyond loopback; anything left behind.
+//!
+//! Nothing here returns an error: a kit that cannot do its job fails the test at once, with a sentence
+//! and the tail of the log that explains it.
+#![expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a kit that cannot go on fails the test that uses it, loudly"
+)]
+
+pub mod api;
+pub mod certificates;
+pub mod controlplane;
+pub mod directory;
+mod http;
+pub mod ports;
+pub mod process;
+mod reaper;
+pub mod wait;

@@ -1,0 +1,441 @@
+//! A small blocking client of a Kubernetes API server: what a test does in kubectl's place.
+
+use std::collections::HashMap;
+use std::io::{self, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::{Value, json};
+
+use crate::http::{self, Head};
+use crate::wait;
+
+/// A request that takes longer than this has failed; the slowest (an apply with a webhook) takes 10 s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long [`Client::wait`] waits.
+pub const WAIT: Duration = Duration::from_secs(60);
+
+/// The manager's name in objects this client applies.
+pub const MANAGER: &str = "windlass-kit";
+
+type Connection = BufReader<StreamOwned<ClientConnection, TcpStream>>;
+
+/// Names one object: kind with its API version, namespace (empty: cluster-scoped) and name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ObjectRef {
+    /// Such as `apps/v1`.
+    pub api_version: String,
+    /// Such as `Deployment`.
+    pub kind: String,
+    /// Empty for cluster-scoped objects.
+    pub namespace: String,
+    /// The object's name.
+    pub name: String,
+}
+
+impl ObjectRef {
+    /// The four parts, in kubectl's order.
+    #[must_use]
+    pub fn new(api_version: &str, kind: &str, namespace: &str, name: &str) -> Self {
+        Self {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// The reference of an object given as JSON.
+    #[must_use]
+    pub fn of(object: &Value) -> Self {
+        let text = |pointer| {
+            object
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        Self::new(
+            text("/apiVersion"),
+            text("/kind"),
+            text("/metadata/namespace"),
+            text("/metadata/name"),
+        )
+    }
+}
+
+/// An answer of the API server.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// The JSON body; a body that is not JSON is a string.
+    pub body: Value,
+}
+
+impl Response {
+    /// The body of a 2xx answer.
+    ///
+    /// # Panics
+    /// With status and body of any other answer.
+    #[track_caller]
+    #[must_use]
+    pub fn expect_success(self, what: &str) -> Value {
+        assert!(
+            (200..300).contains(&self.status),
+            "{what}: {} {}",
+            self.status,
+            self.body
+        );
+        self.body
+    }
+}
+
+/// A client with one user's token; clones share connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+    token: String,
+}
+
+#[derive(Debug)]
+struct Shared {
+    port: u16,
+    tls: Arc<ClientConfig>,
+    idle: Mutex<Vec<Connection>>,
+    /// apiVersion → (kind → (plural, namespaced)).
+    kinds: Mutex<HashMap<String, HashMap<String, (String, bool)>>>,
+}
+
+impl Client {
+    /// A client of 127.0.0.1:`port`, whose certificate `authority` (PEM) signed.
+    #[must_use]
+    pub fn new(port: u16, authority: &str, token: &str) -> Self {
+        let mut roots = RootCertStore::empty();
+        let certificate = CertificateDer::from_pem_slice(authority.as_bytes());
+        roots
+            .add(certificate.expect("the authority is PEM"))
+            .expect("it is a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring has the default versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let shared = Shared {
+            port,
+            tls: Arc::new(tls),
+            idle: Mutex::default(),
+            kinds: Mutex::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            token: token.to_owned(),
+        }
+    }
+
+    /// The same client as another user.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            token: token.to_owned(),
+        }
+    }
+
+    /// Sends one request; `Err` only when no whole answer came.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or the connection breaks before the answer's end.
+    pub fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> io::Result<Response> {
+        let idle = self.shared.idle.lock().expect("no holder panics").pop();
+        // A kept connection may have been closed meanwhile; the server has not seen the request then.
+        let kept =
+            idle.map(|connection| self.exchange(connection, method, path, content_type, body));
+        match kept {
+            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Some(Ok(response)) => return Ok(response),
+            Some(Err(_)) | None => {}
+        }
+        self.exchange(self.connect()?, method, path, content_type, body)
+    }
+
+    /// Sends a JSON request and gives the answer, whatever its status.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    #[track_caller]
+    #[must_use]
+    pub fn request(&self, method: &str, path: &str, content_type: &str, body: &Value) -> Response {
+        let bytes = if body.is_null() {
+            Vec::new()
+        } else {
+            body.to_string().into_bytes()
+        };
+        self.try_request(method, path, content_type, &bytes)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// The object, or `None` when there is none.
+    #[track_caller]
+    #[must_use]
+    pub fn get(&self, object: &ObjectRef) -> Option<Value> {
+        let path = self.find_path(object)?;
+        let response = self.request("GET", &path, "application/json", &Value::Null);
+        (response.status != 404).then(|| response.expect_success(&path))
+    }
+
+    /// Every object of a kind, in one namespace or (empty) in all; `query` such as `labelSelector=a%3Db`.
+    #[track_caller]
+    #[must_use]
+    pub fn list(&self, api_version: &str, kind: &str, namespace: &str, query: &str) -> Vec<Value> {
+        let collection = self.path(&ObjectRef::new(api_version, kind, namespace, ""));
+        let path = format!("{collection}?{query}");
+        let body = self.request("GET", &path, "application/json", &Value::Null);
+        match body.expect_success(&path)["items"].take() {
+            Value::Array(items) => items,
+            other => panic!("{path}: a list has items, not {other}"),
+        }
+    }
+
+    /// Applies an object by server-side apply as [`MANAGER`], conflicts forced; gives what it became.
+    #[track_caller]
+    pub fn apply(&self, object: &Value) -> Value {
+        self.apply_as(MANAGER, object)
+            .expect_success(&format!("apply {object}"))
+    }
+
+    /// Applies an object by server-side apply as `manager`, conflicts forced.
+    #[track_caller]
+    #[must_use]
+    pub fn apply_as(&self, manager: &str, object: &Value) -> Response {
+        let path = self.path(&ObjectRef::of(object));
+        let path = format!("{path}?fieldManager={manager}&force=true");
+        self.request("PATCH", &path, "application/apply-patch+yaml", object)
+    }
+
+    /// Applies several objects, in order.
+    #[track_caller]
+    pub fn apply_all(&self, objects: &[Value]) {
+        for object in objects {
+            self.apply(object);
+        }
+    }
+
+    /// Creates an object; gives the answer, whatever its status.
+    #[track_caller]
+    #[must_use]
+    pub fn create(&self, object: &Value) -> Response {
+        let mut reference = ObjectRef::of(object);
+        reference.name.clear();
+        self.request("POST", &self.path(&reference), "application/json", object)
+    }
+
+    /// Changes an object by a JSON merge patch, as `kubectl edit` would (manager `kubectl-edit`).
+    #[track_caller]
+    pub fn patch(&self, object: &ObjectRef, merge: &Value) -> Value {
+        let path = format!("{}?fieldManager=kubectl-edit", self.path(object));
+        self.request("PATCH", &path, "application/merge-patch+json", merge)
+            .expect_success(&path)
+    }
+
+    /// Changes one subresource (such as `status`) by a JSON merge patch.
+    #[track_caller]
+    pub fn patch_subresource(&self, object: &ObjectRef, name: &str, merge: &Value) -> Value {
+        let path = format!("{}/{name}", self.path(object));
+        self.request("PATCH", &path, "application/merge-patch+json", merge)
+            .expect_success(&path)
+    }
+
+    /// Deletes an object in the background; an object that is not there is fine.
+    #[track_caller]
+    pub fn delete(&self, object: &ObjectRef) {
+        let path = self.path(object);
+        let options = json!({"propagationPolicy": "Background"});
+        let response = self.request("DELETE", &path, "application/json", &options);
+        assert!(
+            response.status == 404 || response.status < 300,
+            "{path}: {}",
+            response.body
+        );
+    }
+
+    /// Waits until the object satisfies `test` (`None`: it is not there), and gives it.
+    ///
+    /// # Panics
+    /// With the object as last seen, after [`WAIT`].
+    #[track_caller]
+    pub fn wait(
+        &self,
+        what: &str,
+        object: &ObjectRef,
+        test: impl Fn(Option<&Value>) -> bool,
+    ) -> Option<Value> {
+        wait::until(what, WAIT, || {
+            let found = self.get(object);
+            if test(found.as_ref()) {
+                return Ok(found);
+            }
+            Err(found.map_or("it is not there".to_owned(), |mut object| {
+                object["metadata"]["managedFields"] = Value::Null;
+                object.to_string()
+            }))
+        })
+    }
+
+    /// Waits until the object is there and satisfies `test`.
+    #[track_caller]
+    pub fn wait_for(&self, what: &str, object: &ObjectRef, test: impl Fn(&Value) -> bool) -> Value {
+        self.wait(what, object, |found| found.is_some_and(&test))
+            .expect("test wants an object")
+    }
+
+    /// Waits until the object is gone.
+    #[track_caller]
+    pub fn wait_gone(&self, object: &ObjectRef) {
+        self.wait(&format!("{object:?} to be gone"), object, |found| {
+            found.is_none()
+        });
+    }
+
+    /// Waits until condition `Ready` of the object has `status` at its newest generation.
+    #[track_caller]
+    pub fn wait_ready(&self, object: &ObjectRef, status: &str) -> Value {
+        self.wait_for(
+            &format!("{object:?} to have Ready={status}"),
+            object,
+            |found| {
+                let generation = found.pointer("/metadata/generation");
+                let ready = condition(found, "Ready");
+                let current = ready.is_some_and(|ready| {
+                    ready
+                        .get("observedGeneration")
+                        .is_none_or(|seen| Some(seen) == generation)
+                });
+                current && ready.is_some_and(|ready| ready["status"] == status)
+            },
+        )
+    }
+
+    /// The path of an object, or of its collection when the name is empty.
+    ///
+    /// # Panics
+    /// When the API server does not serve the kind.
+    #[track_caller]
+    #[must_use]
+    pub fn path(&self, object: &ObjectRef) -> String {
+        self.find_path(object)
+            .unwrap_or_else(|| panic!("{} {} is not served", object.api_version, object.kind))
+    }
+
+    /// As [`Client::path`], `None` when the kind is not served.
+    fn find_path(&self, object: &ObjectRef) -> Option<String> {
+        let api = &object.api_version;
+        let root = if api.contains('/') {
+            format!("/apis/{api}")
+        } else {
+            format!("/api/{api}")
+        };
+        let mut kinds = self.shared.kinds.lock().expect("no holder panics");
+        if !kinds
+            .get(api)
+            .is_some_and(|known| known.contains_key(&object.kind))
+        {
+            let response = self.request("GET", &root, "application/json", &Value::Null);
+            kinds.insert(api.clone(), read_kinds(&response.body));
+        }
+        let (plural, namespaced) = kinds.get(api)?.get(&object.kind)?;
+        let namespace = match object.namespace.as_str() {
+            name if *namespaced && !name.is_empty() => format!("/namespaces/{name}"),
+            _ => String::new(),
+        };
+        let name = if object.name.is_empty() { "" } else { "/" };
+        Some(format!("{root}{namespace}/{plural}{name}{}", object.name))
+    }
+
+    fn connect(&self) -> io::Result<Connection> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.shared.port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
+        stream.set_write_timeout(Some(REQUEST_TIMEOUT))?;
+        let name = ServerName::try_from("127.0.0.1").expect("an address is a name");
+        let tls = ClientConnection::new(Arc::clone(&self.shared.tls), name);
+        let tls = tls.map_err(io::Error::other)?;
+        Ok(BufReader::new(StreamOwned::new(tls, stream)))
+    }
+
+    fn exchange(
+        &self,
+        mut connection: Connection,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> io::Result<Response> {
+        let writer = connection.get_mut();
+        let mut message = Vec::new();
+        http::write_head(
+            &mut message,
+            &format!("{method} {path} HTTP/1.1"),
+            &[
+                ("Host", "127.0.0.1"),
+                ("Authorization", &format!("Bearer {}", self.token)),
+                ("User-Agent", MANAGER),
+                ("Accept", "application/json"),
+                ("Content-Type", content_type),
+                ("Content-Length", &body.len().to_string()),
+            ],
+        )?;
+        message.extend_from_slice(body);
+        writer.write_all(&message)?;
+        writer.flush()?;
+        let head: Head = http::read_head(&mut connection)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let bytes = http::read_body(&mut connection, &head)?;
+        if !head.closes() {
+            self.shared
+                .idle
+                .lock()
+                .expect("no holder panics")
+                .push(connection);
+        }
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        Ok(Response {
+            status: head.word(1).parse().map_err(io::Error::other)?,
+            body,
+        })
+    }
+}
+
+/// The condition of that type in an object's status.
+#[must_use]
+pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    conditions
+        .iter()
+        .find(|condition| condition["type"] == kind)
+}
+
+/// The kinds in a discovery document (APIResourceList); subresources have a slash in their name.
+fn read_kinds(list: &Value) -> HashMap<String, (String, bool)> {
+    let resources = list["resources"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let kinds = resources.iter().filter_map(|resource| {
+        let (name, kind) = (resource["name"].as_str()?, resource["kind"].as_str()?);
+        let namespaced = resource["namespaced"].as_bool()?;
+        (!name.contains('/')).then(|| (kind.to_owned(), (name.to_owned(), namespaced)))
+    });
+    kinds.collect()
+}

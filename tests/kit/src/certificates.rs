@@ -1,0 +1,65 @@
+//! A certificate authority of the test's own, and server certificates from it.
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+/// A certificate authority made for one test.
+#[derive(Debug)]
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// A server's certificate and private key, both PEM.
+#[derive(Clone, Debug)]
+pub struct ServerCertificate {
+    /// The certificate.
+    pub certificate: String,
+    /// Its PKCS #8 key.
+    pub key: String,
+}
+
+impl Authority {
+    /// A new authority with a key of its own.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names, no bad name");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "windlass test authority");
+        params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+        let key = KeyPair::generate().expect("a key can be made");
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("a key signs its own name");
+        Self { issuer }
+    }
+
+    /// Its certificate, PEM: what a client is told to trust.
+    #[must_use]
+    pub fn certificate(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// A certificate for servers reached as `names` (DNS names or addresses).
+    #[must_use]
+    pub fn server(&self, names: &[&str]) -> ServerCertificate {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("test names are plain");
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "windlass test server");
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate().expect("a key can be made");
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .expect("the authority can sign");
+        ServerCertificate {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}

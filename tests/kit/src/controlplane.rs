@@ -1,0 +1,324 @@
+//! A real Kubernetes control plane on loopback: etcd, API server, and what else a test asks for.
+
+pub mod audit;
+mod components;
+pub mod metrics;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::api::{Client, ObjectRef, condition};
+use crate::controlplane::audit::AuditLog;
+use crate::controlplane::components::Components;
+use crate::directory::Directory;
+use crate::wait;
+
+/// An API server that does not answer `/readyz` by then never will (measured: 3 to 4 s, 15 s when
+/// two cores compile at the same time).
+const READY_WAIT: Duration = Duration::from_secs(90);
+
+/// Which programs run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Parts {
+    /// etcd and the API server: nothing reacts to objects; deleted namespaces stay Terminating.
+    ApiServer,
+    /// Also the controller-manager: Deployments make Pods, owners are followed, namespaces go away.
+    Controllers,
+    /// Also the scheduler and kwok with its nodes: Pods become Ready.
+    Full,
+}
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which programs.
+    pub parts: Parts,
+    /// How many nodes kwok plays, when it runs.
+    pub nodes: usize,
+    /// Further flags of the API server.
+    pub api_server_flags: Vec<String>,
+}
+
+impl Options {
+    /// Everything, with one node.
+    #[must_use]
+    pub fn full() -> Self {
+        Self {
+            parts: Parts::Full,
+            nodes: 1,
+            api_server_flags: Vec::new(),
+        }
+    }
+
+    /// etcd and the API server only: the quickest start.
+    #[must_use]
+    pub fn api_server() -> Self {
+        Self {
+            parts: Parts::ApiServer,
+            nodes: 0,
+            api_server_flags: Vec::new(),
+        }
+    }
+}
+
+/// A user of the token file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum User {
+    /// `admin`, in `system:masters`: RBAC is not asked.
+    Admin,
+    /// `windlass`: bound by RBAC to what the agent needs (`agent_role`), and nothing more.
+    Agent,
+    /// `tenant`: no rights but those a test gives it.
+    Tenant,
+}
+
+impl User {
+    /// The name the API server knows the user by, as in its audit log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Agent => "windlass",
+            Self::Tenant => "tenant",
+        }
+    }
+
+    fn token(self) -> &'static str {
+        match self {
+            Self::Admin => "token-of-admin",
+            Self::Agent => "token-of-windlass",
+            Self::Tenant => "token-of-tenant",
+        }
+    }
+}
+
+/// A running control plane; dropping it ends every program and removes its data.
+#[derive(Debug)]
+pub struct ControlPlane {
+    components: Mutex<Components>,
+    admin: Client,
+    audit: AuditLog,
+    port: u16,
+    namespaces: AtomicU32,
+    /// Last: the programs end before their data goes.
+    directory: Directory,
+}
+
+impl ControlPlane {
+    /// Starts a control plane and waits until it is ready.
+    ///
+    /// # Panics
+    /// With the end of the logs, when it does not become ready.
+    #[must_use]
+    pub fn start(options: &Options) -> Self {
+        let directory = Directory::new("cluster");
+        let components = Components::start(&directory, options);
+        let port = components.api_port();
+        let admin = Client::new(port, components.authority(), User::Admin.token());
+        let audit = AuditLog::new(components::audit_log(directory.path()));
+        let namespaces = AtomicU32::new(0);
+        let components = Mutex::new(components);
+        let plane = Self {
+            components,
+            admin,
+            audit,
+            port,
+            namespaces,
+            directory,
+        };
+        for user in [User::Admin, User::Agent, User::Tenant] {
+            let text = kubeconfig(port, plane.lock().authority(), user);
+            std::fs::write(plane.kubeconfig(user), text).expect("the kubeconfig can be written");
+        }
+        plane.wait_ready();
+        plane.admin.apply_all(&agent_role());
+        plane.lock().start_controllers(&plane.directory, options);
+        if options.parts == Parts::Full {
+            plane.make_nodes(options.nodes);
+        }
+        plane
+    }
+
+    /// The one control plane of this test binary, with everything; tests keep apart by namespaces.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(&Options::full()))
+    }
+
+    /// The administrator's client.
+    #[must_use]
+    pub fn admin(&self) -> &Client {
+        &self.admin
+    }
+
+    /// A client as `user`.
+    #[must_use]
+    pub fn client(&self, user: User) -> Client {
+        self.admin.with_token(user.token())
+    }
+
+    /// The path of `user`'s kubeconfig.
+    #[must_use]
+    pub fn kubeconfig(&self, user: User) -> PathBuf {
+        self.directory.join(&format!("{}.kubeconfig", user.name()))
+    }
+
+    /// The API server's URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// The folder of logs, data and kubeconfigs.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The audit log: every request that the API server answered.
+    #[must_use]
+    pub fn audit(&self) -> &AuditLog {
+        &self.audit
+    }
+
+    /// The API server's own counters, now.
+    #[must_use]
+    pub fn metrics(&self) -> metrics::Metrics {
+        metrics::Metrics::read(&self.admin)
+    }
+
+    /// Makes a namespace whose name starts with `prefix` and is unlike any other here; gives the name.
+    #[must_use]
+    pub fn namespace(&self, prefix: &str) -> String {
+        let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{prefix}-{number}");
+        self.admin.apply(&json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name},
+        }));
+        name
+    }
+
+    /// Kills the API server at once; clients see closed connections, then refused ones.
+    pub fn kill_api_server(&self) {
+        self.lock().kill_api_server();
+    }
+
+    /// Starts the API server again on its port, and waits until it is ready.
+    pub fn start_api_server(&self) {
+        self.lock().start_api_server();
+        self.wait_ready();
+    }
+
+    /// Stops the API server's processes as they are: connections stay open and nothing answers.
+    pub fn freeze_api_server(&self) {
+        self.lock().signal_api_server(Signal::SIGSTOP);
+    }
+
+    /// Lets a frozen API server go on.
+    pub fn thaw_api_server(&self) {
+        self.lock().signal_api_server(Signal::SIGCONT);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Components> {
+        // A panic while the lock was held has failed its test already; others go on.
+        self.components
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn wait_ready(&self) {
+        let start = Instant::now();
+        loop {
+            let answer = self
+                .admin
+                .try_request("GET", "/readyz", "application/json", b"");
+            if answer.as_ref().is_ok_and(|response| response.status == 200) {
+                return;
+            }
+            // Programs that lost their port to somebody are started again by this.
+            let tails = self.lock().check();
+            if start.elapsed() > READY_WAIT || tails.is_some() {
+                let tails = tails.unwrap_or_else(|| self.lock().tails());
+                panic!("the control plane is not ready: {answer:?}\n{tails}");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn make_nodes(&self, count: usize) {
+        let names: Vec<String> = (0..count).map(|number| format!("node-{number}")).collect();
+        for name in &names {
+            self.admin.apply(&json!({
+                "apiVersion": "v1", "kind": "Node",
+                "metadata": {"name": name, "labels": {
+                    "kubernetes.io/hostname": name, "kubernetes.io/os": "linux",
+                    "kubernetes.io/arch": "amd64", "type": "kwok",
+                }},
+            }));
+        }
+        for name in &names {
+            let node = ObjectRef::new("v1", "Node", "", name);
+            wait::until(&format!("node {name} to be ready"), READY_WAIT, || {
+                let found = self.admin.get(&node).unwrap_or_default();
+                let ready = condition(&found, "Ready").is_some_and(|is| is["status"] == "True");
+                if ready {
+                    Ok(())
+                } else {
+                    Err(self.lock().tails())
+                }
+            });
+        }
+    }
+}
+
+/// What the agent may do: everything Flux's `cluster-reconciler` may, but as RBAC grants and not as a
+/// member of `system:masters`; and it may act as service accounts, which is how tenants are kept apart.
+#[must_use]
+pub fn agent_role() -> Vec<Value> {
+    let objects = [
+        "get", "list", "watch", "create", "update", "patch", "delete",
+    ];
+    vec![
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {"name": "windlass"},
+            "rules": [
+                {"apiGroups": ["*"], "resources": ["*"], "verbs": objects},
+                {"apiGroups": ["rbac.authorization.k8s.io"],
+                 "resources": ["roles", "clusterroles"], "verbs": ["bind", "escalate"]},
+                {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["impersonate"]},
+                {"nonResourceURLs": ["*"], "verbs": ["get"]},
+            ],
+        }),
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "metadata": {"name": "windlass"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                        "name": "windlass"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User",
+                          "name": User::Agent.name()}],
+        }),
+    ]
+}
+
+fn kubeconfig(port: u16, authority: &str, user: User) -> String {
+    use base64::Engine as _;
+    let authority = base64::engine::general_purpose::STANDARD.encode(authority);
+    let name = user.name();
+    // JSON is YAML.
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": name,
+        "clusters": [{"name": "windlass-test", "cluster": {
+            "server": format!("https://127.0.0.1:{port}"),
+            "certificate-authority-data": authority,
+        }}],
+        "users": [{"name": name, "user": {"token": user.token()}}],
+        "contexts": [{"name": name, "context": {"cluster": "windlass-test", "user": name}}],
+    });
+    format!("{config:#}\n")
+}

@@ -1,0 +1,3 @@
+//! The kit's own promises, kept on the real programs.
+
+mod cluster;
