@@ -191,4 +191,6 @@ impl Inventory {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

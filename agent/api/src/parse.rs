@@ -20,11 +20,13 @@ pub enum ParseError {
         found: String,
     },
     /// A field is missing or of the wrong type.
-    #[error("{object}: {message}; correct the field and apply the object again")]
+    #[error("{object}: {field}: {message}; correct the field and apply the object again")]
     Field {
         /// Kind, namespace and name.
         object: String,
-        /// Which field and what is wrong with it.
+        /// Where in the object, as spec.dependsOn[0].name.
+        field: String,
+        /// What is wrong there.
         message: String,
     },
 }
@@ -76,9 +78,10 @@ fn typed<T: DeserializeOwned>(
         // Large, and read by nobody from the typed object.
         metadata.remove("managedFields");
     }
-    serde_json::from_value(value).map_err(|error| ParseError::Field {
+    serde_path_to_error::deserialize(value).map_err(|error| ParseError::Field {
         object: object.key().to_string(),
-        message: error.to_string(),
+        field: error.path().to_string(),
+        message: error.inner().to_string(),
     })
 }
 

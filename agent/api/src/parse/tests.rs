@@ -82,11 +82,20 @@ fn a_malformed_object_is_named_with_its_field() {
     };
     assert_eq!(
         broken("interval", json!("soon")),
-        "Kustomization/flux-system/apps: \"soon\" is not a duration; write it like 90s, 10m or \
-         1h30m; correct the field and apply the object again"
+        "Kustomization/flux-system/apps: spec.interval: \"soon\" is not a duration; write it like \
+         90s, 10m or 1h30m; correct the field and apply the object again"
     );
-    assert!(broken("prune", json!("yes")).contains("invalid type"));
-    assert!(broken("sourceRef", json!({ "name": "x" })).contains("missing field `kind`"));
+    assert!(broken("prune", json!("yes")).contains("spec.prune: invalid type: string"));
+    let source = broken("sourceRef", json!({ "name": "x" }));
+    assert!(
+        source.contains("spec.sourceRef: missing field `kind`"),
+        "{source}"
+    );
+    let second = broken("dependsOn", json!([{ "name": "a" }, { "name": 7 }]));
+    assert!(
+        second.contains("spec.dependsOn[1].name: invalid type: integer `7`"),
+        "{second}"
+    );
 }
 
 #[test]
