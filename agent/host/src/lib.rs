@@ -2,3 +2,11 @@
 //! Takes → gives: files and environment → settings; states → notifications.
 //! May touch: /etc/windlass, the environment, systemd's sockets.
 //! Never: interprets what a setting means for a cluster.
+
+pub mod changes;
+pub mod clock;
+pub mod config;
+pub mod files;
+pub mod identity;
+pub mod log;
+pub mod systemd;

@@ -1,0 +1,74 @@
+//! Every section and key there is; the example file and the tests are held against this table.
+
+/// One section with its keys.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    pub(super) keys: &'static [&'static str],
+}
+
+/// The whole configuration.
+pub(super) const SECTIONS: &[Section] = &[
+    Section {
+        name: "root",
+        keys: &[
+            "url",
+            "branch",
+            "path",
+            "interval",
+            "timeout",
+            "name",
+            "namespace",
+            "allowed_signers",
+            "introduction",
+            "username",
+            "password_file",
+            "identity_file",
+            "known_hosts_file",
+            "ca_file",
+        ],
+    },
+    Section {
+        name: "cluster",
+        keys: &["kubeconfig", "context"],
+    },
+    Section {
+        name: "state",
+        keys: &["dir"],
+    },
+    Section {
+        name: "net",
+        keys: &["socket", "cache_dir"],
+    },
+    Section {
+        name: "leadership",
+        keys: &[
+            "lease_duration",
+            "renew_deadline",
+            "retry_period",
+            "flux_leases",
+        ],
+    },
+    Section {
+        name: "node",
+        keys: &["name"],
+    },
+    Section {
+        name: "limits",
+        keys: &["concurrency"],
+    },
+    Section {
+        name: "log",
+        keys: &["level"],
+    },
+];
+
+/// Finds a section and gives the table's own copy of its name.
+pub(super) fn section(name: &str) -> Option<&'static Section> {
+    SECTIONS.iter().find(|section| section.name == name)
+}
+
+/// The section that does have this key.
+pub(super) fn owner(key: &str) -> Option<&'static Section> {
+    SECTIONS.iter().find(|section| section.keys.contains(&key))
+}

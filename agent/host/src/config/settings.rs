@@ -1,0 +1,327 @@
+//! The judged configuration: every value is of its own type and within its bounds.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::fragment::Origin;
+use super::inputs::{Inputs, Located, SectionReader};
+use super::problem::Problems;
+use crate::files::{self, Guard};
+use crate::log::Level;
+use crate::{identity, systemd};
+
+mod root;
+
+pub use self::root::{RootAccess, RootSettings};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// client-go jitters retries by 20 %, so the deadline must leave room for one jittered retry.
+const RETRY_JITTER_PERCENT: u32 = 120;
+
+/// Everything the agent is told by the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The root source.
+    pub root: RootSettings,
+    /// How to reach the cluster.
+    pub cluster: ClusterSettings,
+    /// Where the node remembers.
+    pub state: StateSettings,
+    /// How to reach the network process.
+    pub net: NetSettings,
+    /// Timing of the Leases.
+    pub leadership: LeadershipSettings,
+    /// This node.
+    pub node: NodeSettings,
+    /// How much at once.
+    pub limits: LimitSettings,
+    /// The log.
+    pub log: LogSettings,
+    /// The files all this was read from, main file first.
+    pub files: Vec<PathBuf>,
+}
+
+/// `[cluster]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterSettings {
+    /// The kubeconfig; without one the cluster room looks where kubectl does.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it; without one its current context.
+    pub context: Option<String>,
+}
+
+/// `[state]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateSettings {
+    /// The directory that only the agent's user enters.
+    pub dir: PathBuf,
+}
+
+/// `[net]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetSettings {
+    /// The network process's socket.
+    pub socket: PathBuf,
+    /// Its throw-away cache, used when the agent starts the process itself.
+    pub cache_dir: PathBuf,
+}
+
+/// `[leadership]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeadershipSettings {
+    /// How long a silent leader is believed.
+    pub lease_duration: Duration,
+    /// How long a leader tries to renew before it stops.
+    pub renew_deadline: Duration,
+    /// How often everybody tries.
+    pub retry_period: Duration,
+    /// Whether Flux's own Leases are held too.
+    pub flux_leases: bool,
+}
+
+/// `[node]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSettings {
+    /// The name this node goes by in Leases and events.
+    pub name: String,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// How many objects are reconciled at once.
+    pub concurrency: u32,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// How much is logged.
+    pub level: Level,
+}
+
+/// What the machine adds: defaults that no file holds.
+#[derive(Clone, Debug)]
+pub(super) struct Surroundings {
+    pub(super) hostname: Option<String>,
+    pub(super) credentials: Option<PathBuf>,
+}
+
+// === impl Surroundings ===
+
+impl Surroundings {
+    pub(super) fn now() -> Surroundings {
+        Surroundings {
+            hostname: identity::hostname().ok(),
+            credentials: systemd::credentials_directory(),
+        }
+    }
+}
+
+/// Judges merged inputs; `None` only when `problems` says why. Touches no file.
+pub(super) fn judge(
+    inputs: &Inputs,
+    main: &Path,
+    surroundings: &Surroundings,
+    problems: &mut Problems,
+) -> Option<Settings> {
+    let credentials = surroundings.credentials.as_deref();
+    let mut reader = SectionReader {
+        name: "root",
+        inputs,
+        credentials,
+        problems,
+    };
+    let root = root::judge(&mut reader, main);
+    let cluster = cluster(reader.section("cluster"));
+    let state = StateSettings {
+        dir: path_or(reader.section("state"), "dir", "/var/lib/windlass"),
+    };
+    let net = NetSettings {
+        socket: path_or(reader.section("net"), "socket", "/run/windlass/net.sock"),
+        cache_dir: path_or(
+            reader.section("net"),
+            "cache_dir",
+            "/var/cache/windlass-net",
+        ),
+    };
+    let leadership = leadership(reader.section("leadership"));
+    let concurrency = reader.section("limits").number("concurrency", 4, 1, 64);
+    let level = reader
+        .section("log")
+        .parsed("level", Level::Info, str::parse);
+    let node = node(
+        reader.section("node"),
+        main,
+        surroundings.hostname.as_deref(),
+    );
+    Some(Settings {
+        root: root?,
+        cluster,
+        state,
+        net,
+        leadership,
+        node: node?,
+        limits: LimitSettings { concurrency },
+        log: LogSettings { level },
+        files: Vec::new(),
+    })
+}
+
+/// Checks the files that the settings name: that they are there, whose they are, and who else can get at them.
+pub(super) fn check_files(
+    settings: &Settings,
+    inputs: &Inputs,
+    main: &Path,
+    problems: &mut Problems,
+) {
+    let mut check = |section: &'static str, key: &'static str, path: &Path, guard: Guard| {
+        let Err(error) = files::check(path, guard) else {
+            return;
+        };
+        let origin = inputs.get(section, key).map(|written| &written.origin);
+        let file = origin.map_or(main, |origin| &origin.file);
+        problems.add(
+            file,
+            origin.map(|origin| origin.line),
+            format!("[{section}] {key}: {error}"),
+        );
+    };
+    let root = &settings.root;
+    check(
+        "root",
+        "allowed_signers",
+        &root.allowed_signers,
+        Guard::Trusted,
+    );
+    match &root.access {
+        RootAccess::Anonymous => {}
+        RootAccess::Password { password_file, .. } => {
+            check("root", "password_file", password_file, Guard::Secret)
+        }
+        RootAccess::Key {
+            identity_file,
+            known_hosts_file,
+        } => {
+            check("root", "identity_file", identity_file, Guard::Secret);
+            check("root", "known_hosts_file", known_hosts_file, Guard::Trusted);
+        }
+    }
+    if let Some(ca_file) = &root.ca_file {
+        check("root", "ca_file", ca_file, Guard::Trusted);
+    }
+    if let Some(kubeconfig) = &settings.cluster.kubeconfig {
+        check("cluster", "kubeconfig", kubeconfig, Guard::Secret);
+    }
+}
+
+/// Without a key, the kubeconfig is the credential of that name, which the shipped unit loads.
+fn cluster(section: &mut SectionReader<'_>) -> ClusterSettings {
+    let loaded = section
+        .credentials
+        .map(|directory| directory.join("kubeconfig"))
+        .filter(|path| path.exists());
+    ClusterSettings {
+        kubeconfig: section.path("kubeconfig").map(|path| path.value).or(loaded),
+        context: section.text("context").map(|text| text.value),
+    }
+}
+
+fn leadership(section: &mut SectionReader<'_>) -> LeadershipSettings {
+    let lease_duration = section.duration("lease_duration", 15 * SECOND, 5 * SECOND, 10 * MINUTE);
+    let renew_deadline = section.duration("renew_deadline", 10 * SECOND, 2 * SECOND, 10 * MINUTE);
+    let retry_period = section.duration("retry_period", 2 * SECOND, SECOND, 5 * MINUTE);
+    if renew_deadline >= lease_duration {
+        let message = "must be shorter than lease_duration, or two nodes could lead at once";
+        complain(section, "renew_deadline", "lease_duration", message);
+    }
+    if retry_period * RETRY_JITTER_PERCENT / 100 >= renew_deadline {
+        let message = "must be well below renew_deadline (at most five sixths of it), or one lost request ends a term";
+        complain(section, "retry_period", "renew_deadline", message);
+    }
+    let flux_leases = section.boolean("flux_leases", true);
+    LeadershipSettings {
+        lease_duration,
+        renew_deadline,
+        retry_period,
+        flux_leases,
+    }
+}
+
+/// Reports at the first of two keys that is written; one of them is, since the defaults fit.
+fn complain(
+    section: &mut SectionReader<'_>,
+    key: &'static str,
+    other: &'static str,
+    message: &str,
+) {
+    let written = section
+        .inputs
+        .get(section.name, key)
+        .or_else(|| section.inputs.get(section.name, other));
+    if let Some(origin) = written.map(|written| written.origin.clone()) {
+        section.wrong(&origin, key, message);
+    }
+}
+
+fn node(
+    section: &mut SectionReader<'_>,
+    main: &Path,
+    hostname: Option<&str>,
+) -> Option<NodeSettings> {
+    let name = match section.text("name") {
+        Some(Located { value, origin }) => {
+            check_name(section, "name", &value, &origin, is_subdomain);
+            value
+        }
+        None => hostname
+            .map(str::to_ascii_lowercase)
+            .filter(|name| is_subdomain(name))
+            .or_else(|| {
+                let message = "[node] name is needed: the host name is unreadable or no valid name";
+                section.problems.add(main, None, message);
+                None
+            })?,
+    };
+    Some(NodeSettings { name })
+}
+
+fn check_name(
+    section: &mut SectionReader<'_>,
+    key: &str,
+    name: &str,
+    origin: &Origin,
+    valid: fn(&str) -> bool,
+) {
+    if !valid(name) {
+        section.wrong(
+            origin,
+            key,
+            &format!("must be lowercase letters, digits, '-' and '.', not {name:?}"),
+        );
+    }
+}
+
+fn path_or(section: &mut SectionReader<'_>, key: &'static str, default: &str) -> PathBuf {
+    section
+        .path(key)
+        .map_or_else(|| PathBuf::from(default), |path| path.value)
+}
+
+/// RFC 1123 label, as Kubernetes wants for namespaces.
+fn is_label(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    name.len() <= 63
+        && name.bytes().all(inner)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && !name.is_empty()
+}
+
+/// RFC 1123 subdomain, as Kubernetes wants for object names.
+fn is_subdomain(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_label)
+}

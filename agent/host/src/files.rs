@@ -1,0 +1,265 @@
+//! Reading files whose owner and mode matter: the answer comes from the open file, not from its path.
+
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Passwords, keys and kubeconfigs are a few KiB; a kubeconfig with embedded bundles stays under this.
+pub const SECRET_LIMIT: u64 = 256 * 1024;
+
+/// An allowed_signers file of thousands of keys stays under this.
+pub const TRUST_LIMIT: u64 = 1024 * 1024;
+
+/// What must hold for a file besides being a readable regular file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Nothing: public data.
+    Plain,
+    /// Whoever writes it decides what this node runs: owned by root or by us, written by nobody else.
+    Trusted,
+    /// As `Trusted`, and read by nobody else either.
+    Secret,
+}
+
+/// Bytes that never show in a log, an error or a debug print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+/// A file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// Opening or reading failed.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A directory, socket or device.
+    #[error("{}: is not a regular file", path.display())]
+    NotAFile {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Larger than anything this file may be.
+    #[error("{}: is larger than {limit} bytes", path.display())]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// The bound.
+        limit: u64,
+    },
+    /// Not UTF-8 where text is expected.
+    #[error("{}: is not UTF-8 text", path.display())]
+    NotText {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Group or others can read a secret.
+    #[error(
+        "{}: others can read it (mode {mode:04o}); run `chmod 0600 {}`",
+        path.display(),
+        path.display()
+    )]
+    Readable {
+        /// Which file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Group or others can write it.
+    #[error(
+        "{}: others can change it (mode {mode:04o}); run `chmod go-w {}`",
+        path.display(),
+        path.display()
+    )]
+    Writable {
+        /// Which file or directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Owned by somebody who could change it at any time.
+    #[error(
+        "{}: belongs to uid {owner}; it must belong to root or to uid {expected}: run `chown root {}`",
+        path.display(),
+        path.display()
+    )]
+    Owner {
+        /// Which file or directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who we are.
+        expected: u32,
+    },
+}
+
+// === impl Secret ===
+
+impl Secret {
+    /// Wraps bytes that are secret.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Secret {
+        Secret(bytes)
+    }
+
+    /// Shows the bytes, to the one place that needs them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
+// === impl FileError ===
+
+impl FileError {
+    /// Says whether there is simply no such file.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, FileError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// Reads a whole file, at most `limit` bytes of it, if `guard` holds for the file that was opened.
+///
+/// # Errors
+/// Missing, unreadable, not a regular file, too large, or the guard is not met (the message holds the cure).
+pub fn read(path: &Path, limit: u64, guard: Guard) -> Result<Vec<u8>, FileError> {
+    let file = open(path, guard)?;
+    let mut bytes = Vec::new();
+    let mut bounded = file.take(limit.saturating_add(1));
+    bounded
+        .read_to_end(&mut bytes)
+        .map_err(|source| io_error(path, source))?;
+    if bytes.len() as u64 > limit {
+        return Err(FileError::TooLarge {
+            path: path.to_owned(),
+            limit,
+        });
+    }
+    Ok(bytes)
+}
+
+/// Reads a whole file as [`read`] does and gives it as text.
+///
+/// # Errors
+/// As [`read`], and when the bytes are not UTF-8.
+pub fn read_text(path: &Path, limit: u64, guard: Guard) -> Result<String, FileError> {
+    let bytes = read(path, limit, guard)?;
+    String::from_utf8(bytes).map_err(|_| FileError::NotText {
+        path: path.to_owned(),
+    })
+}
+
+/// Reads a secret file; one line end at its end is an editor's, not the password's, and is dropped.
+///
+/// # Errors
+/// As [`read`] under [`Guard::Secret`].
+pub fn read_secret(path: &Path) -> Result<Secret, FileError> {
+    let mut bytes = read(path, SECRET_LIMIT, Guard::Secret)?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+    }
+    Ok(Secret(bytes))
+}
+
+/// Checks that a file is there and that `guard` holds for it, and for the directory that names it.
+///
+/// # Errors
+/// As [`read`], without reading.
+pub fn check(path: &Path, guard: Guard) -> Result<(), FileError> {
+    open(path, guard).map(drop)
+}
+
+fn open(path: &Path, guard: Guard) -> Result<File, FileError> {
+    let mut options = File::options();
+    // A FIFO in place of the file must not make us wait for its writer.
+    options.read(true).custom_flags(nix::libc::O_NONBLOCK);
+    let file = options
+        .open(path)
+        .map_err(|source| io_error(path, source))?;
+    let metadata = file.metadata().map_err(|source| io_error(path, source))?;
+    if !metadata.is_file() {
+        return Err(FileError::NotAFile {
+            path: path.to_owned(),
+        });
+    }
+    if guard != Guard::Plain {
+        check_metadata(path, &metadata, guard)?;
+        check_parent(path)?;
+    }
+    Ok(file)
+}
+
+/// Whoever can write the directory can put another file in place of this one.
+fn check_parent(path: &Path) -> Result<(), FileError> {
+    let real = path
+        .canonicalize()
+        .map_err(|source| io_error(path, source))?;
+    let Some(parent) = real.parent() else {
+        return Ok(());
+    };
+    let metadata = parent
+        .metadata()
+        .map_err(|source| io_error(parent, source))?;
+    let sticky = metadata.mode() & 0o1000 != 0;
+    if sticky {
+        return check_owner(parent, &metadata);
+    }
+    check_metadata(parent, &metadata, Guard::Trusted)
+}
+
+fn check_metadata(path: &Path, metadata: &Metadata, guard: Guard) -> Result<(), FileError> {
+    check_owner(path, metadata)?;
+    let mode = metadata.mode() & 0o7777;
+    if guard == Guard::Secret && mode & 0o044 != 0 {
+        return Err(FileError::Readable {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    if mode & 0o022 != 0 {
+        return Err(FileError::Writable {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    Ok(())
+}
+
+fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
+    let us = nix::unistd::geteuid().as_raw();
+    let owner = metadata.uid();
+    if owner == 0 || owner == us {
+        return Ok(());
+    }
+    Err(FileError::Owner {
+        path: path.to_owned(),
+        owner,
+        expected: us,
+    })
+}
+
+fn io_error(path: &Path, source: io::Error) -> FileError {
+    FileError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests;
