@@ -1,0 +1,103 @@
+//! The handle on one API server.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::connect::{Connect, ConnectError};
+use crate::discovery::Discovery;
+use crate::error::RequestError;
+use crate::identity::ServiceAccount;
+use crate::transport::Transport;
+
+/// One API server, spoken to as the kubeconfig's user or as a service account that it impersonates. Cheap to clone:
+/// all clones share connections and discovery.
+#[derive(Clone)]
+pub struct Cluster {
+    shared: Arc<Shared>,
+    impersonated: Option<Arc<ServiceAccount>>,
+}
+
+struct Shared {
+    transport: Transport,
+    discovery: Discovery,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// Takes where the kubeconfig is and gives the handle. Nothing is connected yet, so it works while the API server
+    /// is gone; must be used inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The kubeconfig cannot be read, or asks for something that is refused (exec plugins, unverified TLS, ...).
+    pub fn connect(connect: Connect) -> Result<Self, ConnectError> {
+        let transport = Transport::new(connect)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                transport,
+                discovery: Discovery::default(),
+            }),
+            impersonated: None,
+        })
+    }
+
+    /// Takes a service account's namespace and name and gives a handle whose every request is made as that account
+    /// (`Impersonate-User`; the API server adds the account's groups by itself).
+    ///
+    /// # Errors
+    /// Class `Invalid` when either part is empty or not a Kubernetes name.
+    pub fn as_service_account(&self, namespace: &str, name: &str) -> Result<Self, RequestError> {
+        Ok(self.impersonating(ServiceAccount::new(namespace, name)?))
+    }
+
+    /// Like [`Cluster::as_service_account`], with an identity that was checked before.
+    #[must_use]
+    pub fn impersonating(&self, service_account: ServiceAccount) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            impersonated: Some(Arc::new(service_account)),
+        }
+    }
+
+    /// The service account that requests are made as.
+    #[must_use]
+    pub fn impersonated(&self) -> Option<&ServiceAccount> {
+        self.impersonated.as_deref()
+    }
+
+    /// The API server's URL, for people to read.
+    #[must_use]
+    pub fn server(&self) -> String {
+        self.shared.transport.server()
+    }
+
+    /// The same API server as the kubeconfig's own user.
+    pub(crate) fn as_itself(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            impersonated: None,
+        }
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.shared.transport
+    }
+
+    pub(crate) fn discovery(&self) -> &Discovery {
+        &self.shared.discovery
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let account = self
+            .impersonated
+            .as_ref()
+            .map(|account| format!("{}/{}", account.namespace(), account.name()));
+        formatter
+            .debug_struct("Cluster")
+            .field("server", &self.server())
+            .field("impersonated", &account)
+            .finish()
+    }
+}

@@ -1,0 +1,355 @@
+//! Connections to the API server: opened on demand, shared, given up when they go quiet.
+
+mod dial;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use http::header::{AUTHORIZATION, HOST, HeaderValue, USER_AGENT};
+use http::{Request, Response, Uri, Version};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::{http1, http2};
+
+use crate::connect::{Connect, ConnectError};
+use crate::kubeconfig::{Access, Token, load, read_file};
+use crate::secret::Secret;
+
+/// How long a token read from a file is used before the file is read again (client-go does it each minute).
+const TOKEN_AGE: Duration = Duration::from_secs(60);
+/// HTTP/1.1 connections kept for the next request; only a proxy without HTTP/2 needs any.
+const IDLE_CONNECTIONS: usize = 8;
+
+pub(crate) type Body = Full<Bytes>;
+
+/// Why there is no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum TransportError {
+    /// No connection could be made: the request was not sent.
+    #[error("{0}")]
+    Connect(String),
+    /// The connection broke while the answer was awaited.
+    #[error("the connection broke before the answer: {0}")]
+    Broken(String),
+    /// Whoever wanted it lost the right to while the connection was made ready: the request was not sent.
+    #[error("leadership ended before the request could be sent; nothing was sent")]
+    Fenced,
+}
+
+/// Which connection a request uses: watches have their own, so that they never take the streams that others need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lane {
+    Requests,
+    Watches,
+}
+
+/// The connections of one agent.
+pub(crate) struct Transport {
+    connect: Connect,
+    user_agent: HeaderValue,
+    access: RwLock<Arc<Access>>,
+    token: Mutex<Option<(Instant, HeaderValue)>>,
+    requests: Pool,
+    watches: Pool,
+}
+
+/// The connections of one lane.
+#[derive(Default)]
+struct Pool {
+    /// Set when the credentials were refused: the open connections then carry a certificate that is no longer good.
+    renew: AtomicBool,
+    http2: tokio::sync::Mutex<Shared>,
+    idle: Arc<Mutex<Vec<http1::SendRequest<Body>>>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    sender: Option<http2::SendRequest<Body>>,
+    failure: Option<(Instant, TransportError)>,
+}
+
+enum Sender {
+    Http2(http2::SendRequest<Body>),
+    Http1(http1::SendRequest<Body>),
+}
+
+/// A request that was handed back unsent, or an error after it may have been sent.
+enum Undelivered {
+    Unsent(Request<Body>, TransportError),
+    Sent(TransportError),
+}
+
+// === impl Transport ===
+
+impl Transport {
+    /// Takes the kubeconfig's place, reads it and gives the transport; nothing is connected yet.
+    pub(crate) fn new(connect: Connect) -> Result<Self, ConnectError> {
+        let access = load(&connect)?;
+        let file = access.file.clone();
+        crate::tls::client_config(&access)?;
+        let user_agent =
+            HeaderValue::from_str(&connect.user_agent).map_err(|_| ConnectError::Malformed {
+                path: file,
+                message: "the user agent is not a header".to_owned(),
+            })?;
+        Ok(Self {
+            connect,
+            user_agent,
+            access: RwLock::new(Arc::new(access)),
+            token: Mutex::default(),
+            requests: Pool::default(),
+            watches: Pool::default(),
+        })
+    }
+
+    /// Takes a request whose URI is a path with query and gives the head of the answer. Never sends twice: a second
+    /// connection is tried only when the first handed the request back unsent.
+    /// The fence is asked when the connection is ready; when it says no, nothing is sent.
+    pub(crate) async fn send(
+        &self,
+        lane: Lane,
+        mut request: Request<Body>,
+        fence: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Response<Incoming>, TransportError> {
+        self.add_headers(&mut request)?;
+        let pool = self.pool(lane);
+        match self.deliver(pool, request, fence).await {
+            Ok(response) => Ok(response),
+            Err(Undelivered::Sent(error)) => Err(error),
+            Err(Undelivered::Unsent(request, _)) => self
+                .deliver(pool, request, fence)
+                .await
+                .map_err(|undelivered| match undelivered {
+                    Undelivered::Unsent(_, error) | Undelivered::Sent(error) => error,
+                }),
+        }
+    }
+
+    /// Forgets credentials and connections after the server refused them; the next request reads the files again.
+    pub(crate) fn renew_credentials(&self) {
+        *lock(&self.token) = None;
+        self.requests.renew.store(true, Ordering::SeqCst);
+        self.watches.renew.store(true, Ordering::SeqCst);
+    }
+
+    /// The API server's URL.
+    pub(crate) fn server(&self) -> String {
+        self.access().server.to_string()
+    }
+
+    fn pool(&self, lane: Lane) -> &Pool {
+        match lane {
+            Lane::Requests => &self.requests,
+            Lane::Watches => &self.watches,
+        }
+    }
+
+    fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn deliver(
+        &self,
+        pool: &Pool,
+        request: Request<Body>,
+        fence: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Response<Incoming>, Undelivered> {
+        let sender = self.sender(pool).await.map_err(Undelivered::Sent)?;
+        if !fence() {
+            return Err(Undelivered::Sent(TransportError::Fenced));
+        }
+        match sender {
+            Sender::Http2(mut sender) => sender
+                .try_send_request(self.absolute(request)?)
+                .await
+                .map_err(undelivered),
+            Sender::Http1(mut sender) => {
+                let response = sender
+                    .try_send_request(request)
+                    .await
+                    .map_err(undelivered)?;
+                keep_when_idle(&pool.idle, sender);
+                Ok(response)
+            }
+        }
+    }
+
+    /// HTTP/2 carries scheme and authority in the request itself.
+    fn absolute(&self, mut request: Request<Body>) -> Result<Request<Body>, Undelivered> {
+        let access = self.access();
+        let mut parts = request.uri().clone().into_parts();
+        parts.scheme = access.server.scheme().cloned();
+        parts.authority = access.server.authority().cloned();
+        let uri = Uri::from_parts(parts)
+            .map_err(|error| Undelivered::Sent(TransportError::Connect(error.to_string())))?;
+        *request.uri_mut() = uri;
+        *request.version_mut() = Version::HTTP_2;
+        request.headers_mut().remove(HOST);
+        Ok(request)
+    }
+
+    /// A connection that is ready: an open one, or a new one. Callers that waited while another failed to connect get
+    /// that failure instead of each waiting out a time limit of their own.
+    async fn sender(&self, pool: &Pool) -> Result<Sender, TransportError> {
+        let asked = Instant::now();
+        let mut shared = pool.http2.lock().await;
+        if pool.renew.swap(false, Ordering::SeqCst) {
+            shared.sender = None;
+            lock(&pool.idle).clear();
+        }
+        if let Some(sender) = shared.sender.as_ref().filter(|sender| !sender.is_closed()) {
+            return Ok(Sender::Http2(sender.clone()));
+        }
+        if let Some(sender) = take_idle(&pool.idle) {
+            return Ok(Sender::Http1(sender));
+        }
+        if let Some((_, error)) = shared
+            .failure
+            .as_ref()
+            .filter(|(failed, _)| *failed >= asked)
+        {
+            return Err(error.clone());
+        }
+        let dialled = match self.reload() {
+            Ok(access) => dial::dial(&access).await,
+            Err(error) => Err(TransportError::Connect(error.to_string())),
+        };
+        match dialled {
+            Ok(Sender::Http2(sender)) => {
+                *shared = Shared {
+                    sender: Some(sender.clone()),
+                    failure: None,
+                };
+                Ok(Sender::Http2(sender))
+            }
+            Ok(sender) => Ok(sender),
+            Err(error) => {
+                *shared = Shared {
+                    sender: None,
+                    failure: Some((Instant::now(), error.clone())),
+                };
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads the kubeconfig again: certificates and keys are replaced on disk (k3s does it at a restart).
+    fn reload(&self) -> Result<Arc<Access>, ConnectError> {
+        let access = Arc::new(load(&self.connect)?);
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&access);
+        Ok(access)
+    }
+
+    fn add_headers(&self, request: &mut Request<Body>) -> Result<(), TransportError> {
+        let access = self.access();
+        if let Some(authority) = access.server.authority() {
+            let host = HeaderValue::from_str(authority.as_str()).map_err(|_| {
+                TransportError::Connect("the server's name is not a header".to_owned())
+            })?;
+            request.headers_mut().insert(HOST, host);
+        }
+        request
+            .headers_mut()
+            .insert(USER_AGENT, self.user_agent.clone());
+        if let Some(authorization) = self.authorization(&access.token)? {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
+        let prefix = access.server.path().trim_end_matches('/');
+        if !prefix.is_empty() {
+            let target = format!("{prefix}{}", request.uri());
+            *request.uri_mut() = target
+                .parse()
+                .map_err(|_| TransportError::Connect("the path is not a URL".to_owned()))?;
+        }
+        Ok(())
+    }
+
+    fn authorization(&self, token: &Token) -> Result<Option<HeaderValue>, TransportError> {
+        let path = match token {
+            Token::None => return Ok(None),
+            Token::Fixed(secret) => return bearer(secret).map(Some),
+            Token::File(path) => path,
+        };
+        let mut cached = lock(&self.token);
+        if let Some((_, header)) = cached
+            .as_ref()
+            .filter(|(read, _)| read.elapsed() < TOKEN_AGE)
+        {
+            return Ok(Some(header.clone()));
+        }
+        let bytes = read_file(path).map_err(|error| TransportError::Connect(error.to_string()))?;
+        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        if text.is_empty() {
+            return Err(TransportError::Connect(format!(
+                "the token file {} is empty",
+                path.display()
+            )));
+        }
+        let header = bearer(&Secret::new(text))?;
+        *cached = Some((Instant::now(), header.clone()));
+        Ok(Some(header))
+    }
+}
+
+fn bearer(token: &Secret) -> Result<HeaderValue, TransportError> {
+    let mut header =
+        HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+            TransportError::Connect("the token holds characters a header cannot".to_owned())
+        })?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+fn undelivered(mut error: hyper::client::conn::TrySendError<Request<Body>>) -> Undelivered {
+    let unsent = error.take_message();
+    let cause = TransportError::Broken(chain(&error.into_error()));
+    match unsent {
+        Some(request) => Undelivered::Unsent(request, cause),
+        None => Undelivered::Sent(cause),
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+fn take_idle(idle: &Mutex<Vec<http1::SendRequest<Body>>>) -> Option<http1::SendRequest<Body>> {
+    let mut idle = lock(idle);
+    while let Some(sender) = idle.pop() {
+        if sender.is_ready() {
+            return Some(sender);
+        }
+    }
+    None
+}
+
+/// Puts an HTTP/1.1 connection back once its answer has been read; the task ends with the connection.
+fn keep_when_idle(
+    idle: &Arc<Mutex<Vec<http1::SendRequest<Body>>>>,
+    mut sender: http1::SendRequest<Body>,
+) {
+    let idle = Arc::clone(idle);
+    tokio::spawn(async move {
+        if sender.ready().await.is_ok() {
+            let mut idle = lock(&idle);
+            if idle.len() < IDLE_CONNECTIONS {
+                idle.push(sender);
+            }
+        }
+    });
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

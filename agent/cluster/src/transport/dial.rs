@@ -1,0 +1,132 @@
+//! Opens one connection: TCP, TLS, HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::kubeconfig::Access;
+use crate::transport::{Body, Sender, TransportError, chain};
+
+/// Longest time to open a connection: the API server is on this machine or next to it.
+const DIAL: Duration = Duration::from_secs(5);
+/// Sent data that stays unacknowledged this long ends the connection (tcp(7), TCP_USER_TIMEOUT).
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+/// Quiet time before the kernel probes the other side, and between probes.
+const PROBE: Duration = Duration::from_secs(5);
+/// Quiet time before an HTTP/2 PING, and how long its answer may take: a server that hangs is noticed within ten
+/// seconds though its kernel still answers.
+const PING: Duration = Duration::from_secs(4);
+const PONG: Duration = Duration::from_secs(6);
+/// What the server may send ahead on one stream: a page of objects in a few turns.
+const STREAM_WINDOW: u32 = 256 << 10;
+/// And on all streams: a watch nobody reads for a while must not stop the others, so it is room for 256 of them.
+const CONNECTION_WINDOW: u32 = 64 << 20;
+/// Largest head of an answer.
+const HEADERS: u32 = 64 << 10;
+
+/// Takes what the kubeconfig says and gives an open connection whose driver runs as a task that ends with it.
+pub(super) async fn dial(access: &Access) -> Result<Sender, TransportError> {
+    let server = &access.server;
+    match tokio::time::timeout(DIAL, connect(access)).await {
+        Ok(Ok(sender)) => Ok(sender),
+        Ok(Err(message)) => Err(TransportError::Connect(format!(
+            "cannot connect to {server}: {message}"
+        ))),
+        Err(_) => Err(TransportError::Connect(format!(
+            "cannot connect to {server}: no answer in {} s",
+            DIAL.as_secs()
+        ))),
+    }
+}
+
+async fn connect(access: &Access) -> Result<Sender, String> {
+    let https = access.server.scheme_str() == Some("https");
+    let (host, port) = host_and_port(&access.server, https)?;
+    let tcp = TcpStream::connect((host, port))
+        .await
+        .map_err(|error| error.to_string())?;
+    tune(&tcp).map_err(|error| error.to_string())?;
+    if !https {
+        return http1_over(tcp).await;
+    }
+    let config = crate::tls::client_config(access).map_err(|error| error.to_string())?;
+    let name = access.server_name.as_deref().unwrap_or(host);
+    let name = ServerName::try_from(name.to_owned()).map_err(|error| error.to_string())?;
+    let connector = TlsConnector::from(Arc::new(config));
+    let tls = connector
+        .connect(name, tcp)
+        .await
+        .map_err(|error| chain(&error))?;
+    let is_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+    if is_http2 {
+        http2_over(tls).await
+    } else {
+        http1_over(tls).await
+    }
+}
+
+fn host_and_port(server: &Uri, https: bool) -> Result<(&str, u16), String> {
+    let host = server.host().ok_or("no host")?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    Ok((
+        bare,
+        server.port_u16().unwrap_or(if https { 443 } else { 80 }),
+    ))
+}
+
+fn tune(tcp: &TcpStream) -> std::io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let socket = SockRef::from(tcp);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE).with_interval(PROBE))?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    Ok(())
+}
+
+async fn http2_over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+) -> Result<Sender, String> {
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(HEADERS)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PONG)
+        .keep_alive_while_idle(true)
+        .handshake::<_, Body>(TokioIo::new(stream))
+        .await
+        .map_err(|error| chain(&error))?;
+    tokio::spawn(drive(connection));
+    Ok(Sender::Http2(sender))
+}
+
+async fn http1_over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+) -> Result<Sender, String> {
+    let (sender, connection) = http1::Builder::new()
+        .handshake::<_, Body>(TokioIo::new(stream))
+        .await
+        .map_err(|error| chain(&error))?;
+    tokio::spawn(drive(connection));
+    Ok(Sender::Http1(sender))
+}
+
+/// Runs a connection to its end; whoever waits for an answer on it is told of the error, so here it is only traced.
+async fn drive(connection: impl Future<Output = hyper::Result<()>>) {
+    if let Err(error) = connection.await {
+        tracing::debug!(
+            error = chain(&error),
+            "a connection to the API server ended"
+        );
+    }
+}

@@ -1,0 +1,389 @@
+//! A list that is kept up to date: pages, then watches of at most a minute, for as long as the stream is read.
+
+mod lines;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, Stream};
+use http::Method;
+use serde_json::Value;
+
+use crate::backoff;
+use crate::call::{Call, JSON, METADATA};
+use crate::cluster::Cluster;
+use crate::discovery::Resource;
+use crate::error::{ErrorClass, RequestError};
+use crate::path::{Query, Target};
+use crate::read::name_kind;
+use crate::redact::Redactor;
+use lines::Lines;
+
+/// Longest watch: after it a new one is opened, so that a dead one is never believed for long.
+const WATCH: Duration = Duration::from_secs(60);
+/// What is waited beyond a watch's own end before the connection counts as dead.
+const GRACE: Duration = Duration::from_secs(10);
+/// A watch that lived this long worked, and the next failure begins with the shortest delay again.
+const WORKED: Duration = Duration::from_secs(5);
+
+/// Which objects of a kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// One namespace, or `""` for all.
+    pub namespace: String,
+    /// Label selector in Kubernetes' string syntax, or `""`.
+    pub label_selector: String,
+    /// Field selector, such as `metadata.name=x`, or `""`.
+    pub field_selector: String,
+}
+
+/// How much of each object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// All of it.
+    Object,
+    /// Its metadata; apiVersion and kind are still the object's own.
+    Metadata,
+}
+
+/// What a watch tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WatchEvent {
+    /// A list begins: every object there is follows as `Applied` until `Synced`; what does not is gone.
+    Restarted,
+    /// An object is there, or was changed.
+    Applied(Value),
+    /// An object is gone, or no longer in the scope; this was its last state.
+    Deleted(Value),
+    /// The list that `Restarted` began is complete.
+    Synced,
+    /// The watch does not work at the moment and goes on trying.
+    Failed(RequestError),
+}
+
+/// Where the loop stands.
+enum State {
+    List {
+        token: String,
+        begun: bool,
+    },
+    Watch {
+        version: String,
+    },
+    Streaming {
+        version: String,
+        lines: Lines,
+        opened: Instant,
+        told: bool,
+    },
+}
+
+struct Loop {
+    cluster: Cluster,
+    resource: Resource,
+    scope: Scope,
+    detail: Detail,
+    pending: VecDeque<WatchEvent>,
+    state: State,
+    failures: u32,
+    wait: Option<Duration>,
+}
+
+/// What an event line leads to.
+enum Told {
+    Event(Option<WatchEvent>, String),
+    Error(RequestError),
+}
+
+// === impl Scope ===
+
+impl Scope {
+    /// Every object of the kind.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Every object of the kind in one namespace.
+    #[must_use]
+    pub fn in_namespace(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Every object of the kind that a label selector picks.
+    #[must_use]
+    pub fn labelled(label_selector: &str) -> Self {
+        Self {
+            label_selector: label_selector.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The one object of that name.
+    #[must_use]
+    pub fn named(namespace: &str, name: &str) -> Self {
+        Self {
+            field_selector: format!("metadata.name={name}"),
+            ..Self::in_namespace(namespace)
+        }
+    }
+
+    pub(crate) fn query(&self) -> Query {
+        let query = Query::default().add_some("labelSelector", &self.label_selector);
+        query.add_some("fieldSelector", &self.field_selector)
+    }
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// Takes a kind, a scope and how much of each object is wanted and gives what happens to them, without end. It
+    /// lists in pages, watches from there, lists again only when the server has forgotten the place (410), and after
+    /// an error waits: longer each time, spread at random, never less than the server asks. Events are parsed one by
+    /// one; while the stream is not read, nothing is asked for.
+    pub fn watch(
+        &self,
+        resource: &Resource,
+        scope: Scope,
+        detail: Detail,
+    ) -> impl Stream<Item = WatchEvent> + Send + use<> {
+        let watching = Loop {
+            cluster: self.clone(),
+            resource: resource.clone(),
+            scope,
+            detail,
+            pending: VecDeque::new(),
+            state: State::List {
+                token: String::new(),
+                begun: false,
+            },
+            failures: 0,
+            wait: None,
+        };
+        stream::unfold(watching, |mut watching| async move {
+            let event = watching.next().await;
+            Some((event, watching))
+        })
+    }
+}
+
+// === impl Loop ===
+
+impl Loop {
+    async fn next(&mut self) -> WatchEvent {
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return event;
+            }
+            self.pending.shrink_to(0);
+            if let Some(wait) = self.wait.take() {
+                tokio::time::sleep(wait).await;
+            }
+            let state = std::mem::replace(
+                &mut self.state,
+                State::List {
+                    token: String::new(),
+                    begun: false,
+                },
+            );
+            self.state = match state {
+                State::List { token, begun } => self.list(token, begun).await,
+                State::Watch { version } => self.open(version).await,
+                State::Streaming {
+                    version,
+                    lines,
+                    opened,
+                    told,
+                } => self.read(version, lines, opened, told).await,
+            };
+        }
+    }
+
+    async fn list(&mut self, token: String, begun: bool) -> State {
+        match self
+            .cluster
+            .page(&self.resource, &self.scope, self.detail, &token)
+            .await
+        {
+            Ok(page) => {
+                if !begun {
+                    self.pending.push_back(WatchEvent::Restarted);
+                }
+                for mut item in page.items {
+                    name_kind(&self.resource, &mut item);
+                    self.pending.push_back(WatchEvent::Applied(item));
+                }
+                if !page.token.is_empty() {
+                    return State::List {
+                        token: page.token,
+                        begun: true,
+                    };
+                }
+                self.pending.push_back(WatchEvent::Synced);
+                State::Watch {
+                    version: page.version,
+                }
+            }
+            Err(error) if error.status == Some(410) => {
+                self.back_off(error.retry_after);
+                State::List {
+                    token: String::new(),
+                    begun: false,
+                }
+            }
+            Err(error) => {
+                self.fail(error);
+                State::List { token, begun }
+            }
+        }
+    }
+
+    async fn open(&mut self, version: String) -> State {
+        let seconds = WATCH.as_secs_f64() * (2.0 + backoff::random()) / 3.0;
+        let target = Target::collection(&self.resource, &self.scope.namespace);
+        let query = self
+            .scope
+            .query()
+            .add("watch", "true")
+            .add("allowWatchBookmarks", "true");
+        let query = query
+            .add("resourceVersion", &version)
+            .add("timeoutSeconds", &format!("{seconds:.0}"));
+        let accept = match self.detail {
+            Detail::Object => JSON,
+            Detail::Metadata => METADATA,
+        };
+        let call = Call::new("watch", Method::GET, &target)
+            .query(query)
+            .accept(accept);
+        match self.cluster.open(&call).await {
+            Ok(answer) => {
+                let lines = Lines::new(answer.into_body());
+                State::Streaming {
+                    version,
+                    lines,
+                    opened: Instant::now(),
+                    told: false,
+                }
+            }
+            Err(error) => self.after(self.cluster.noticed(error), version),
+        }
+    }
+
+    async fn read(
+        &mut self,
+        version: String,
+        mut lines: Lines,
+        opened: Instant,
+        told: bool,
+    ) -> State {
+        let left = (WATCH + GRACE).saturating_sub(opened.elapsed());
+        let line = match tokio::time::timeout(left, lines.next()).await {
+            Ok(Ok(line)) => line,
+            Ok(Err(message)) => {
+                return self.after(self.failed(ErrorClass::Unreachable, message), version);
+            }
+            Err(_) => {
+                let message = "the server did not end the watch in time".to_owned();
+                return self.after(self.failed(ErrorClass::Timeout, message), version);
+            }
+        };
+        let Some(line) = line else {
+            // An end right after the beginning says nothing and must not become a loop without rest.
+            if told || opened.elapsed() >= WORKED {
+                self.failures = 0;
+            } else {
+                self.back_off(None);
+            }
+            return State::Watch { version };
+        };
+        match self.told(&line) {
+            Told::Event(event, newer) => {
+                self.failures = 0;
+                self.pending.extend(event);
+                let version = if newer.is_empty() { version } else { newer };
+                State::Streaming {
+                    version,
+                    lines,
+                    opened,
+                    told: true,
+                }
+            }
+            Told::Error(error) => self.after(error, version),
+        }
+    }
+
+    fn told(&self, line: &[u8]) -> Told {
+        let mut event: Value = match serde_json::from_slice(line) {
+            Ok(event) => event,
+            Err(error) => {
+                return Told::Error(self.failed(
+                    ErrorClass::Unreachable,
+                    format!("an event is cut off: {error}"),
+                ));
+            }
+        };
+        let mut object = event.get_mut("object").map(Value::take).unwrap_or_default();
+        let version = object
+            .pointer("/metadata/resourceVersion")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let kind = event
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if kind != "ERROR" {
+            name_kind(&self.resource, &mut object);
+        }
+        match kind {
+            "ADDED" | "MODIFIED" => Told::Event(Some(WatchEvent::Applied(object)), version),
+            "DELETED" => Told::Event(Some(WatchEvent::Deleted(object)), version),
+            "BOOKMARK" => Told::Event(None, version),
+            "ERROR" => Told::Error(RequestError::from_status(
+                "watch",
+                &self.label(),
+                &object,
+                &Redactor::none(),
+            )),
+            other => Told::Error(self.failed(
+                ErrorClass::Server,
+                format!("an event of unknown type {other:?}"),
+            )),
+        }
+    }
+
+    /// Where to go after a watch failed: a place the server has forgotten means a new list, which is nobody's fault.
+    fn after(&mut self, error: RequestError, version: String) -> State {
+        if error.status == Some(410) {
+            self.back_off(error.retry_after);
+            return State::List {
+                token: String::new(),
+                begun: false,
+            };
+        }
+        self.fail(error);
+        State::Watch { version }
+    }
+
+    fn fail(&mut self, error: RequestError) {
+        self.back_off(error.retry_after);
+        self.pending.push_back(WatchEvent::Failed(error));
+    }
+
+    fn back_off(&mut self, asked: Option<Duration>) {
+        self.failures = self.failures.saturating_add(1);
+        self.wait = Some(backoff::delay(self.failures, asked, backoff::random()));
+    }
+
+    fn failed(&self, class: ErrorClass, message: String) -> RequestError {
+        RequestError::local("watch", &self.label(), class, message)
+    }
+
+    fn label(&self) -> String {
+        Target::collection(&self.resource, &self.scope.namespace).label()
+    }
+}
