@@ -1,6 +1,7 @@
 //! The CRDs, generated from the types, and what packaging/crds holds.
 
 use kube::core::CustomResourceExt;
+use serde_json::json;
 use windlass_object::{Object, Value, yaml};
 
 use crate::git_repository::GitRepository;
@@ -81,26 +82,24 @@ fn finish_schema(crd: &mut Value) {
         let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
             continue;
         };
-        for (name, type_, text) in ROOT_FIELDS {
-            let field = serde_json::json!({ "type": type_, "description": text });
-            fields.insert((*name).to_owned(), field);
+        for (name, field) in root_fields() {
+            fields.insert(name.to_owned(), field);
         }
     }
 }
 
-const ROOT_FIELDS: &[(&str, &str, &str)] = &[
-    (
-        "apiVersion",
-        "string",
-        "Group and version of this object's API.",
-    ),
-    ("kind", "string", "What this object is."),
-    (
-        "metadata",
-        "object",
-        "Name, namespace, labels, annotations and the like.",
-    ),
-];
+/// The fields of every object. The API server refuses a description on `metadata`.
+fn root_fields() -> [(&'static str, Value); 3] {
+    let text = |description| json!({ "type": "string", "description": description });
+    [
+        (
+            "apiVersion",
+            text("Group and version of this object's API."),
+        ),
+        ("kind", text("What this object is.")),
+        ("metadata", json!({ "type": "object" })),
+    ]
+}
 
 /// `Option` fields come out as `nullable`, but Flux's fields may be absent and not null; whole
 /// bounds come out as floats.

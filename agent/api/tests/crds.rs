@@ -19,3 +19,14 @@ fn the_packaged_crds_are_the_generated_ones() {
         .collect();
     assert_eq!(found, expected, "{again}");
 }
+
+#[test]
+fn the_schema_of_metadata_holds_nothing_that_the_api_server_refuses() {
+    for crd in windlass_api::crds() {
+        let path = "/spec/versions/0/schema/openAPIV3Schema/properties/metadata";
+        assert_eq!(
+            crd.pointer(path),
+            Some(&serde_json::json!({ "type": "object" }))
+        );
+    }
+}
