@@ -101,23 +101,23 @@ impl<'a> Commit<'a> {
     }
 }
 
-/// Gives the parents and the committer's seconds without judging the rest, as Git walks history:
-/// the `parent` lines that follow the first `tree` line (commit.c, parse_commit_buffer).
+/// Gives the parents and the committer's seconds without judging the rest. Every `parent` line of
+/// the headers counts: in a commit that parses strictly these are its parents, and in any other
+/// the walk goes on, so that the refusal names the broken commit and not a history cut off by it.
 pub(crate) fn parents(bytes: &[u8]) -> (Vec<Oid>, i64) {
-    let mut lines = bytes.split(|byte| *byte == b'\n').peekable();
     let mut found = Vec::new();
-    lines.next_if(|line| line.starts_with(b"tree "));
-    while let Some(line) = lines.next_if(|line| line.starts_with(b"parent ")) {
-        match line.strip_prefix(b"parent ").and_then(Oid::from_hex) {
-            Some(parent) => found.push(parent),
-            None => return (found, 0),
+    let mut time = 0;
+    for line in bytes
+        .split(|byte| *byte == b'\n')
+        .take_while(|line| !line.is_empty())
+    {
+        if let Some(digits) = line.strip_prefix(b"parent ") {
+            found.extend(Oid::from_hex(digits));
+        } else if line.starts_with(b"committer ") {
+            time = seconds(line);
         }
     }
-    let committer = lines
-        .take_while(|line| !line.is_empty())
-        .find(|line| line.starts_with(b"committer "))
-        .unwrap_or_default();
-    (found, seconds(committer))
+    (found, time)
 }
 
 /// Gives the first line of a commit's message and its author, safe to print, of any bytes.
@@ -289,3 +289,6 @@ fn unfold(value: &[u8]) -> Vec<u8> {
 fn ambiguous<T>(why: impl Into<String>) -> Result<T, Ambiguity> {
     Err(Ambiguity(why.into()))
 }
+
+#[cfg(test)]
+mod tests;

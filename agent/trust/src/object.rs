@@ -93,17 +93,27 @@ pub enum LoadError {
 /// # Errors
 /// The bytes are part of a collision attack.
 pub fn hash(kind: ObjectKind, bytes: &[u8]) -> Result<Oid, Collision> {
+    let length = bytes.len().to_string();
+    let pieces = [
+        kind.as_str().as_bytes(),
+        b" ",
+        length.as_bytes(),
+        b"\0",
+        bytes,
+    ];
+    digest(&pieces).map(Oid::from_bytes)
+}
+
+fn digest(pieces: &[&[u8]]) -> Result<[u8; 20], Collision> {
     let mut hasher = Sha1::new();
-    hasher.update(kind.as_str().as_bytes());
-    hasher.update(b" ");
-    hasher.update(bytes.len().to_string().as_bytes());
-    hasher.update(b"\0");
-    hasher.update(bytes);
+    for piece in pieces {
+        hasher.update(piece);
+    }
     let result = hasher.try_finalize();
     if result.has_collision() {
         return Err(Collision);
     }
-    Ok(Oid::from_bytes((*result.hash()).into()))
+    Ok((*result.hash()).into())
 }
 
 /// Reads one object and hashes it again.
@@ -141,3 +151,6 @@ pub(crate) fn load_kind(
     }
     Ok(object.bytes)
 }
+
+#[cfg(test)]
+mod tests;

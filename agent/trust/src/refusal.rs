@@ -131,125 +131,88 @@ impl RefusalReason {
 
 impl fmt::Display for RefusalReason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_cause(out)?;
-        out.write_str("; ")?;
-        self.write_cure(out)
+        write!(out, "{}; {}", self.cause(), self.cure())
     }
 }
 
 impl RefusalReason {
-    fn write_cause(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn cause(&self) -> String {
         match self {
-            Self::Unsigned => write!(out, "it is not signed"),
+            Self::Unsigned => "it is not signed".to_owned(),
             Self::UnsupportedSignature { kind } => {
-                write!(out, "its signature is {kind}, which is not supported yet")
+                format!("its signature is {kind}, which is not supported yet")
             }
             Self::UnsupportedKeyType { key_type } => {
-                write!(
-                    out,
-                    "its key is of type {key_type}, which is not supported yet"
-                )
+                format!("its key is of type {key_type}, which is not supported yet")
             }
             Self::UnsupportedHash { algorithm } => {
-                write!(
-                    out,
-                    "its signature uses the hash {algorithm:?}, not sha256 or sha512"
-                )
+                format!("its signature uses the hash {algorithm:?}, not sha256 or sha512")
             }
             Self::MalformedSignature { detail } => {
-                write!(out, "its signature cannot be read: {detail}")
+                format!("its signature is broken: {detail}")
             }
             Self::WrongNamespace { namespace } => {
-                write!(
-                    out,
-                    "its signature was made for {namespace:?} and not for git"
-                )
+                format!("its signature was made for {namespace:?} and not for git")
             }
             Self::UnknownKey { fingerprint } => {
-                write!(out, "its key {fingerprint} is not in the allowed signers")
+                format!("its key {fingerprint} is not in the allowed signers")
             }
             Self::KeyNotForGit {
                 fingerprint,
                 principal,
             } => {
-                write!(
-                    out,
-                    "its key {fingerprint} is listed for {principal}, but not for git"
-                )
+                format!("its key {fingerprint} is listed for {principal}, but not for git")
             }
             Self::BadSignature { fingerprint } => {
-                write!(
-                    out,
-                    "it was changed after it was signed with the key {fingerprint}"
-                )
+                format!("it was changed after it was signed with the key {fingerprint}")
             }
             Self::AmbiguousObject { detail } => {
-                write!(out, "it can be read in more than one way: {detail}")
+                format!("it can be read in two ways: {detail}")
             }
-            Self::HashCollision => write!(out, "it carries a SHA-1 collision attack"),
-            Self::NotACommit { kind } => write!(out, "it is a {kind} and not a commit"),
+            Self::HashCollision => "it carries a SHA-1 collision attack".to_owned(),
+            Self::NotACommit { kind } => format!("it is a {kind} and not a commit"),
             Self::NotDescendantOfIntroduction { introduction } => {
-                write!(
-                    out,
-                    "it does not descend from the introduction commit {introduction}"
-                )
+                format!("it does not descend from the introduction commit {introduction}")
             }
-            Self::NotFastForward { accepted } => write!(
-                out,
-                "it does not descend from {accepted}, the commit accepted last: the branch was \
-                 rewound or rewritten"
-            ),
+            Self::NotFastForward { accepted } => {
+                format!("it does not descend from {accepted}, the commit accepted last")
+            }
         }
     }
 
-    fn write_cure(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn cure(&self) -> String {
         match self {
             Self::Unsigned
             | Self::UnsupportedHash { .. }
             | Self::MalformedSignature { .. }
             | Self::WrongNamespace { .. } => {
-                write!(
-                    out,
-                    "sign it again (git commit --amend -S for the last one) and push"
-                )
+                "sign it again (git commit --amend -S for the last one) and push".to_owned()
             }
             Self::UnsupportedSignature { .. } | Self::UnsupportedKeyType { .. } => {
-                write!(
-                    out,
-                    "sign with an ssh-ed25519 key (git config gpg.format ssh)"
-                )
+                "sign with an ssh-ed25519 key (git config gpg.format ssh)".to_owned()
             }
-            Self::UnknownKey { .. } => write!(
-                out,
+            Self::UnknownKey { .. } => {
                 "add the key to the trust file on the nodes if you know whose it is, otherwise \
                  sign the commit with a listed key and push"
-            ),
+                    .to_owned()
+            }
             Self::KeyNotForGit { .. } => {
-                write!(
-                    out,
-                    "add git to the namespaces option of its line or use another key"
-                )
+                "add git to the namespaces option of its line or use another key".to_owned()
             }
             Self::BadSignature { .. } | Self::AmbiguousObject { .. } => {
-                write!(
-                    out,
-                    "find out who made it, then make and sign the commit again and push"
-                )
+                "find out who made it, then make and sign the commit again and push".to_owned()
             }
             Self::HashCollision => {
-                write!(
-                    out,
-                    "do not use the repository until you know who put it there"
-                )
+                "do not use the repository until you know who put it there".to_owned()
             }
-            Self::NotACommit { .. } => write!(out, "point the source at a commit"),
-            Self::NotDescendantOfIntroduction { .. } => write!(
-                out,
+            Self::NotACommit { .. } => "point the source at a commit".to_owned(),
+            Self::NotDescendantOfIntroduction { .. } => {
                 "check URL and branch of the source, or pin another introduction commit on the \
                  nodes"
-            ),
+                    .to_owned()
+            }
             Self::NotFastForward { accepted } => {
-                write!(out, "push a commit that has {accepted} behind it")
+                format!("the branch was rewound or rewritten: push a commit on top of {accepted}")
             }
         }
     }

@@ -303,3 +303,6 @@ fn raw_ed25519(wire_key: &[u8]) -> Option<&[u8; 32]> {
     let raw = reader.string()?.try_into().ok()?;
     (named && reader.is_empty()).then_some(raw)
 }
+
+#[cfg(test)]
+mod tests;

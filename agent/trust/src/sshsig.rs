@@ -184,3 +184,6 @@ fn dearmour(armour: &[u8]) -> Result<Vec<u8>, &'static str> {
     let digits: Vec<u8> = body.iter().copied().filter(|byte| *byte != b'\n').collect();
     STANDARD.decode(digits).map_err(|_| "it is not base64")
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,3 +155,6 @@ fn sort_key(entry: &TreeEntry) -> impl Iterator<Item = &u8> {
     };
     entry.name.iter().chain(slash)
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,7 @@ pub enum Verdict {
     /// The head may be used.
     Accepted(Accepted),
     /// The head may not be used; the ratchet stays where it is.
-    Refused(Box<Refusal>),
+    Refused(Refusal),
 }
 
 /// A head that may be used.
@@ -155,7 +155,7 @@ pub fn verify(
     };
     match outcome {
         Ok(accepted) => Ok(Verdict::Accepted(accepted)),
-        Err(Stop::Refused(refusal)) => Ok(Verdict::Refused(refusal)),
+        Err(Stop::Refused(refusal)) => Ok(Verdict::Refused(*refusal)),
         Err(Stop::Failed(error)) => Err(error),
     }
 }
@@ -186,6 +186,7 @@ impl Verification<'_> {
 
     /// Accepts a head that descends from what is pinned and remembered.
     fn behind(&self, introduction: Oid, ratchet: Option<&Ratchet>) -> Result<Accepted, Stop> {
+        let (tree, signed) = self.judge(&self.head)?;
         // A ratchet made under another introduction still forbids going back, but vouches for
         // nothing: everything since the new introduction is verified again.
         let vouching = ratchet.filter(|ratchet| ratchet.introduction == introduction);
@@ -199,7 +200,6 @@ impl Verification<'_> {
             self.forward_only(&range, ratchet, introduction)?;
         }
         let new_commits = self.all_signed(&mut range)?;
-        let (tree, signed) = self.judge(&self.head)?;
         let moved = ratchet.is_none_or(|ratchet| {
             ratchet.head != self.head || ratchet.introduction != introduction
         });
