@@ -17,6 +17,10 @@ struct Case {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table of commits, read from top to bottom"
+)]
 fn every_commit_is_judged_as_git_judges_it_or_harder() {
     let repo = Repo::new();
     let alice = repo.key("alice", &["-t", "ed25519"]);

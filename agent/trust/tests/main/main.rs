@@ -4,8 +4,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stdout,
-    reason = "a test that cannot go on stops, and one prints a figure"
+    reason = "a test that cannot go on stops"
 )]
 
 mod agreement;
