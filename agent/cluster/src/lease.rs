@@ -4,3 +4,4 @@ pub(crate) mod election;
 pub(crate) mod elector;
 pub(crate) mod flux;
 mod record;
+pub(crate) mod settings;

@@ -15,54 +15,13 @@ use crate::error::{ErrorClass, RequestError};
 use crate::leadership::{Authority, BootClock, Clock, Leadership};
 use crate::lease::election::{Action, Election};
 use crate::lease::record::{self, Holding, MANAGER, leases};
+use crate::lease::settings::{ElectorSettings, LeaseView, SettingsError};
 use crate::write::PatchOptions;
 
 /// Longest time for giving the Lease back at a clean stop: systemd waits, and others take over without it anyway.
 const RELEASE: Duration = Duration::from_secs(3);
 /// Shortest time for one request of the election.
 const SHORTEST: Duration = Duration::from_millis(500);
-
-/// How the election is run.
-#[derive(Clone, Debug)]
-pub struct ElectorSettings {
-    /// The Lease's namespace.
-    pub namespace: String,
-    /// The Lease's name.
-    pub name: String,
-    /// This node's name; a random suffix makes every process another holder.
-    pub node: String,
-    /// How long others wait for a holder that does not renew (15 s).
-    pub lease_duration: Duration,
-    /// How long a holder that cannot renew goes on (10 s); less than `lease_duration`.
-    pub renew_deadline: Duration,
-    /// Time between attempts (2 s); less than `renew_deadline`.
-    pub retry_period: Duration,
-    /// Annotations that the leader keeps on the Lease; written with the next renewal after they change.
-    pub annotations: watch::Receiver<BTreeMap<String, String>>,
-}
-
-/// Settings that cannot work.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "lease_duration ({lease_duration:?}) must be longer than renew_deadline ({renew_deadline:?}), \
-     and that at least twice retry_period ({retry_period:?}), which must be at least 100 ms"
-)]
-pub struct SettingsError {
-    lease_duration: Duration,
-    renew_deadline: Duration,
-    retry_period: Duration,
-}
-
-/// The Lease as it was last seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LeaseView {
-    /// Who holds it; `""` when nobody does or it was never seen.
-    pub holder: String,
-    /// Its count of transitions.
-    pub transitions: u64,
-    /// Its annotations, also of other leaders and of people.
-    pub annotations: BTreeMap<String, String>,
-}
 
 /// Takes part in the election of one Lease for as long as [`Elector::run`] runs.
 pub struct Elector {
@@ -81,25 +40,6 @@ struct Round {
     lease: Option<Object>,
     annotated: BTreeMap<String, String>,
     reported: Option<ErrorClass>,
-}
-
-// === impl ElectorSettings ===
-
-impl ElectorSettings {
-    fn check(&self) -> Result<(), SettingsError> {
-        let works = self.lease_duration > self.renew_deadline
-            && self.renew_deadline >= self.retry_period * 2
-            && self.retry_period >= Duration::from_millis(100)
-            && self.lease_duration.as_secs() >= 1;
-        if works {
-            return Ok(());
-        }
-        Err(SettingsError {
-            lease_duration: self.lease_duration,
-            renew_deadline: self.renew_deadline,
-            retry_period: self.retry_period,
-        })
-    }
 }
 
 // === impl Elector ===
