@@ -90,3 +90,5 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 pub const SUSPEND_UNTIL: &str = "windlass.dev/suspend-until";
 /// ConfigMap in [`FLUX_SYSTEM`] that stops every node's writes. Not Flux's.
 pub const PAUSE: &str = "windlass-pause";
+/// Lease in [`FLUX_SYSTEM`] that the leading node holds. Not Flux's.
+pub const LEASE: &str = "windlass";

@@ -1,0 +1,103 @@
+//! What the leading node says about itself, as annotations of windlass's own Lease. Not Flux's.
+
+use std::collections::BTreeMap;
+
+use crate::time::Time;
+
+const VERSION: &str = "windlass.dev/version";
+const REVISION: &str = "windlass.dev/revision";
+const FETCHED_AT: &str = "windlass.dev/fetched-at";
+const OFFLINE_SINCE: &str = "windlass.dev/offline-since";
+const READY: &str = "windlass.dev/ready";
+
+/// The state of the leading node. What is not known is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Version of windlass.
+    pub version: Option<String>,
+    /// Last revision of the root source that was verified, as `main@sha1:…`.
+    pub revision: Option<String>,
+    /// When the remote of the root source last answered.
+    pub fetched_at: Option<Time>,
+    /// Since when it does not answer.
+    pub offline_since: Option<Time>,
+    /// How many objects are ready, and of how many.
+    pub ready: Option<(u64, u64)>,
+}
+
+impl NodeStatus {
+    /// The annotations that say so; what is `None` has none.
+    pub fn to_annotations(&self) -> BTreeMap<String, String> {
+        let time = |time: Option<Time>| time.map(|time| time.to_string());
+        let all = [
+            (VERSION, self.version.clone()),
+            (REVISION, self.revision.clone()),
+            (FETCHED_AT, time(self.fetched_at)),
+            (OFFLINE_SINCE, time(self.offline_since)),
+            (
+                READY,
+                self.ready.map(|(ready, total)| format!("{ready}/{total}")),
+            ),
+        ];
+        let said = all
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        said.collect()
+    }
+
+    /// Reads the annotations; one that cannot be read counts as not there.
+    pub fn from_annotations(annotations: &BTreeMap<String, String>) -> NodeStatus {
+        let text = |name: &str| annotations.get(name).cloned();
+        let time = |name: &str| {
+            let timestamp: jiff::Timestamp = annotations.get(name)?.parse().ok()?;
+            Some(Time::new(timestamp))
+        };
+        let ready = annotations.get(READY).and_then(|text| {
+            let (ready, total) = text.split_once('/')?;
+            Some((ready.parse().ok()?, total.parse().ok()?))
+        });
+        NodeStatus {
+            version: text(VERSION),
+            revision: text(REVISION),
+            fetched_at: time(FETCHED_AT),
+            offline_since: time(OFFLINE_SINCE),
+            ready,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_reads_back_from_its_annotations() {
+        let at = |second| Some(jiff::Timestamp::from_second(second).unwrap().into());
+        let status = NodeStatus {
+            version: Some("0.1.0".to_owned()),
+            revision: Some("main@sha1:01".to_owned()),
+            fetched_at: at(10),
+            offline_since: at(20),
+            ready: Some((7, 9)),
+        };
+        assert_eq!(
+            NodeStatus::from_annotations(&status.to_annotations()),
+            status
+        );
+        assert!(NodeStatus::default().to_annotations().is_empty());
+    }
+
+    #[test]
+    fn an_annotation_that_makes_no_sense_counts_as_not_there() {
+        let pairs = [(READY, "some"), (FETCHED_AT, "now"), (VERSION, "0.2.0")];
+        let annotations = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let expected = NodeStatus {
+            version: Some("0.2.0".to_owned()),
+            ..NodeStatus::default()
+        };
+        assert_eq!(NodeStatus::from_annotations(&annotations), expected);
+    }
+}
