@@ -8,6 +8,7 @@ mod arena;
 mod convert;
 mod decode;
 mod emit;
+mod number;
 mod scalar;
 
 use serde_json::Value;
@@ -103,18 +104,17 @@ pub fn parse_documents_as(
     text: &[u8],
     limits: &Limits,
 ) -> Result<Vec<Document>, YamlError> {
-    let start = Position { line: 1, column: 1 };
-    let too_long = || {
-        YamlError::new(
-            start,
-            format!("the file has more than {} bytes; split it", limits.bytes),
-        )
-    };
     if text.len() > limits.bytes {
-        return Err(too_long());
+        let start = Position { line: 1, column: 1 };
+        let message = format!("the file has more than {} bytes; split it", limits.bytes);
+        return Err(YamlError::new(start, message));
     }
-    let text = decode::to_utf8(text)?;
-    let mut arena = arena::read(&text, limits)?;
+    let mut text = decode::to_utf8(text)?;
+    let unended = (!text.ends_with(['\n', '\r'])).then_some(text.len());
+    if unended.is_some() {
+        text.to_mut().push('\n');
+    }
+    let mut arena = arena::read(&text, unended, limits)?;
     let mut documents = Vec::with_capacity(arena.roots.len());
     for root in std::mem::take(&mut arena.roots) {
         let line = arena.position(root).line;

@@ -2,15 +2,19 @@
 //!
 //! An alias is one edge here, so an alias bomb is weighed, and refused, before it takes memory.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use libyaml_safer::{Event, EventData, Mark, Parser};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag, options};
 
-use crate::yaml::{Limits, Position, YamlError, decode};
+use crate::yaml::{Limits, Position, YamlError};
+
+/// What the parser says of a node without an anchor.
+const NO_ANCHOR: usize = 0;
 
 /// The nodes of all documents of a text.
-pub(super) struct Arena {
-    nodes: Vec<Node>,
+pub(super) struct Arena<'t> {
+    nodes: Vec<Node<'t>>,
     /// The root of each document, in order.
     pub(super) roots: Vec<NodeId>,
 }
@@ -18,15 +22,15 @@ pub(super) struct Arena {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NodeId(usize);
 
-pub(super) struct Node {
+pub(super) struct Node<'t> {
     position: Position,
     pub(super) anchored: bool,
-    pub(super) content: Content,
+    pub(super) content: Content<'t>,
 }
 
 #[derive(Clone)]
-pub(super) enum Content {
-    Scalar(Scalar),
+pub(super) enum Content<'t> {
+    Scalar(Scalar<'t>),
     Sequence(Vec<NodeId>),
     /// Keys and values in turn.
     Mapping(Vec<NodeId>),
@@ -34,8 +38,9 @@ pub(super) enum Content {
 }
 
 #[derive(Clone)]
-pub(super) struct Scalar {
-    pub(super) text: String,
+pub(super) struct Scalar<'t> {
+    pub(super) text: Cow<'t, str>,
+    /// The whole tag, its handle written out.
     pub(super) tag: Option<String>,
     /// Written without quotes and without a tag, so the text decides the type.
     pub(super) plain: bool,
@@ -59,57 +64,77 @@ struct Anchor {
 /// A map or list whose end is not read yet.
 struct Open {
     node: NodeId,
-    anchor: Option<String>,
+    anchor: usize,
     children: Vec<NodeId>,
     cost: Cost,
 }
 
-struct Builder<'a> {
+struct Builder<'a, 't> {
     limits: &'a Limits,
-    arena: Arena,
+    arena: Arena<'t>,
     open: Vec<Open>,
-    /// The anchors of this document.
-    anchors: HashMap<String, Anchor>,
+    /// The anchors of this document, by the number the parser gave them.
+    anchors: HashMap<usize, Anchor>,
     /// What the complete documents cost.
     spent: Cost,
 }
 
 // === impl Arena ===
 
-impl Arena {
+impl<'t> Arena<'t> {
     pub(super) fn position(&self, node: NodeId) -> Position {
         self.nodes
             .get(node.0)
             .map_or(Position { line: 1, column: 1 }, |node| node.position)
     }
 
-    pub(super) fn node(&self, id: NodeId) -> Option<&Node> {
+    pub(super) fn node(&self, id: NodeId) -> Option<&Node<'t>> {
         self.nodes.get(id.0)
     }
 
-    pub(super) fn node_mut(&mut self, id: NodeId) -> Option<&mut Node> {
+    pub(super) fn node_mut(&mut self, id: NodeId) -> Option<&mut Node<'t>> {
         self.nodes.get_mut(id.0)
     }
 }
 
 /// Reads every event of the text into nodes.
-pub(super) fn read(text: &str, limits: &Limits) -> Result<Arena, YamlError> {
-    let mut input = text.as_bytes();
-    let mut parser = Parser::new();
-    parser.set_input_string(&mut input);
+///
+/// `unended` is the length of the text before a line break was put behind its last line.
+pub(super) fn read<'t>(
+    text: &'t str,
+    unended: Option<usize>,
+    limits: &Limits,
+) -> Result<Arena<'t>, YamlError> {
+    let options = options! {
+        emit_comments: false,
+        flow_nesting_limit: limits.depth,
+        block_nesting_limit: limits.depth,
+    };
+    let mut parser = Parser::new_from_str_with_options(text, options);
     let mut builder = Builder::new(limits);
-    loop {
-        let event = parser.parse().map_err(|error| parser_error(&error, text))?;
-        if matches!(event.data, EventData::StreamEnd) {
-            return Ok(builder.arena);
+    let mut last_block_end = None;
+    while let Some(event) = parser.next_event() {
+        let (event, span) = event.map_err(|error| parser_error(&error))?;
+        if let Event::Scalar(_, style, ..) = &event {
+            let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+            last_block_end = if block { span.end.byte_offset() } else { None };
         }
-        builder.take(event)?;
+        builder.take(event, position_of(&span.start))?;
     }
+    if let (Some(length), Some(end)) = (unended, last_block_end)
+        && end >= length
+    {
+        let last_line = text
+            .get(..length)
+            .and_then(|text| text.rsplit(['\n', '\r']).next());
+        builder.drop_added_break(last_line.unwrap_or_default());
+    }
+    Ok(builder.arena)
 }
 
 // === impl Builder ===
 
-impl<'a> Builder<'a> {
+impl<'a, 't> Builder<'a, 't> {
     fn new(limits: &'a Limits) -> Self {
         Self {
             limits,
@@ -123,51 +148,42 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn take(&mut self, event: Event) -> Result<(), YamlError> {
-        let position = position_of(event.start_mark);
-        match event.data {
-            EventData::DocumentStart { .. } => {
+    fn take(&mut self, event: Event<'t>, position: Position) -> Result<(), YamlError> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag = tag.as_deref().map(tag_text);
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                self.scalar(position, anchor, Scalar { text, tag, plain })
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.start(position, anchor, Content::Sequence(Vec::new()))
+            }
+            Event::MappingStart(_, anchor, _) => {
+                self.start(position, anchor, Content::Mapping(Vec::new()))
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::Alias(anchor) => self.alias(position, anchor),
+            Event::DocumentStart(..) => {
                 self.anchors.clear();
                 Ok(())
             }
-            EventData::Scalar {
-                anchor,
-                tag,
-                value,
-                plain_implicit,
-                ..
-            } => self.scalar(position, anchor, tag, value, plain_implicit),
-            EventData::SequenceStart { anchor, .. } => {
-                self.start(position, anchor, Content::Sequence(Vec::new()))
-            }
-            EventData::MappingStart { anchor, .. } => {
-                self.start(position, anchor, Content::Mapping(Vec::new()))
-            }
-            EventData::SequenceEnd | EventData::MappingEnd => self.end(),
-            EventData::Alias { anchor } => self.alias(position, &anchor),
-            EventData::StreamStart { .. }
-            | EventData::StreamEnd
-            | EventData::DocumentEnd { .. } => Ok(()),
+            _ => Ok(()),
         }
     }
 
     fn scalar(
         &mut self,
         position: Position,
-        anchor: Option<String>,
-        tag: Option<String>,
-        text: String,
-        plain_implicit: bool,
+        anchor: usize,
+        scalar: Scalar<'t>,
     ) -> Result<(), YamlError> {
         let cost = Cost {
             nodes: 1,
-            bytes: text.len(),
+            bytes: scalar.text.len(),
             height: 0,
         };
-        let plain = plain_implicit && tag.is_none();
-        let scalar = Scalar { text, tag, plain };
-        let node = self.push(position, anchor.is_some(), Content::Scalar(scalar));
-        if let Some(anchor) = anchor {
+        let node = self.push(position, anchor != NO_ANCHOR, Content::Scalar(scalar));
+        if anchor != NO_ANCHOR {
             self.anchors.insert(
                 anchor,
                 Anchor {
@@ -182,13 +198,12 @@ impl<'a> Builder<'a> {
     fn start(
         &mut self,
         position: Position,
-        anchor: Option<String>,
-        content: Content,
+        anchor: usize,
+        content: Content<'t>,
     ) -> Result<(), YamlError> {
-        let node = self.push(position, anchor.is_some(), content);
-        if let Some(anchor) = &anchor {
-            self.anchors
-                .insert(anchor.clone(), Anchor { node, cost: None });
+        let node = self.push(position, anchor != NO_ANCHOR, content);
+        if anchor != NO_ANCHOR {
+            self.anchors.insert(anchor, Anchor { node, cost: None });
         }
         self.open.push(Open {
             node,
@@ -212,33 +227,52 @@ impl<'a> Builder<'a> {
         {
             *children = open.children;
         }
-        if let Some(name) = open.anchor
-            && let Some(anchor) = self.anchors.get_mut(&name)
-            && anchor.node == open.node
-        {
+        if let Some(anchor) = self.anchors.get_mut(&open.anchor) {
             anchor.cost = Some(open.cost);
         }
         self.place(open.node, open.cost)
     }
 
-    fn alias(&mut self, position: Position, name: &str) -> Result<(), YamlError> {
-        let Some(anchor) = self.anchors.get(name).copied() else {
-            return Err(YamlError::new(
-                position,
-                format!("alias *{name} has no anchor &{name} before it in this document"),
-            ));
+    fn alias(&mut self, position: Position, anchor: usize) -> Result<(), YamlError> {
+        let Some(anchor) = self.anchors.get(&anchor).copied() else {
+            let message = "this alias has no anchor before it in this document";
+            return Err(YamlError::new(position, message));
         };
         let Some(cost) = anchor.cost else {
-            return Err(YamlError::new(
-                position,
-                format!("alias *{name} stands inside the value of its own anchor &{name}"),
-            ));
+            let message = "this alias stands inside the value of its own anchor";
+            return Err(YamlError::new(position, message));
         };
         let node = self.push(position, false, Content::Alias(anchor.node));
         self.place(node, cost)
     }
 
-    fn push(&mut self, position: Position, anchored: bool, content: Content) -> NodeId {
+    /// Takes the line break that was put behind the text out of a block scalar that reaches it:
+    /// libyaml's block scalar has a last line break only when the text has one.
+    fn drop_added_break(&mut self, last_line: &str) {
+        let scalar = self
+            .arena
+            .nodes
+            .iter_mut()
+            .rev()
+            .find_map(|node| match &mut node.content {
+                Content::Scalar(scalar) => Some(scalar),
+                _ => None,
+            });
+        let Some(scalar) = scalar else {
+            return;
+        };
+        let Some(rest) = scalar.text.strip_suffix('\n') else {
+            return;
+        };
+        // Of a last line of blanks the break is only there when it is kept (`|+`), or when the
+        // blanks are content.
+        let blank = |text: &str| text.trim_matches([' ', '\t']).is_empty();
+        if !blank(last_line) || rest.is_empty() || rest.ends_with(['\n', ' ', '\t']) {
+            scalar.text = Cow::Owned(rest.to_owned());
+        }
+    }
+
+    fn push(&mut self, position: Position, anchored: bool, content: Content<'t>) -> NodeId {
         self.arena.nodes.push(Node {
             position,
             anchored,
@@ -293,27 +327,17 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The parser's error, with the place its mark names, or the one its byte offset leads to.
-fn parser_error(error: &libyaml_safer::Error, text: &str) -> YamlError {
-    let position = match error.problem_mark() {
-        Some(mark) => position_of(mark),
-        None => decode::end_of(text),
-    };
-    let message = match error.context() {
-        Some(context) => format!("{} {context}", error.problem()),
-        None => error.problem().to_owned(),
-    };
-    YamlError::new(position, message)
+fn tag_text(tag: &Tag) -> String {
+    format!("{}{}", tag.handle(), tag.suffix())
 }
 
-fn position_of(mark: Mark) -> Position {
-    let from_one = |count: u64| {
-        usize::try_from(count)
-            .unwrap_or(usize::MAX)
-            .saturating_add(1)
-    };
+fn parser_error(error: &ScanError) -> YamlError {
+    YamlError::new(position_of(error.marker()), error.kind().to_string())
+}
+
+fn position_of(marker: &Marker) -> Position {
     Position {
-        line: from_one(mark.line),
-        column: from_one(mark.column),
+        line: marker.line(),
+        column: marker.col() + 1,
     }
 }

@@ -2,20 +2,18 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::yaml::arena::{Arena, Content, NodeId, Scalar};
+use crate::yaml::number;
 use crate::yaml::scalar::{self, Tagged, Type};
 use crate::yaml::{Dialect, Position, YamlError};
 
-/// Integral floats under this are written without an exponent by Go's JSON encoder, and so are
-/// integers to Kubernetes.
-const PLAIN_FLOAT_LIMIT: f64 = 1e21;
 const MERGE_TAG: &str = "tag:yaml.org,2002:merge";
 
 /// Turns one document's nodes into a value.
 pub(super) fn to_value(
-    arena: &mut Arena,
+    arena: &mut Arena<'_>,
     root: NodeId,
     dialect: Dialect,
 ) -> Result<Value, YamlError> {
@@ -29,8 +27,8 @@ enum Ownership {
     Shared,
 }
 
-struct Converter<'a> {
-    arena: &'a mut Arena,
+struct Converter<'a, 't> {
+    arena: &'a mut Arena<'t>,
     dialect: Dialect,
 }
 
@@ -44,7 +42,7 @@ struct Fields {
 
 // === impl Converter ===
 
-impl Converter<'_> {
+impl<'t> Converter<'_, 't> {
     fn value(&mut self, id: NodeId, ownership: Ownership) -> Result<Value, YamlError> {
         let position = self.arena.position(id);
         let (content, ownership) = self.take(id, ownership);
@@ -65,7 +63,7 @@ impl Converter<'_> {
     }
 
     /// The content of a node: moved out when nothing reads it again.
-    fn take(&mut self, id: NodeId, ownership: Ownership) -> (Content, Ownership) {
+    fn take(&mut self, id: NodeId, ownership: Ownership) -> (Content<'t>, Ownership) {
         let Some(node) = self.arena.node_mut(id) else {
             return (Content::Sequence(Vec::new()), ownership);
         };
@@ -150,7 +148,7 @@ impl Converter<'_> {
     }
 }
 
-fn scalar_type(scalar: Scalar, position: Position) -> Result<(Type, String), YamlError> {
+fn scalar_type(scalar: Scalar<'_>, position: Position) -> Result<(Type, String), YamlError> {
     let Scalar { text, tag, plain } = scalar;
     let Some(tag) = tag else {
         let found = if plain {
@@ -158,23 +156,25 @@ fn scalar_type(scalar: Scalar, position: Position) -> Result<(Type, String), Yam
         } else {
             Type::Text
         };
-        return Ok((found, text));
+        return Ok((found, text.into_owned()));
     };
     match scalar::tagged(&tag, &text) {
-        Ok(Tagged::As(found)) => Ok((found, text)),
+        Ok(Tagged::As(found)) => Ok((found, text.into_owned())),
         Ok(Tagged::Decoded(decoded)) => Ok((Type::Text, decoded)),
         Err(message) => Err(YamlError::new(position, message)),
     }
 }
 
-fn scalar_value(scalar: Scalar, position: Position) -> Result<Value, YamlError> {
+fn scalar_value(scalar: Scalar<'_>, position: Position) -> Result<Value, YamlError> {
     let (found, text) = scalar_type(scalar, position)?;
     match found {
         Type::Null => Ok(Value::Null),
         Type::Bool(value) => Ok(Value::Bool(value)),
         Type::Integer(value) => Ok(Value::from(value)),
-        Type::Unsigned(value) => Ok(Value::from(value)),
-        Type::Float(value) => match float_number(value) {
+        Type::Unsigned(value) => {
+            Ok(number::from_unsigned(value).map_or(Value::Null, Value::Number))
+        }
+        Type::Float(value) => match number::from_float(value) {
             Some(number) => Ok(Value::Number(number)),
             None => {
                 let message = format!("{text} has no place in JSON; quote it to mean the text");
@@ -185,25 +185,7 @@ fn scalar_value(scalar: Scalar, position: Position) -> Result<Value, YamlError> 
     }
 }
 
-/// A float as it comes through Go's JSON: an integral one is an integer.
-fn float_number(value: f64) -> Option<Number> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "an integral value under 2^63 is exact, others are not taken"
-    )]
-    let whole = value as i64;
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "compared to see whether it was exact"
-    )]
-    let exact = whole as f64 == value && whole != i64::MAX;
-    if exact && value.abs() < PLAIN_FLOAT_LIMIT {
-        return Some(Number::from(whole));
-    }
-    Number::from_f64(value)
-}
-
-fn key_text(scalar: Scalar, position: Position) -> Result<String, YamlError> {
+fn key_text(scalar: Scalar<'_>, position: Position) -> Result<String, YamlError> {
     let (found, text) = scalar_type(scalar, position)?;
     match found {
         Type::Null => Err(YamlError::new(
@@ -213,7 +195,7 @@ fn key_text(scalar: Scalar, position: Position) -> Result<String, YamlError> {
         Type::Bool(value) => Ok(value.to_string()),
         Type::Integer(value) => Ok(value.to_string()),
         Type::Unsigned(value) => Ok(value.to_string()),
-        Type::Float(value) => Ok(value.to_string()),
+        Type::Float(value) => Ok(number::short_float_text(value)),
         Type::Text => Ok(text),
     }
 }

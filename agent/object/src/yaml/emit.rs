@@ -1,77 +1,128 @@
-//! Values to YAML text as sigs.k8s.io/yaml writes it.
+//! Values to YAML text as sigs.k8s.io/yaml writes it (go-yaml v2's emitter, a port of libyaml's).
 
-use libyaml_safer::{Emitter, Encoding, Event, MappingStyle, ScalarStyle, SequenceStyle};
-use serde_json::{Number, Value};
+mod order;
+mod scalar;
+mod writer;
 
-use crate::yaml::scalar;
+use serde_json::{Map, Value};
 
-/// Writes a value in block style: keys sorted, lists not indented, text of many lines as a
-/// literal block, and quotes wherever a YAML 1.1 reader would see anything but the text.
+use crate::yaml::emit::scalar::{Style, style_of};
+use crate::yaml::emit::writer::Writer;
+use crate::yaml::number;
+
+/// The longest key that stands on one line with its colon; a longer one gets a `?` (libyaml).
+const SIMPLE_KEY_LIMIT: usize = 128;
+
+/// Writes a value in block style: keys in go-yaml's order, lists not indented, text of many lines
+/// as a literal block, lines folded near 80 columns, and quotes wherever a YAML 1.1 reader would
+/// see anything but the text.
 #[must_use]
 pub fn to_string(value: &Value) -> String {
-    let mut output = Vec::new();
-    let mut events = Vec::new();
-    collect(value, &mut events);
-    let mut emitter = Emitter::new();
-    emitter.set_unicode(true);
-    emitter.set_output_string(&mut output);
-    let written = [
-        Event::stream_start(Encoding::Utf8),
-        Event::document_start(None, &[], true),
-    ]
-    .into_iter()
-    .chain(events)
-    .chain([Event::document_end(true), Event::stream_end()])
-    .try_for_each(|event| emitter.emit(event));
-    written.expect("a tree of values is a well-formed sequence of events, and memory takes it");
-    drop(emitter);
-    String::from_utf8(output).expect("the emitter was told to write UTF-8")
+    let mut writer = Writer::new();
+    write(&mut writer, value, Context::Root);
+    writer.indent = 0;
+    writer.start_line();
+    writer.text
 }
 
-fn collect(value: &Value, events: &mut Vec<Event>) {
+/// Where a value stands.
+#[derive(Clone, Copy, PartialEq)]
+enum Context {
+    Root,
+    Item,
+    MapValue,
+}
+
+fn write(writer: &mut Writer, value: &Value, context: Context) {
     match value {
-        Value::Null => events.push(plain("null")),
-        Value::Bool(value) => events.push(plain(if *value { "true" } else { "false" })),
-        Value::Number(number) => events.push(plain(&number_text(number))),
-        Value::String(text) => events.push(text_event(text)),
-        Value::Array(items) => {
-            events.push(Event::sequence_start(
-                None,
-                None,
-                true,
-                SequenceStyle::Block,
-            ));
-            for item in items {
-                collect(item, events);
-            }
-            events.push(Event::sequence_end());
-        }
-        Value::Object(fields) => {
-            events.push(Event::mapping_start(None, None, true, MappingStyle::Block));
-            for (key, value) in fields {
-                events.push(text_event(key));
-                collect(value, events);
-            }
-            events.push(Event::mapping_end());
-        }
+        Value::Null => write_plain(writer, "null"),
+        Value::Bool(true) => write_plain(writer, "true"),
+        Value::Bool(false) => write_plain(writer, "false"),
+        Value::Number(number) => write_plain(writer, &number::text(number)),
+        Value::String(text) => write_text(writer, text),
+        Value::Array(items) => write_list(writer, items, context),
+        Value::Object(fields) => write_map(writer, fields),
     }
 }
 
-fn plain(text: &str) -> Event {
-    Event::scalar(None, None, text, true, true, ScalarStyle::Plain)
+fn write_list(writer: &mut Writer, items: &[Value], context: Context) {
+    if items.is_empty() {
+        writer.indicator("[", Space::Before);
+        writer.indicator("]", Space::None);
+        return;
+    }
+    let outer = writer.indent;
+    // A list below its key is not indented.
+    if context != Context::MapValue || writer.at_indent {
+        writer.deepen();
+    }
+    for item in items {
+        writer.start_line();
+        writer.block_indicator("-");
+        write(writer, item, Context::Item);
+    }
+    writer.indent = outer;
 }
 
-fn text_event(text: &str) -> Event {
-    let style = if text.contains('\n') {
-        ScalarStyle::Literal
-    } else if scalar::needs_quotes(text) {
-        ScalarStyle::DoubleQuoted
+fn write_map(writer: &mut Writer, fields: &Map<String, Value>) {
+    if fields.is_empty() {
+        writer.indicator("{", Space::Before);
+        writer.indicator("}", Space::None);
+        return;
+    }
+    let outer = writer.indent;
+    writer.deepen();
+    for (key, value) in order::sorted(fields) {
+        writer.start_line();
+        write_key(writer, key);
+        write(writer, value, Context::MapValue);
+    }
+    writer.indent = outer;
+}
+
+fn write_key(writer: &mut Writer, key: &str) {
+    if key.contains('\n') || key.len() > SIMPLE_KEY_LIMIT {
+        writer.block_indicator("?");
+        write_text(writer, key);
+        writer.start_line();
+        writer.block_indicator(":");
     } else {
-        ScalarStyle::Plain
-    };
-    Event::scalar(None, None, text, true, true, style)
+        // go-yaml writes `<<` without quotes and reads a merge key back.
+        let style = if key == "<<" {
+            Style::DoubleQuoted
+        } else {
+            style_of(key)
+        };
+        scalar::write(writer, key, style, Folding::Never);
+        writer.indicator(":", Space::None);
+    }
 }
 
-fn number_text(number: &Number) -> String {
-    number.to_string()
+fn write_plain(writer: &mut Writer, text: &str) {
+    scalar::write(writer, text, Style::Plain, Folding::Never);
+}
+
+fn write_text(writer: &mut Writer, text: &str) {
+    let outer = writer.indent;
+    writer.indent = if outer < 0 {
+        writer::STEP
+    } else {
+        outer + writer::STEP
+    };
+    scalar::write(writer, text, style_of(text), Folding::Allowed);
+    writer.indent = outer;
+}
+
+/// Whether a blank stands before an indicator.
+#[derive(Clone, Copy, PartialEq)]
+enum Space {
+    Before,
+    None,
+}
+
+/// Whether a long scalar may go on in the next line.
+#[derive(Clone, Copy, PartialEq)]
+enum Folding {
+    Allowed,
+    Never,
 }

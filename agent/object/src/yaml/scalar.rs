@@ -38,7 +38,7 @@ pub(super) fn plain_type(text: &str) -> Type {
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(text),
         b'.' => match special_float(text) {
             Some(value) => Type::Float(value),
-            None => float(text),
+            None => fraction(text),
         },
         b'+' | b'-' => match special_float(text) {
             Some(value) => Type::Float(value),
@@ -75,7 +75,7 @@ pub(super) fn tagged(tag: &str, text: &str) -> Result<Tagged, String> {
 
 /// Whether text would read back as something else, or as a time, when written without quotes.
 pub(super) fn needs_quotes(text: &str) -> bool {
-    plain_type(text) != Type::Text || text == "<<" || is_timestamp(text) || is_base60(text)
+    plain_type(text) != Type::Text || is_timestamp(text) || is_base60(text)
 }
 
 fn word(text: &str) -> Type {
@@ -140,6 +140,24 @@ fn integer(text: &str) -> Option<Type> {
         Ok(value) => Some(Type::Integer(value)),
         Err(_) if text.starts_with('+') => None,
         Err(_) => Some(Type::Unsigned(magnitude)),
+    }
+}
+
+/// A float that starts with its point; Go takes underscores between its digits.
+fn fraction(text: &str) -> Type {
+    let between_digits = |(index, _): (usize, &str)| {
+        let digit_at = |at: Option<usize>| {
+            at.and_then(|at| text.as_bytes().get(at))
+                .is_some_and(u8::is_ascii_digit)
+        };
+        digit_at(index.checked_sub(1)) && digit_at(index.checked_add(1))
+    };
+    if !text.contains('_') {
+        float(text)
+    } else if text.match_indices('_').all(between_digits) {
+        float(&text.replace('_', ""))
+    } else {
+        Type::Text
     }
 }
 

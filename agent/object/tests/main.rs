@@ -1,0 +1,5 @@
+//! Compares with what the Go libraries say (tests/reference), and checks properties.
+
+mod golden;
+mod properties;
+mod read;
