@@ -2,3 +2,16 @@
 //! Takes → gives: values (time is an argument) → values.
 //! May touch: nothing.
 //! Never: reads a clock.
+
+pub mod backoff;
+pub mod change;
+mod fields;
+pub mod fingerprint;
+pub mod flux_lease;
+pub mod graph;
+pub mod health;
+pub mod lease;
+mod metadata;
+pub mod order;
+pub mod prune;
+pub mod rate;
