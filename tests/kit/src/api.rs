@@ -107,9 +107,12 @@ struct Shared {
     port: u16,
     tls: Arc<ClientConfig>,
     idle: Mutex<Vec<Connection>>,
-    /// apiVersion → (kind → (plural, namespaced)).
-    kinds: Mutex<HashMap<String, HashMap<String, (String, bool)>>>,
+    /// By apiVersion.
+    kinds: Mutex<HashMap<String, Kinds>>,
 }
+
+/// kind → (plural, namespaced).
+type Kinds = HashMap<String, (String, bool)>;
 
 impl Client {
     /// A client of 127.0.0.1:`port`, whose certificate `authority` (PEM) signed.
@@ -427,7 +430,7 @@ pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
 }
 
 /// The kinds in a discovery document (APIResourceList); subresources have a slash in their name.
-fn read_kinds(list: &Value) -> HashMap<String, (String, bool)> {
+fn read_kinds(list: &Value) -> Kinds {
     let resources = list["resources"]
         .as_array()
         .map(Vec::as_slice)

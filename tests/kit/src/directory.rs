@@ -1,5 +1,6 @@
 //! Folders of a test: in memory where there is room, gone with the test.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::reaper;
@@ -41,7 +42,7 @@ impl Directory {
 impl Drop for Directory {
     fn drop(&mut self) {
         if std::env::var_os("WINDLASS_KIT_KEEP").is_some() {
-            eprintln!("kept {}", self.path.display());
+            let _ = writeln!(std::io::stderr(), "kept {}", self.path.display());
         } else {
             let _ = std::fs::remove_dir_all(&self.path);
         }

@@ -8,7 +8,6 @@
 #![expect(
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::unwrap_used,
     reason = "a kit that cannot go on fails the test that uses it, loudly"
 )]
 
@@ -16,8 +15,10 @@ pub mod api;
 pub mod certificates;
 pub mod controlplane;
 pub mod directory;
+pub mod git;
 mod http;
 pub mod ports;
 pub mod process;
 mod reaper;
+pub mod repo;
 pub mod wait;

@@ -32,6 +32,8 @@ done
 "#;
 
 struct Watchdog {
+    /// Never waited for: it ends after this process, and init takes it.
+    _process: Child,
     orders: Mutex<ChildStdin>,
 }
 
@@ -47,8 +49,10 @@ fn watchdog() -> &'static Watchdog {
             .process_group(0)
             .spawn()
             .expect("sh can be started");
+        let orders = Mutex::new(child.stdin.take().expect("stdin is piped"));
         Watchdog {
-            orders: Mutex::new(child.stdin.take().expect("stdin is piped")),
+            _process: child,
+            orders,
         }
     })
 }

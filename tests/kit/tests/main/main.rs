@@ -1,3 +1,5 @@
 //! The kit's own promises, kept on the real programs.
 
+mod cleanup;
 mod cluster;
+mod git;
