@@ -2,3 +2,25 @@
 //! Takes → gives: requests on its socket → objects.
 //! May touch: the network and its own throw-away cache.
 //! Never: holds a cluster credential; sends a pack to the agent; starts a program.
+
+mod busy;
+mod cache;
+mod delta;
+mod failure;
+mod fetch;
+mod http;
+mod limits;
+mod memory;
+mod origin;
+mod packet;
+mod protocol;
+mod reach;
+mod reference;
+mod repository;
+mod semver_range;
+mod server;
+mod session;
+mod unpack;
+mod zlib;
+
+pub use server::{ServeError, Settings, serve};

@@ -1,0 +1,356 @@
+//! Git's smart HTTP protocol (gitprotocol-http(5)) over rustls.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use ureq::http::{HeaderMap, Response, header};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body};
+use windlass_wire::{Credentials, DisplayUrl, FailureClass, FetchRequest, Secret};
+
+use crate::failure::{Deadline, Failure};
+use crate::limits;
+use crate::origin::{HttpOrigin, Origin};
+
+/// One fetch's conversation with one server.
+pub(crate) struct HttpSession {
+    agent: Agent,
+    /// What was asked for; only its authority may see the credentials.
+    origin: HttpOrigin,
+    /// Where the first request was redirected to, or the origin.
+    current: HttpOrigin,
+    authorization: Option<Secret>,
+    deadline: Deadline,
+}
+
+/// Which protocol the server is asked to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    VersionTwo,
+    WhateverItSpeaks,
+}
+
+const SERVICE: &str = "git-upload-pack";
+const FIRST_REQUEST: &str = "info/refs?service=git-upload-pack";
+/// Forges recognise Git clients by the first word.
+const USER_AGENT: &str = concat!("git/windlass-", env!("CARGO_PKG_VERSION"));
+
+impl HttpSession {
+    /// Prepares a conversation; nothing is sent yet.
+    pub(crate) fn new(
+        origin: HttpOrigin,
+        request: &FetchRequest,
+        deadline: Deadline,
+    ) -> Result<Self, Failure> {
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .user_agent(USER_AGENT)
+            .accept_encoding("identity")
+            .timeout_connect(Some(limits::CONNECT_TIMEOUT))
+            .max_response_header_size(limits::HTTP_HEADER_BYTES);
+        if origin.authority.tls {
+            config = config.tls_config(tls_config(request.ca_bundle.as_deref())?);
+        }
+        Ok(Self {
+            agent: config.build().new_agent(),
+            authorization: authorization(&request.credentials, &origin)?,
+            current: origin.clone(),
+            origin,
+            deadline,
+        })
+    }
+
+    /// Sends the first request of a full handshake, following redirects.
+    pub(crate) fn greeting(&mut self) -> Result<impl Read + use<>, Failure> {
+        for _ in 0..=limits::REDIRECTS {
+            let response = self.get(FIRST_REQUEST)?;
+            if !response.status().is_redirection() {
+                self.check_status(&response)?;
+                return self.body(response, "application/x-git-upload-pack-advertisement");
+            }
+            self.current = self.redirected(response.headers())?;
+        }
+        Err(Failure::protocol(format!(
+            "{} redirects more than {} times; use the final URL",
+            self.shown(),
+            limits::REDIRECTS
+        )))
+    }
+
+    /// Sends a command to the place the greeting came from. Redirects are not followed any more.
+    pub(crate) fn command(&mut self, body: &[u8], ask: Ask) -> Result<impl Read + use<>, Failure> {
+        let mut builder = self
+            .agent
+            .post(self.current.address(SERVICE))
+            .header(header::CONTENT_TYPE, "application/x-git-upload-pack-request")
+            .header(header::ACCEPT, "application/x-git-upload-pack-result");
+        if ask == Ask::VersionTwo {
+            builder = builder.header("Git-Protocol", "version=2");
+        }
+        if let Some(authorization) = self.authorization() {
+            builder = builder.header(header::AUTHORIZATION, authorization.expose());
+        }
+        let remaining = self.deadline.remaining()?;
+        let response = builder
+            .config()
+            .timeout_global(Some(remaining))
+            .build()
+            .send(body)
+            .map_err(|error| self.failed(error))?;
+        self.check_status(&response)?;
+        self.body(response, "application/x-git-upload-pack-result")
+    }
+
+    fn get(&self, service: &str) -> Result<Response<Body>, Failure> {
+        let mut builder =
+            self.agent.get(self.current.address(service)).header("Git-Protocol", "version=2");
+        if let Some(authorization) = self.authorization() {
+            builder = builder.header(header::AUTHORIZATION, authorization.expose());
+        }
+        let remaining = self.deadline.remaining()?;
+        builder
+            .config()
+            .timeout_global(Some(remaining))
+            .build()
+            .call()
+            .map_err(|error| self.failed(error))
+    }
+
+    /// The credentials, unless a redirect led to another scheme, host or port.
+    fn authorization(&self) -> Option<&Secret> {
+        self.authorization.as_ref().filter(|_| self.is_at_origin())
+    }
+
+    fn is_at_origin(&self) -> bool {
+        self.current.authority == self.origin.authority
+    }
+
+    fn shown(&self) -> String {
+        DisplayUrl(self.origin.address("").trim_end_matches('/')).to_string()
+    }
+
+    fn redirected(&self, headers: &HeaderMap) -> Result<HttpOrigin, Failure> {
+        let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+        let location = location.ok_or_else(|| {
+            Failure::protocol(format!("{} redirects to nowhere; check the URL", self.shown()))
+        })?;
+        let absolute = if location.starts_with('/') && !location.starts_with("//") {
+            format!("{}{location}", self.current.authority)
+        } else {
+            location.to_owned()
+        };
+        let bad = |why: &str| {
+            let to = DisplayUrl(&absolute).to_string();
+            Failure::refused(format!("{} redirects to {to}, {why}", self.shown()))
+        };
+        let Ok(Origin::Http(mut target)) = Origin::parse(&absolute) else {
+            return Err(bad("which is neither http nor https; check the URL"));
+        };
+        if self.current.authority.tls && !target.authority.tls {
+            return Err(bad("away from https, which is never followed; check the server"));
+        }
+        let Some(base) = target.path.strip_suffix("/info/refs") else {
+            return Err(bad("which is not a Git repository (it may ask for a login); check the URL"));
+        };
+        target.path = base.to_owned();
+        target.query = self.current.query.clone();
+        target.userinfo = None;
+        Ok(target)
+    }
+
+    fn check_status(&self, response: &Response<Body>) -> Result<(), Failure> {
+        let status = response.status();
+        let shown = self.shown();
+        let (class, message) = match status.as_u16() {
+            200 => return Ok(()),
+            401 | 403 if !self.is_at_origin() => (
+                FailureClass::Authentication,
+                format!(
+                    "{shown} redirects to {}, which wants credentials; they are not sent to another \
+                     host: use that URL",
+                    DisplayUrl(&self.current.authority.to_string())
+                ),
+            ),
+            401 | 403 | 407 => (FailureClass::Authentication, self.unauthorized(status.as_u16())),
+            404 | 410 => (
+                FailureClass::NotFound,
+                format!("{shown} does not exist ({status}); check the URL, or the credentials"),
+            ),
+            408 | 425 | 429 | 500..=599 => (
+                FailureClass::Unreachable,
+                format!("{shown} answers {status}; it is tried again"),
+            ),
+            300..=399 => (
+                FailureClass::Protocol,
+                format!("{shown} redirects in the middle of a fetch ({status}); check the server"),
+            ),
+            _ => (
+                FailureClass::Protocol,
+                format!("{shown} answers {status}; check that the URL is a Git repository"),
+            ),
+        };
+        Err(Failure::new(class, message))
+    }
+
+    fn unauthorized(&self, status: u16) -> String {
+        let shown = self.shown();
+        if self.authorization.is_some() {
+            format!("{shown} refuses the credentials ({status}); check user name, password or token")
+        } else {
+            format!("{shown} wants credentials ({status}); give the source a secretRef with them")
+        }
+    }
+
+    fn body(
+        &self,
+        response: Response<Body>,
+        content_type: &str,
+    ) -> Result<impl Read + use<>, Failure> {
+        let found = response.headers().get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+        if found != Some(content_type.as_bytes()) {
+            return Err(Failure::protocol(format!(
+                "{} does not speak Git's smart protocol; check that the URL is a Git repository",
+                self.shown()
+            )));
+        }
+        let body = response.into_body().into_reader();
+        Ok(HttpBody { body, deadline: self.deadline, url: self.shown() })
+    }
+
+    fn failed(&self, error: ureq::Error) -> Failure {
+        classify(error, self.deadline, &self.shown())
+    }
+}
+
+/// A response body whose errors are ours.
+struct HttpBody<R> {
+    body: R,
+    deadline: Deadline,
+    url: String,
+}
+
+impl<R: Read> Read for HttpBody<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.body.read(into).map_err(|error| {
+            classify(ureq::Error::from(error), self.deadline, &self.url).into_io()
+        })
+    }
+}
+
+fn classify(error: ureq::Error, deadline: Deadline, url: &str) -> Failure {
+    use ureq::Error;
+    match &error {
+        Error::Timeout(ureq::Timeout::Connect) => Failure::new(
+            FailureClass::Unreachable,
+            format!("{url} does not answer; it is tried again"),
+        ),
+        Error::Timeout(_) => deadline.failure(),
+        Error::HostNotFound => Failure::new(
+            FailureClass::Unreachable,
+            format!("the host of {url} is not found; check the URL and the node's DNS"),
+        ),
+        Error::Rustls(reason) => tls_failure(url, reason),
+        Error::Tls(reason) => Failure::new(FailureClass::Tls, format!("{url}: {reason}")),
+        Error::LargeResponseHeader(..) => {
+            Failure::refused(format!("{url} sends a header of more than 64 KiB"))
+        }
+        Error::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(reason) => tls_failure(url, reason),
+            None => io_failure(url, io),
+        },
+        Error::Protocol(reason) => {
+            Failure::protocol(format!("{url} does not speak HTTP properly: {reason}"))
+        }
+        other => Failure::new(FailureClass::Unreachable, format!("{url}: {other}")),
+    }
+}
+
+fn io_failure(url: &str, error: &io::Error) -> Failure {
+    let message = match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+            format!("{url} closed the connection before the answer was complete; it is tried again")
+        }
+        io::ErrorKind::ConnectionRefused => {
+            format!("{url} refuses connections; check the URL and that the server runs")
+        }
+        _ => format!("{url} cannot be reached: {error}"),
+    };
+    Failure::new(FailureClass::Unreachable, message)
+}
+
+fn tls_failure(url: &str, reason: &rustls::Error) -> Failure {
+    let advice = match reason {
+        rustls::Error::InvalidCertificate(_) => {
+            "; if its certificate is signed by your own CA, give that as ca.crt, and check the clock"
+        }
+        _ => "; check that the server speaks TLS 1.2 or 1.3 on this port",
+    };
+    Failure::new(FailureClass::Tls, format!("TLS with {url} failed: {reason}{advice}"))
+}
+
+/// The value of the Authorization header.
+fn authorization(
+    credentials: &Credentials,
+    origin: &HttpOrigin,
+) -> Result<Option<Secret>, Failure> {
+    let value = match credentials {
+        Credentials::None => match &origin.userinfo {
+            None => return Ok(None),
+            Some((user, password)) => basic(user, password),
+        },
+        Credentials::Basic { username, password } => basic(username, password),
+        // A token read from a file often ends in a newline, which no header may hold.
+        Credentials::Bearer(token) => Secret::new(format!("Bearer {}", token.expose().trim_end())),
+        Credentials::Ssh { .. } => {
+            return Err(Failure::invalid_request(
+                "an ssh identity is of no use for an http URL; give username and password, or a \
+                 bearerToken",
+            ));
+        }
+    };
+    match header::HeaderValue::from_str(value.expose()) {
+        Ok(_) => Ok(Some(value)),
+        Err(_) => Err(Failure::invalid_request(
+            "the token holds characters that no HTTP header may hold; check the secret",
+        )),
+    }
+}
+
+fn basic(user: &str, password: &Secret) -> Secret {
+    let pair = Secret::new(format!("{user}:{}", password.expose()));
+    Secret::new(format!("Basic {}", BASE64.encode(pair.expose())))
+}
+
+/// Trusts the node's certificates and those of the bundle, as Flux does (go-git appends to the system pool).
+fn tls_config(ca_bundle: Option<&str>) -> Result<TlsConfig, Failure> {
+    // A certificate of the node that cannot be read is one server less that is trusted; the others stay.
+    let native = rustls_native_certs::load_native_certs().certs;
+    let mut certificates: Vec<Certificate<'static>> =
+        native.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+    if let Some(bundle) = ca_bundle {
+        certificates.extend(bundle_certificates(bundle)?);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(certificates)))
+        .unversioned_rustls_crypto_provider(provider)
+        .build())
+}
+
+fn bundle_certificates(bundle: &str) -> Result<Vec<Certificate<'static>>, Failure> {
+    let unreadable = || {
+        Failure::invalid_request("the CA bundle holds no PEM certificate that can be read; check ca.crt")
+    };
+    let mut certificates = Vec::new();
+    for item in parse_pem(bundle.as_bytes()) {
+        if let PemItem::Certificate(certificate) = item.map_err(|_| unreadable())? {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() { Err(unreadable()) } else { Ok(certificates) }
+}

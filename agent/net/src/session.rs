@@ -1,0 +1,214 @@
+//! One conversation with one server, whatever carries it.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use gix_hash::ObjectId;
+use windlass_wire::{FailureClass, FetchRequest};
+
+use crate::failure::{Deadline, Failure};
+use crate::http::{Ask, HttpSession};
+use crate::limits::Limits;
+use crate::memory::Memory;
+use crate::origin::Origin;
+use crate::packet::Lines;
+use crate::protocol::{self, PackStream, Version};
+use crate::reference::{Resolved, Selection, Wanted};
+
+/// Asks one server for one reference and then for a pack.
+pub(crate) struct Session<'a> {
+    carrier: Carrier,
+    limits: &'a Limits,
+    deadline: Deadline,
+    url: &'a str,
+    wire_bytes: u64,
+    version: Version,
+    /// Branch tips to look behind when the server does not hand out a commit by id.
+    tips: Vec<ObjectId>,
+}
+
+enum Carrier {
+    Http(HttpSession),
+}
+
+impl<'a> Session<'a> {
+    /// Prepares a conversation with `origin`, which must not be a path on the node.
+    pub(crate) fn open(
+        origin: Origin,
+        request: &'a FetchRequest,
+        limits: &'a Limits,
+        deadline: Deadline,
+    ) -> Result<Self, Failure> {
+        let carrier = match origin {
+            Origin::Http(http) => Carrier::Http(HttpSession::new(http, request, deadline)?),
+            Origin::Ssh(_) | Origin::Path(_) => {
+                return Err(Failure::new(FailureClass::InvalidUrl, "not served over a network"));
+            }
+        };
+        let version = Version::Two;
+        let (url, tips) = (request.url.as_str(), Vec::new());
+        Ok(Self { carrier, limits, deadline, url, wire_bytes: 0, version, tips })
+    }
+
+    /// Bytes received since this was last asked, HTTP headers not counted.
+    pub(crate) fn take_wire_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.wire_bytes)
+    }
+
+    /// Asks what the reference points at. A server known to speak version 2 over HTTP is asked directly, in
+    /// one request; everything else begins with a handshake.
+    pub(crate) fn resolve(
+        &mut self,
+        wanted: &Wanted,
+        memory: &Memory,
+    ) -> Result<Resolved, Failure> {
+        let is_known = matches!(self.carrier, Carrier::Http(_)) && memory.speaks_version_two();
+        if is_known {
+            match self.list(wanted) {
+                Err(failure) if is_worth_a_handshake(&failure) => memory.forget(),
+                result => return result,
+            }
+        }
+        let mut selection = Selection::new(wanted);
+        let limit = self.limits.references;
+        let mut lines = Lines::new(self.greeting()?);
+        let version = protocol::read_greeting(&mut lines, &mut selection, limit)?;
+        drop(lines);
+        self.version = version;
+        if version == Version::Two {
+            let resolved = self.list(wanted)?;
+            memory.remember_version_two();
+            return Ok(resolved);
+        }
+        self.tips = selection.tips().to_vec();
+        selection.finish(self.url)
+    }
+
+    fn list(&mut self, wanted: &Wanted) -> Result<Resolved, Failure> {
+        let mut selection = Selection::new(wanted);
+        let limit = self.limits.references;
+        let body = protocol::list_request(wanted.prefix());
+        let mut lines = Lines::new(self.command(&body)?);
+        protocol::read_list(&mut lines, &mut selection, limit)?;
+        // The connection can be used again only when its answer was read to the end.
+        io::copy(&mut lines.into_inner().take(1024), &mut io::sink())
+            .map_err(|error| Failure::from_io(error, "reading the server's answer"))?;
+        selection.finish(self.url)
+    }
+
+    /// Asks for everything `resolved` reaches and `haves` do not.
+    pub(crate) fn pack(
+        &mut self,
+        resolved: &Resolved,
+        haves: &[ObjectId],
+    ) -> Result<impl BufRead, Failure> {
+        let version = self.version;
+        let mut wants = vec![resolved.target];
+        if let Version::Zero { any_commit: false, .. } = version
+            && !self.tips.is_empty()
+        {
+            wants = self.tips.clone();
+            wants.sort_unstable();
+            wants.dedup();
+        }
+        let body = protocol::pack_request(version, &wants, haves);
+        let lines = Lines::new(self.command(&body)?);
+        Ok(match protocol::read_pack_header(lines, version)? {
+            PackStream::Banded(band) => Pack::Banded(band),
+            PackStream::Plain(reader) => Pack::Plain(BufReader::new(reader)),
+        })
+    }
+
+    fn greeting(&mut self) -> Result<Counted<'_>, Failure> {
+        let Self { carrier, limits, deadline, wire_bytes, .. } = self;
+        let inner: Box<dyn Read> = match carrier {
+            Carrier::Http(http) => Box::new(http.greeting()?),
+        };
+        Ok(Counted::new(inner, wire_bytes, limits, *deadline))
+    }
+
+    fn command(&mut self, body: &[u8]) -> Result<Counted<'_>, Failure> {
+        let Self { carrier, limits, deadline, wire_bytes, version, .. } = self;
+        let inner: Box<dyn Read> = match carrier {
+            Carrier::Http(http) => {
+                let ask = match version {
+                    Version::Two => Ask::VersionTwo,
+                    Version::Zero { .. } => Ask::WhateverItSpeaks,
+                };
+                Box::new(http.command(body, ask)?)
+            }
+        };
+        Ok(Counted::new(inner, wire_bytes, limits, *deadline))
+    }
+}
+
+/// A server that changed since it was met answers the direct question strangely; what is plainly about
+/// credentials, time or the reference itself would not get better by asking again.
+fn is_worth_a_handshake(failure: &Failure) -> bool {
+    matches!(failure.class, FailureClass::Protocol | FailureClass::NotFound)
+}
+
+enum Pack<'a> {
+    Banded(crate::packet::DataBand<Counted<'a>>),
+    Plain(BufReader<Counted<'a>>),
+}
+
+impl BufRead for Pack<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self {
+            Self::Banded(band) => band.fill_buf(),
+            Self::Plain(plain) => plain.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, amount: usize) {
+        match self {
+            Self::Banded(band) => band.consume(amount),
+            Self::Plain(plain) => plain.consume(amount),
+        }
+    }
+}
+
+impl Read for Pack<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Banded(band) => band.read(into),
+            Self::Plain(plain) => plain.read(into),
+        }
+    }
+}
+
+/// Counts what arrives, and ends the fetch at the byte and time limits.
+struct Counted<'a> {
+    inner: BufReader<Box<dyn Read + 'a>>,
+    count: &'a mut u64,
+    limit: u64,
+    deadline: Deadline,
+}
+
+impl<'a> Counted<'a> {
+    fn new(
+        inner: Box<dyn Read + 'a>,
+        count: &'a mut u64,
+        limits: &Limits,
+        deadline: Deadline,
+    ) -> Self {
+        let inner = BufReader::with_capacity(64 * 1024, inner);
+        Self { inner, count, limit: limits.wire_bytes, deadline }
+    }
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.deadline.remaining().map_err(Failure::into_io)?;
+        let read = self.inner.read(into)?;
+        *self.count += read as u64;
+        if *self.count > self.limit {
+            let limit = self.limit / (1024 * 1024);
+            return Err(Failure::refused(format!(
+                "the server sent more than {limit} MiB; split the repository, or shorten its history"
+            ))
+            .into_io());
+        }
+        Ok(read)
+    }
+}
