@@ -2,3 +2,29 @@
 //! Takes → gives: events → outcomes.
 //! May touch: the world only through the rooms below.
 //! Never: decides trust, parses YAML or speaks HTTP itself.
+
+mod agent;
+mod announce;
+mod context;
+mod controller;
+mod drift;
+mod establish;
+mod event;
+mod finalizer;
+mod kustomization;
+mod ledger;
+mod left_out;
+mod named;
+mod net;
+mod node;
+mod ours;
+mod pause;
+mod queue;
+mod seen;
+mod source;
+mod status;
+mod uninstall;
+mod view;
+
+pub use agent::{AgentError, run};
+pub use net::StartCommand;

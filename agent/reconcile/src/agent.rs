@@ -1,0 +1,297 @@
+//! Puts the agent together: opens what it keeps, connects, watches, and runs the loop.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use futures::StreamExt;
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use windlass_api::names;
+use windlass_cluster::{
+    Cluster, Connect, ConnectError, Detail, Elector, ElectorSettings, FluxLeases, Resource, Scope,
+    SettingsError, WatchEvent,
+};
+use windlass_host::config::{RootAccess, RootSettings, Settings};
+use windlass_host::systemd;
+use windlass_object::GroupVersionKind;
+use windlass_state::{OpenError, RatchetError, RatchetFile, Store};
+use windlass_trust::{AllowedSigners, Introduction, Policy, SignersError};
+use windlass_wire::{Credentials, Reference, Secret};
+
+use crate::context::{Context, Kinds};
+use crate::controller::{Controller, Root, Standing};
+use crate::drift::DriftWatch;
+use crate::establish;
+use crate::event::Event;
+use crate::ledger::Ledger;
+use crate::left_out::LeftOut;
+use crate::named::Named;
+use crate::net::{Net, StartCommand};
+use crate::node::NodeStatus;
+use crate::source::fetch::Keep;
+use crate::source::spec::SourceSpec;
+use crate::uninstall::{definitions, namespaces};
+
+/// The Leases of the Flux controllers whose work windlass does (decision 2).
+const FLUX_LEASES: [&str; 2] =
+    ["source-controller-leader-election", "kustomize-controller-leader-election"];
+/// The file that says Flux was uninstalled on purpose.
+const UNINSTALL_MARK: &str = "uninstalled";
+
+/// The agent cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// A file that the config names cannot be read.
+    #[error("{path} cannot be read")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The trust file does not parse.
+    #[error("{path}, line {}: {}", source.line, source.message)]
+    Signers {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: SignersError,
+    },
+    /// The introduction commit of the config is no object id.
+    #[error("[root] introduction: {text:?} is not a commit id; give all 40 digits")]
+    Introduction {
+        /// What is written there.
+        text: String,
+    },
+    /// What the node keeps cannot be opened.
+    #[error(transparent)]
+    State(#[from] OpenError),
+    /// The ratchet cannot be opened.
+    #[error(transparent)]
+    Ratchet(#[from] RatchetError),
+    /// The kubeconfig cannot be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The times of the election cannot work.
+    #[error("[leadership] {0}")]
+    Election(#[from] SettingsError),
+}
+
+/// Runs the agent until `stop` is cancelled.
+///
+/// `start_net` says how windlass-net is started where systemd does not do it.
+///
+/// # Errors
+/// Only what keeps it from starting; afterwards every failure is a condition, an event and a log line.
+pub async fn run(
+    settings: Settings,
+    start_net: Option<StartCommand>,
+    stop: CancellationToken,
+) -> Result<(), AgentError> {
+    let name = Named::new(&settings.root.namespace, &settings.root.name);
+    let spec = root_spec(&name, &settings.root)?;
+    let keep = Arc::new(open_keep(&settings)?);
+    let cluster = Cluster::connect(Connect {
+        kubeconfig: settings.cluster.kubeconfig.clone(),
+        context: settings.cluster.context.clone(),
+        user_agent: concat!("windlass/", env!("CARGO_PKG_VERSION")).to_owned(),
+        allow_insecure_tls: false,
+    })?;
+    let (sender, events) = mpsc::unbounded_channel();
+    let ledger = Ledger::default();
+    let context = Arc::new(Context {
+        drift: DriftWatch::new(cluster.clone(), ledger.clone(), sender.clone()),
+        net: Net::new(settings.net.socket.clone(), start_net),
+        corrections: Arc::default(),
+        left_out: LeftOut::new(name.clone()),
+        kinds: Kinds::new(),
+        cluster,
+        keep,
+        ledger,
+    });
+    let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
+    let status = NodeStatus::new(name.clone(), settings.node.name.clone(), annotations);
+    let mark = settings.state.dir.join(UNINSTALL_MARK);
+    let election = elect(&context.cluster, &settings, lease_annotations, &sender, &stop)?;
+    let namespace = settings.root.namespace.clone();
+    tokio::spawn(establish::namespace(context.cluster.clone(), namespace, mark.clone()));
+    let watches = watch_all(&context, &settings.root.namespace, &sender);
+    let standing = Standing::new(settings.leadership.flux_leases, mark);
+    let root = Root { name, spec, settings: settings.root.clone() };
+    let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);
+    let controller =
+        Controller::new(context, root, standing, status, concurrency, (sender, events));
+    let watchdog = tokio::spawn(feed_watchdog());
+    if let Err(error) = systemd::ready() {
+        tracing::warn!(%error, "systemd could not be told that the agent is ready");
+    }
+    controller.run(stop).await;
+    watches.iter().for_each(tokio::task::JoinHandle::abort);
+    watchdog.abort();
+    // The Lease is given back before the process ends, so that another node goes on at once.
+    let _ = election.await;
+    Ok(())
+}
+
+fn open_keep(settings: &Settings) -> Result<Keep, AgentError> {
+    let store = Store::open(&settings.state.dir)?;
+    if let Some(recovered) = store.recovered() {
+        tracing::warn!(moved_to = %recovered.display(), "the cache was damaged; it was moved aside and is fetched again");
+    }
+    let ratchets = Mutex::new(RatchetFile::open(&settings.state.dir)?);
+    Ok(Keep { store, ratchets })
+}
+
+fn read(path: &std::path::Path) -> Result<String, AgentError> {
+    std::fs::read_to_string(path)
+        .map_err(|source| AgentError::File { path: path.to_owned(), source })
+}
+
+fn root_spec(name: &Named, root: &RootSettings) -> Result<SourceSpec, AgentError> {
+    let introduction = match &root.introduction {
+        None => Introduction::FirstSigned,
+        Some(text) => Introduction::Commit(
+            text.parse().map_err(|_| AgentError::Introduction { text: text.clone() })?,
+        ),
+    };
+    let path = &root.allowed_signers;
+    let signers = AllowedSigners::parse(&read(path)?)
+        .map_err(|source| AgentError::Signers { path: path.clone(), source })?;
+    Ok(SourceSpec {
+        name: name.clone(),
+        url: root.url.clone(),
+        reference: Reference::Branch(root.branch.clone()),
+        credentials: credentials(&root.access)?,
+        ca_bundle: root.ca_file.as_deref().map(read).transpose()?,
+        interval: root.interval,
+        timeout: root.timeout,
+        ignore: None,
+        policy: Arc::new(Policy { signers, introduction }),
+    })
+}
+
+fn credentials(access: &RootAccess) -> Result<Credentials, AgentError> {
+    Ok(match access {
+        RootAccess::Anonymous => Credentials::None,
+        RootAccess::Password { username, password_file } => Credentials::Basic {
+            username: username.clone(),
+            password: Secret::from(read(password_file)?.trim_end().to_owned()),
+        },
+        RootAccess::Key { identity_file, known_hosts_file } => Credentials::Ssh {
+            identity: Secret::from(read(identity_file)?),
+            passphrase: None,
+            known_hosts: read(known_hosts_file)?,
+        },
+    })
+}
+
+fn elect(
+    cluster: &Cluster,
+    settings: &Settings,
+    annotations: watch::Receiver<BTreeMap<String, String>>,
+    sender: &UnboundedSender<Event>,
+    stop: &CancellationToken,
+) -> Result<tokio::task::JoinHandle<()>, AgentError> {
+    let elector = Elector::new(
+        cluster.clone(),
+        ElectorSettings {
+            namespace: settings.root.namespace.clone(),
+            name: names::LEASE.to_owned(),
+            node: settings.node.name.clone(),
+            lease_duration: settings.leadership.lease_duration,
+            renew_deadline: settings.leadership.renew_deadline,
+            retry_period: settings.leadership.retry_period,
+            annotations,
+        },
+    )?;
+    let leadership = elector.leadership();
+    forward(leadership.clone(), sender, Event::Leadership);
+    if settings.leadership.flux_leases {
+        let names = FLUX_LEASES.iter().map(|name| (*name).to_owned()).collect();
+        let leases = FluxLeases::new(cluster.clone(), names::FLUX_SYSTEM, names);
+        forward(leases.standing(), sender, Event::Flux);
+        tokio::spawn(leases.run(leadership, stop.clone()));
+    }
+    Ok(tokio::spawn(elector.run(stop.clone())))
+}
+
+/// Hands every new value on as an event.
+fn forward<Value: Clone + Send + Sync + 'static>(
+    mut values: watch::Receiver<Value>,
+    sender: &UnboundedSender<Event>,
+    event: impl Fn(Value) -> Event + Send + 'static,
+) {
+    let sender = sender.clone();
+    tokio::spawn(async move {
+        while values.changed().await.is_ok() {
+            let value = values.borrow_and_update().clone();
+            if sender.send(event(value)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn watch_all(
+    context: &Arc<Context>,
+    namespace: &str,
+    sender: &UnboundedSender<Event>,
+) -> Vec<tokio::task::JoinHandle<()>> {
+    let kinds = &context.kinds;
+    let everything = Scope::default();
+    let definitions_of_flux = Scope {
+        label_selector: format!("{}=flux", names::PART_OF),
+        ..Scope::default()
+    };
+    let namespace_of_flux = Scope {
+        field_selector: format!("metadata.name={}", names::FLUX_SYSTEM),
+        ..Scope::default()
+    };
+    let pause = Scope {
+        namespace: namespace.to_owned(),
+        field_selector: format!("metadata.name={}", names::PAUSE),
+        ..Scope::default()
+    };
+    let watch = |resource: &Resource, scope: &Scope, detail, event: fn(WatchEvent) -> Event| {
+        let mut watch = Box::pin(context.cluster.watch(resource, scope.clone(), detail));
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            while let Some(seen) = watch.next().await {
+                if sender.send(event(seen)).is_err() {
+                    return;
+                }
+            }
+        })
+    };
+    vec![
+        watch(&kinds.git_repository, &everything, Detail::Object, Event::GitRepository),
+        watch(&kinds.kustomization, &everything, Detail::Object, Event::Kustomization),
+        watch(&definitions(), &definitions_of_flux, Detail::Metadata, Event::Api),
+        watch(&namespaces(), &namespace_of_flux, Detail::Metadata, Event::Api),
+        watch(&config_maps(), &pause, Detail::Object, Event::Pause),
+    ]
+}
+
+fn config_maps() -> Resource {
+    Resource {
+        gvk: GroupVersionKind::new("v1", "ConfigMap"),
+        plural: "configmaps".to_owned(),
+        namespaced: true,
+        watchable: true,
+        has_status: false,
+    }
+}
+
+/// Tells systemd that the agent is alive for as long as its runtime turns.
+async fn feed_watchdog() {
+    let Some(watchdog) = systemd::watchdog() else { return };
+    loop {
+        if let Err(error) = watchdog.ping() {
+            tracing::warn!(%error, "the watchdog could not be fed");
+        }
+        tokio::time::sleep(watchdog.interval()).await;
+    }
+}

@@ -1,0 +1,53 @@
+//! What all passes share.
+
+use std::sync::Arc;
+
+use windlass_api::names;
+use windlass_cluster::{Cluster, Resource};
+use windlass_object::GroupVersionKind;
+
+use crate::drift::DriftWatch;
+use crate::kustomization::pass::Corrections;
+use crate::ledger::Ledger;
+use crate::left_out::LeftOut;
+use crate::net::Net;
+use crate::source::fetch::Keep;
+
+/// Handles on the world and what was learned of it.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) cluster: Cluster,
+    pub(crate) keep: Arc<Keep>,
+    pub(crate) net: Net,
+    pub(crate) ledger: Ledger,
+    pub(crate) drift: DriftWatch,
+    pub(crate) corrections: Corrections,
+    pub(crate) left_out: LeftOut,
+    pub(crate) kinds: Kinds,
+}
+
+/// Our own kinds: known from the start, so that nothing has to be discovered for them.
+#[derive(Debug)]
+pub(crate) struct Kinds {
+    pub(crate) git_repository: Resource,
+    pub(crate) kustomization: Resource,
+}
+
+impl Kinds {
+    pub(crate) fn new() -> Self {
+        Kinds {
+            git_repository: own(names::SOURCE_API_VERSION, names::GIT_REPOSITORY, "gitrepositories"),
+            kustomization: own(names::KUSTOMIZE_API_VERSION, names::KUSTOMIZATION, "kustomizations"),
+        }
+    }
+}
+
+fn own(api_version: &str, kind: &str, plural: &str) -> Resource {
+    Resource {
+        gvk: GroupVersionKind::new(api_version, kind),
+        plural: plural.to_owned(),
+        namespaced: true,
+        watchable: true,
+        has_status: true,
+    }
+}

@@ -1,0 +1,158 @@
+//! The event loop: one task that knows everything, starts passes, and takes their outcomes.
+
+mod kustomizations;
+mod sources;
+mod standing;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use windlass_trust::Policy;
+
+use self::kustomizations::KustomizationSlot;
+use self::sources::SourceSlot;
+pub(crate) use self::standing::Standing;
+use crate::context::Context;
+use crate::event::Event;
+use crate::named::Named;
+use crate::node::NodeStatus;
+use crate::queue::Queue;
+use crate::source::spec::SourceSpec;
+
+/// Fetches at once: each holds one transaction and one connection to windlass-net.
+const CONCURRENT_SOURCES: usize = 2;
+
+/// What the agent knows, and what it is doing.
+pub(crate) struct Controller {
+    context: Arc<Context>,
+    root: Root,
+    sources: BTreeMap<Named, SourceSlot>,
+    kustomizations: BTreeMap<Named, KustomizationSlot>,
+    source_queue: Queue<Named>,
+    kustomization_queue: Queue<Named>,
+    standing: Standing,
+    status: NodeStatus,
+    policy_for_others: Arc<Policy>,
+    passes: JoinSet<()>,
+    events: UnboundedReceiver<Event>,
+    sender: UnboundedSender<Event>,
+}
+
+/// The root pair, which the node's config owns.
+#[derive(Debug)]
+pub(crate) struct Root {
+    pub(crate) name: Named,
+    pub(crate) spec: SourceSpec,
+    pub(crate) settings: windlass_host::config::RootSettings,
+}
+
+impl Controller {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        root: Root,
+        standing: Standing,
+        status: NodeStatus,
+        concurrency: usize,
+        (sender, events): (UnboundedSender<Event>, UnboundedReceiver<Event>),
+    ) -> Self {
+        let policy_for_others =
+            Arc::new(crate::source::spec::policy_for_others(&root.spec.policy));
+        let mut controller = Controller {
+            context,
+            sources: BTreeMap::from([(root.name.clone(), SourceSlot::default())]),
+            kustomizations: BTreeMap::new(),
+            source_queue: Queue::new(CONCURRENT_SOURCES),
+            kustomization_queue: Queue::new(concurrency),
+            standing,
+            status,
+            policy_for_others,
+            passes: JoinSet::new(),
+            events,
+            sender,
+            root,
+        };
+        // The root is fetched and loaded whether or not there is a cluster to ask.
+        controller.source_queue.wake(&controller.root.name.clone());
+        controller
+    }
+
+    /// Runs until told to stop, then lets the passes that are under way end or drops them.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            self.start_passes();
+            self.show_status();
+            let due = self.next_due();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                event = self.events.recv() => match event {
+                    Some(event) => self.take(event),
+                    None => break,
+                },
+                Some(_) = self.passes.join_next() => {}
+                () = tokio::time::sleep_until(due) => self.standing.tick(),
+            }
+            self.take_waiting();
+        }
+        self.status.stopping();
+        self.context.drift.stop();
+        self.passes.shutdown().await;
+    }
+
+    /// Takes what else has arrived, so that a burst of events starts each pass once.
+    fn take_waiting(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            self.take(event);
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::GitRepository(event) => self.git_repository_seen(event),
+            Event::Kustomization(event) => self.kustomization_seen(event),
+            Event::Api(event) => self.api_seen(&event),
+            Event::Pause(event) => self.pause_seen(event),
+            Event::Drift(owner) => self.wake_kustomization(&owner),
+            Event::Leadership(leadership) => self.leadership_changed(leadership),
+            Event::Flux(standing) => self.flux_standing_changed(standing),
+            Event::Established(result) => self.established(result),
+            Event::SourceFinished { name, outcome } => self.source_finished(&name, outcome),
+            Event::KustomizationFinished { name, outcome } => {
+                self.kustomization_finished(&name, outcome);
+            }
+            Event::SourceBroke { name } => self.source_broke(&name),
+            Event::KustomizationBroke { name } => self.kustomization_broke(&name),
+        }
+    }
+
+    fn start_passes(&mut self) {
+        let now = Instant::now();
+        while let Some(name) = self.source_queue.start(now) {
+            self.start_source(name);
+        }
+        if !self.may_reconcile() {
+            return;
+        }
+        while let Some(name) = self.kustomization_queue.start(now) {
+            self.start_kustomization(name);
+        }
+    }
+
+    fn next_due(&self) -> Instant {
+        let far = Instant::now() + Duration::from_secs(3600);
+        let kustomizations = self.kustomization_queue.next_due().filter(|_| self.may_reconcile());
+        [self.source_queue.next_due(), kustomizations, self.standing.next_tick()]
+            .into_iter()
+            .flatten()
+            .fold(far, Instant::min)
+    }
+}
+
+/// Spreads what is due at the same interval: up to 5 % earlier or later, as Flux does.
+fn with_jitter(interval: Duration) -> Duration {
+    interval.mul_f64(rand::random_range(0.95..1.05))
+}

@@ -1,0 +1,357 @@
+//! The Kustomizations as the loop knows them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus, SourceKind};
+use windlass_api::{conditions, names};
+use windlass_cluster::{Cluster, WatchEvent};
+use windlass_plan::graph;
+
+use super::sources::WATCHED;
+use super::standing::OwnKind;
+use super::{Controller, with_jitter};
+use crate::event::Event;
+use crate::finalizer;
+use crate::kustomization::depends::{self, Dependency, DependencyState};
+use crate::kustomization::pass::{Pass, SourceState, Waiting};
+use crate::kustomization::{self, Next, Outcome};
+use crate::named::Named;
+use crate::seen::{Meta, Seen};
+
+/// A Kustomization as the watch shows it.
+pub(super) type SeenKustomization = Seen<KustomizationSpec, KustomizationStatus>;
+
+/// One Kustomization.
+#[derive(Debug)]
+pub(super) struct KustomizationSlot {
+    pub(super) seen: SeenKustomization,
+    listed: bool,
+    /// Waits for a dependency.
+    blocked: bool,
+    /// When the regular pass is due, in which everything is made up for.
+    interval_at: Option<Instant>,
+    overtaken: CancellationToken,
+    waiting_since: Option<Waiting>,
+    /// Another client took our finalizer off: it is left alone from then on.
+    stripped: bool,
+}
+
+impl Controller {
+    pub(super) fn kustomization_seen(&mut self, event: WatchEvent) {
+        match event {
+            WatchEvent::Restarted => {
+                self.kustomizations.values_mut().for_each(|slot| slot.listed = false);
+            }
+            WatchEvent::Applied(object) => self.kustomization_applied(&object),
+            WatchEvent::Deleted(object) => {
+                if let Some(meta) = Meta::parse(&object) {
+                    self.kustomization_gone(&meta.name);
+                }
+            }
+            WatchEvent::Synced => {
+                let unlisted = self.kustomizations.iter().filter(|(_, slot)| !slot.listed);
+                let gone: Vec<Named> = unlisted.map(|(name, _)| name.clone()).collect();
+                gone.iter().for_each(|name| self.kustomization_gone(name));
+                self.standing.kustomizations_listed = true;
+            }
+            WatchEvent::Failed(error) => self.standing.api_answered(Err(&error)),
+        }
+    }
+
+    fn kustomization_applied(&mut self, object: &Value) {
+        self.standing.api_answered(Ok(()));
+        let Some(seen) = SeenKustomization::parse(object) else { return };
+        let name = seen.meta.name.clone();
+        let old = self.kustomizations.get(&name);
+        let stripped = was_stripped(&seen, old.map(|slot| &slot.seen));
+        let asks = old.is_none_or(|old| seen.meta.asks_for_a_pass(&old.seen.meta, &WATCHED));
+        if old.is_some_and(|old| old.seen.meta.resource_version == seen.meta.resource_version) {
+            if let Some(slot) = self.kustomizations.get_mut(&name) {
+                slot.listed = true;
+            }
+            return;
+        }
+        let until = suspended_until(&seen.meta, suspended(&seen));
+        match self.kustomizations.get_mut(&name) {
+            Some(slot) => {
+                slot.seen = seen;
+                slot.listed = true;
+                slot.stripped |= stripped;
+            }
+            None => {
+                let slot = KustomizationSlot { stripped, ..KustomizationSlot::new(seen) };
+                self.kustomizations.insert(name.clone(), slot);
+            }
+        }
+        if let Some(until) = until {
+            self.kustomization_queue.schedule(&name, until);
+        }
+        if stripped && name == self.root.name {
+            self.uninstall_detected(format!("the finalizer of Kustomization {name} was removed"));
+        }
+        if asks {
+            self.wake_kustomization(&name);
+        }
+    }
+
+    fn kustomization_gone(&mut self, name: &Named) {
+        self.kustomizations.remove(name);
+        self.kustomization_queue.forget(name);
+        self.context.ledger.forget_owner(name);
+        if *name == self.root.name {
+            self.establish_again();
+        }
+    }
+
+    /// Asks for a pass; one that only waits for health is cut short.
+    pub(super) fn wake_kustomization(&mut self, name: &Named) {
+        if let Some(slot) = self.kustomizations.get(name) {
+            slot.overtaken.cancel();
+            self.kustomization_queue.wake(name);
+        }
+    }
+
+    pub(super) fn wake_all_kustomizations(&mut self) {
+        let names: Vec<Named> = self.kustomizations.keys().cloned().collect();
+        names.iter().for_each(|name| self.wake_kustomization(name));
+    }
+
+    pub(super) fn wake_users_of(&mut self, source: &Named) {
+        let users = self.kustomizations.iter().filter(|(name, slot)| {
+            source_name(name, &slot.seen).is_some_and(|used| used == *source)
+        });
+        let names: Vec<Named> = users.map(|(name, _)| name.clone()).collect();
+        names.iter().for_each(|name| self.wake_kustomization(name));
+    }
+
+    fn wake_dependents_of(&mut self, dependency: &Named) {
+        let waiting = self.kustomizations.iter().filter(|(name, slot)| {
+            let spec = slot.seen.spec.as_ref();
+            slot.blocked
+                && spec.is_ok_and(|s| depends::names(&name.namespace, s).contains(dependency))
+        });
+        let names: Vec<Named> = waiting.map(|(name, _)| name.clone()).collect();
+        names.iter().for_each(|name| self.wake_kustomization(name));
+    }
+
+    pub(super) fn start_kustomization(&mut self, name: Named) {
+        let pass = self.kustomization_pass(&name);
+        let Some(pass) = pass else {
+            self.kustomization_queue.finish(&name);
+            return;
+        };
+        self.spawn(
+            kustomization::run(pass),
+            {
+                let name = name.clone();
+                move |outcome| Event::KustomizationFinished { name, outcome }
+            },
+            Event::KustomizationBroke { name },
+        );
+    }
+
+    /// Collects what a pass needs; `None` when there is nothing to do now.
+    fn kustomization_pass(&mut self, name: &Named) -> Option<Pass> {
+        let leadership = self.standing.leadership.clone()?;
+        let slot = self.kustomizations.get(name)?;
+        if slot.stripped && !slot.seen.meta.deleting {
+            return None;
+        }
+        if suspended(&slot.seen) && !slot.seen.meta.deleting {
+            self.resume_if_due(&OwnKind::Kustomization, name);
+            return None;
+        }
+        let seen = slot.seen.clone();
+        let at_interval = slot.interval_at.is_some_and(|at| at <= Instant::now());
+        let waiting_since = slot.waiting_since.clone();
+        let (spec, problem) = match seen.spec {
+            Ok(spec) => (spec, None),
+            Err(message) => (kustomization::placeholder_spec(), Some(message)),
+        };
+        let client = client(&self.context.cluster, name, &spec);
+        let overtaken = CancellationToken::new();
+        let pass = Pass {
+            source: self.source_of(name, &spec),
+            dependencies: self.dependencies_of(name, &spec),
+            cycle: self.cycle_through(name),
+            name: name.clone(),
+            meta: seen.meta,
+            malformed: problem.or_else(|| client.as_ref().err().cloned()),
+            client: client.unwrap_or_else(|_| self.context.cluster.clone()),
+            spec,
+            status: seen.status,
+            cluster: self.context.cluster.clone(),
+            resource: self.context.kinds.kustomization.clone(),
+            leadership,
+            ledger: self.context.ledger.clone(),
+            drift: self.context.drift.clone(),
+            keep: Arc::clone(&self.context.keep),
+            left_out: self.context.left_out.clone(),
+            corrections: Arc::clone(&self.context.corrections),
+            at_interval,
+            waiting_since,
+            overtaken: overtaken.clone(),
+        };
+        self.kustomizations.get_mut(name)?.overtaken = overtaken;
+        Some(pass)
+    }
+
+    fn source_of(&self, name: &Named, spec: &KustomizationSpec) -> SourceState {
+        if spec.source_ref.kind != SourceKind::GitRepository {
+            return SourceState::Unsupported;
+        }
+        let source = source_named(name, spec);
+        let Some(slot) = self.sources.get(&source) else { return SourceState::NotFound };
+        if slot.seen.is_none() && source != self.root.name {
+            return SourceState::NotFound;
+        }
+        let ignore = slot.seen.as_ref().and_then(|seen| seen.spec.as_ref().ok()?.ignore.clone());
+        match slot.snapshot.clone() {
+            Some(snapshot) => SourceState::Ready { snapshot, ignore },
+            None => SourceState::NoRevision,
+        }
+    }
+
+    fn dependencies_of(&self, name: &Named, spec: &KustomizationSpec) -> Vec<Dependency> {
+        let own_source = source_named(name, spec);
+        let needed = depends::names(&name.namespace, spec).into_iter().map(|dependency| {
+            let state = self.kustomizations.get(&dependency).map(|slot| DependencyState {
+                generation: slot.seen.meta.generation,
+                status: slot.seen.status.clone(),
+                same_source: source_name(&dependency, &slot.seen).as_ref() == Some(&own_source),
+            });
+            Dependency { name: dependency, state }
+        });
+        needed.collect()
+    }
+
+    fn cycle_through(&self, name: &Named) -> Option<String> {
+        let edges = self.kustomizations.iter().filter_map(|(from, slot)| {
+            let needs = depends::names(&from.namespace, slot.seen.spec.as_ref().ok()?);
+            Some((from.to_string(), needs.iter().map(Named::to_string).collect()))
+        });
+        let edges: BTreeMap<String, Vec<String>> = edges.collect();
+        let cycle = graph::cycle_through(&edges, &name.to_string())?;
+        Some(cycle.join(" → "))
+    }
+
+    pub(super) fn kustomization_finished(&mut self, name: &Named, outcome: Outcome) {
+        self.kustomization_queue.finish(name);
+        if let Some(object) = &outcome.object {
+            self.kustomization_applied(object.as_value());
+        }
+        let Some(slot) = self.kustomizations.get_mut(name) else {
+            self.kustomization_queue.forget(name);
+            return;
+        };
+        slot.blocked = outcome.blocked;
+        slot.waiting_since = outcome.waiting_since;
+        match outcome.next {
+            Next::In(interval) => {
+                let at = Instant::now() + with_jitter(interval);
+                slot.interval_at = Some(at);
+                self.kustomization_queue.schedule(name, at);
+            }
+            Next::Now => self.kustomization_queue.wake(name),
+            Next::Never => {}
+        }
+        if outcome.ready {
+            self.wake_dependents_of(name);
+        }
+    }
+
+    pub(super) fn kustomization_broke(&mut self, name: &Named) {
+        tracing::error!(kind = "Kustomization", %name, "a pass broke off; it is tried again in a minute");
+        self.kustomization_queue.finish(name);
+        self.kustomization_queue.schedule(name, Instant::now() + Duration::from_secs(60));
+    }
+
+    /// Releases our finalizers on everything, because Flux's API is being removed.
+    pub(super) fn release_kustomizations(&mut self) {
+        let Some(leadership) = self.standing.leadership.clone() else { return };
+        let metas: Vec<Meta> =
+            self.kustomizations.values().map(|slot| slot.seen.meta.clone()).collect();
+        let sources = self.sources.values().filter_map(|slot| slot.seen.as_ref());
+        let source_metas: Vec<Meta> = sources.map(|seen| seen.meta.clone()).collect();
+        let context = Arc::clone(&self.context);
+        self.passes.spawn(async move {
+            let kinds = &context.kinds;
+            let all = metas.iter().map(|meta| (&kinds.kustomization, meta));
+            let all = all.chain(source_metas.iter().map(|meta| (&kinds.git_repository, meta)));
+            for (kind, meta) in all {
+                let released =
+                    finalizer::release_now(&context.cluster, &leadership, kind, &meta.name).await;
+                if let Err(error) = released {
+                    tracing::warn!(name = %meta.name, %error, "the finalizer could not be released");
+                }
+            }
+        });
+    }
+
+    /// How many Kustomizations are ready, of how many that are not suspended.
+    pub(super) fn readiness(&self) -> (usize, usize) {
+        let active: Vec<_> =
+            self.kustomizations.values().filter(|slot| !suspended(&slot.seen)).collect();
+        let ready = active.iter().filter(|slot| {
+            conditions::is_true(&slot.seen.status.conditions, conditions::READY)
+        });
+        (ready.count(), active.len())
+    }
+}
+
+impl KustomizationSlot {
+    fn new(seen: SeenKustomization) -> Self {
+        KustomizationSlot {
+            seen,
+            listed: true,
+            blocked: false,
+            interval_at: None,
+            overtaken: CancellationToken::new(),
+            waiting_since: None,
+            stripped: false,
+        }
+    }
+}
+
+/// Whether our finalizer was on it and is not any more, with nobody deleting it.
+fn was_stripped(seen: &SeenKustomization, before: Option<&SeenKustomization>) -> bool {
+    let applied = seen.status.inventory.as_ref().is_some_and(|i| !i.entries.is_empty());
+    let had = before.map_or(applied, |before| finalizer::is_on(&before.meta));
+    had && !finalizer::is_on(&seen.meta) && !seen.meta.deleting
+}
+
+fn client(cluster: &Cluster, name: &Named, spec: &KustomizationSpec) -> Result<Cluster, String> {
+    match spec.service_account_name.as_deref().filter(|account| !account.is_empty()) {
+        None => Ok(cluster.clone()),
+        Some(account) => cluster
+            .as_service_account(&name.namespace, account)
+            .map_err(|error| error.to_string()),
+    }
+}
+
+fn source_named(name: &Named, spec: &KustomizationSpec) -> Named {
+    let namespace = spec.source_ref.namespace.as_deref().filter(|text| !text.is_empty());
+    Named::new(namespace.unwrap_or(&name.namespace), &spec.source_ref.name)
+}
+
+fn source_name(name: &Named, seen: &SeenKustomization) -> Option<Named> {
+    seen.spec.as_ref().ok().map(|spec| source_named(name, spec))
+}
+
+fn suspended(seen: &SeenKustomization) -> bool {
+    seen.spec.as_ref().is_ok_and(|spec| spec.suspend)
+}
+
+/// When `suspend --for` ends, as a time of the loop.
+pub(super) fn suspended_until(meta: &Meta, suspended: bool) -> Option<Instant> {
+    let until: Timestamp = meta.annotation(names::SUSPEND_UNTIL)?.parse().ok()?;
+    let left = until.duration_since(Timestamp::now());
+    let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
+    suspended.then(|| Instant::now() + left)
+}

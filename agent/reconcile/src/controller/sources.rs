@@ -1,0 +1,187 @@
+//! The sources as the loop knows them.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::time::Instant;
+use windlass_api::names;
+use windlass_cluster::WatchEvent;
+
+use super::{Controller, with_jitter};
+use crate::event::Event;
+use crate::finalizer;
+use crate::named::Named;
+use crate::source::fetch::Snapshot;
+use crate::source::status::Problem;
+use crate::source::{self, Outcome, Pass, SeenGitRepository};
+
+/// Annotations whose change asks for a pass.
+pub(super) const WATCHED: [&str; 2] = [names::REQUESTED_AT, names::SUSPEND_UNTIL];
+
+/// One source.
+#[derive(Debug, Default)]
+pub(super) struct SourceSlot {
+    pub(super) seen: Option<SeenGitRepository>,
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) problem: Option<Problem>,
+    loaded: bool,
+    /// Seen in the list that is under way.
+    listed: bool,
+}
+
+impl Controller {
+    pub(super) fn git_repository_seen(&mut self, event: WatchEvent) {
+        match event {
+            WatchEvent::Restarted => {
+                self.sources.values_mut().for_each(|slot| slot.listed = false);
+            }
+            WatchEvent::Applied(object) => self.git_repository_applied(&object),
+            WatchEvent::Deleted(object) => {
+                if let Some(seen) = SeenGitRepository::parse(&object) {
+                    self.git_repository_gone(&seen.meta.name);
+                }
+            }
+            WatchEvent::Synced => {
+                let unlisted = self.sources.iter().filter(|(_, slot)| !slot.listed);
+                let gone: Vec<Named> = unlisted.map(|(name, _)| name.clone()).collect();
+                gone.iter().for_each(|name| self.git_repository_gone(name));
+                self.standing.sources_listed = true;
+            }
+            WatchEvent::Failed(error) => self.standing.api_answered(Err(&error)),
+        }
+    }
+
+    pub(super) fn git_repository_applied(&mut self, object: &Value) {
+        self.standing.api_answered(Ok(()));
+        let Some(seen) = SeenGitRepository::parse(object) else { return };
+        let name = seen.meta.name.clone();
+        let slot = self.sources.entry(name.clone()).or_default();
+        slot.listed = true;
+        let asks = slot.seen.as_ref().is_none_or(|old| seen.meta.asks_for_a_pass(&old.meta, &WATCHED));
+        let until = super::kustomizations::suspended_until(&seen.meta, suspended(&seen));
+        slot.seen = Some(seen);
+        if let Some(until) = until {
+            self.source_queue.schedule(&name, until);
+        }
+        if asks {
+            self.source_queue.wake(&name);
+        }
+    }
+
+    fn git_repository_gone(&mut self, name: &Named) {
+        if *name == self.root.name {
+            if let Some(slot) = self.sources.get_mut(name) {
+                slot.seen = None;
+            }
+            self.establish_again();
+            return;
+        }
+        self.sources.remove(name);
+        self.source_queue.forget(name);
+        self.wake_users_of(name);
+    }
+
+    pub(super) fn start_source(&mut self, name: Named) {
+        let Some(slot) = self.sources.get(&name) else {
+            self.source_queue.finish(&name);
+            return;
+        };
+        let is_root = name == self.root.name;
+        let leadership = self.standing.leadership.clone().filter(|_| self.may_write());
+        if let Some(seen) = &slot.seen {
+            if seen.meta.deleting {
+                self.release_source(&name);
+                return;
+            }
+            if suspended(seen) && slot.loaded {
+                self.source_queue.finish(&name);
+                self.resume_if_due(&seen_kind(), &name);
+                return;
+            }
+        }
+        let pass = Pass {
+            fixed: is_root.then(|| self.root.spec.clone()),
+            seen: slot.seen.clone(),
+            snapshot: slot.snapshot.clone(),
+            loaded: slot.loaded,
+            policy: Arc::clone(&self.policy_for_others),
+            leadership,
+            name: name.clone(),
+        };
+        let context = Arc::clone(&self.context);
+        self.spawn(
+            async move { source::run(&context, pass).await },
+            {
+                let name = name.clone();
+                move |outcome| Event::SourceFinished { name, outcome }
+            },
+            Event::SourceBroke { name },
+        );
+    }
+
+    pub(super) fn source_finished(&mut self, name: &Named, outcome: Outcome) {
+        self.source_queue.finish(name);
+        if let Some(object) = &outcome.object {
+            self.git_repository_applied(object.as_value());
+        }
+        let Some(slot) = self.sources.get_mut(name) else {
+            self.source_queue.forget(name);
+            return;
+        };
+        let before = slot.snapshot.as_ref().map(|snapshot| snapshot.revision.clone());
+        let after = outcome.snapshot.as_ref().map(|snapshot| snapshot.revision.clone());
+        if !outcome.only_loaded {
+            self.status.source_asked(name, outcome.problem.as_ref());
+        }
+        if let Some(problem) = outcome.problem.as_ref().filter(|new| slot.problem.as_ref() != Some(new)) {
+            let (reason, message) = (problem.reason, &problem.message);
+            tracing::warn!(kind = "GitRepository", %name, reason, "{message}");
+        }
+        slot.problem = outcome.problem;
+        slot.snapshot = outcome.snapshot;
+        slot.loaded = true;
+        if outcome.only_loaded {
+            self.source_queue.wake(name);
+        }
+        self.source_queue.schedule(name, Instant::now() + with_jitter(outcome.interval));
+        if before != after {
+            if let Some(revision) = after {
+                tracing::info!(kind = "GitRepository", %name, revision, "accepted");
+            }
+            self.wake_users_of(name);
+        }
+    }
+
+    pub(super) fn source_broke(&mut self, name: &Named) {
+        tracing::error!(kind = "GitRepository", %name, "a pass broke off; it is tried again in a minute");
+        self.source_queue.finish(name);
+        self.source_queue.schedule(name, Instant::now() + std::time::Duration::from_secs(60));
+    }
+
+    /// A source has nothing to clean up: its finalizer is released at once.
+    fn release_source(&mut self, name: &Named) {
+        self.source_queue.finish(name);
+        let slot = self.sources.get(name).and_then(|slot| slot.seen.clone());
+        let (Some(seen), Some(leadership)) = (slot, self.standing.leadership.clone()) else { return };
+        if !self.may_write() {
+            return;
+        }
+        let context = Arc::clone(&self.context);
+        self.passes.spawn(async move {
+            let kind = &context.kinds.git_repository;
+            let released =
+                finalizer::release(&context.cluster, &leadership, kind, &seen.meta).await;
+            if let Err(error) = released {
+                tracing::warn!(source = %seen.meta.name, %error, "the finalizer could not be released");
+            }
+        });
+    }
+}
+
+fn seen_kind() -> super::standing::OwnKind {
+    super::standing::OwnKind::GitRepository
+}
+
+fn suspended(seen: &SeenGitRepository) -> bool {
+    seen.spec.as_ref().is_ok_and(|spec| spec.suspend)
+}

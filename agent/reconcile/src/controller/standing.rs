@@ -1,0 +1,306 @@
+//! Whether this node may act at all: leadership, Flux's Leases, pause, uninstall.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::time::Instant;
+use windlass_api::names;
+use windlass_cluster::{
+    Authority, FluxStanding, Leadership, PatchOptions, RequestError, WatchEvent,
+};
+
+use super::Controller;
+use crate::establish::establish;
+use crate::event::Event;
+use crate::named::Named;
+use crate::ours;
+use crate::pause::Pause;
+
+/// How soon a failed preparation of the cluster is tried again.
+const ESTABLISH_AGAIN: Duration = Duration::from_secs(5);
+
+/// What decides whether this node may write.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) leadership: Option<Leadership>,
+    pub(crate) flux: FluxStanding,
+    /// Whether Flux's Leases count.
+    pub(crate) flux_leases: bool,
+    established: Established,
+    pub(crate) sources_listed: bool,
+    pub(crate) kustomizations_listed: bool,
+    pub(crate) pause: Option<Pause>,
+    pub(crate) uninstall: Option<String>,
+    /// Where it is remembered that Flux's API was removed on purpose.
+    uninstall_mark: PathBuf,
+    pub(crate) api_error: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Established {
+    Done,
+    UnderWay,
+    Due(Instant),
+}
+
+/// Our kinds, where both are treated alike.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OwnKind {
+    GitRepository,
+    Kustomization,
+}
+
+impl Standing {
+    pub(crate) fn new(flux_leases: bool, uninstall_mark: PathBuf) -> Self {
+        let uninstall = std::fs::read_to_string(&uninstall_mark).ok();
+        Standing {
+            leadership: None,
+            flux: FluxStanding::Unknown,
+            flux_leases,
+            established: Established::Due(Instant::now()),
+            sources_listed: false,
+            kustomizations_listed: false,
+            pause: None,
+            uninstall,
+            uninstall_mark,
+            api_error: None,
+        }
+    }
+
+    /// Takes that the API server answered, or why it did not.
+    pub(crate) fn api_answered(&mut self, answer: Result<(), &RequestError>) {
+        self.api_error = answer.err().map(ToString::to_string);
+    }
+
+    /// Lets go of what has ended by itself.
+    pub(crate) fn tick(&mut self) {
+        if self.pause.as_ref().is_some_and(|pause| !pause.holds(Timestamp::now())) {
+            tracing::info!("the pause has ended");
+            self.pause = None;
+        }
+    }
+
+    /// When the standing changes by itself.
+    pub(crate) fn next_tick(&self) -> Option<Instant> {
+        let pause = self.pause.as_ref().and_then(|pause| pause.until).map(|until| {
+            let left = until.duration_since(Timestamp::now());
+            Instant::now() + Duration::try_from(left).unwrap_or(Duration::ZERO)
+        });
+        let due = match self.established {
+            Established::Due(at) if self.leads() => Some(at),
+            _ => None,
+        };
+        [pause, due].into_iter().flatten().min()
+    }
+
+    fn leads(&self) -> bool {
+        self.leadership.as_ref().is_some_and(|leadership| leadership.check().is_ok())
+            && (!self.flux_leases || self.flux == FluxStanding::Held)
+    }
+}
+
+impl Controller {
+    /// Whether this node may write anything to the cluster now.
+    pub(super) fn may_write(&self) -> bool {
+        self.standing.leads() && self.standing.pause.is_none() && self.standing.uninstall.is_none()
+    }
+
+    /// Whether Kustomizations may be worked on now.
+    pub(super) fn may_reconcile(&self) -> bool {
+        self.may_write()
+            && self.standing.established == Established::Done
+            && self.standing.sources_listed
+            && self.standing.kustomizations_listed
+    }
+
+    pub(super) fn leadership_changed(&mut self, leadership: Option<Leadership>) {
+        match &leadership {
+            Some(leadership) => tracing::info!(epoch = leadership.epoch(), "this node leads"),
+            None if self.standing.leadership.is_some() => tracing::info!("this node stands by"),
+            None => {}
+        }
+        self.standing.leadership = leadership;
+        // What another leader did meanwhile is not known: nothing of the old term is believed.
+        self.context.drift.stop();
+        self.context.ledger.clear();
+        self.standing.established = Established::Due(Instant::now());
+        self.prepare();
+    }
+
+    pub(super) fn flux_standing_changed(&mut self, standing: FluxStanding) {
+        if let FluxStanding::HeldBy { lease, holder } = &standing {
+            tracing::warn!(lease, holder, "Flux is running and leads; this node stands by");
+        }
+        self.standing.flux = standing;
+        self.prepare();
+    }
+
+    /// Prepares the cluster if that is due; reconciling begins when it is done.
+    pub(super) fn prepare(&mut self) {
+        let due = matches!(self.standing.established, Established::Due(at) if at <= Instant::now());
+        let Some(leadership) = self.standing.leadership.clone().filter(|_| due && self.may_write())
+        else {
+            return;
+        };
+        self.standing.established = Established::UnderWay;
+        let (context, settings) = (Arc::clone(&self.context), self.root.settings.clone());
+        let work = async move {
+            establish(&context, &leadership, &settings).await.map_err(|error| error.to_string())
+        };
+        let broke = Event::Established(Err("the preparation broke off".to_owned()));
+        self.spawn(work, Event::Established, broke);
+    }
+
+    pub(super) fn establish_again(&mut self) {
+        if self.standing.established == Established::Done {
+            self.standing.established = Established::Due(Instant::now());
+            self.prepare();
+        }
+    }
+
+    pub(super) fn established(&mut self, result: Result<(), String>) {
+        match result {
+            Ok(()) => {
+                self.standing.established = Established::Done;
+                let sources: Vec<Named> = self.sources.keys().cloned().collect();
+                sources.iter().for_each(|name| self.source_queue.wake(name));
+                self.wake_all_kustomizations();
+            }
+            Err(error) => {
+                tracing::warn!(error, "the cluster could not be prepared; trying again");
+                self.standing.established = Established::Due(Instant::now() + ESTABLISH_AGAIN);
+            }
+        }
+    }
+
+    pub(super) fn pause_seen(&mut self, event: WatchEvent) {
+        let pause = match event {
+            WatchEvent::Applied(object) => Some(Pause::parse(&object)),
+            WatchEvent::Restarted | WatchEvent::Deleted(_) => None,
+            WatchEvent::Synced | WatchEvent::Failed(_) => return,
+        };
+        let pause = pause.filter(|pause| pause.holds(Timestamp::now()));
+        match (&self.standing.pause, &pause) {
+            (None, Some(pause)) => {
+                tracing::warn!(reason = pause.reason, "paused: nothing is written to the cluster");
+            }
+            (Some(_), None) => tracing::info!("the pause was taken back"),
+            _ => {}
+        }
+        self.standing.pause = pause;
+        self.prepare();
+    }
+
+    /// A definition or the namespace of Flux moved: is it being removed?
+    pub(super) fn api_seen(&mut self, event: &WatchEvent) {
+        let object = match event {
+            WatchEvent::Applied(object) | WatchEvent::Deleted(object) => object,
+            WatchEvent::Restarted | WatchEvent::Synced | WatchEvent::Failed(_) => return,
+        };
+        let removed = matches!(event, WatchEvent::Deleted(_));
+        let going = object.pointer("/metadata/deletionTimestamp").is_some() || removed;
+        if going && self.standing.established == Established::Done {
+            let name = object.pointer("/metadata/name").and_then(|name| name.as_str());
+            self.uninstall_detected(format!("{} is being deleted", name.unwrap_or_default()));
+        }
+    }
+
+    /// Stops all writing but the release of our finalizers, for good.
+    pub(super) fn uninstall_detected(&mut self, what: String) {
+        if self.standing.uninstall.is_some() {
+            return;
+        }
+        let mark = &self.standing.uninstall_mark;
+        tracing::warn!(
+            reason = "UninstallDetected",
+            "{what}: Flux is being uninstalled; every workload stays, windlass stops. To take the \
+             cluster again: rm {} and restart windlass",
+            mark.display()
+        );
+        if let Err(error) = std::fs::write(mark, &what) {
+            tracing::warn!(%error, "it cannot be remembered over a restart");
+        }
+        self.release_kustomizations();
+        self.context.drift.stop();
+        self.standing.uninstall = Some(what);
+    }
+
+    /// Ends a suspension whose time is up.
+    pub(super) fn resume_if_due(&mut self, kind: &OwnKind, name: &Named) {
+        let (resource, meta) = match kind {
+            OwnKind::GitRepository => (
+                &self.context.kinds.git_repository,
+                self.sources.get(name).and_then(|slot| slot.seen.as_ref()).map(|seen| &seen.meta),
+            ),
+            OwnKind::Kustomization => (
+                &self.context.kinds.kustomization,
+                self.kustomizations.get(name).map(|slot| &slot.seen.meta),
+            ),
+        };
+        let until = meta.and_then(|meta| meta.annotation(names::SUSPEND_UNTIL));
+        let due = until.and_then(|until| until.parse::<Timestamp>().ok());
+        let Some(leadership) = self.standing.leadership.clone() else { return };
+        if due.is_none_or(|due| due > Timestamp::now()) || !self.may_write() {
+            return;
+        }
+        let (context, resource, name) =
+            (Arc::clone(&self.context), resource.clone(), name.clone());
+        self.passes.spawn(async move {
+            let body = json!({"metadata": {"annotations": {(names::SUSPEND_UNTIL): null}},
+                "spec": {"suspend": false}});
+            let options = PatchOptions { subresource: None, manager: ours::MANAGER };
+            let (authority, namespace) = (Authority::Leader(&leadership), &name.namespace);
+            let cluster = &context.cluster;
+            let resumed = cluster
+                .patch_merge(authority, &resource, namespace, &name.name, &body, &options)
+                .await;
+            if let Err(error) = resumed {
+                tracing::warn!(%name, %error, "the suspension has ended but could not be lifted");
+            }
+        });
+    }
+
+    /// Starts work that ends in an event, also when it panics.
+    pub(super) fn spawn<Output: Send + 'static>(
+        &mut self,
+        work: impl Future<Output = Output> + Send + 'static,
+        finished: impl FnOnce(Output) -> Event + Send + 'static,
+        broke: Event,
+    ) {
+        let sender = self.sender.clone();
+        let task = tokio::spawn(work);
+        let cancel = AbortOnDrop(task.abort_handle());
+        self.passes.spawn(async move {
+            let _cancel = cancel;
+            let event = match task.await {
+                Ok(output) => finished(output),
+                Err(_) => broke,
+            };
+            // The receiver is gone only when the agent stops.
+            let _ = sender.send(event);
+        });
+    }
+
+    pub(super) fn show_status(&mut self) {
+        if matches!(self.standing.established, Established::Due(at) if at <= Instant::now()) {
+            self.prepare();
+        }
+        let root = self.sources.get(&self.root.name);
+        let revision = root.and_then(|slot| slot.snapshot.as_ref()).map(|s| s.revision.clone());
+        let readiness = self.readiness();
+        self.status.show(&self.standing, revision.as_deref(), readiness);
+    }
+}
+
+/// Stops a task together with whoever waits for it.
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,33 @@
+//! Everything that can wake the agent, in one list.
+
+use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
+
+use crate::kustomization::Outcome as KustomizationOutcome;
+use crate::named::Named;
+use crate::source::Outcome as SourceOutcome;
+
+/// One reason to do something.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A GitRepository appeared, changed or went.
+    GitRepository(WatchEvent),
+    /// A Kustomization appeared, changed or went.
+    Kustomization(WatchEvent),
+    /// A definition of Flux's API, or its namespace, appeared, changed or went.
+    Api(WatchEvent),
+    /// The pause was set, changed or taken back.
+    Pause(WatchEvent),
+    /// Somebody changed an object of this Kustomization.
+    Drift(Named),
+    /// Leadership was won or lost.
+    Leadership(Option<Leadership>),
+    /// Who holds Flux's Leases.
+    Flux(FluxStanding),
+    /// Definitions, namespace and root pair are there, or why not.
+    Established(Result<(), String>),
+    SourceFinished { name: Named, outcome: SourceOutcome },
+    KustomizationFinished { name: Named, outcome: KustomizationOutcome },
+    /// A pass broke off with a panic.
+    SourceBroke { name: Named },
+    KustomizationBroke { name: Named },
+}

@@ -1,0 +1,79 @@
+//! Flux's finalizer on our kinds.
+
+use serde_json::json;
+use windlass_api::names;
+use windlass_cluster::{
+    Authority, Cluster, ErrorClass, Leadership, PatchOptions, RequestError, Resource,
+};
+use windlass_object::Object;
+
+use crate::named::Named;
+use crate::ours;
+use crate::seen::Meta;
+
+/// Whether the object carries it.
+pub(crate) fn is_on(meta: &Meta) -> bool {
+    meta.finalizers.iter().any(|name| name == names::FINALIZER)
+}
+
+/// Puts it on, if it is not there. The write is conditional, so that nobody else's finalizer is lost.
+pub(crate) async fn add(
+    cluster: &Cluster,
+    leadership: &Leadership,
+    resource: &Resource,
+    meta: &Meta,
+) -> Result<Option<Object>, RequestError> {
+    if is_on(meta) || meta.deleting {
+        return Ok(None);
+    }
+    let mut finalizers = meta.finalizers.clone();
+    finalizers.push(names::FINALIZER.to_owned());
+    write(cluster, leadership, resource, meta, finalizers).await.map(Some)
+}
+
+/// Takes it off, so that the API server can let the object go. An object that is gone already is fine.
+pub(crate) async fn release(
+    cluster: &Cluster,
+    leadership: &Leadership,
+    resource: &Resource,
+    meta: &Meta,
+) -> Result<(), RequestError> {
+    if !is_on(meta) {
+        return Ok(());
+    }
+    let rest = meta.finalizers.iter().filter(|name| *name != names::FINALIZER).cloned().collect();
+    match write(cluster, leadership, resource, meta, rest).await {
+        Err(error) if error.class() != ErrorClass::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+async fn write(
+    cluster: &Cluster,
+    leadership: &Leadership,
+    resource: &Resource,
+    meta: &Meta,
+    finalizers: Vec<String>,
+) -> Result<Object, RequestError> {
+    let body = json!({"metadata": {
+        "finalizers": finalizers,
+        "resourceVersion": meta.resource_version,
+    }});
+    let options = PatchOptions { subresource: None, manager: ours::MANAGER };
+    let (authority, name) = (Authority::Leader(leadership), &meta.name);
+    cluster.patch_merge(authority, resource, &name.namespace, &name.name, &body, &options).await
+}
+
+/// Takes it off whatever the object looks like by now; for the end of Flux's API.
+pub(crate) async fn release_now(
+    cluster: &Cluster,
+    leadership: &Leadership,
+    resource: &Resource,
+    name: &Named,
+) -> Result<(), RequestError> {
+    let live = cluster.get_metadata(resource, &name.namespace, &name.name).await?;
+    match live.as_ref().and_then(|live| Meta::parse(live.as_value())) {
+        Some(meta) => release(cluster, leadership, resource, &meta).await,
+        None => Ok(()),
+    }
+}

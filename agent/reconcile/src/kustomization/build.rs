@@ -1,0 +1,225 @@
+//! From a verified revision to the objects to apply: render, substitute, mark as owned.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use windlass_api::kustomization::{
+    Image, KustomizationSpec, Patch, Selector, SubstituteKind, SubstituteReference,
+    SubstituteStrategy,
+};
+use windlass_api::{names, reasons};
+use windlass_kustomize::{BuildError, Built, ImageOverride, Overlay, OverlayPatch, substitute};
+use windlass_object::{GroupVersionKind, Object};
+use windlass_plan::{change, fingerprint};
+
+use super::error::StageError;
+use super::pass::Pass;
+use crate::source::fetch::Snapshot;
+use crate::view::View;
+
+/// What a build gives.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    pub(crate) objects: Vec<Object>,
+    /// Digest of all objects together, for `status.history`.
+    pub(crate) digest: String,
+}
+
+/// Renders the revision. The work is done on a thread of its own, because it reads and computes.
+pub(crate) async fn build(
+    pass: &Pass,
+    snapshot: &Snapshot,
+    ignore: Option<&str>,
+) -> Result<Rendered, StageError> {
+    refuse_unsupported(&pass.spec)?;
+    let variables = variables(pass).await?;
+    let job = Job {
+        keep: Arc::clone(&pass.keep),
+        snapshot: snapshot.clone(),
+        ignore: ignore.map(str::to_owned),
+        owner: pass.name.clone(),
+        spec: pass.spec.clone(),
+        variables,
+    };
+    let rendered = tokio::task::spawn_blocking(move || job.run()).await;
+    rendered.unwrap_or_else(|panic| {
+        Err(StageError::retry(reasons::BUILD_FAILED, format!("the build broke off: {panic}")))
+    })
+}
+
+fn refuse_unsupported(spec: &KustomizationSpec) -> Result<(), StageError> {
+    let unsupported = [
+        ("spec.kubeConfig", spec.kube_config.is_some()),
+        ("spec.healthCheckExprs", !spec.health_check_exprs.is_empty()),
+        ("spec.ignore", !spec.ignore.is_empty()),
+        ("spec.buildMetadata", !spec.build_metadata.is_empty()),
+        ("spec.dependsOn.readyExpr", spec.depends_on.iter().any(|d| d.ready_expr.is_some())),
+    ];
+    match unsupported.into_iter().find(|(_, set)| *set) {
+        None => Ok(()),
+        Some((field, _)) => Err(StageError::stalled(
+            reasons::BUILD_FAILED,
+            format!("{field} is not supported by this version of windlass; remove it"),
+        )),
+    }
+}
+
+struct Job {
+    keep: Arc<crate::source::fetch::Keep>,
+    snapshot: Snapshot,
+    ignore: Option<String>,
+    owner: crate::named::Named,
+    spec: KustomizationSpec,
+    variables: Option<BTreeMap<String, String>>,
+}
+
+impl Job {
+    fn run(self) -> Result<Rendered, StageError> {
+        let failed = |message: String| StageError::retry(reasons::BUILD_FAILED, message);
+        let reader = self.keep.store.reader().map_err(|error| failed(error.to_string()))?;
+        let view = View::open(&self.snapshot.source, &reader, self.ignore.as_deref())
+            .map_err(|error| failed(error.to_string()))?;
+        let path = directory(self.spec.path.as_deref().unwrap_or_default());
+        let overlay = overlay(&self.spec);
+        let mut built = windlass_kustomize::build(&view, path, &overlay)
+            .map_err(|error| build_failed(path, &error))?;
+        if let Some(variables) = &self.variables {
+            substitute::substitute(&mut built, variables)
+                .map_err(|error| failed(format!("post build failed: {error}")))?;
+        }
+        let objects = built.into_iter().map(|built| self.own(built)).collect::<Result<Vec<_>, _>>()?;
+        let digest = digest_of_all(&objects);
+        Ok(Rendered { objects, digest })
+    }
+
+    fn own(&self, built: Built) -> Result<Object, StageError> {
+        let mut object = built.object;
+        if object.as_value().get("sops").is_some() {
+            let (place, line) = (&built.origin, built.line);
+            return Err(StageError::stalled(
+                reasons::BUILD_FAILED,
+                format!("{place}, line {line}: {} is encrypted with SOPS, which this version of windlass cannot decrypt", object.key()),
+            ));
+        }
+        change::prepare(&mut object);
+        object.set_label(names::OWNER_NAME, &self.owner.name);
+        object.set_label(names::OWNER_NAMESPACE, &self.owner.namespace);
+        Ok(object)
+    }
+}
+
+/// One digest for all objects, for the history.
+fn digest_of_all(objects: &[Object]) -> String {
+    let mut hash = Sha256::new();
+    for object in objects {
+        hash.update(fingerprint::digest(object));
+    }
+    format!("sha256:{}", hex::encode(hash.finalize()))
+}
+
+fn build_failed(path: &str, error: &BuildError) -> StageError {
+    StageError::retry(reasons::BUILD_FAILED, format!("kustomize build of './{path}' failed: {error}"))
+}
+
+/// `./a/b/` and `/a/b` mean `a/b`: paths of a Kustomization start at the root of the source.
+fn directory(path: &str) -> &str {
+    path.trim_start_matches("./").trim_matches('/').trim_start_matches("./")
+}
+
+fn overlay(spec: &KustomizationSpec) -> Overlay {
+    let metadata = spec.common_metadata.clone().unwrap_or_default();
+    Overlay {
+        target_namespace: spec.target_namespace.clone(),
+        name_prefix: spec.name_prefix.clone().unwrap_or_default(),
+        name_suffix: spec.name_suffix.clone().unwrap_or_default(),
+        patches: spec.patches.iter().map(overlay_patch).collect(),
+        images: spec.images.iter().map(image).collect(),
+        components: spec.components.clone(),
+        ignore_missing_components: spec.ignore_missing_components,
+        common_labels: metadata.labels,
+        common_annotations: metadata.annotations,
+    }
+}
+
+fn overlay_patch(patch: &Patch) -> OverlayPatch {
+    OverlayPatch { patch: patch.patch.clone(), target: patch.target.as_ref().map(selector) }
+}
+
+fn selector(target: &Selector) -> windlass_kustomize::Selector {
+    windlass_kustomize::Selector {
+        group: target.group.clone(),
+        version: target.version.clone(),
+        kind: target.kind.clone(),
+        name: target.name.clone(),
+        namespace: target.namespace.clone(),
+        label_selector: target.label_selector.clone(),
+        annotation_selector: target.annotation_selector.clone(),
+    }
+}
+
+fn image(image: &Image) -> ImageOverride {
+    ImageOverride {
+        name: image.name.clone(),
+        new_name: image.new_name.clone(),
+        new_tag: image.new_tag.clone(),
+        digest: image.digest.clone(),
+    }
+}
+
+/// The variables of `postBuild`; `None` when there is nothing to substitute.
+async fn variables(pass: &Pass) -> Result<Option<BTreeMap<String, String>>, StageError> {
+    let Some(post_build) = &pass.spec.post_build else { return Ok(None) };
+    let mut variables = BTreeMap::new();
+    for reference in &post_build.substitute_from {
+        variables.extend(read_variables(pass, reference).await?);
+    }
+    // Inline values win over those that are read.
+    variables.extend(post_build.substitute.clone());
+    let always = post_build.substitute_strategy == Some(SubstituteStrategy::Always);
+    Ok((always || !variables.is_empty()).then_some(variables))
+}
+
+async fn read_variables(
+    pass: &Pass,
+    reference: &SubstituteReference,
+) -> Result<BTreeMap<String, String>, StageError> {
+    let kind = match reference.kind {
+        SubstituteKind::ConfigMap => "ConfigMap",
+        SubstituteKind::Secret => "Secret",
+    };
+    let failed = |error| StageError::request(reasons::BUILD_FAILED, &error);
+    let resource =
+        pass.cluster.resolve(&GroupVersionKind::new("v1", kind)).await.map_err(failed)?;
+    let namespace = &pass.name.namespace;
+    let object = pass.cluster.get(&resource, namespace, &reference.name).await.map_err(failed)?;
+    match object {
+        Some(object) => Ok(data(&object, reference.kind)),
+        None if reference.optional => Ok(BTreeMap::new()),
+        None => Err(StageError::retry(
+            reasons::BUILD_FAILED,
+            format!(
+                "substitute from '{kind}/{}' failed: there is no such object in namespace \
+                 {namespace}; create it or set optional: true",
+                reference.name
+            ),
+        )),
+    }
+}
+
+fn data(object: &Object, kind: SubstituteKind) -> BTreeMap<String, String> {
+    let fields = object.pointer("/data").and_then(Value::as_object).into_iter().flatten();
+    let decoded = fields.filter_map(|(name, value)| {
+        let text = value.as_str()?;
+        let text = match kind {
+            SubstituteKind::ConfigMap => text.to_owned(),
+            SubstituteKind::Secret => String::from_utf8(STANDARD.decode(text).ok()?).ok()?,
+        };
+        // As Flux does: a value is one line.
+        Some((name.clone(), text.replace('\n', "")))
+    });
+    decoded.collect()
+}

@@ -1,0 +1,71 @@
+//! Why a pass of a Kustomization stopped, and what follows from it.
+
+use std::time::Duration;
+
+use windlass_api::reasons;
+use windlass_cluster::{ErrorClass, RequestError};
+
+/// A stage that could not do its job: the reason and message of the condition, and when to try again.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct StageError {
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+    pub(crate) class: Class,
+}
+
+/// What happens after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Nothing but a change of the object can help.
+    Stalled,
+    /// Try again after the retry interval.
+    Retry,
+    /// Something else has to happen first; look again after this time at the latest.
+    Waiting(Duration),
+    /// This pass was overtaken by a newer wish: start over at once, say nothing.
+    Overtaken,
+    /// This node does not lead any more: say nothing, write nothing.
+    NotLeading,
+}
+
+impl StageError {
+    pub(crate) fn retry(reason: &'static str, message: impl Into<String>) -> Self {
+        StageError { reason, message: message.into(), class: Class::Retry }
+    }
+
+    pub(crate) fn stalled(reason: &'static str, message: impl Into<String>) -> Self {
+        StageError { reason, message: message.into(), class: Class::Stalled }
+    }
+
+    pub(crate) fn waiting(
+        reason: &'static str,
+        message: impl Into<String>,
+        at_most: Duration,
+    ) -> Self {
+        StageError { reason, message: message.into(), class: Class::Waiting(at_most) }
+    }
+
+    pub(crate) fn overtaken() -> Self {
+        StageError {
+            reason: reasons::PROGRESSING,
+            message: "overtaken by a newer revision or request".to_owned(),
+            class: Class::Overtaken,
+        }
+    }
+
+    /// A request to the API server failed during the work that `reason` names.
+    pub(crate) fn request(reason: &'static str, error: &RequestError) -> Self {
+        let class = match error.class() {
+            ErrorClass::NotLeading => Class::NotLeading,
+            ErrorClass::TooManyRequests => {
+                Class::Waiting(error.retry_after.unwrap_or(Duration::from_secs(5)))
+            }
+            ErrorClass::Unreachable | ErrorClass::Timeout | ErrorClass::Server => {
+                Class::Waiting(Duration::from_secs(5))
+            }
+            _ => Class::Retry,
+        };
+        StageError { reason, message: error.to_string(), class }
+    }
+}

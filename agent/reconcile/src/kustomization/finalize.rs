@@ -1,0 +1,98 @@
+//! A Kustomization is being deleted: its objects go first, unless somebody said otherwise.
+
+use tokio::time::Instant;
+use windlass_api::inventory::Inventory;
+use windlass_api::kustomization::DeletionPolicy;
+use windlass_api::reasons;
+use windlass_cluster::ErrorClass;
+use windlass_object::GroupVersionKind;
+
+use super::error::StageError;
+use super::fence::Fence;
+use super::pass::Pass;
+use super::prune::{self, Stale};
+use crate::{finalizer, uninstall};
+
+/// Deletes what the inventory holds and releases the finalizer.
+pub(crate) async fn finalize(pass: &Pass) -> Result<(), StageError> {
+    if !finalizer::is_on(&pass.meta) {
+        return Ok(());
+    }
+    if deletes_objects(pass).await? {
+        delete_objects(pass).await?;
+    }
+    pass.ledger.forget_owner(&pass.name);
+    finalizer::release(&pass.cluster, &pass.leadership, &pass.resource, &pass.meta)
+        .await
+        .map_err(|error| StageError::request(reasons::RECONCILIATION_FAILED, &error))
+}
+
+async fn deletes_objects(pass: &Pass) -> Result<bool, StageError> {
+    let orphan = pass.spec.effective_deletion_policy() == DeletionPolicy::Orphan;
+    if orphan || pass.spec.suspend {
+        return Ok(false);
+    }
+    // Asked afresh, not from what a watch said: a wrong answer would delete the workloads.
+    let going = uninstall::api_is_going(&pass.cluster)
+        .await
+        .map_err(|error| StageError::request(reasons::PRUNE_FAILED, &error))?;
+    Ok(going.is_none())
+}
+
+async fn delete_objects(pass: &Pass) -> Result<(), StageError> {
+    let mut fence = Fence::new(
+        &pass.cluster,
+        &pass.leadership,
+        &pass.resource,
+        pass.name.clone(),
+        pass.meta.resource_version.clone(),
+    );
+    fence.raise().await?;
+    let empty = Inventory::default();
+    let inventory = pass.status.inventory.as_ref().unwrap_or(&empty);
+    let (stale, _) = prune::split(inventory, &pass.left_out);
+    let pruned = prune::prune(pass, stale.clone()).await;
+    match pruned.error {
+        Some(error) => Err(error),
+        None if pass.spec.effective_deletion_policy() == DeletionPolicy::WaitForTermination => {
+            wait_gone(pass, stale).await
+        }
+        None => Ok(()),
+    }
+}
+
+/// Waits until the objects are gone, at most as long as the timeout says; then goes on, as Flux does.
+async fn wait_gone(pass: &Pass, mut there: Vec<Stale>) -> Result<(), StageError> {
+    let deadline = Instant::now() + pass.spec.effective_timeout();
+    while !there.is_empty() && Instant::now() < deadline {
+        let mut still = Vec::new();
+        for entry in there {
+            if exists(pass, &entry).await? {
+                still.push(entry);
+            }
+        }
+        there = still;
+        if !there.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    }
+    Ok(())
+}
+
+async fn exists(pass: &Pass, entry: &Stale) -> Result<bool, StageError> {
+    let key = &entry.key;
+    let kind = GroupVersionKind {
+        group: key.group.clone(),
+        version: entry.version.clone(),
+        kind: key.kind.clone(),
+    };
+    let failed = |error| StageError::request(reasons::PRUNE_FAILED, &error);
+    match pass.client.resolve(&kind).await {
+        Ok(resource) => {
+            let live = pass.client.get_metadata(&resource, &key.namespace, &key.name).await;
+            Ok(live.map_err(failed)?.is_some())
+        }
+        Err(error) if error.class() == ErrorClass::UnknownKind => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
+}

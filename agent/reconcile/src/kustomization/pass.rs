@@ -1,0 +1,120 @@
+//! What one pass of a Kustomization works with.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
+use windlass_api::reasons;
+use windlass_cluster::{BootClock, Clock, Cluster, Leadership, Resource};
+use windlass_object::{Object, ObjectKey};
+use windlass_plan::rate::{Limiter, Verdict as Rate};
+
+use super::depends::Dependency;
+use super::error::{Class, StageError};
+use crate::drift::DriftWatch;
+use crate::ledger::{Ledger, Verdict};
+use crate::left_out::LeftOut;
+use crate::named::Named;
+use crate::seen::Meta;
+use crate::source::fetch::{Keep, Snapshot};
+
+/// Everything a pass may use; built by the controller, consumed by the pass.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    pub(crate) name: Named,
+    pub(crate) meta: Meta,
+    pub(crate) spec: KustomizationSpec,
+    pub(crate) status: KustomizationStatus,
+    /// The agent's own client: status, finalizer, epoch.
+    pub(crate) cluster: Cluster,
+    /// The client for the objects: impersonated where the spec says so.
+    pub(crate) client: Cluster,
+    /// The Kustomization kind itself.
+    pub(crate) resource: Resource,
+    pub(crate) leadership: Leadership,
+    pub(crate) ledger: Ledger,
+    pub(crate) drift: DriftWatch,
+    pub(crate) keep: Arc<Keep>,
+    pub(crate) source: SourceState,
+    pub(crate) dependencies: Vec<Dependency>,
+    /// The spec cannot be read; this is why.
+    pub(crate) malformed: Option<String>,
+    /// The dependencies form a circle; it is named here.
+    pub(crate) cycle: Option<String>,
+    pub(crate) left_out: LeftOut,
+    pub(crate) corrections: Corrections,
+    /// Whether the pass is the regular one, in which rate-limited corrections are made up for.
+    pub(crate) at_interval: bool,
+    /// Since when health of this revision and generation is waited for.
+    pub(crate) waiting_since: Option<Waiting>,
+    /// Cancelled when something newer should be done instead of waiting for health.
+    pub(crate) overtaken: CancellationToken,
+}
+
+/// How often each object was put back lately.
+pub(crate) type Corrections = Arc<Mutex<HashMap<ObjectKey, Limiter>>>;
+
+/// Whether a drifted object is put back now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Correction {
+    Make,
+    /// Not now, and this is the first time, so it is worth an event.
+    HoldAndTell,
+    Hold,
+}
+
+/// What is known of the source.
+#[derive(Clone, Debug)]
+pub(crate) enum SourceState {
+    /// A verified revision, with `spec.ignore` of its source.
+    Ready { snapshot: Snapshot, ignore: Option<String> },
+    /// The source is there but nothing of it is verified yet.
+    NoRevision,
+    NotFound,
+    /// A kind that is not served yet.
+    Unsupported,
+}
+
+/// A wait for health that an interruption does not start anew.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Waiting {
+    pub(crate) revision: String,
+    pub(crate) generation: i64,
+    pub(crate) since: Instant,
+}
+
+impl Pass {
+    /// Fails when this node does not lead any more.
+    pub(crate) fn may_write(&self) -> Result<(), StageError> {
+        self.leadership.check().map_err(|error| StageError {
+            reason: reasons::RECONCILIATION_FAILED,
+            message: error.to_string(),
+            class: Class::NotLeading,
+        })
+    }
+
+    /// The API resource of an object.
+    pub(crate) async fn resolve(&self, object: &Object) -> Result<Resource, StageError> {
+        self.client.resolve(&object.gvk()).await.map_err(|error| {
+            let mut stage = StageError::request(reasons::RECONCILIATION_FAILED, &error);
+            stage.message = format!("{}: {}", object.key(), stage.message);
+            stage
+        })
+    }
+
+    /// Whether a drifted object may be put back now, or has been too often of late.
+    pub(crate) fn judge_correction(&self, key: &ObjectKey, verdict: &Verdict) -> Correction {
+        if self.at_interval || !matches!(verdict, Verdict::Drifted(_) | Verdict::Vanished) {
+            return Correction::Make;
+        }
+        let now = BootClock.now();
+        let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
+        match corrections.entry(key.clone()).or_default().judge(now) {
+            Rate::Correct => Correction::Make,
+            Rate::HoldAndTell => Correction::HoldAndTell,
+            Rate::Hold => Correction::Hold,
+        }
+    }
+}

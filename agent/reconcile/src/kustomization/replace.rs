@@ -1,0 +1,52 @@
+//! `force`: an object that cannot be changed in place is deleted and created again, if its owner allows it.
+
+use std::time::Duration;
+
+use windlass_cluster::{
+    Authority, ErrorClass, Preconditions, Propagation, RequestError, Resource,
+};
+use windlass_object::Object;
+use windlass_plan::change;
+
+use super::pass::Pass;
+
+/// How long a deletion may take before the pass gives up on it; finalizers of others may hold it.
+const GONE_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Whether this refusal is of the kind that a new object would not meet, and force is on.
+pub(crate) fn helps(pass: &Pass, object: &Object, error: &RequestError) -> bool {
+    let forced = pass.spec.force || change::is_forced(object, None);
+    // The words are the API server's own, for fields that no update may touch.
+    let immutable = error.message.contains("is immutable")
+        || error.message.contains("immutable field")
+        || error.class() == ErrorClass::Invalid;
+    forced && immutable
+}
+
+/// Deletes the live object and waits until it is gone.
+pub(crate) async fn delete_and_wait(
+    pass: &Pass,
+    object: &Object,
+    resource: &Resource,
+) -> Result<(), RequestError> {
+    let authority = Authority::Leader(&pass.leadership);
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
+    let Some(live) = pass.client.get(resource, namespace, name).await? else { return Ok(()) };
+    let preconditions = Preconditions {
+        uid: live.uid().map(str::to_owned),
+        resource_version: live.resource_version().map(str::to_owned),
+    };
+    pass.client
+        .delete(authority, resource, namespace, name, &preconditions, Propagation::Background)
+        .await?;
+    let give_up = tokio::time::Instant::now() + GONE_WITHIN;
+    while let Some(there) = pass.client.get_metadata(resource, namespace, name).await? {
+        let same = there.uid() == live.uid();
+        if !same || tokio::time::Instant::now() > give_up {
+            break;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Waits for health: cached verdicts first, the watch's news next, a slow look as the last resort.
+
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt};
+use tokio::time::Instant;
+use windlass_api::meta::NamespacedObjectKindReference;
+use windlass_api::reasons;
+use windlass_object::{GroupVersionKind, Object, ObjectKey};
+use windlass_plan::health::{self, Health};
+
+use super::error::StageError;
+use super::pass::Pass;
+
+/// How often objects without a watch are read again (Flux polls at the same pace).
+const POLL: Duration = Duration::from_secs(5);
+/// Flux gives definitions, namespaces and classes this long before the next stage.
+const STAGE_TIMEOUT: Duration = Duration::from_secs(60);
+const CONCURRENT_READS: usize = 8;
+
+/// An object whose health counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) key: ObjectKey,
+    pub(crate) version: String,
+}
+
+impl Target {
+    pub(crate) fn of(object: &Object) -> Self {
+        Target { key: object.key(), version: object.gvk().version }
+    }
+
+    /// An entry of `spec.healthChecks`.
+    pub(crate) fn from_reference(reference: &NamespacedObjectKindReference) -> Self {
+        let api_version = reference.api_version.as_deref().unwrap_or("apps/v1");
+        let kind = GroupVersionKind::new(api_version, &reference.kind);
+        Target {
+            key: ObjectKey {
+                group: kind.group,
+                kind: kind.kind,
+                namespace: reference.namespace.clone().unwrap_or_default(),
+                name: reference.name.clone(),
+            },
+            version: kind.version,
+        }
+    }
+}
+
+/// Whether all targets are current now.
+pub(crate) async fn all_current(pass: &Pass, targets: &[Target]) -> Result<bool, StageError> {
+    let states = look(pass, targets.to_vec(), false).await?;
+    Ok(states.iter().all(|(_, health)| *health == Health::Current))
+}
+
+/// Waits until the objects of a stage on which the next one depends are ready.
+pub(crate) async fn stage_ready(pass: &Pass, targets: &[Target]) -> Result<(), StageError> {
+    let deadline = Instant::now() + STAGE_TIMEOUT;
+    healthy(pass, targets.to_vec(), deadline, STAGE_TIMEOUT).await?;
+    // New definitions bring new kinds.
+    pass.cluster.forget_discovery();
+    Ok(())
+}
+
+/// Waits until all targets are current, one has failed, or the deadline has come.
+pub(crate) async fn healthy(
+    pass: &Pass,
+    targets: Vec<Target>,
+    deadline: Instant,
+    timeout: Duration,
+) -> Result<(), StageError> {
+    let news = pass.ledger.waiter(&pass.name);
+    let mut pending = targets;
+    let mut reread = false;
+    loop {
+        let states = look(pass, pending, reread).await?;
+        let failed = named(&states, |state| matches!(state, Health::Failed(_)));
+        if !failed.is_empty() {
+            return Err(unhealthy(format!("failed early due to stalled resources: [{failed}]")));
+        }
+        pending = states.iter().filter(|(_, h)| *h != Health::Current).map(|(t, _)| t.clone()).collect();
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let now = Instant::now();
+        if now >= deadline {
+            let late = named(&states, |state| *state != Health::Current);
+            let after = windlass_api::duration::GoDuration(timeout);
+            return Err(unhealthy(format!("timeout after {after} waiting for: [{late}]")));
+        }
+        tokio::select! {
+            () = news.notified() => reread = false,
+            () = tokio::time::sleep_until(deadline.min(now + POLL)) => reread = true,
+            () = pass.overtaken.cancelled() => return Err(StageError::overtaken()),
+        }
+    }
+}
+
+async fn look(
+    pass: &Pass,
+    targets: Vec<Target>,
+    reread: bool,
+) -> Result<Vec<(Target, Health)>, StageError> {
+    let reads = stream::iter(targets).map(|target| async move {
+        let known = if reread { None } else { pass.ledger.health(&target.key) };
+        match known {
+            Some(health) => Ok((target, health)),
+            None => read(pass, target).await,
+        }
+    });
+    let states: Vec<_> = reads.buffered(CONCURRENT_READS).collect().await;
+    states.into_iter().collect()
+}
+
+async fn read(pass: &Pass, target: Target) -> Result<(Target, Health), StageError> {
+    let failed = |error| StageError::request(reasons::HEALTH_CHECK_FAILED, &error);
+    let kind = GroupVersionKind {
+        group: target.key.group.clone(),
+        version: target.version.clone(),
+        kind: target.key.kind.clone(),
+    };
+    let resource = match pass.client.resolve(&kind).await {
+        Ok(resource) => resource,
+        Err(error) if error.class() == windlass_cluster::ErrorClass::UnknownKind => {
+            return Ok((target, Health::NotFound));
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let live = pass.client.get(&resource, &target.key.namespace, &target.key.name).await.map_err(failed)?;
+    let Some(live) = live else { return Ok((target, Health::NotFound)) };
+    let verdict = health::assess(&live, jiff::Timestamp::now());
+    let version = live.resource_version().unwrap_or_default();
+    pass.ledger.keep_health(&target.key, version, verdict.clone());
+    Ok((target, verdict))
+}
+
+fn named(states: &[(Target, Health)], which: impl Fn(&Health) -> bool) -> String {
+    let chosen = states.iter().filter(|(_, health)| which(health));
+    let parts: Vec<_> =
+        chosen.map(|(target, health)| format!("{} status: '{}'", target.key, word(health))).collect();
+    parts.join(", ")
+}
+
+fn word(health: &Health) -> String {
+    match health.message() {
+        "" => health.as_str().to_owned(),
+        message => format!("{}: {message}", health.as_str()),
+    }
+}
+
+fn unhealthy(message: String) -> StageError {
+    StageError::retry(reasons::HEALTH_CHECK_FAILED, format!("health check failed: {message}"))
+}

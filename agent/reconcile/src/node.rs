@@ -1,0 +1,120 @@
+//! What this node says of itself: to systemd, and on its Lease for `windlass status`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use windlass_cluster::FluxStanding;
+use windlass_host::systemd;
+
+use crate::controller::Standing;
+use crate::named::Named;
+use crate::source::status::Problem;
+
+/// Remembers what was said last, so that nothing is said twice.
+#[derive(Debug)]
+pub(crate) struct NodeStatus {
+    root: Named,
+    node: String,
+    said: String,
+    offline_since: Option<Timestamp>,
+    annotations: watch::Sender<BTreeMap<String, String>>,
+}
+
+impl NodeStatus {
+    pub(crate) fn new(
+        root: Named,
+        node: String,
+        annotations: watch::Sender<BTreeMap<String, String>>,
+    ) -> Self {
+        NodeStatus { root, node, said: String::new(), offline_since: None, annotations }
+    }
+
+    /// Takes the end of a fetch: a failed one of the root is the beginning of being offline.
+    pub(crate) fn source_asked(&mut self, name: &Named, problem: Option<&Problem>) {
+        if *name != self.root {
+            return;
+        }
+        match problem.is_some_and(Problem::is_fetch) {
+            true => self.offline_since = self.offline_since.or_else(|| Some(Timestamp::now())),
+            false => self.offline_since = None,
+        }
+    }
+
+    /// Shows the state, if it is another one than before.
+    pub(crate) fn show(
+        &mut self,
+        standing: &Standing,
+        revision: Option<&str>,
+        (ready, total): (usize, usize),
+    ) {
+        let text = self.line(standing, revision, ready, total);
+        if text == self.said {
+            return;
+        }
+        if let Err(error) = systemd::status(&text) {
+            tracing::debug!(%error, "systemd could not be told");
+        }
+        tracing::debug!(status = %text);
+        self.said = text;
+        self.annotate(revision);
+    }
+
+    /// Says that the agent is going down.
+    pub(crate) fn stopping(&self) {
+        if let Err(error) = systemd::stopping() {
+            tracing::debug!(%error, "systemd could not be told");
+        }
+    }
+
+    fn line(
+        &self,
+        standing: &Standing,
+        revision: Option<&str>,
+        ready: usize,
+        total: usize,
+    ) -> String {
+        let mut parts = vec![role(standing)];
+        parts.push(revision.unwrap_or("no verified revision yet").to_owned());
+        parts.push(format!("{ready}/{total} ready"));
+        if let Some(since) = self.offline_since {
+            parts.push(format!("offline since {}", since.strftime("%Y-%m-%d %H:%M:%SZ")));
+        }
+        if standing.api_error.is_some() {
+            parts.push("API server does not answer".to_owned());
+        }
+        parts.join(", ")
+    }
+
+    fn annotate(&self, revision: Option<&str>) {
+        let mut values = BTreeMap::from([
+            ("windlass.dev/node".to_owned(), self.node.clone()),
+            ("windlass.dev/version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ]);
+        if let Some(revision) = revision {
+            values.insert("windlass.dev/revision".to_owned(), revision.to_owned());
+        }
+        if let Some(since) = self.offline_since {
+            values.insert("windlass.dev/offline-since".to_owned(), since.to_string());
+        }
+        self.annotations.send_if_modified(|old| {
+            let moved = *old != values;
+            *old = values;
+            moved
+        });
+    }
+}
+
+fn role(standing: &Standing) -> String {
+    if let Some(what) = &standing.uninstall {
+        return format!("UninstallDetected ({what})");
+    }
+    if standing.pause.is_some() {
+        return "paused".to_owned();
+    }
+    match (&standing.leadership, &standing.flux) {
+        (None, _) => "standby".to_owned(),
+        (Some(_), FluxStanding::HeldBy { holder, .. }) => format!("standby: Flux leads ({holder})"),
+        (Some(_), _) => "leader".to_owned(),
+    }
+}

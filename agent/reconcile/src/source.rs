@@ -1,0 +1,219 @@
+//! Sources: what is fetched, whether it is accepted, and what their status says.
+
+pub(crate) mod fetch;
+mod secret;
+pub(crate) mod spec;
+pub(crate) mod status;
+
+use std::sync::Arc;
+
+use windlass_api::git_repository::{GitRepositorySpec, GitRepositoryStatus};
+use windlass_api::{names, reasons};
+use windlass_cluster::{EventType, Leadership, ObjectReference};
+use windlass_object::Object;
+use windlass_trust::{Oid, Policy};
+
+use self::fetch::{FetchError, Fetched, Snapshot};
+use self::spec::{SourceSpec, Unusable};
+use self::status::{Finding, Problem};
+use crate::announce::{announce, event};
+use crate::context::Context;
+use crate::finalizer;
+use crate::named::Named;
+use crate::seen::{Meta, Seen};
+
+/// A GitRepository as the watch shows it.
+pub(crate) type SeenGitRepository = Seen<GitRepositorySpec, GitRepositoryStatus>;
+
+/// What one pass of a source works with.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    pub(crate) name: Named,
+    /// Fixed by the node's config for the root; otherwise read from the object.
+    pub(crate) fixed: Option<SourceSpec>,
+    /// The object, once the cluster has shown it.
+    pub(crate) seen: Option<SeenGitRepository>,
+    pub(crate) snapshot: Option<Snapshot>,
+    /// Whether what is kept on disk was looked at already.
+    pub(crate) loaded: bool,
+    pub(crate) policy: Arc<Policy>,
+    /// Only the leader writes.
+    pub(crate) leadership: Option<Leadership>,
+}
+
+/// What the controller has to know after a pass.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) problem: Option<Problem>,
+    pub(crate) object: Option<Object>,
+    /// The pass only loaded what is kept; the network was not asked.
+    pub(crate) only_loaded: bool,
+    pub(crate) interval: std::time::Duration,
+}
+
+/// How often a source is asked again whose spec cannot be followed.
+const STALLED_INTERVAL: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// Runs one pass: the first one loads what the node keeps, the others ask the network.
+pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
+    let spec = match spec_of(context, &pass).await {
+        Ok(spec) => spec,
+        Err(unusable) => return stalled(context, pass, &unusable).await,
+    };
+    let interval = spec.interval;
+    let (snapshot, problem) = if pass.loaded {
+        ask(context, &spec, pass.snapshot.as_ref().map(|held| held.source.commit())).await
+    } else {
+        load(context, &spec).await
+    };
+    let only_loaded = !pass.loaded;
+    let snapshot = snapshot.or_else(|| pass.snapshot.clone());
+    let object = if only_loaded && snapshot.is_none() {
+        None
+    } else {
+        conclude(context, &pass, snapshot.as_ref(), problem.as_ref()).await
+    };
+    Outcome { snapshot, problem, object, only_loaded, interval }
+}
+
+async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable> {
+    if let Some(fixed) = &pass.fixed {
+        return Ok(fixed.clone());
+    }
+    let gone = || Unusable { reason: reasons::FAILED, message: "the object is gone".to_owned() };
+    let seen = pass.seen.as_ref().ok_or_else(gone)?;
+    let spec = seen.spec.as_ref().map_err(|message| Unusable {
+        reason: reasons::FAILED,
+        message: format!("the object cannot be read: {message}; correct it"),
+    })?;
+    let secret = match &spec.secret_ref {
+        Some(reference) => Some(secret::read(context, &pass.name, &reference.name).await?),
+        None => None,
+    };
+    spec::from_git_repository(&pass.name, spec, secret.as_ref(), &pass.policy)
+}
+
+type Found = (Option<Snapshot>, Option<Problem>);
+
+async fn load(context: &Arc<Context>, spec: &SourceSpec) -> Found {
+    let (context, spec) = (Arc::clone(context), spec.clone());
+    let loaded = tokio::task::spawn_blocking(move || fetch::load(&context.keep, &spec)).await;
+    match loaded {
+        Ok(Ok(snapshot)) => (snapshot, None),
+        Ok(Err(error)) => (None, Some(Problem::fetch(&error))),
+        Err(panic) => (None, Some(broke(&panic))),
+    }
+}
+
+async fn ask(context: &Arc<Context>, spec: &SourceSpec, current: Option<Oid>) -> Found {
+    let (context, spec) = (Arc::clone(context), spec.clone());
+    let asked = tokio::task::spawn_blocking(move || {
+        fetch::fetch(&context.keep, &context.net, &spec, current)
+    });
+    let asked = asked.await;
+    match asked {
+        Ok(Ok(Fetched::Unchanged)) => (None, None),
+        Ok(Ok(Fetched::Accepted(snapshot))) => (Some(snapshot), None),
+        Ok(Ok(Fetched::Refused { refusal, revision })) => {
+            (None, Some(Problem::refused(&revision, &refusal)))
+        }
+        Ok(Err(error)) => (None, Some(Problem::fetch(&error))),
+        Err(panic) => (None, Some(broke(&panic))),
+    }
+}
+
+fn broke(panic: &tokio::task::JoinError) -> Problem {
+    tracing::error!(%panic, "a fetch broke off");
+    Problem::fetch(&FetchError::Unexpected { what: "something that broke the fetch off" })
+}
+
+async fn stalled(context: &Context, pass: Pass, unusable: &Unusable) -> Outcome {
+    let problem = Problem::unusable(unusable);
+    let object = conclude(context, &pass, pass.snapshot.as_ref(), Some(&problem)).await;
+    Outcome {
+        snapshot: pass.snapshot,
+        problem: Some(problem),
+        object,
+        only_loaded: false,
+        interval: STALLED_INTERVAL,
+    }
+}
+
+/// Writes status and events, if this node leads and the object is there.
+async fn conclude(
+    context: &Context,
+    pass: &Pass,
+    snapshot: Option<&Snapshot>,
+    problem: Option<&Problem>,
+) -> Option<Object> {
+    let (leadership, seen) = (pass.leadership.as_ref()?, pass.seen.as_ref()?);
+    let object = finalizer::add(&context.cluster, leadership, &context.kinds.git_repository, &seen.meta).await;
+    if let Err(error) = &object {
+        tracing::debug!(source = %pass.name, %error, "the finalizer could not be added");
+    }
+    let finding = Finding {
+        name: &pass.name,
+        snapshot,
+        problem,
+        generation: seen.meta.generation,
+        handled_at: seen.meta.annotation(names::REQUESTED_AT).map(str::to_owned),
+        ignore: seen.spec.as_ref().ok().and_then(|spec| spec.ignore.clone()),
+    };
+    let new = status::conclude(&seen.status, &finding, jiff::Timestamp::now().into());
+    let written = crate::status::write(
+        &context.cluster,
+        leadership,
+        &context.kinds.git_repository,
+        &pass.name,
+        (&seen.status, &new),
+        names::SOURCE_STATUS_MANAGER,
+    )
+    .await;
+    tell(context, pass, &seen.meta, snapshot, problem, leadership).await;
+    match written {
+        Ok(written) => written.or(object.ok().flatten()),
+        Err(error) => {
+            tracing::warn!(source = %pass.name, %error, "the status could not be written");
+            None
+        }
+    }
+}
+
+/// One event per new revision and per new problem.
+async fn tell(
+    context: &Context,
+    pass: &Pass,
+    meta: &Meta,
+    snapshot: Option<&Snapshot>,
+    problem: Option<&Problem>,
+    leadership: &Leadership,
+) {
+    let status = pass.seen.as_ref().map(|seen| &seen.status);
+    let known = status.and_then(|status| status.artifact.as_ref()).map(|a| a.revision.as_str());
+    let said = status.is_some_and(|status| {
+        let ready = windlass_api::conditions::get(&status.conditions, "Ready");
+        ready.is_some_and(|ready| problem.is_some_and(|problem| ready.message == problem.message))
+    });
+    let (kind, reason, message) = match (problem, snapshot) {
+        (Some(problem), _) if !said => {
+            (EventType::Warning, problem.reason, problem.message.clone())
+        }
+        (None, Some(snapshot)) if known != Some(&snapshot.revision) => {
+            let message = format!("stored artifact for revision '{}'", snapshot.revision);
+            (EventType::Normal, reasons::NEW_REVISION, message)
+        }
+        _ => return,
+    };
+    let regarding = ObjectReference {
+        api_version: names::SOURCE_API_VERSION.to_owned(),
+        kind: names::GIT_REPOSITORY.to_owned(),
+        namespace: pass.name.namespace.clone(),
+        name: pass.name.name.clone(),
+        uid: meta.uid.clone(),
+        resource_version: meta.resource_version.clone(),
+    };
+    let revision = snapshot.map(|snapshot| (names::SOURCE_EVENT_REVISION, snapshot.revision.as_str()));
+    let spec = event(regarding, kind, reason, message, revision, names::SOURCE_CONTROLLER);
+    announce(&context.cluster, leadership, spec).await;
+}

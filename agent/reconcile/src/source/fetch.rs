@@ -1,0 +1,220 @@
+//! Fetch, verify, keep: the one way in which bytes become a revision that may be rendered.
+//!
+//! All of it blocks and runs on its own thread. The order of writes is: objects and kept head in one
+//! transaction, then the ratchet. A crash between the two is healed at the next start, because the kept
+//! head is verified again against the older ratchet.
+
+use std::io::{BufReader, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use windlass_state::{Incoming, Kept, PutError, RatchetError, RatchetFile, Store, StoreError};
+use windlass_trust::{
+    Accepted, ObjectKind, Oid, Refusal, Verdict, VerifiedSource, VerifyError, missing_objects,
+    verify,
+};
+use windlass_wire::{Answer, FailureClass, FetchRequest, WireError, read_answer, write_request};
+
+use super::spec::SourceSpec;
+use crate::net::{Net, NetError};
+use crate::view::artifact::ArtifactDigest;
+use crate::view::{View, ViewFailure};
+
+/// A revision that the node's keys vouch for.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) source: Arc<VerifiedSource>,
+    pub(crate) revision: String,
+    pub(crate) signer: String,
+    pub(crate) artifact: ArtifactDigest,
+}
+
+/// What a fetch found.
+#[derive(Debug)]
+pub(crate) enum Fetched {
+    /// The reference points where it pointed before.
+    Unchanged,
+    Accepted(Snapshot),
+    /// Looked at and refused: the last accepted revision stays.
+    Refused { refusal: Refusal, revision: String },
+}
+
+/// A fetch that could not come to a verdict.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    #[error(transparent)]
+    Net(#[from] NetError),
+    #[error("the answer of windlass-net broke off")]
+    Wire(#[from] WireError),
+    #[error("{message}")]
+    Failed { class: FailureClass, message: String },
+    #[error("windlass-net sent {what}; restart it and look at its log")]
+    Unexpected { what: &'static str },
+    #[error("commit {commit} came without its object {missing}; the next fetch asks for it again")]
+    Incomplete { commit: Oid, missing: Oid },
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error(transparent)]
+    Completeness(#[from] windlass_trust::CompletenessError),
+    #[error(transparent)]
+    View(#[from] ViewFailure),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Put(#[from] PutError),
+    #[error(transparent)]
+    Ratchet(#[from] RatchetError),
+}
+
+/// What the node keeps, shared by all fetches.
+#[derive(Debug)]
+pub(crate) struct Keep {
+    pub(crate) store: Store,
+    pub(crate) ratchets: Mutex<RatchetFile>,
+}
+
+/// Loads the revision that was accepted last and proves it again from the kept objects.
+pub(crate) fn load(keep: &Keep, spec: &SourceSpec) -> Result<Option<Snapshot>, FetchError> {
+    let line = spec.line();
+    let Some(kept) = keep.store.kept(&line)? else { return Ok(None) };
+    let reader = keep.store.reader()?;
+    let ratchet = keep.ratchet(&line)?;
+    match verify(&reader, &spec.policy, ratchet.as_ref(), &kept.head)? {
+        Verdict::Accepted(accepted) => {
+            keep.advance(&line, &accepted)?;
+            snapshot(keep, spec, accepted, None).map(Some)
+        }
+        Verdict::Refused(refusal) => {
+            tracing::warn!(source = %spec.name, %refusal, "the kept revision is not vouched for any more");
+            Ok(None)
+        }
+    }
+}
+
+/// Asks windlass-net for what is new and takes it if it is vouched for.
+///
+/// `current` is the commit in use; only a head other than that is worth an answer.
+pub(crate) fn fetch(
+    keep: &Keep,
+    net: &Net,
+    spec: &SourceSpec,
+    current: Option<Oid>,
+) -> Result<Fetched, FetchError> {
+    let kept = keep.store.kept(&spec.line())?;
+    let mut stream = net.open()?;
+    write_request(&mut stream, &request(spec, kept.as_ref(), current))?;
+    stream.flush().map_err(WireError::Io)?;
+    let mut answers = BufReader::with_capacity(64 * 1024, stream);
+    match read_answer(&mut answers)? {
+        Answer::Unchanged { .. } => Ok(Fetched::Unchanged),
+        Answer::Failed { class, message } => Err(FetchError::Failed { class, message }),
+        Answer::Head { oid, reference_name } => {
+            let head = oid.parse().map_err(|_| unexpected("a head that is no object id"))?;
+            let mut incoming = keep.store.receive()?;
+            receive(&mut answers, &mut incoming)?;
+            judge(keep, spec, incoming, head, &reference_name)
+        }
+        Answer::Object { .. } | Answer::Done { .. } => Err(unexpected("an answer without a head")),
+    }
+}
+
+fn request(spec: &SourceSpec, kept: Option<&Kept>, current: Option<Oid>) -> FetchRequest {
+    FetchRequest {
+        url: spec.url.clone(),
+        reference: spec.reference.clone(),
+        have: kept.map(|kept| kept.head.to_string()).into_iter().collect(),
+        credentials: spec.credentials.clone(),
+        ca_bundle: spec.ca_bundle.clone(),
+        timeout_seconds: spec.timeout.as_secs().max(1),
+        known_head: current.map(|head| head.to_string()),
+    }
+}
+
+fn receive(
+    answers: &mut impl std::io::Read,
+    incoming: &mut Incoming,
+) -> Result<(), FetchError> {
+    loop {
+        match read_answer(answers)? {
+            Answer::Object { kind, oid, bytes } => {
+                let kind = ObjectKind::from_code(kind).ok_or(unexpected("an unknown kind"))?;
+                incoming.put(Oid::from_bytes(oid), kind, &bytes)?;
+            }
+            Answer::Done { .. } => return Ok(()),
+            Answer::Failed { class, message } => return Err(FetchError::Failed { class, message }),
+            Answer::Head { .. } | Answer::Unchanged { .. } => {
+                return Err(unexpected("a second head"));
+            }
+        }
+    }
+}
+
+fn judge(
+    keep: &Keep,
+    spec: &SourceSpec,
+    incoming: Incoming,
+    head: Oid,
+    reference_name: &str,
+) -> Result<Fetched, FetchError> {
+    let line = spec.line();
+    let ratchet = keep.ratchet(&line)?;
+    let accepted = match verify(&incoming, &spec.policy, ratchet.as_ref(), &head)? {
+        Verdict::Accepted(accepted) => accepted,
+        Verdict::Refused(refusal) => {
+            let revision = spec.revision(&head.to_string(), short_tag(reference_name));
+            return Ok(Fetched::Refused { refusal, revision });
+        }
+    };
+    if let Some(missing) = missing_objects(&incoming, &accepted.source)? {
+        return Err(FetchError::Incomplete { commit: head, missing });
+    }
+    incoming.keep(&line, &accepted, jiff::Timestamp::now().as_second())?;
+    keep.advance(&line, &accepted)?;
+    snapshot(keep, spec, accepted, short_tag(reference_name)).map(Fetched::Accepted)
+}
+
+fn snapshot(
+    keep: &Keep,
+    spec: &SourceSpec,
+    accepted: Accepted,
+    tag: Option<&str>,
+) -> Result<Snapshot, FetchError> {
+    let reader = keep.store.reader()?;
+    let view = View::open(&accepted.source, &reader, spec.ignore.as_deref())?;
+    let artifact = view.artifact()?;
+    Ok(Snapshot {
+        revision: spec.revision(&accepted.source.commit().to_string(), tag),
+        source: Arc::new(accepted.source),
+        signer: accepted.signer,
+        artifact,
+    })
+}
+
+fn short_tag(reference_name: &str) -> Option<&str> {
+    reference_name.strip_prefix("refs/tags/")
+}
+
+fn unexpected(what: &'static str) -> FetchError {
+    FetchError::Unexpected { what }
+}
+
+impl Keep {
+    fn ratchet(
+        &self,
+        line: &windlass_state::Line,
+    ) -> Result<Option<windlass_trust::Ratchet>, FetchError> {
+        Ok(self.ratchets.lock().unwrap_or_else(PoisonError::into_inner).get(line))
+    }
+
+    /// Moves the ratchet, if it has to move: nothing is written for a head that it stands at already.
+    fn advance(
+        &self,
+        line: &windlass_state::Line,
+        accepted: &Accepted,
+    ) -> Result<(), FetchError> {
+        let mut ratchets = self.ratchets.lock().unwrap_or_else(PoisonError::into_inner);
+        if ratchets.get(line).is_none_or(|ratchet| ratchet.head != accepted.ratchet.head) {
+            ratchets.advance(line, &accepted.ratchet)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! What a source asks for, from the node's config or from a GitRepository.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass_api::git_repository::{DEFAULT_BRANCH, GitRepositoryRef, GitRepositorySpec};
+use windlass_api::reasons;
+use windlass_state::Line;
+use windlass_trust::{Introduction, Policy};
+use windlass_wire::{Credentials, Reference, Secret};
+
+use crate::named::Named;
+
+/// Everything a fetch needs.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceSpec {
+    pub(crate) name: Named,
+    pub(crate) url: String,
+    pub(crate) reference: Reference,
+    pub(crate) credentials: Credentials,
+    pub(crate) ca_bundle: Option<String>,
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) ignore: Option<String>,
+    pub(crate) policy: Arc<Policy>,
+}
+
+/// A spec that cannot be followed: reason and message of the condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unusable {
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+}
+
+impl SourceSpec {
+    /// The ratchet is kept per source, URL and selector (decision 7).
+    pub(crate) fn line(&self) -> Line {
+        Line {
+            source: self.name.to_string(),
+            url: self.url.clone(),
+            selector: selector(&self.reference),
+        }
+    }
+
+    /// The revision in Flux's spelling, e.g. `main@sha1:<oid>`.
+    pub(crate) fn revision(&self, commit: &str, tag: Option<&str>) -> String {
+        match &self.reference {
+            Reference::Branch(name) | Reference::Tag(name) | Reference::Name(name) => {
+                format!("{name}@sha1:{commit}")
+            }
+            Reference::Semver(range) => format!("{}@sha1:{commit}", tag.unwrap_or(range)),
+            Reference::Commit(_) => format!("sha1:{commit}"),
+        }
+    }
+}
+
+fn selector(reference: &Reference) -> String {
+    match reference {
+        Reference::Branch(name) => format!("branch {name}"),
+        Reference::Tag(name) => format!("tag {name}"),
+        Reference::Semver(range) => format!("semver {range}"),
+        Reference::Name(name) => format!("name {name}"),
+        Reference::Commit(oid) => format!("commit {oid}"),
+    }
+}
+
+/// Reads `spec.ref`: commit wins over name, name over semver, semver over tag, tag over branch, as in Flux.
+pub(crate) fn reference(reference: Option<&GitRepositoryRef>) -> Reference {
+    let default = GitRepositoryRef::default();
+    let wanted = reference.unwrap_or(&default);
+    let given = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
+    given(&wanted.commit)
+        .map(Reference::Commit)
+        .or_else(|| given(&wanted.name).map(Reference::Name))
+        .or_else(|| given(&wanted.semver).map(Reference::Semver))
+        .or_else(|| given(&wanted.tag).map(Reference::Tag))
+        .or_else(|| given(&wanted.branch).map(Reference::Branch))
+        .unwrap_or_else(|| Reference::Branch(DEFAULT_BRANCH.to_owned()))
+}
+
+/// Builds the fetch of a GitRepository. `secret` is the data of `spec.secretRef`, decoded.
+pub(crate) fn from_git_repository(
+    name: &Named,
+    spec: &GitRepositorySpec,
+    secret: Option<&BTreeMap<String, String>>,
+    policy: &Arc<Policy>,
+) -> Result<SourceSpec, Unusable> {
+    refuse_unknown(spec)?;
+    Ok(SourceSpec {
+        name: name.clone(),
+        url: spec.url.clone(),
+        reference: reference(spec.reference.as_ref()),
+        credentials: credentials(&spec.url, secret)?,
+        ca_bundle: secret.and_then(|secret| secret.get("ca.crt").or(secret.get("caFile"))).cloned(),
+        interval: spec.interval.0,
+        timeout: spec.effective_timeout(),
+        ignore: spec.ignore.clone(),
+        policy: Arc::clone(policy),
+    })
+}
+
+/// The policy for sources other than the root: the same keys; the first head that they signed is the
+/// introduction, because no node pins one.
+pub(crate) fn policy_for_others(root: &Policy) -> Policy {
+    Policy { signers: root.signers.clone(), introduction: Introduction::FirstSigned }
+}
+
+fn refuse_unknown(spec: &GitRepositorySpec) -> Result<(), Unusable> {
+    let unsupported = [
+        ("spec.include", !spec.include.is_empty()),
+        ("spec.recurseSubmodules", spec.recurse_submodules),
+        ("spec.sparseCheckout", !spec.sparse_checkout.is_empty()),
+        ("spec.proxySecretRef", spec.proxy_secret_ref.is_some()),
+        ("spec.serviceAccountName", spec.service_account_name.is_some()),
+        ("spec.verify", spec.verification.is_some()),
+    ];
+    match unsupported.into_iter().find(|(_, set)| *set) {
+        None => Ok(()),
+        Some((field, _)) => Err(Unusable {
+            reason: reasons::FAILED,
+            message: format!("{field} is not supported by this version of windlass; remove it"),
+        }),
+    }
+}
+
+fn credentials(
+    url: &str,
+    secret: Option<&BTreeMap<String, String>>,
+) -> Result<Credentials, Unusable> {
+    let Some(secret) = secret else { return Ok(Credentials::None) };
+    let field = |name: &str| secret.get(name).cloned();
+    if url.starts_with("ssh://") {
+        let missing = |name| Unusable {
+            reason: reasons::AUTHENTICATION_FAILED,
+            message: format!("the secret of spec.secretRef has no key {name:?}, which ssh needs"),
+        };
+        return Ok(Credentials::Ssh {
+            identity: Secret::from(field("identity").ok_or_else(|| missing("identity"))?),
+            passphrase: field("password").map(Secret::from),
+            known_hosts: field("known_hosts").ok_or_else(|| missing("known_hosts"))?,
+        });
+    }
+    Ok(match (field("bearerToken"), field("username"), field("password")) {
+        (Some(token), ..) => Credentials::Bearer(Secret::from(token)),
+        (None, Some(username), password) => Credentials::Basic {
+            username,
+            password: Secret::from(password.unwrap_or_default()),
+        },
+        (None, None, _) => Credentials::None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_follows_flux_precedence() {
+        let all = GitRepositoryRef {
+            branch: Some("main".into()),
+            tag: Some("v1".into()),
+            semver: Some(">=1".into()),
+            name: Some("refs/heads/x".into()),
+            commit: Some("a".repeat(40)),
+        };
+        assert_eq!(reference(Some(&all)), Reference::Commit("a".repeat(40)));
+        let named = GitRepositoryRef { commit: None, ..all };
+        assert_eq!(reference(Some(&named)), Reference::Name("refs/heads/x".into()));
+        assert_eq!(reference(None), Reference::Branch("master".into()));
+    }
+}

@@ -1,0 +1,120 @@
+//! The files of a verified revision as Flux would have them in its artifact.
+
+pub(crate) mod artifact;
+pub(crate) mod ignore;
+
+use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
+use windlass_trust::{Listed, NodeKind, ObjectReader, VerifiedSource, VerifiedTree, ViewError};
+
+use self::artifact::{ArtifactDigest, ArtifactHasher};
+use self::ignore::{IGNORE_FILE, Ignore, IgnoreError, join};
+
+/// Directories may be nested this deep; Git itself has no bound, people stay far below.
+const DEPTH_LIMIT: usize = 64;
+
+/// A read-only tree: verified objects, re-hashed as they are read, without the ignored files.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    tree: VerifiedTree<'a>,
+    ignore: Ignore,
+}
+
+/// Why a revision cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ViewFailure {
+    #[error(transparent)]
+    Tree(#[from] ViewError),
+    #[error(transparent)]
+    Ignore(#[from] IgnoreError),
+    #[error("{path}: directories are nested deeper than {DEPTH_LIMIT}")]
+    TooDeep { path: String },
+}
+
+impl<'a> View<'a> {
+    /// Opens the revision. `spec_ignore` is the source's `spec.ignore`.
+    pub(crate) fn open(
+        source: &VerifiedSource,
+        reader: &'a dyn ObjectReader,
+        spec_ignore: Option<&str>,
+    ) -> Result<Self, ViewFailure> {
+        let tree = VerifiedTree::new(source, reader);
+        let mut files = Vec::new();
+        walk(&tree, "", 0, &mut |path, _| {
+            let directory = match path.rsplit_once('/') {
+                Some((directory, IGNORE_FILE)) => directory,
+                None if path == IGNORE_FILE => "",
+                _ => return Ok(()),
+            };
+            let text = String::from_utf8_lossy(&tree.read(path)?).into_owned();
+            files.push((directory.to_owned(), text));
+            Ok(())
+        })?;
+        Ok(View { tree, ignore: Ignore::new(&files, spec_ignore)? })
+    }
+
+    /// Digest and size of the artifact that Flux would store. Symbolic links are not in it, as in Flux.
+    pub(crate) fn artifact(&self) -> Result<ArtifactDigest, ViewFailure> {
+        let mut hasher = ArtifactHasher::new();
+        walk(&self.tree, "", 0, &mut |path, listed| {
+            if listed == Listed::File && !self.ignore.excludes(path, false) {
+                hasher.add(path, &self.tree.read(path)?);
+            }
+            Ok(())
+        })?;
+        Ok(hasher.finish())
+    }
+}
+
+type Visit<'v> = &'v mut dyn FnMut(&str, Listed) -> Result<(), ViewFailure>;
+
+fn walk(
+    tree: &VerifiedTree<'_>,
+    directory: &str,
+    depth: usize,
+    visit: Visit<'_>,
+) -> Result<(), ViewFailure> {
+    if depth > DEPTH_LIMIT {
+        return Err(ViewFailure::TooDeep { path: directory.to_owned() });
+    }
+    for (name, listed) in tree.list(directory)? {
+        let path = join(directory, &name);
+        if listed == Listed::Directory {
+            walk(tree, &path, depth + 1, visit)?;
+        } else {
+            visit(&path, listed)?;
+        }
+    }
+    Ok(())
+}
+
+impl Tree for View<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
+        if self.ignore.excludes(path, false) {
+            return Err(TreeError::new(path, "left out by the ignore rules of the source"));
+        }
+        self.tree.read(path).map_err(|error| TreeError::new(path, error.to_string()))
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<Entry>, TreeError> {
+        let listed = self.tree.list(directory);
+        let listed = listed.map_err(|error| TreeError::new(directory, error.to_string()))?;
+        let mut entries = Vec::new();
+        for (name, _) in listed {
+            if let Some(kind) = self.kind(&join(directory, &name))? {
+                entries.push(Entry { name, kind });
+            }
+        }
+        Ok(entries)
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
+        let kind = match self.tree.kind(path) {
+            Ok(Some(NodeKind::Directory)) => EntryKind::Directory,
+            Ok(Some(NodeKind::File)) => EntryKind::File,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(TreeError::new(path, error.to_string())),
+        };
+        let excluded = self.ignore.excludes(path, kind == EntryKind::Directory);
+        Ok((!excluded).then_some(kind))
+    }
+}

@@ -1,0 +1,136 @@
+//! `windlass agent` and `windlass check --config`.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use windlass_host::config::{self, Settings};
+use windlass_host::log;
+use windlass_reconcile::StartCommand;
+
+/// Where the node's configuration is unless told otherwise.
+const CONFIG: &str = "/etc/windlass/config.toml";
+/// What a wrong configuration exits with, as sysexits.h has it (EX_CONFIG): systemd need not restart it.
+const WRONG_CONFIG: u8 = 78;
+
+/// Follows the repository that the configuration names and keeps the cluster like it.
+#[derive(Debug, Parser)]
+#[command(name = "windlass agent")]
+struct AgentArguments {
+    /// The node's configuration
+    #[arg(long, default_value = CONFIG, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Says what is wrong with a configuration before anything is started.
+#[derive(Debug, Parser)]
+#[command(name = "windlass check")]
+struct CheckArguments {
+    /// The configuration to check
+    #[arg(long, default_value = CONFIG, value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
+    let arguments = AgentArguments::parse_from(arguments.into_iter().skip(1));
+    let logging = match log::init() {
+        Ok(logging) => logging,
+        Err(error) => return fail(&error),
+    };
+    let settings = match config::load(&arguments.config) {
+        Ok(settings) => settings,
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::from(WRONG_CONFIG);
+        }
+    };
+    logging.set_level(settings.log.level);
+    match run(settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error.as_ref()),
+    }
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command for a person")]
+pub(crate) fn check(arguments: Vec<OsString>) -> ExitCode {
+    let arguments = CheckArguments::parse_from(arguments.into_iter().skip(1));
+    match config::load(&arguments.config) {
+        Ok(settings) => {
+            let root = &settings.root;
+            println!("✔ {} is fine", arguments.config.display());
+            println!("  follows {} of {}, path {}", root.branch, root.url, root.path);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(WRONG_CONFIG)
+        }
+    }
+}
+
+fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build()?;
+    let start_net = own_net(&settings)?;
+    let result = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        tokio::spawn(stop_on_signal(stop.clone())?);
+        windlass_reconcile::run(settings, start_net, stop).await?;
+        Ok::<(), Box<dyn Error>>(())
+    });
+    // A blocking fetch must not hold up the stop.
+    runtime.shutdown_background();
+    result
+}
+
+/// Without systemd the agent starts the network process itself, from its own binary.
+fn own_net(settings: &Settings) -> Result<Option<StartCommand>, Box<dyn Error>> {
+    if std::env::var_os("NOTIFY_SOCKET").is_some() {
+        return Ok(None);
+    }
+    let text = |path: &std::path::Path| path.display().to_string();
+    Ok(Some(StartCommand {
+        program: std::env::current_exe()?,
+        arguments: vec![
+            "net".to_owned(),
+            "--socket".to_owned(),
+            text(&settings.net.socket),
+            "--cache".to_owned(),
+            text(&settings.net.cache_dir),
+            "--with-parent".to_owned(),
+        ],
+    }))
+}
+
+fn stop_on_signal(
+    stop: CancellationToken,
+) -> Result<impl Future<Output = ()>, std::io::Error> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        stop.cancel();
+    })
+}
+
+fn fail(error: &dyn Error) -> ExitCode {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    tracing::error!("{text}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,88 @@
+//! `windlass net`: the process that has the network and no credential of the cluster.
+
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use nix::unistd::getppid;
+use windlass_host::{log, systemd};
+use windlass_net::Settings;
+
+/// With nobody asking for this long, the process ends; the socket or the agent starts it again.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// How soon the end of the parent is noticed.
+const LOOK_FOR_PARENT: Duration = Duration::from_millis(500);
+
+/// Fetches for the agent. Started by systemd's socket, or by the agent where there is no systemd.
+#[derive(Debug, Parser)]
+#[command(name = "windlass net")]
+struct NetArguments {
+    /// The socket to listen on, when systemd passes none
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The throw-away cache
+    #[arg(long, default_value = "/var/cache/windlass-net", value_name = "DIR")]
+    cache: PathBuf,
+    /// End when the process that started this one ends
+    #[arg(long, hide = true)]
+    with_parent: bool,
+}
+
+pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
+    let arguments = NetArguments::parse_from(arguments.into_iter().skip(1));
+    if let Err(error) = log::init() {
+        tracing::error!(%error);
+        return ExitCode::FAILURE;
+    }
+    match serve(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: &NetArguments) -> Result<(), Box<dyn std::error::Error>> {
+    if arguments.with_parent {
+        std::thread::spawn(end_with_parent);
+    }
+    let listener = match (systemd::listener()?, &arguments.socket) {
+        (Some(listener), _) => listener,
+        (None, Some(path)) => listen(path)?,
+        (None, None) => return Err("no socket: give --socket PATH, or start it by systemd".into()),
+    };
+    let settings = Settings { cache_dir: arguments.cache.clone(), idle_exit: Some(IDLE) };
+    windlass_net::serve(listener, settings)?;
+    Ok(())
+}
+
+/// Ends the process soon after its parent has ended: it is then somebody else's child.
+///
+/// Not by PR_SET_PDEATHSIG, which goes by the thread that started the process.
+fn end_with_parent() {
+    let parent = getppid();
+    while getppid() == parent {
+        std::thread::sleep(LOOK_FOR_PARENT);
+    }
+    std::process::exit(0);
+}
+
+/// Listens on a path that only this user can reach. What an earlier process left there is replaced.
+fn listen(path: &Path) -> std::io::Result<UnixListener> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
