@@ -4,6 +4,7 @@ pub mod audit;
 mod components;
 pub mod metrics;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
@@ -133,7 +134,11 @@ impl ControlPlane {
         };
         for user in [User::Admin, User::Agent, User::Tenant] {
             let text = kubeconfig(port, plane.lock().authority(), user);
-            std::fs::write(plane.kubeconfig(user), text).expect("the kubeconfig can be written");
+            let path = plane.kubeconfig(user);
+            std::fs::write(&path, text).expect("the kubeconfig can be written");
+            // The agent refuses a credential that others could read.
+            let private = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&path, private).expect("it is our own file");
         }
         plane.wait_ready();
         plane.admin.apply_all(&agent_role());

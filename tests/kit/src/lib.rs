@@ -11,6 +11,7 @@
     reason = "a kit that cannot go on fails the test that uses it, loudly"
 )]
 
+pub mod agent;
 pub mod api;
 pub mod certificates;
 pub mod controlplane;
@@ -21,4 +22,5 @@ pub mod ports;
 pub mod process;
 mod reaper;
 pub mod repo;
+pub mod ssh;
 pub mod wait;

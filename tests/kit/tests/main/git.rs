@@ -5,6 +5,7 @@ use std::path::Path;
 use windlass_kit::directory::Directory;
 use windlass_kit::git::{Fault, GitServer, Options, git_command};
 use windlass_kit::repo::{Repo, Signer};
+use windlass_kit::ssh::SshServer;
 
 fn git(home: &Path, settings: &[&str], arguments: &[&str]) -> (bool, String) {
     let mut git = git_command(home);
@@ -169,4 +170,31 @@ fn a_server_fails_as_asked_and_comes_back_on_its_port() {
     assert!(!ask().0);
     server.restart();
     assert!(ask().0);
+}
+
+#[test]
+fn a_clone_over_ssh_needs_the_key_and_the_known_host() {
+    let (server, _repo, _signer) = served(&Options::default());
+    let ssh = SshServer::start();
+    let home = Directory::new("home");
+    let known_hosts = home.join("known_hosts");
+    std::fs::write(&known_hosts, ssh.known_hosts()).unwrap();
+    let url = ssh.url(&server.path().join("fleet.git"));
+    let ask = |identity: &Path| {
+        let command = format!(
+            "core.sshCommand=ssh -F none -o IdentitiesOnly=yes -o BatchMode=yes -i {} \
+             -o UserKnownHostsFile={} -o GlobalKnownHostsFile=none",
+            identity.display(),
+            known_hosts.display()
+        );
+        git(home.path(), &[&command], &["ls-remote", &url])
+    };
+    let (done, errors) = ask(&ssh.identity());
+    assert!(done, "{errors}");
+    let stranger = Signer::new("mallory@example.org");
+    assert!(!ask(&stranger.key()).0);
+    ssh.stop();
+    assert!(!ask(&ssh.identity()).0);
+    ssh.restart();
+    assert!(ask(&ssh.identity()).0);
 }
