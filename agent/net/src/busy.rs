@@ -26,18 +26,27 @@ impl Busy {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         while keys.contains(key) {
             let left = deadline.remaining()?;
-            let (woken, _) =
-                self.freed.wait_timeout(keys, left).unwrap_or_else(PoisonError::into_inner);
+            let (woken, _) = self
+                .freed
+                .wait_timeout(keys, left)
+                .unwrap_or_else(PoisonError::into_inner);
             keys = woken;
         }
         keys.insert(key.to_owned());
-        Ok(BusyGuard { busy: self, key: key.to_owned() })
+        Ok(BusyGuard {
+            busy: self,
+            key: key.to_owned(),
+        })
     }
 }
 
 impl Drop for BusyGuard<'_> {
     fn drop(&mut self) {
-        self.busy.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.busy
+            .keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
         self.busy.freed.notify_all();
     }
 }

@@ -88,7 +88,9 @@ impl Cache {
         connection.execute_batch(SETTINGS).map_err(sqlite_error)?;
         // The size may pass the bound a little before the next opening throws the file away.
         let pages = i64::try_from(limits.cache_bytes / PAGE_BYTES * 5 / 4 + 16).unwrap_or(i64::MAX);
-        connection.pragma_update(None, "max_page_count", pages).map_err(sqlite_error)?;
+        connection
+            .pragma_update(None, "max_page_count", pages)
+            .map_err(sqlite_error)?;
         let version: i64 = connection
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(sqlite_error)?;
@@ -105,12 +107,20 @@ impl Cache {
             }
             _ => return Err(CacheError::Damaged(format!("schema version {version}"))),
         }
-        Ok(Self { connection, file: file.to_owned(), limits: limits.clone() })
+        Ok(Self {
+            connection,
+            file: file.to_owned(),
+            limits: limits.clone(),
+        })
     }
 
     /// Throws everything away and begins again.
     pub(crate) fn discard(self) -> Result<Self, Failure> {
-        let Self { connection, file, limits } = self;
+        let Self {
+            connection,
+            file,
+            limits,
+        } = self;
         drop(connection);
         remove(&file)?;
         Self::connect(&file, &limits).map_err(CacheError::into_failure)
@@ -119,13 +129,17 @@ impl Cache {
     /// Reads an object and hashes it again; `None` when it is not there.
     pub(crate) fn read(&self, oid: &ObjectId) -> Result<Option<(Kind, Vec<u8>)>, CacheError> {
         let sql = "SELECT kind, size, data FROM object WHERE oid = ?1";
-        let Some((kind, bytes)) = self.object(sql, oid.as_slice())? else { return Ok(None) };
+        let Some((kind, bytes)) = self.object(sql, oid.as_slice())? else {
+            return Ok(None);
+        };
         let actual = gix_object::compute_hash(gix_hash::Kind::Sha1, kind, &bytes)
             .map_err(|error| CacheError::Damaged(format!("{oid}: {error}")))?;
         if actual == *oid {
             Ok(Some((kind, bytes)))
         } else {
-            Err(CacheError::Damaged(format!("{oid} has the content of {actual}")))
+            Err(CacheError::Damaged(format!(
+                "{oid} has the content of {actual}"
+            )))
         }
     }
 
@@ -143,7 +157,8 @@ impl Cache {
         let rows = statement
             .query_map([TIPS], |row| row.get::<_, Vec<u8>>(0))
             .map_err(sqlite_error)?;
-        rows.map(|row| parse_oid(&row.map_err(sqlite_error)?)).collect()
+        rows.map(|row| parse_oid(&row.map_err(sqlite_error)?))
+            .collect()
     }
 
     /// Begins to write; dropping what is returned undoes everything.
@@ -207,20 +222,28 @@ impl Receiving<'_> {
         self.0
             .prepare_cached("SELECT id FROM object WHERE oid = ?1")
             .and_then(|mut statement| {
-                statement.query_row([oid.as_slice()], |row| row.get(0)).optional()
+                statement
+                    .query_row([oid.as_slice()], |row| row.get(0))
+                    .optional()
             })
             .map_err(sqlite_error)
     }
 
     /// An object by its row, not hashed again: it is only a base, and what it becomes is hashed.
     pub(crate) fn by_row(&self, row: i64) -> Result<(Kind, Vec<u8>), CacheError> {
-        stored_object(&self.0, "SELECT kind, size, data FROM object WHERE id = ?1", row)?
-            .ok_or_else(|| CacheError::Damaged(format!("row {row} is gone")))
+        stored_object(
+            &self.0,
+            "SELECT kind, size, data FROM object WHERE id = ?1",
+            row,
+        )?
+        .ok_or_else(|| CacheError::Damaged(format!("row {row} is gone")))
     }
 
     /// Remembers that `oid` and everything it reaches is here.
     pub(crate) fn add_tip(&mut self, oid: &ObjectId) -> Result<(), CacheError> {
-        self.0.execute("DELETE FROM tip WHERE oid = ?1", [oid.as_slice()]).map_err(sqlite_error)?;
+        self.0
+            .execute("DELETE FROM tip WHERE oid = ?1", [oid.as_slice()])
+            .map_err(sqlite_error)?;
         self.0
             .execute("INSERT INTO tip (oid) VALUES (?1)", [oid.as_slice()])
             .map_err(sqlite_error)?;
@@ -243,7 +266,9 @@ fn stored_object(
     let damaged = |reason: &str| CacheError::Damaged(reason.to_owned());
     let mut statement = connection.prepare_cached(sql).map_err(sqlite_error)?;
     let mut rows = statement.query([key]).map_err(sqlite_error)?;
-    let Some(row) = rows.next().map_err(sqlite_error)? else { return Ok(None) };
+    let Some(row) = rows.next().map_err(sqlite_error)? else {
+        return Ok(None);
+    };
     let code: i64 = row.get(0).map_err(sqlite_error)?;
     let kind = kind_of(code).ok_or_else(|| damaged("unknown object kind"))?;
     let size: i64 = row.get(1).map_err(sqlite_error)?;
@@ -293,15 +318,24 @@ fn sqlite_error(error: rusqlite::Error) -> CacheError {
         .into(),
         // A missing table or column, or a value of another type, was not written here.
         None | Some(ErrorCode::Unknown) => CacheError::Damaged(error.to_string()),
-        Some(_) => Failure::cache(format!("the cache of windlass-net cannot be used: {error}")).into(),
+        Some(_) => {
+            Failure::cache(format!("the cache of windlass-net cannot be used: {error}")).into()
+        }
     }
 }
 
 /// Makes a directory that only this user can enter.
 pub(crate) fn create_directory(directory: &Path) -> Result<(), Failure> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| {
-        Failure::cache(format!("{} cannot be made: {error}; check its owner", directory.display()))
-    })
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| {
+            Failure::cache(format!(
+                "{} cannot be made: {error}; check its owner",
+                directory.display()
+            ))
+        })
 }
 
 /// Deletes the file and its journal.

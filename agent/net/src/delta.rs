@@ -76,14 +76,20 @@ mod tests {
 
     #[test]
     fn copies_and_insertions_are_put_together() {
-        assert_eq!(result(b"hello", b"\x05\x08\x90\x05\x03 yo").unwrap(), b"hello yo");
+        assert_eq!(
+            result(b"hello", b"\x05\x08\x90\x05\x03 yo").unwrap(),
+            b"hello yo"
+        );
         assert_eq!(result(b"hello", b"\x05\x02\x91\x03\x02").unwrap(), b"lo");
     }
 
     #[test]
     fn a_length_of_zero_means_64_kib() {
         let base = vec![7; 0x1_0000];
-        assert_eq!(result(&base, b"\x80\x80\x04\x80\x80\x04\x80").unwrap(), base);
+        assert_eq!(
+            result(&base, b"\x80\x80\x04\x80\x80\x04\x80").unwrap(),
+            base
+        );
     }
 
     #[test]

@@ -17,7 +17,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into() }
+        Self {
+            class,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn protocol(message: impl Into<String>) -> Self {
@@ -65,7 +68,13 @@ pub(crate) fn server_text(bytes: &[u8]) -> String {
     text.trim()
         .chars()
         .take(limits::SERVER_TEXT_CHARACTERS)
-        .map(|character| if character.is_control() { ' ' } else { character })
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
         .collect()
 }
 
@@ -80,13 +89,20 @@ impl Deadline {
     /// Starts the clock; an absurd time is cut to [`limits::LONGEST_TIMEOUT`].
     pub(crate) fn after(given: Duration) -> Self {
         let given = given.min(limits::LONGEST_TIMEOUT);
-        Self { at: Instant::now() + given, given }
+        Self {
+            at: Instant::now() + given,
+            given,
+        }
     }
 
     /// What is left, or the failure when nothing is.
     pub(crate) fn remaining(&self) -> Result<Duration, Failure> {
         let left = self.at.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(self.failure()) } else { Ok(left) }
+        if left.is_zero() {
+            Err(self.failure())
+        } else {
+            Ok(left)
+        }
     }
 
     pub(crate) fn failure(&self) -> Failure {

@@ -39,7 +39,7 @@ pub(crate) fn answer(
 ) -> Result<(), ReachError> {
     let deadline = Deadline::after(Duration::from_secs(request.timeout_seconds));
     let wanted = Wanted::parse(&request.reference)?;
-    let mut answers = Answers { out, objects: 0, wire_bytes: 0, head_is_told: false };
+    let mut answers = Answers::new(out);
     match Origin::parse(&request.url)? {
         Origin::Path(path) => on_the_node(&path, request, &wanted, context, &mut answers),
         origin => over_the_network(&origin, request, &wanted, context, deadline, &mut answers),
@@ -56,17 +56,22 @@ fn on_the_node(
     let repository = Repository::open(path, &context.limits)?;
     let resolved = repository.resolve(wanted, &request.url)?;
     let have = parse_oids(&request.have);
-    let mut sent = HashSet::new();
-    hand_over(&repository, &resolved, request, &have, &mut sent, &context.limits, answers).map_err(
-        |error| match error {
-            ReachError::Damaged(reason) => Failure::protocol(format!(
-                "the repository at {} is damaged: {reason}; check it with git fsck",
-                path.display()
-            ))
-            .into(),
-            other => other,
-        },
+    hand_over(
+        &repository,
+        &resolved,
+        request,
+        &have,
+        &context.limits,
+        answers,
     )
+    .map_err(|error| match error {
+        ReachError::Damaged(reason) => Failure::protocol(format!(
+            "the repository at {} is damaged: {reason}; check it with git fsck",
+            path.display()
+        ))
+        .into(),
+        other => other,
+    })
 }
 
 fn over_the_network(
@@ -89,13 +94,12 @@ fn over_the_network(
     }
     let _guard = context.busy.wait_for(&key, deadline)?;
     let mut cache = Cache::open(&directory, &context.limits)?;
-    let mut sent = HashSet::new();
-    let mut step = |cache: &mut Cache, session: &mut Session<'_>, answers: &mut Answers<'_>| {
+    let step = |cache: &mut Cache, session: &mut Session<'_>, answers: &mut Answers<'_>| {
         let result = receive(cache, session, &resolved, request, wanted, &context.limits);
         answers.wire_bytes += session.take_wire_bytes();
         result?;
         let have = parse_oids(&request.have);
-        hand_over(&*cache, &resolved, request, &have, &mut sent, &context.limits, answers)
+        hand_over(&*cache, &resolved, request, &have, &context.limits, answers)
     };
     match step(&mut cache, &mut session, answers) {
         Err(ReachError::Damaged(reason)) => {
@@ -141,8 +145,13 @@ fn receive(
     let offered = offered_commits(cache, &parse_oids(&request.have))?;
     let pack = session.pack(resolved, &offered).map_err(|failure| {
         // upload-pack.c: "upload-pack: not our ref %s".
-        let is_unknown = matches!(wanted, Wanted::Commit(_)) && failure.message.contains("not our ref");
-        if is_unknown { wanted.missing(&request.url) } else { failure }
+        let is_unknown =
+            matches!(wanted, Wanted::Commit(_)) && failure.message.contains("not our ref");
+        if is_unknown {
+            wanted.missing(&request.url)
+        } else {
+            failure
+        }
     })?;
     let mut receiving = cache.receive()?;
     unpack(pack, &mut receiving, limits)?;
@@ -173,7 +182,9 @@ fn offered_commits(cache: &Cache, have: &[ObjectId]) -> Result<Vec<ObjectId>, Re
     for start in starts {
         let mut oid = start;
         for distance in 1..=DISTANCE {
-            let Some(parent) = reach::first_parent(cache, &oid)? else { break };
+            let Some(parent) = reach::first_parent(cache, &oid)? else {
+                break;
+            };
             oid = parent;
             if distance.is_power_of_two() {
                 offered.push(oid);
@@ -192,35 +203,45 @@ fn hand_over(
     resolved: &Resolved,
     request: &FetchRequest,
     have: &[ObjectId],
-    sent: &mut HashSet<ObjectId>,
     limits: &Limits,
     answers: &mut Answers<'_>,
 ) -> Result<(), ReachError> {
     let (head, tags) = reach::peel(objects, resolved.target)?;
     if request.known_head.as_ref() == Some(&head.to_string()) {
-        return answers.write(&Answer::Unchanged { oid: head.to_string() });
+        return answers.write(&Answer::Unchanged {
+            oid: head.to_string(),
+        });
     }
     answers.head(head, &resolved.name)?;
+    let mut sent = HashSet::new();
     for (oid, bytes) in tags {
-        if sent.insert(oid) {
-            answers.object(Kind::Tag, &oid, bytes)?;
-        }
+        answers.object(Kind::Tag, &oid, bytes)?;
+        sent.insert(oid);
     }
-    reach::send(objects, head, have, sent, limits.objects, answers)?;
+    let result = reach::send(objects, head, have, &mut sent, limits.objects, answers);
+    if result.is_err() {
+        answers.already_told = sent;
+    }
+    result?;
     answers.done()
 }
 
 fn parse_oids(hex: &[String]) -> Vec<ObjectId> {
-    hex.iter().filter_map(|hex| ObjectId::from_hex(hex.as_bytes()).ok()).collect()
+    hex.iter()
+        .filter_map(|hex| ObjectId::from_hex(hex.as_bytes()).ok())
+        .collect()
 }
 
 /// A URL becomes a directory name by its hash: nothing in it can lead anywhere else.
 fn directory_name(key: &str) -> String {
-    Sha256::digest(key).iter().take(20).fold(String::new(), |mut name, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(name, "{byte:02x}");
-        name
-    })
+    Sha256::digest(key)
+        .iter()
+        .take(20)
+        .fold(String::new(), |mut name, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(name, "{byte:02x}");
+            name
+        })
 }
 
 impl Objects for Cache {
@@ -244,9 +265,22 @@ struct Answers<'a> {
     objects: u64,
     wire_bytes: u64,
     head_is_told: bool,
+    /// What a first attempt told before it met damage.
+    already_told: HashSet<ObjectId>,
 }
 
-impl Answers<'_> {
+impl<'a> Answers<'a> {
+    fn new(out: &'a mut dyn Write) -> Self {
+        let already_told = HashSet::new();
+        Self {
+            out,
+            objects: 0,
+            wire_bytes: 0,
+            head_is_told: false,
+            already_told,
+        }
+    }
+
     fn write(&mut self, answer: &Answer) -> Result<(), ReachError> {
         write_answer(&mut self.out, answer).map_err(|error| match error {
             WireError::Io(_) | WireError::Closed => ReachError::Gone,
@@ -259,19 +293,32 @@ impl Answers<'_> {
             return Ok(());
         }
         self.head_is_told = true;
-        self.write(&Answer::Head { oid: oid.to_string(), reference_name: name.to_owned() })
+        self.write(&Answer::Head {
+            oid: oid.to_string(),
+            reference_name: name.to_owned(),
+        })
     }
 
     fn done(&mut self) -> Result<(), ReachError> {
-        self.write(&Answer::Done { objects: self.objects, wire_bytes: self.wire_bytes })
+        self.write(&Answer::Done {
+            objects: self.objects,
+            wire_bytes: self.wire_bytes,
+        })
     }
 }
 
 impl Receiver for Answers<'_> {
     fn object(&mut self, kind: Kind, oid: &ObjectId, bytes: Vec<u8>) -> Result<(), ReachError> {
+        if self.already_told.contains(oid) {
+            return Ok(());
+        }
         self.objects += 1;
         let oid = <[u8; 20]>::try_from(oid.as_slice())
             .map_err(|_| Failure::protocol(format!("{oid} is not a SHA-1 object id")))?;
-        self.write(&Answer::Object { kind: kind_code(kind), oid, bytes })
+        self.write(&Answer::Object {
+            kind: kind_code(kind),
+            oid,
+            bytes,
+        })
     }
 }

@@ -87,7 +87,10 @@ impl HttpSession {
         let mut builder = self
             .agent
             .post(self.current.address(SERVICE))
-            .header(header::CONTENT_TYPE, "application/x-git-upload-pack-request")
+            .header(
+                header::CONTENT_TYPE,
+                "application/x-git-upload-pack-request",
+            )
             .header(header::ACCEPT, "application/x-git-upload-pack-result");
         if ask == Ask::VersionTwo {
             builder = builder.header("Git-Protocol", "version=2");
@@ -107,8 +110,10 @@ impl HttpSession {
     }
 
     fn get(&self, service: &str) -> Result<Response<Body>, Failure> {
-        let mut builder =
-            self.agent.get(self.current.address(service)).header("Git-Protocol", "version=2");
+        let mut builder = self
+            .agent
+            .get(self.current.address(service))
+            .header("Git-Protocol", "version=2");
         if let Some(authorization) = self.authorization() {
             builder = builder.header(header::AUTHORIZATION, authorization.expose());
         }
@@ -135,9 +140,14 @@ impl HttpSession {
     }
 
     fn redirected(&self, headers: &HeaderMap) -> Result<HttpOrigin, Failure> {
-        let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+        let location = headers
+            .get(header::LOCATION)
+            .and_then(|value| value.to_str().ok());
         let location = location.ok_or_else(|| {
-            Failure::protocol(format!("{} redirects to nowhere; check the URL", self.shown()))
+            Failure::protocol(format!(
+                "{} redirects to nowhere; check the URL",
+                self.shown()
+            ))
         })?;
         let absolute = if location.starts_with('/') && !location.starts_with("//") {
             format!("{}{location}", self.current.authority)
@@ -152,10 +162,14 @@ impl HttpSession {
             return Err(bad("which is neither http nor https; check the URL"));
         };
         if self.current.authority.tls && !target.authority.tls {
-            return Err(bad("away from https, which is never followed; check the server"));
+            return Err(bad(
+                "away from https, which is never followed; check the server",
+            ));
         }
         let Some(base) = target.path.strip_suffix("/info/refs") else {
-            return Err(bad("which is not a Git repository (it may ask for a login); check the URL"));
+            return Err(bad(
+                "which is not a Git repository (it may ask for a login); check the URL",
+            ));
         };
         target.path = base.to_owned();
         target.query = self.current.query.clone();
@@ -176,7 +190,10 @@ impl HttpSession {
                     DisplayUrl(&self.current.authority.to_string())
                 ),
             ),
-            401 | 403 | 407 => (FailureClass::Authentication, self.unauthorized(status.as_u16())),
+            401 | 403 | 407 => (
+                FailureClass::Authentication,
+                self.unauthorized(status.as_u16()),
+            ),
             404 | 410 => (
                 FailureClass::NotFound,
                 format!("{shown} does not exist ({status}); check the URL, or the credentials"),
@@ -200,7 +217,9 @@ impl HttpSession {
     fn unauthorized(&self, status: u16) -> String {
         let shown = self.shown();
         if self.authorization.is_some() {
-            format!("{shown} refuses the credentials ({status}); check user name, password or token")
+            format!(
+                "{shown} refuses the credentials ({status}); check user name, password or token"
+            )
         } else {
             format!("{shown} wants credentials ({status}); give the source a secretRef with them")
         }
@@ -211,7 +230,10 @@ impl HttpSession {
         response: Response<Body>,
         content_type: &str,
     ) -> Result<impl Read + use<>, Failure> {
-        let found = response.headers().get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+        let found = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .map(|value| value.as_bytes());
         if found != Some(content_type.as_bytes()) {
             return Err(Failure::protocol(format!(
                 "{} does not speak Git's smart protocol; check that the URL is a Git repository",
@@ -219,7 +241,11 @@ impl HttpSession {
             )));
         }
         let body = response.into_body().into_reader();
-        Ok(HttpBody { body, deadline: self.deadline, url: self.shown() })
+        Ok(HttpBody {
+            body,
+            deadline: self.deadline,
+            url: self.shown(),
+        })
     }
 
     fn failed(&self, error: ureq::Error) -> Failure {
@@ -236,9 +262,9 @@ struct HttpBody<R> {
 
 impl<R: Read> Read for HttpBody<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.body.read(into).map_err(|error| {
-            classify(ureq::Error::from(error), self.deadline, &self.url).into_io()
-        })
+        self.body
+            .read(into)
+            .map_err(|error| classify(ureq::Error::from(error), self.deadline, &self.url).into_io())
     }
 }
 
@@ -290,7 +316,10 @@ fn tls_failure(url: &str, reason: &rustls::Error) -> Failure {
         }
         _ => "; check that the server speaks TLS 1.2 or 1.3 on this port",
     };
-    Failure::new(FailureClass::Tls, format!("TLS with {url} failed: {reason}{advice}"))
+    Failure::new(
+        FailureClass::Tls,
+        format!("TLS with {url} failed: {reason}{advice}"),
+    )
 }
 
 /// The value of the Authorization header.
@@ -330,8 +359,10 @@ fn basic(user: &str, password: &Secret) -> Secret {
 fn tls_config(ca_bundle: Option<&str>) -> Result<TlsConfig, Failure> {
     // A certificate of the node that cannot be read is one server less that is trusted; the others stay.
     let native = rustls_native_certs::load_native_certs().certs;
-    let mut certificates: Vec<Certificate<'static>> =
-        native.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+    let mut certificates: Vec<Certificate<'static>> = native
+        .iter()
+        .map(|certificate| Certificate::from_der(certificate).to_owned())
+        .collect();
     if let Some(bundle) = ca_bundle {
         certificates.extend(bundle_certificates(bundle)?);
     }
@@ -344,7 +375,9 @@ fn tls_config(ca_bundle: Option<&str>) -> Result<TlsConfig, Failure> {
 
 fn bundle_certificates(bundle: &str) -> Result<Vec<Certificate<'static>>, Failure> {
     let unreadable = || {
-        Failure::invalid_request("the CA bundle holds no PEM certificate that can be read; check ca.crt")
+        Failure::invalid_request(
+            "the CA bundle holds no PEM certificate that can be read; check ca.crt",
+        )
     };
     let mut certificates = Vec::new();
     for item in parse_pem(bundle.as_bytes()) {
@@ -352,5 +385,9 @@ fn bundle_certificates(bundle: &str) -> Result<Vec<Certificate<'static>>, Failur
             certificates.push(certificate);
         }
     }
-    if certificates.is_empty() { Err(unreadable()) } else { Ok(certificates) }
+    if certificates.is_empty() {
+        Err(unreadable())
+    } else {
+        Ok(certificates)
+    }
 }

@@ -14,7 +14,9 @@ const VERSION_TWO: &[u8] = b"version 2\n";
 
 impl Memory {
     pub(crate) fn at(directory: &Path) -> Self {
-        Self { file: directory.join("protocol") }
+        Self {
+            file: directory.join("protocol"),
+        }
     }
 
     /// True when the last handshake with this URL found protocol version 2.

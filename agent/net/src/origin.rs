@@ -46,7 +46,11 @@ pub(crate) struct SshOrigin {
 
 impl fmt::Display for Authority {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, usual) = if self.tls { ("https", 443) } else { ("http", 80) };
+        let (scheme, usual) = if self.tls {
+            ("https", 443)
+        } else {
+            ("http", 80)
+        };
         write!(formatter, "{scheme}://{}", self.host)?;
         if self.port != usual {
             write!(formatter, ":{}", self.port)?;
@@ -102,7 +106,10 @@ impl Origin {
 fn invalid(url: &str, why: &str) -> Failure {
     Failure::new(
         FailureClass::InvalidUrl,
-        format!("URL {} {why}; use https://host/path or ssh://user@host/path", DisplayUrl(url)),
+        format!(
+            "URL {} {why}; use https://host/path or ssh://user@host/path",
+            DisplayUrl(url)
+        ),
     )
 }
 
@@ -116,7 +123,11 @@ fn without_scheme(url: &str) -> Failure {
             let spelling = format!("ssh://{host}/{}", path.trim_start_matches('/'));
             Failure::new(
                 FailureClass::InvalidUrl,
-                format!("URL {} has no scheme; write it as {}", DisplayUrl(url), DisplayUrl(&spelling)),
+                format!(
+                    "URL {} has no scheme; write it as {}",
+                    DisplayUrl(url),
+                    DisplayUrl(&spelling)
+                ),
             )
         }
         _ => invalid(url, "has no scheme"),
@@ -128,7 +139,10 @@ fn local_path(url: &str, path: &str) -> Result<Origin, Failure> {
     if path.starts_with('/') && segments_are_plain {
         Ok(Origin::Path(PathBuf::from(path)))
     } else {
-        Err(invalid(url, "is not an absolute path on this node without `..`"))
+        Err(invalid(
+            url,
+            "is not an absolute path on this node without `..`",
+        ))
     }
 }
 
@@ -145,9 +159,16 @@ fn http(url: &str, rest: &str, tls: bool) -> Result<HttpOrigin, Failure> {
     if let Some(query) = &query {
         check_text(url, query)?;
     }
-    let userinfo = userinfo.map(decode_userinfo).filter(|(user, _)| !user.is_empty());
+    let userinfo = userinfo
+        .map(decode_userinfo)
+        .filter(|(user, _)| !user.is_empty());
     let path = path.trim_end_matches('/').to_owned();
-    Ok(HttpOrigin { authority: Authority { tls, host, port }, path, query, userinfo })
+    Ok(HttpOrigin {
+        authority: Authority { tls, host, port },
+        path,
+        query,
+        userinfo,
+    })
 }
 
 fn ssh(url: &str, rest: &str) -> Result<SshOrigin, Failure> {
@@ -157,7 +178,10 @@ fn ssh(url: &str, rest: &str) -> Result<SshOrigin, Failure> {
     let user = match userinfo {
         None => "git".to_owned(),
         Some(userinfo) if userinfo.contains(':') => {
-            return Err(invalid(url, "holds a password; ssh authenticates with the identity"));
+            return Err(invalid(
+                url,
+                "holds a password; ssh authenticates with the identity",
+            ));
         }
         Some(user) => user.to_owned(),
     };
@@ -168,11 +192,23 @@ fn ssh(url: &str, rest: &str) -> Result<SshOrigin, Failure> {
     check_text(url, path)?;
     let quotes = |character: char| "'\"\\`$!".contains(character);
     if path.len() < 2 || path.contains(quotes) || path.starts_with("/-") {
-        return Err(invalid(url, "has no path, or one with quotes or other shell characters"));
+        return Err(invalid(
+            url,
+            "has no path, or one with quotes or other shell characters",
+        ));
     }
     // `ssh://host/~user/path` names a home directory; the leading slash is not part of it (git-clone(1)).
-    let path = if path.starts_with("/~") { path.trim_start_matches('/') } else { path };
-    Ok(SshOrigin { user, host, port, path: path.to_owned() })
+    let path = if path.starts_with("/~") {
+        path.trim_start_matches('/')
+    } else {
+        path
+    };
+    Ok(SshOrigin {
+        user,
+        host,
+        port,
+        path: path.to_owned(),
+    })
 }
 
 fn split_path(rest: &str) -> (&str, &str) {
@@ -198,10 +234,17 @@ fn split_port(url: &str, text: &str, usual: u16) -> Result<(String, u16), Failur
         None => usual,
         Some(port) => match port.parse() {
             Ok(port) if port != 0 => port,
-            _ => return Err(invalid(url, "has a port that is not a number from 1 to 65535")),
+            _ => {
+                return Err(invalid(
+                    url,
+                    "has a port that is not a number from 1 to 65535",
+                ));
+            }
         },
     };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
     let host_is_good = match bare {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => {
@@ -210,7 +253,10 @@ fn split_port(url: &str, text: &str, usual: u16) -> Result<(String, u16), Failur
         }
     };
     if !host_is_good {
-        return Err(invalid(url, "has no host, or one with characters that no host name has"));
+        return Err(invalid(
+            url,
+            "has no host, or one with characters that no host name has",
+        ));
     }
     Ok((host.to_ascii_lowercase(), port))
 }
@@ -220,13 +266,19 @@ fn check_text(url: &str, text: &str) -> Result<(), Failure> {
     if text.bytes().all(plain) {
         Ok(())
     } else {
-        Err(invalid(url, "holds a character that must be written as %XX"))
+        Err(invalid(
+            url,
+            "holds a character that must be written as %XX",
+        ))
     }
 }
 
 fn decode_userinfo(userinfo: &str) -> (String, Secret) {
     let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    (percent_decoded(user), Secret::new(percent_decoded(password)))
+    (
+        percent_decoded(user),
+        Secret::new(percent_decoded(password)),
+    )
 }
 
 fn percent_decoded(text: &str) -> String {

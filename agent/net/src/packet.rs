@@ -10,8 +10,6 @@ use crate::failure::{Failure, server_text};
 /// Reads one packet line after another. A line's length is bounded by the format: 65516 bytes.
 pub(crate) struct Lines<R>(StreamingPeekableIter<R>);
 
-const READING: &str = "reading the server's answer";
-
 impl<R: Read> Lines<R> {
     pub(crate) fn new(reader: R) -> Self {
         Self(StreamingPeekableIter::new(reader, &[], false))
@@ -20,15 +18,23 @@ impl<R: Read> Lines<R> {
     /// The next line. An `ERR` line becomes the failure it reports; so does the end of the stream.
     pub(crate) fn next(&mut self) -> Result<PacketLineRef<'_>, Failure> {
         match self.0.read_line() {
-            None => Err(Failure::from_io(io::ErrorKind::UnexpectedEof.into(), READING)),
-            Some(Err(error)) => Err(Failure::from_io(error, READING)),
-            Some(Ok(Err(_))) => {
-                Err(Failure::protocol("the server's answer is not Git's protocol; check the URL"))
-            }
+            None => Err(ends_early()),
+            Some(Err(error)) => Err(read_failure(error)),
+            Some(Ok(Err(_))) => Err(not_packet_lines()),
             Some(Ok(Ok(line))) => match line.check_error() {
                 Some(error) => Err(server_error(error.0)),
                 None => Ok(line),
             },
+        }
+    }
+
+    /// True when the text of the next line, which stays there, passes the test.
+    pub(crate) fn next_is(&mut self, test: impl Fn(&[u8]) -> bool) -> Result<bool, Failure> {
+        match self.0.peek_line() {
+            None => Err(ends_early()),
+            Some(Err(error)) => Err(read_failure(error)),
+            Some(Ok(Err(_))) => Err(not_packet_lines()),
+            Some(Ok(Ok(line))) => Ok(line.as_text().is_some_and(|text| test(text.as_slice()))),
         }
     }
 
@@ -40,6 +46,22 @@ impl<R: Read> Lines<R> {
     pub(crate) fn into_inner(self) -> R {
         self.0.into_inner()
     }
+}
+
+fn read_failure(error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        ends_early()
+    } else {
+        Failure::from_io(error, "reading the server's answer")
+    }
+}
+
+fn ends_early() -> Failure {
+    Failure::protocol("the server's answer ends too early; check that the URL is a Git repository")
+}
+
+fn not_packet_lines() -> Failure {
+    Failure::protocol("the server's answer is not Git's protocol; check the URL")
 }
 
 /// What a server says when it refuses, in words it chose.
@@ -57,7 +79,12 @@ pub(crate) struct DataBand<R> {
 
 impl<R: Read> DataBand<R> {
     pub(crate) fn new(lines: Lines<R>) -> Self {
-        Self { lines, buffer: Vec::new(), position: 0, is_over: false }
+        Self {
+            lines,
+            buffer: Vec::new(),
+            position: 0,
+            is_over: false,
+        }
     }
 
     fn refill(&mut self) -> Result<(), Failure> {

@@ -19,7 +19,6 @@ pub(crate) enum Version {
     Zero {
         /// The server hands out commits by id, not only tips.
         any_commit: bool,
-        side_band: bool,
         ofs_delta: bool,
         thin_pack: bool,
     },
@@ -32,7 +31,10 @@ pub(crate) fn read_greeting<R: Read>(
     reference_limit: u64,
 ) -> Result<Version, Failure> {
     let mut first = owned(lines.next()?);
-    if first.as_deref().is_some_and(|text| text.starts_with(b"# service=")) {
+    if first
+        .as_deref()
+        .is_some_and(|text| text.starts_with(b"# service="))
+    {
         lines.next()?;
         first = owned(lines.next()?);
     }
@@ -64,7 +66,9 @@ fn read_version_two<R: Read>(lines: &mut Lines<R>) -> Result<Version, Failure> {
     if lists && fetches {
         Ok(Version::Two)
     } else {
-        Err(Failure::protocol("the server speaks protocol version 2 without ls-refs or fetch"))
+        Err(Failure::protocol(
+            "the server speaks protocol version 2 without ls-refs or fetch",
+        ))
     }
 }
 
@@ -91,10 +95,14 @@ fn read_references<R: Read>(
     let mut pending = parse_reference(line)?;
     let mut count = 1;
     loop {
-        let Some(text) = lines.next_text()? else { break };
+        let Some(text) = lines.next_text()? else {
+            break;
+        };
         count += 1;
         if count > limit {
-            return Err(Failure::refused(format!("the server lists more than {limit} references")));
+            return Err(Failure::refused(format!(
+                "the server lists more than {limit} references"
+            )));
         }
         if text.starts_with(b"shallow ") {
             continue;
@@ -141,7 +149,17 @@ fn parse_capabilities(text: &[u8]) -> Result<Version, Failure> {
             _ => {}
         }
     }
-    Ok(Version::Zero { any_commit, side_band, ofs_delta, thin_pack })
+    // Known since Git 1.4 (2006); without it a failure in the middle of a pack could not be told.
+    if !side_band {
+        return Err(Failure::protocol(
+            "the server does not know side-band-64k; upgrade it",
+        ));
+    }
+    Ok(Version::Zero {
+        any_commit,
+        ofs_delta,
+        thin_pack,
+    })
 }
 
 /// The body of an `ls-refs` command with one prefix.
@@ -165,7 +183,9 @@ pub(crate) fn read_list<R: Read>(
     while let Some(text) = lines.next_text()? {
         count += 1;
         if count > limit {
-            return Err(Failure::refused(format!("the server lists more than {limit} references")));
+            return Err(Failure::refused(format!(
+                "the server lists more than {limit} references"
+            )));
         }
         let (oid, rest) = split_once(text, b' ').ok_or_else(not_a_repository)?;
         let oid = ObjectId::from_hex(oid).map_err(|_| not_a_repository())?;
@@ -192,14 +212,16 @@ pub(crate) fn pack_request(version: Version, wants: &[ObjectId], haves: &[Object
             body.text("ofs-delta");
             body.each("want", wants);
         }
-        Version::Zero { side_band, ofs_delta, thin_pack, .. } => {
-            let capabilities: String =
-                [(side_band, " side-band-64k"), (ofs_delta, " ofs-delta"), (thin_pack, " thin-pack")]
-                    .into_iter()
-                    .filter_map(|(is_known, capability)| is_known.then_some(capability))
-                    .collect();
+        Version::Zero {
+            ofs_delta,
+            thin_pack,
+            ..
+        } => {
+            let ofs_delta = if ofs_delta { " ofs-delta" } else { "" };
+            let thin_pack = if thin_pack { " thin-pack" } else { "" };
             if let Some((first, rest)) = wants.split_first() {
-                body.text(&format!("want {first}{capabilities} no-progress"));
+                let capabilities = format!("side-band-64k no-progress{ofs_delta}{thin_pack}");
+                body.text(&format!("want {first} {capabilities}"));
                 body.each("want", rest);
             }
             body.flush();
@@ -217,44 +239,38 @@ pub(crate) fn pack_request(version: Version, wants: &[ObjectId], haves: &[Object
 pub(crate) fn read_pack_header<R: Read>(
     mut lines: Lines<R>,
     version: Version,
-) -> Result<PackStream<R>, Failure> {
+) -> Result<DataBand<R>, Failure> {
     match version {
         Version::Two => loop {
             let line = lines.next()?;
             match line.as_text().map(|text| text.as_slice()) {
-                Some(b"packfile") => return Ok(PackStream::Banded(DataBand::new(lines))),
+                Some(b"packfile") => return Ok(DataBand::new(lines)),
                 None if line == PacketLineRef::Flush => {
                     return Err(Failure::protocol("the server's answer holds no pack"));
                 }
                 _ => {}
             }
         },
-        Version::Zero { side_band, .. } => {
-            read_acknowledgement(&mut lines)?;
-            Ok(if side_band {
-                PackStream::Banded(DataBand::new(lines))
-            } else {
-                PackStream::Plain(lines.into_inner())
-            })
+        Version::Zero { .. } => {
+            read_acknowledgements(&mut lines)?;
+            Ok(DataBand::new(lines))
         }
     }
 }
 
-/// Without multi_ack the server says `ACK` once when it knows one of our commits, else `NAK`
-/// (gitprotocol-pack(5), "Packfile Negotiation").
-fn read_acknowledgement<R: Read>(lines: &mut Lines<R>) -> Result<(), Failure> {
-    let text = lines.next_text()?.unwrap_or_default();
-    if text == b"NAK" || text.starts_with(b"ACK ") {
-        Ok(())
-    } else {
-        Err(Failure::protocol("the server answered the request for a pack with neither ACK nor NAK"))
+/// Without multi_ack the server says `NAK`, or `ACK` once or more for commits of ours it knows
+/// (gitprotocol-pack(5), "Packfile Negotiation"; upload-pack.c, `get_common_commits`).
+fn read_acknowledgements<R: Read>(lines: &mut Lines<R>) -> Result<(), Failure> {
+    let is_acknowledgement = |text: &[u8]| text == b"NAK" || text.starts_with(b"ACK ");
+    let first = lines.next_text()?.is_some_and(is_acknowledgement);
+    if !first {
+        let what = "the server answered the request for a pack with neither ACK nor NAK";
+        return Err(Failure::protocol(what));
     }
-}
-
-/// The pack as the server sends it.
-pub(crate) enum PackStream<R> {
-    Banded(DataBand<R>),
-    Plain(R),
+    while lines.next_is(is_acknowledgement)? {
+        lines.next()?;
+    }
+    Ok(())
 }
 
 #[derive(Default)]

@@ -78,11 +78,14 @@ pub(crate) fn peel(
         }
     }
     let depth = limits::TAG_DEPTH;
-    Err(Failure::refused(format!("{target} is a tag of a tag, more than {depth} deep")).into())
+    Err(Failure::refused(format!(
+        "{target} is a tag of a tag, more than {depth} deep"
+    ))
+    .into())
 }
 
-/// Hands over everything `head` reaches and none of `have` reaches. `sent` holds what the receiver got
-/// before, so that a second attempt repeats nothing.
+/// Hands over everything `head` reaches and none of `have` reaches. `sent` holds what was handed over so
+/// far, also when this ends with an error.
 pub(crate) fn send(
     objects: &dyn Objects,
     head: ObjectId,
@@ -96,11 +99,17 @@ pub(crate) fn send(
     for tree in &walk.known_trees {
         mark_tree(objects, *tree, &mut known)?;
     }
-    let mut sender = Sender { objects, known, sent, object_limit, receiver };
+    let mut sender = Sender {
+        objects,
+        known,
+        sent,
+        object_limit,
+        receiver,
+    };
     for (oid, _) in &walk.new_commits {
-        if sender.is_new(oid)? {
+        if sender.is_new(oid) {
             let (kind, bytes) = required(objects, oid)?;
-            sender.receiver.object(kind, oid, bytes)?;
+            sender.send(kind, oid, bytes)?;
         }
     }
     for tree in walk.new_commits.iter().filter_map(|(_, tree)| *tree) {
@@ -110,7 +119,9 @@ pub(crate) fn send(
 }
 
 fn required(objects: &dyn Objects, oid: &ObjectId) -> Result<(Kind, Vec<u8>), ReachError> {
-    objects.read(oid)?.ok_or_else(|| ReachError::Damaged(format!("object {oid} is missing")))
+    objects
+        .read(oid)?
+        .ok_or_else(|| ReachError::Damaged(format!("object {oid} is missing")))
 }
 
 // === commits ===
@@ -146,7 +157,9 @@ fn walk_commits(
     walker.push(head, false)?;
     let mut visited = Vec::new();
     while walker.unknown > 0 {
-        let Some((oid, commit, is_known)) = walker.pop() else { break };
+        let Some((oid, commit, is_known)) = walker.pop() else {
+            break;
+        };
         for parent in &commit.parents {
             walker.push(*parent, is_known)?;
         }
@@ -164,7 +177,10 @@ fn walk_commits(
         known_trees.extend(read_commit(objects, oid)?.tree);
     }
     visited.retain(|(oid, _)| !is_known(oid));
-    Ok(Walk { new_commits: visited, known_trees })
+    Ok(Walk {
+        new_commits: visited,
+        known_trees,
+    })
 }
 
 struct Walker<'a> {
@@ -180,7 +196,13 @@ struct Walker<'a> {
 impl<'a> Walker<'a> {
     fn new(objects: &'a dyn Objects) -> Self {
         let (marks, queued) = (HashMap::new(), HashMap::new());
-        Self { objects, marks, queue: BinaryHeap::new(), queued, unknown: 0 }
+        Self {
+            objects,
+            marks,
+            queue: BinaryHeap::new(),
+            queued,
+            unknown: 0,
+        }
     }
 
     /// Queues a commit that was not visited, or one that has turned out to be known since.
@@ -220,13 +242,18 @@ impl<'a> Walker<'a> {
 fn read_commit(objects: &dyn Objects, oid: &ObjectId) -> Result<Commit, ReachError> {
     match required(objects, oid)? {
         (Kind::Commit, bytes) => Ok(parse_commit(&bytes)),
-        (kind, _) => Err(ReachError::Damaged(format!("{oid} is a {kind}, not a commit"))),
+        (kind, _) => Err(ReachError::Damaged(format!(
+            "{oid} is a {kind}, not a commit"
+        ))),
     }
 }
 
 fn parse_commit(bytes: &[u8]) -> Commit {
     let mut commit = Commit::default();
-    for line in bytes.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty()) {
+    for line in bytes
+        .split(|byte| *byte == b'\n')
+        .take_while(|line| !line.is_empty())
+    {
         if let Some(oid) = line.strip_prefix(b"parent ") {
             commit.parents.extend(ObjectId::from_hex(oid).ok());
         } else if let Some(person) = line.strip_prefix(b"committer ") {
@@ -247,7 +274,12 @@ fn header_oid(bytes: &[u8], name: &[u8]) -> Option<ObjectId> {
 /// Seconds, in `Name <mail> seconds zone`.
 fn time_of(person: &[u8]) -> Option<i64> {
     let after_mail = person.rsplit(|byte| *byte == b'>').next()?;
-    std::str::from_utf8(after_mail).ok()?.split_ascii_whitespace().next()?.parse().ok()
+    std::str::from_utf8(after_mail)
+        .ok()?
+        .split_ascii_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }
 
 // === trees ===
@@ -292,28 +324,34 @@ struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    fn is_new(&mut self, oid: &ObjectId) -> Result<bool, Failure> {
-        let is_new = !self.known.contains(oid) && self.sent.insert(*oid);
-        if self.sent.len() > self.object_limit as usize {
+    fn is_new(&self, oid: &ObjectId) -> bool {
+        !self.known.contains(oid) && !self.sent.contains(oid)
+    }
+
+    fn send(&mut self, kind: Kind, oid: &ObjectId, bytes: Vec<u8>) -> Result<(), ReachError> {
+        if self.sent.len() >= self.object_limit as usize {
             return Err(Failure::refused(format!(
                 "the commit reaches more than {} objects; shorten the history, or split the repository",
                 self.object_limit
-            )));
+            ))
+            .into());
         }
-        Ok(is_new)
+        self.receiver.object(kind, oid, bytes)?;
+        self.sent.insert(*oid);
+        Ok(())
     }
 
     fn tree(&mut self, root: ObjectId) -> Result<(), ReachError> {
         let mut pending = vec![root];
         while let Some(oid) = pending.pop() {
-            if !self.is_new(&oid)? {
+            if !self.is_new(&oid) {
                 continue;
             }
             let (kind, bytes) = required(self.objects, &oid)?;
             if kind == Kind::Tree {
                 pending.extend(children(&bytes).map(|(_, child)| child));
             }
-            self.receiver.object(kind, &oid, bytes)?;
+            self.send(kind, &oid, bytes)?;
         }
         Ok(())
     }

@@ -44,7 +44,10 @@ impl Wanted {
             Reference::Tag(tag) => checked(format!("{TAGS}{tag}")),
             Reference::Name(name) => checked(name.clone()),
             Reference::Semver(text) => match Range::parse(text) {
-                Ok(range) => Ok(Self::Tags { range, text: text.clone() }),
+                Ok(range) => Ok(Self::Tags {
+                    range,
+                    text: text.clone(),
+                }),
                 Err(part) => Err(Failure::invalid_request(format!(
                     "semver range {text:?} cannot be read: {part}"
                 ))),
@@ -76,7 +79,9 @@ impl Wanted {
                 (Some(branch), _) => {
                     format!("{url} has no branch {branch:?}; check spec.ref.branch, or push it")
                 }
-                (_, Some(tag)) => format!("{url} has no tag {tag:?}; check spec.ref.tag, or push it"),
+                (_, Some(tag)) => {
+                    format!("{url} has no tag {tag:?}; check spec.ref.tag, or push it")
+                }
                 _ => format!("{url} has no reference {name:?}; check spec.ref.name"),
             },
             Self::Tags { text, .. } => {
@@ -109,16 +114,24 @@ pub(crate) struct Selection<'a> {
 
 impl<'a> Selection<'a> {
     pub(crate) fn new(wanted: &'a Wanted) -> Self {
-        Self { wanted, best: None, tips: Vec::new() }
+        Self {
+            wanted,
+            best: None,
+            tips: Vec::new(),
+        }
     }
 
     /// Looks at one advertised reference.
     pub(crate) fn offer(&mut self, name: &[u8], target: ObjectId, peeled: Option<ObjectId>) {
-        let Ok(name) = std::str::from_utf8(name) else { return };
+        let Ok(name) = std::str::from_utf8(name) else {
+            return;
+        };
         match self.wanted {
             Wanted::Name(wanted) if wanted == name => self.take(None, name, target, peeled),
             Wanted::Tags { range, .. } => {
-                let Some(tag) = name.strip_prefix(TAGS) else { return };
+                let Some(tag) = name.strip_prefix(TAGS) else {
+                    return;
+                };
                 let Some(version) = parse_tag(tag).filter(|version| range.matches(version)) else {
                     return;
                 };
@@ -137,9 +150,10 @@ impl<'a> Selection<'a> {
     /// does not depend on the order a server lists them in.
     fn is_higher(&self, version: &Version, name: &str) -> bool {
         match &self.best {
-            Some((Some(best), resolved)) => {
-                version.cmp_precedence(best).then_with(|| name.cmp(&resolved.name)).is_gt()
-            }
+            Some((Some(best), resolved)) => version
+                .cmp_precedence(best)
+                .then_with(|| name.cmp(&resolved.name))
+                .is_gt(),
             _ => true,
         }
     }
@@ -151,13 +165,24 @@ impl<'a> Selection<'a> {
         target: ObjectId,
         peeled: Option<ObjectId>,
     ) {
-        self.best = Some((version, Resolved { target, peeled, name: name.to_owned() }));
+        self.best = Some((
+            version,
+            Resolved {
+                target,
+                peeled,
+                name: name.to_owned(),
+            },
+        ));
     }
 
     /// The pick; a commit is taken at its word here and missed when it is fetched.
     pub(crate) fn finish(self, url: &str) -> Result<Resolved, Failure> {
         if let Wanted::Commit(oid) = self.wanted {
-            return Ok(Resolved { target: *oid, peeled: Some(*oid), name: oid.to_string() });
+            return Ok(Resolved {
+                target: *oid,
+                peeled: Some(*oid),
+                name: oid.to_string(),
+            });
         }
         self.best
             .map(|(_, resolved)| resolved)
@@ -184,13 +209,18 @@ mod tests {
         for (name, digit) in offered {
             selection.offer(name.as_bytes(), oid(*digit), None);
         }
-        selection.finish("https://git.test/r").map(|resolved| resolved.name)
+        selection
+            .finish("https://git.test/r")
+            .map(|resolved| resolved.name)
     }
 
     #[test]
     fn a_branch_is_matched_whole_and_not_as_a_prefix() {
         let offered = [("refs/heads/main-2", 'a'), ("refs/heads/main", 'b')];
-        assert_eq!(pick(Reference::Branch("main".into()), &offered).unwrap(), "refs/heads/main");
+        assert_eq!(
+            pick(Reference::Branch("main".into()), &offered).unwrap(),
+            "refs/heads/main"
+        );
         let failure = pick(Reference::Branch("mai".into()), &offered).unwrap_err();
         assert_eq!(failure.class, FailureClass::NoSuchReference);
         assert!(failure.message.contains("no branch \"mai\""), "{failure}");
@@ -198,7 +228,11 @@ mod tests {
 
     #[test]
     fn the_highest_tag_of_a_range_wins_in_any_order() {
-        let offered = [("refs/tags/v1.9.0", 'a'), ("refs/tags/v1.10.0", 'b'), ("refs/tags/v2.0.0", 'c')];
+        let offered = [
+            ("refs/tags/v1.9.0", 'a'),
+            ("refs/tags/v1.10.0", 'b'),
+            ("refs/tags/v2.0.0", 'c'),
+        ];
         let semver = || Reference::Semver("1.x".into());
         assert_eq!(pick(semver(), &offered).unwrap(), "refs/tags/v1.10.0");
         let reversed: Vec<_> = offered.into_iter().rev().collect();

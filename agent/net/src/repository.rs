@@ -35,7 +35,10 @@ impl Repository {
     pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Self, Failure> {
         let git_dir = git_directory(path)?;
         if git_dir.join("reftable").exists() {
-            return Err(unusable(path, "keeps its references as a reftable, which is not read yet"));
+            return Err(unusable(
+                path,
+                "keeps its references as a reftable, which is not read yet",
+            ));
         }
         let options = gix_odb::store::init::Options {
             alloc_limit_bytes: Some(limits.object_bytes),
@@ -76,7 +79,10 @@ impl Repository {
         let mut name = name.to_owned();
         for _ in 0..=SYMBOLIC_DEPTH {
             let found = self.references.try_find(name.as_str()).map_err(|error| {
-                unusable(&self.path, &format!("has references that cannot be read: {error}"))
+                unusable(
+                    &self.path,
+                    &format!("has references that cannot be read: {error}"),
+                )
             })?;
             // A short name may be found elsewhere too; only the full one counts.
             let Some(found) = found.filter(|found| found.name.as_bstr() == name.as_str()) else {
@@ -87,17 +93,26 @@ impl Repository {
                 Target::Symbolic(next) => name = next.as_bstr().to_string(),
             }
         }
-        Err(unusable(&self.path, "has a symbolic reference that leads nowhere"))
+        Err(unusable(
+            &self.path,
+            "has a symbolic reference that leads nowhere",
+        ))
     }
 
     fn offer_tags(&self, selection: &mut Selection<'_>) -> Result<(), Failure> {
         let unreadable = |error: &dyn std::fmt::Display| {
-            unusable(&self.path, &format!("has tags that cannot be read: {error}"))
+            unusable(
+                &self.path,
+                &format!("has tags that cannot be read: {error}"),
+            )
         };
         let platform = self.references.iter().map_err(|error| unreadable(&error))?;
         let prefix = <&gix_path::RelativePath>::try_from("refs/tags/")
             .map_err(|error| unreadable(&error))?;
-        for reference in platform.prefixed(prefix).map_err(|error| unreadable(&error))? {
+        for reference in platform
+            .prefixed(prefix)
+            .map_err(|error| unreadable(&error))?
+        {
             let reference = reference.map_err(|error| unreadable(&error))?;
             if let Target::Object(oid) = reference.target {
                 selection.offer(reference.name.as_bstr(), oid, None);
@@ -110,9 +125,8 @@ impl Repository {
 impl Objects for Repository {
     fn read(&self, oid: &ObjectId) -> Result<Option<(Kind, Vec<u8>)>, ReachError> {
         let mut buffer = self.buffer.borrow_mut();
-        let damaged = |what: String| {
-            ReachError::Damaged(format!("{oid} in {} {what}", self.path.display()))
-        };
+        let damaged =
+            |what: String| ReachError::Damaged(format!("{oid} in {} {what}", self.path.display()));
         let found = self
             .objects
             .try_find(oid, &mut buffer)
@@ -140,12 +154,18 @@ fn git_directory(path: &Path) -> Result<PathBuf, Failure> {
             "is a linked worktree or submodule; name the repository it belongs to",
         )),
         None => Err(match fs::metadata(path) {
-            Ok(_) => unusable(path, "is no Git repository, or not readable for windlass-net's user"),
+            Ok(_) => unusable(
+                path,
+                "is no Git repository, or not readable for windlass-net's user",
+            ),
             Err(error) => unusable(path, &format!("cannot be read: {error}")),
         }),
     }
 }
 
 fn unusable(path: &Path, why: &str) -> Failure {
-    Failure::new(FailureClass::NotFound, format!("the repository at {} {why}", path.display()))
+    Failure::new(
+        FailureClass::NotFound,
+        format!("the repository at {} {why}", path.display()),
+    )
 }

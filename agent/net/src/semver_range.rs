@@ -47,7 +47,10 @@ pub(crate) fn parse_tag(tag: &str) -> Option<Version> {
 impl Range {
     /// Reads a range; the error is the part that could not be read.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let groups = text.split("||").map(parse_group).collect::<Result<Vec<_>, _>>()?;
+        let groups = text
+            .split("||")
+            .map(parse_group)
+            .collect::<Result<Vec<_>, _>>()?;
         if groups.iter().map(Vec::len).sum::<usize>() > COMPARISONS {
             return Err(format!("more than {COMPARISONS} comparisons"));
         }
@@ -74,7 +77,10 @@ impl Comparison {
             }
             Operator::Equal => order.is_eq(),
             Operator::NotEqual => {
-                let equal = Self { operator: Operator::Equal, bound: bound.clone() };
+                let equal = Self {
+                    operator: Operator::Equal,
+                    bound: bound.clone(),
+                };
                 !equal.holds(version)
             }
             Operator::Greater if is_partial => triple(version) >= bound.after_last_part(),
@@ -107,7 +113,11 @@ impl Bound {
 
     fn after_minor(&self) -> Triple {
         let (major, minor, _) = triple(&self.version);
-        if self.parts < 2 { self.after_last_part() } else { (major, minor.saturating_add(1), 0) }
+        if self.parts < 2 {
+            self.after_last_part()
+        } else {
+            (major, minor.saturating_add(1), 0)
+        }
     }
 
     /// Up to the first part that is not zero.
@@ -133,15 +143,23 @@ impl Bound {
             return None;
         }
         if written == 3 {
-            return Version::parse(text).ok().map(|version| Self { version, parts: 3 });
+            return Version::parse(text)
+                .ok()
+                .map(|version| Self { version, parts: 3 });
         }
         if core.len() != text.len() {
             return None;
         }
-        let mut numbers = parts.iter().take(written).map(|part| part.parse::<u64>().ok());
+        let mut numbers = parts
+            .iter()
+            .take(written)
+            .map(|part| part.parse::<u64>().ok());
         let mut next = || numbers.next().unwrap_or(Some(0));
         let version = Version::new(next()?, next()?, next()?);
-        Some(Self { version, parts: written })
+        Some(Self {
+            version,
+            parts: written,
+        })
     }
 }
 
@@ -181,7 +199,9 @@ fn tokens(text: &str) -> Vec<&str> {
         .flat_map(|word| {
             let version_starts = word.find(|letter| !"<>=!~^".contains(letter));
             let (operator, version) = word.split_at(version_starts.unwrap_or(word.len()));
-            [operator, version].into_iter().filter(|part| !part.is_empty())
+            [operator, version]
+                .into_iter()
+                .filter(|part| !part.is_empty())
         })
         .collect()
 }
@@ -211,12 +231,24 @@ mod tests {
     #[track_caller]
     fn check(range: &str, expected: &[&str]) {
         let tags = [
-            "0.0.3", "0.0.4", "0.2.3", "0.2.9", "0.3.0", "1.0.0", "1.2.3", "1.2.9", "1.3.0",
-            "2.0.0-rc.1", "2.0.0", "11.1.0",
+            "0.0.3",
+            "0.0.4",
+            "0.2.3",
+            "0.2.9",
+            "0.3.0",
+            "1.0.0",
+            "1.2.3",
+            "1.2.9",
+            "1.3.0",
+            "2.0.0-rc.1",
+            "2.0.0",
+            "11.1.0",
         ];
         let parsed = Range::parse(range).expect(range);
-        let matched: Vec<&str> =
-            tags.into_iter().filter(|tag| parsed.matches(&parse_tag(tag).unwrap())).collect();
+        let matched: Vec<&str> = tags
+            .into_iter()
+            .filter(|tag| parsed.matches(&parse_tag(tag).unwrap()))
+            .collect();
         assert_eq!(matched, expected, "{range}");
     }
 
@@ -234,7 +266,12 @@ mod tests {
         check(">1.2.3 <2", &["1.2.9", "1.3.0"]);
         check(">= 1.2.3, < 1.3.0", &["1.2.3", "1.2.9"]);
         check(">1.2", &["1.3.0", "2.0.0", "11.1.0"]);
-        check("<=1", &["0.0.3", "0.0.4", "0.2.3", "0.2.9", "0.3.0", "1.0.0", "1.2.3", "1.2.9", "1.3.0"]);
+        check(
+            "<=1",
+            &[
+                "0.0.3", "0.0.4", "0.2.3", "0.2.9", "0.3.0", "1.0.0", "1.2.3", "1.2.9", "1.3.0",
+            ],
+        );
         check("1.2.9 - 2.0.0", &["1.2.9", "1.3.0", "2.0.0"]);
         check("<0.1 || >=11", &["0.0.3", "0.0.4", "11.1.0"]);
         check("!=1.2 >=1 <2", &["1.0.0", "1.3.0"]);
@@ -258,10 +295,16 @@ mod tests {
 
     #[test]
     fn what_is_no_range_is_an_error_that_names_the_part() {
-        for range in ["latest", ">>1", "1.2.3.4", "1.x.3", ">", "1.2-rc", "^a.b", "!1", "1 -"] {
+        for range in [
+            "latest", ">>1", "1.2.3.4", "1.x.3", ">", "1.2-rc", "^a.b", "!1", "1 -",
+        ] {
             assert!(Range::parse(range).is_err(), "{range}");
         }
-        assert!(Range::parse(">=1.0.0 latest").unwrap_err().contains("latest"));
+        assert!(
+            Range::parse(">=1.0.0 latest")
+                .unwrap_err()
+                .contains("latest")
+        );
         assert!(Range::parse(&"1 ".repeat(65)).is_err());
     }
 

@@ -55,7 +55,11 @@ pub(crate) fn serve_within(
         .map_err(|failure| ServeError::CacheDirectory(failure.message))?;
     // A connection that is gone again between poll and accept must not block the loop.
     listener.set_nonblocking(true).map_err(ServeError::Socket)?;
-    let context = Context { cache_dir: settings.cache_dir, limits, busy: Busy::default() };
+    let context = Context {
+        cache_dir: settings.cache_dir,
+        limits,
+        busy: Busy::default(),
+    };
     let context = Arc::new(context);
     let activity = Arc::new(Activity::default());
     loop {
@@ -64,10 +68,12 @@ pub(crate) fn serve_within(
             return Ok(());
         };
         let context = Arc::clone(&context);
-        let spawned = thread::Builder::new().name("fetch".to_owned()).spawn(move || {
-            let _slot = slot;
-            connection(&stream, &context);
-        });
+        let spawned = thread::Builder::new()
+            .name("fetch".to_owned())
+            .spawn(move || {
+                let _slot = slot;
+                connection(&stream, &context);
+            });
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread for a request; its connection is closed");
         }
@@ -90,7 +96,10 @@ fn next_connection(
                 PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
             }
         };
-        match poll(&mut [PollFd::new(listener.as_fd(), PollFlags::POLLIN)], timeout) {
+        match poll(
+            &mut [PollFd::new(listener.as_fd(), PollFlags::POLLIN)],
+            timeout,
+        ) {
             Ok(0) | Err(Errno::EINTR) => continue,
             Ok(_) => {}
             Err(error) => return Err(ServeError::Socket(error.into())),
@@ -166,8 +175,14 @@ struct ActivityState {
 
 impl Default for Activity {
     fn default() -> Self {
-        let state = ActivityState { slots: 0, last_end: Instant::now() };
-        Self { state: Mutex::new(state), freed: Condvar::new() }
+        let state = ActivityState {
+            slots: 0,
+            last_end: Instant::now(),
+        };
+        Self {
+            state: Mutex::new(state),
+            freed: Condvar::new(),
+        }
     }
 }
 
@@ -177,7 +192,10 @@ struct Slot(Arc<Activity>);
 impl Activity {
     /// Waits for a free place. The accept loop holds one while it waits for a connection.
     fn slot(activity: &Arc<Self>) -> Slot {
-        let state = activity.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = activity
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut state = activity
             .freed
             .wait_while(state, |state| state.slots > CONNECTIONS)

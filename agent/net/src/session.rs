@@ -11,7 +11,7 @@ use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::origin::Origin;
 use crate::packet::Lines;
-use crate::protocol::{self, PackStream, Version};
+use crate::protocol::{self, Version};
 use crate::reference::{Resolved, Selection, Wanted};
 
 /// Asks one server for one reference and then for a pack.
@@ -41,12 +41,23 @@ impl<'a> Session<'a> {
         let carrier = match origin {
             Origin::Http(http) => Carrier::Http(HttpSession::new(http, request, deadline)?),
             Origin::Ssh(_) | Origin::Path(_) => {
-                return Err(Failure::new(FailureClass::InvalidUrl, "not served over a network"));
+                return Err(Failure::new(
+                    FailureClass::InvalidUrl,
+                    "not served over a network",
+                ));
             }
         };
         let version = Version::Two;
         let (url, tips) = (request.url.as_str(), Vec::new());
-        Ok(Self { carrier, limits, deadline, url, wire_bytes: 0, version, tips })
+        Ok(Self {
+            carrier,
+            limits,
+            deadline,
+            url,
+            wire_bytes: 0,
+            version,
+            tips,
+        })
     }
 
     /// Bytes received since this was last asked, HTTP headers not counted.
@@ -103,7 +114,9 @@ impl<'a> Session<'a> {
     ) -> Result<impl BufRead, Failure> {
         let version = self.version;
         let mut wants = vec![resolved.target];
-        if let Version::Zero { any_commit: false, .. } = version
+        if let Version::Zero {
+            any_commit: false, ..
+        } = version
             && !self.tips.is_empty()
         {
             wants = self.tips.clone();
@@ -111,15 +124,17 @@ impl<'a> Session<'a> {
             wants.dedup();
         }
         let body = protocol::pack_request(version, &wants, haves);
-        let lines = Lines::new(self.command(&body)?);
-        Ok(match protocol::read_pack_header(lines, version)? {
-            PackStream::Banded(band) => Pack::Banded(band),
-            PackStream::Plain(reader) => Pack::Plain(BufReader::new(reader)),
-        })
+        protocol::read_pack_header(Lines::new(self.command(&body)?), version)
     }
 
     fn greeting(&mut self) -> Result<Counted<'_>, Failure> {
-        let Self { carrier, limits, deadline, wire_bytes, .. } = self;
+        let Self {
+            carrier,
+            limits,
+            deadline,
+            wire_bytes,
+            ..
+        } = self;
         let inner: Box<dyn Read> = match carrier {
             Carrier::Http(http) => Box::new(http.greeting()?),
         };
@@ -127,7 +142,14 @@ impl<'a> Session<'a> {
     }
 
     fn command(&mut self, body: &[u8]) -> Result<Counted<'_>, Failure> {
-        let Self { carrier, limits, deadline, wire_bytes, version, .. } = self;
+        let Self {
+            carrier,
+            limits,
+            deadline,
+            wire_bytes,
+            version,
+            ..
+        } = self;
         let inner: Box<dyn Read> = match carrier {
             Carrier::Http(http) => {
                 let ask = match version {
@@ -144,37 +166,10 @@ impl<'a> Session<'a> {
 /// A server that changed since it was met answers the direct question strangely; what is plainly about
 /// credentials, time or the reference itself would not get better by asking again.
 fn is_worth_a_handshake(failure: &Failure) -> bool {
-    matches!(failure.class, FailureClass::Protocol | FailureClass::NotFound)
-}
-
-enum Pack<'a> {
-    Banded(crate::packet::DataBand<Counted<'a>>),
-    Plain(BufReader<Counted<'a>>),
-}
-
-impl BufRead for Pack<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        match self {
-            Self::Banded(band) => band.fill_buf(),
-            Self::Plain(plain) => plain.fill_buf(),
-        }
-    }
-
-    fn consume(&mut self, amount: usize) {
-        match self {
-            Self::Banded(band) => band.consume(amount),
-            Self::Plain(plain) => plain.consume(amount),
-        }
-    }
-}
-
-impl Read for Pack<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Banded(band) => band.read(into),
-            Self::Plain(plain) => plain.read(into),
-        }
-    }
+    matches!(
+        failure.class,
+        FailureClass::Protocol | FailureClass::NotFound
+    )
 }
 
 /// Counts what arrives, and ends the fetch at the byte and time limits.
@@ -193,7 +188,12 @@ impl<'a> Counted<'a> {
         deadline: Deadline,
     ) -> Self {
         let inner = BufReader::with_capacity(64 * 1024, inner);
-        Self { inner, count, limit: limits.wire_bytes, deadline }
+        Self {
+            inner,
+            count,
+            limit: limits.wire_bytes,
+            deadline,
+        }
     }
 }
 

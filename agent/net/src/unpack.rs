@@ -84,9 +84,12 @@ impl Unpacker<'_, '_> {
             }
             _ => return Err(damaged_pack("an entry of unknown kind").into()),
         };
-        let oid = gix_object::compute_hash(gix_hash::Kind::Sha1, kind, &bytes).map_err(|error| {
-            Failure::refused(format!("the server sent an object that cannot be hashed: {error}"))
-        })?;
+        let oid =
+            gix_object::compute_hash(gix_hash::Kind::Sha1, kind, &bytes).map_err(|error| {
+                Failure::refused(format!(
+                    "the server sent an object that cannot be hashed: {error}"
+                ))
+            })?;
         let row = self.receiving.put(&oid, kind, &bytes)?;
         self.places.push(Place { offset, row, depth });
         self.recent.push(offset, kind, bytes);
@@ -142,15 +145,26 @@ impl Unpacker<'_, '_> {
         let wanted = offset.checked_sub(distance).filter(|_| distance > 0);
         let place = wanted
             .and_then(|wanted| {
-                let index = self.places.binary_search_by_key(&wanted, |place| place.offset).ok()?;
+                let index = self
+                    .places
+                    .binary_search_by_key(&wanted, |place| place.offset)
+                    .ok()?;
                 self.places.get(index)
             })
             .ok_or_else(|| damaged_pack("a delta whose base is not in front of it"))?;
         if let Some((kind, bytes)) = self.recent.find(place.offset) {
-            return Ok(Base { kind, bytes, depth: place.depth });
+            return Ok(Base {
+                kind,
+                bytes,
+                depth: place.depth,
+            });
         }
         let (kind, bytes) = self.receiving.by_row(place.row)?;
-        Ok(Base { kind, bytes: Rc::new(bytes), depth: place.depth })
+        Ok(Base {
+            kind,
+            bytes: Rc::new(bytes),
+            depth: place.depth,
+        })
     }
 
     /// A base outside the pack is one of our own objects (a thin pack), or came earlier in this one. The
@@ -159,12 +173,18 @@ impl Unpacker<'_, '_> {
         let row = self.receiving.row(oid)?;
         let row = row.ok_or_else(|| CacheError::Damaged(format!("the base {oid} is missing")))?;
         let (kind, bytes) = self.receiving.by_row(row)?;
-        Ok(Base { kind, bytes: Rc::new(bytes), depth: 0 })
+        Ok(Base {
+            kind,
+            bytes: Rc::new(bytes),
+            depth: 0,
+        })
     }
 }
 
 fn damaged_pack(what: &str) -> Failure {
-    Failure::protocol(format!("the server's pack holds {what}; check the repository with git fsck"))
+    Failure::protocol(format!(
+        "the server's pack holds {what}; check the repository with git fsck"
+    ))
 }
 
 /// The last objects, because the next delta is likely to use one of them.
@@ -183,7 +203,9 @@ impl Recent {
         self.bytes += bytes.len();
         self.objects.push_back((offset, kind, Rc::new(bytes)));
         while self.bytes > RECENT_BYTES || self.objects.len() > RECENT_OBJECTS {
-            let Some((_, _, gone)) = self.objects.pop_front() else { break };
+            let Some((_, _, gone)) = self.objects.pop_front() else {
+                break;
+            };
             self.bytes -= gone.len();
         }
     }
@@ -224,7 +246,8 @@ impl<R: BufRead> BufRead for Hashing<R> {
     fn consume(&mut self, amount: usize) {
         // What is consumed was filled before, so this reads nothing and cannot fail.
         if let Ok(available) = self.inner.fill_buf() {
-            self.hasher.update(available.get(..amount).unwrap_or(available));
+            self.hasher
+                .update(available.get(..amount).unwrap_or(available));
         }
         self.inner.consume(amount);
         self.count += amount as u64;
@@ -236,8 +259,16 @@ const READING: &str = "reading the pack";
 impl<R: BufRead> PackReader<R> {
     fn new(inner: R) -> Self {
         let hasher = gix_hash::hasher(gix_hash::Kind::Sha1);
-        let reader = Hashing { inner, hasher, count: 0 };
-        Self { reader, offset: 0, inflate_state: Decompress::new() }
+        let reader = Hashing {
+            inner,
+            hasher,
+            count: 0,
+        };
+        Self {
+            reader,
+            offset: 0,
+            inflate_state: Decompress::new(),
+        }
     }
 
     fn exact<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], Failure> {
@@ -255,7 +286,9 @@ impl<R: BufRead> PackReader<R> {
 
     fn header(&mut self, limits: &Limits) -> Result<u32, Failure> {
         if self.exact()? != *b"PACK" || u32::from_be_bytes(self.exact()?) != 2 {
-            return Err(Failure::protocol("the server sent something that is no pack of version 2"));
+            return Err(Failure::protocol(
+                "the server sent something that is no pack of version 2",
+            ));
         }
         let count = u32::from_be_bytes(self.exact()?);
         if count > limits.objects {
@@ -310,7 +343,10 @@ impl<R: BufRead> PackReader<R> {
     }
 
     fn checksum(&mut self) -> Result<(), Failure> {
-        let hasher = std::mem::replace(&mut self.reader.hasher, gix_hash::hasher(gix_hash::Kind::Sha1));
+        let hasher = std::mem::replace(
+            &mut self.reader.hasher,
+            gix_hash::hasher(gix_hash::Kind::Sha1),
+        );
         let expected: [u8; 20] = self.exact()?;
         match hasher.try_finalize() {
             Ok(actual) if actual.as_slice() == expected => Ok(()),

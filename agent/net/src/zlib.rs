@@ -86,7 +86,11 @@ mod tests {
     fn what_was_deflated_comes_back() {
         for size in [0, 1, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 300_000] {
             let bytes: Vec<u8> = (0..size).map(|index| (index * 7 % 251) as u8).collect();
-            assert_eq!(inflate(&deflated(&bytes).unwrap(), size).unwrap(), bytes, "{size}");
+            assert_eq!(
+                inflate(&deflated(&bytes).unwrap(), size).unwrap(),
+                bytes,
+                "{size}"
+            );
         }
     }
 
@@ -103,7 +107,10 @@ mod tests {
     fn a_size_that_is_a_lie_is_an_error() {
         let zeros = deflated(&vec![0; 1_000_000]).unwrap();
         for size in [0, 10, 999_999, 1_000_001] {
-            assert!(matches!(inflate(&zeros, size), Err(InflateError::WrongSize)), "{size}");
+            assert!(
+                matches!(inflate(&zeros, size), Err(InflateError::WrongSize)),
+                "{size}"
+            );
         }
     }
 

@@ -26,13 +26,22 @@ fn refused(url: &str) -> String {
 #[test]
 fn an_http_url_is_taken_apart() {
     let origin = http_origin("https://Git.Test:8443/org/fleet.git/");
-    assert_eq!(origin.address("info/refs"), "https://git.test:8443/org/fleet.git/info/refs");
+    assert_eq!(
+        origin.address("info/refs"),
+        "https://git.test:8443/org/fleet.git/info/refs"
+    );
     assert_eq!(
         http_origin("http://git.test/r?x=1").address("info/refs?service=s"),
         "http://git.test/r/info/refs?service=s&x=1"
     );
-    assert_eq!(http_origin("http://[::1]:80/r").address("a"), "http://[::1]/r/a");
-    assert_eq!(http_origin("https://git.test").address("a"), "https://git.test/a");
+    assert_eq!(
+        http_origin("http://[::1]:80/r").address("a"),
+        "http://[::1]/r/a"
+    );
+    assert_eq!(
+        http_origin("https://git.test").address("a"),
+        "https://git.test/a"
+    );
 }
 
 #[test]
@@ -47,7 +56,10 @@ fn user_and_password_leave_the_url_at_once() {
 #[test]
 fn an_ssh_url_is_taken_apart() {
     let origin = ssh_origin("ssh://git@git.test:2222/org/fleet.git");
-    assert_eq!((origin.user.as_str(), origin.host.as_str(), origin.port), ("git", "git.test", 2222));
+    assert_eq!(
+        (origin.user.as_str(), origin.host.as_str(), origin.port),
+        ("git", "git.test", 2222)
+    );
     assert_eq!(origin.path, "/org/fleet.git");
     assert_eq!(ssh_origin("ssh://git.test/~me/r").path, "~me/r");
     assert_eq!(ssh_origin("ssh://git.test/r").user, "git");
@@ -56,7 +68,10 @@ fn an_ssh_url_is_taken_apart() {
 #[test]
 fn a_path_on_the_node_is_its_own_kind() {
     for url in ["/srv/git/fleet.git", "file:///srv/git/fleet.git"] {
-        assert_eq!(Origin::parse(url).unwrap(), Origin::Path("/srv/git/fleet.git".into()));
+        assert_eq!(
+            Origin::parse(url).unwrap(),
+            Origin::Path("/srv/git/fleet.git".into())
+        );
     }
     refused("file://srv/git");
     refused("/srv/../etc");

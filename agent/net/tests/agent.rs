@@ -1,0 +1,155 @@
+//! The agent's side of the socket.
+
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use windlass_net::{Settings, serve};
+use windlass_wire::{
+    Answer, Credentials, FailureClass, FetchRequest, Reference, read_answer, write_request,
+};
+
+/// A windlass-net of its own, with its own cache.
+pub struct Net {
+    pub root: TempDir,
+    pub cache_dir: PathBuf,
+    socket: PathBuf,
+}
+
+/// What a fetch ended with.
+#[derive(Debug)]
+pub struct Fetched {
+    pub head: Option<(String, String)>,
+    /// Kind, object id and content, in the order they came.
+    pub objects: Vec<(u8, String, Vec<u8>)>,
+    pub end: Answer,
+}
+
+impl Net {
+    pub fn start() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let (cache_dir, socket) = (root.path().join("cache"), root.path().join("net.sock"));
+        let listener = UnixListener::bind(&socket).unwrap();
+        let settings = Settings {
+            cache_dir: cache_dir.clone(),
+            idle_exit: Some(Duration::from_secs(60)),
+        };
+        std::thread::spawn(move || serve(listener, settings));
+        Self {
+            root,
+            cache_dir,
+            socket,
+        }
+    }
+
+    pub fn connect(&self) -> UnixStream {
+        UnixStream::connect(&self.socket).unwrap()
+    }
+
+    pub fn fetch(&self, request: &FetchRequest) -> Fetched {
+        let mut stream = self.connect();
+        write_request(&mut stream, request).unwrap();
+        let mut fetched = Fetched {
+            head: None,
+            objects: Vec::new(),
+            end: Answer::Unchanged { oid: String::new() },
+        };
+        loop {
+            match read_answer(&mut stream).expect("windlass-net answers") {
+                Answer::Head {
+                    oid,
+                    reference_name,
+                } => {
+                    assert!(fetched.head.is_none(), "the head is told once");
+                    fetched.head = Some((oid, reference_name));
+                }
+                Answer::Object { kind, oid, bytes } => {
+                    assert!(fetched.head.is_some(), "the head comes first");
+                    let oid = oid.iter().map(|byte| format!("{byte:02x}")).collect();
+                    fetched.objects.push((kind, oid, bytes));
+                }
+                end => {
+                    fetched.end = end;
+                    return fetched;
+                }
+            }
+        }
+    }
+
+    /// The one directory below the cache directory.
+    pub fn only_cache(&self) -> PathBuf {
+        let mut entries: Vec<PathBuf> = std::fs::read_dir(&self.cache_dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        assert_eq!(entries.len(), 1, "one URL was fetched");
+        entries.remove(0)
+    }
+}
+
+impl Fetched {
+    pub fn head(&self) -> &str {
+        &self
+            .head
+            .as_ref()
+            .unwrap_or_else(|| panic!("a head in {:?}", self.end))
+            .0
+    }
+
+    pub fn oids(&self) -> Vec<String> {
+        let mut oids: Vec<String> = self.objects.iter().map(|(_, oid, _)| oid.clone()).collect();
+        oids.sort();
+        oids
+    }
+
+    #[track_caller]
+    pub fn wire_bytes(&self) -> u64 {
+        match &self.end {
+            Answer::Done {
+                wire_bytes,
+                objects,
+            } => {
+                assert_eq!(*objects, self.objects.len() as u64);
+                *wire_bytes
+            }
+            other => panic!("the fetch succeeds: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub fn failure(&self) -> (FailureClass, &str) {
+        match &self.end {
+            Answer::Failed { class, message } => (*class, message),
+            other => panic!("the fetch fails: {other:?}"),
+        }
+    }
+
+    /// Commits come before trees and blobs, and nothing comes twice.
+    #[track_caller]
+    pub fn assert_order(&self) {
+        let last_commit = self.objects.iter().rposition(|(kind, ..)| *kind == 1);
+        let first_other = self
+            .objects
+            .iter()
+            .position(|(kind, ..)| *kind == 2 || *kind == 3);
+        if let (Some(last_commit), Some(first_other)) = (last_commit, first_other) {
+            assert!(last_commit < first_other, "commits first");
+        }
+        let mut oids = self.oids();
+        oids.dedup();
+        assert_eq!(oids.len(), self.objects.len(), "each object once");
+    }
+}
+
+pub fn request(url: &str) -> FetchRequest {
+    FetchRequest {
+        url: url.to_owned(),
+        reference: Reference::Branch("main".to_owned()),
+        have: Vec::new(),
+        credentials: Credentials::None,
+        ca_bundle: None,
+        timeout_seconds: 30,
+        known_head: None,
+    }
+}
