@@ -83,8 +83,9 @@ impl Fingerprint {
     }
 }
 
-/// Makes the fingerprint of an object from the API server's answer to the apply (or to the
-/// dry-run, when nothing had to be written) and from what was sent.
+/// Makes the fingerprint of an object from the API server's answer to the apply, or from what was
+/// read when nothing had to be written (never from a dry-run: its `managedFields` are not what the
+/// watch will show), and from what was sent.
 pub fn of(applied: &Object, desired: &Object) -> Fingerprint {
     let metadata = metadata_of(applied);
     let mut set = Vec::new();
