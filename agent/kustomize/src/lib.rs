@@ -1,4 +1,34 @@
-//! Job: kustomize build on a tree passed in, and Flux's post-build substitution.
-//! Takes → gives: a `Tree` and a path → objects.
-//! May touch: nothing.
-//! Never: leaves the tree's root; ignores a field it does not know.
+//! Job: kustomize build (v5.8 semantics, as Flux calls it) on a tree passed in, and post-build substitution.
+//! Takes → gives: a `Tree`, a path and an `Overlay` → `Built` objects with their origin.
+//! May touch: nothing (files come through the `Tree`).
+//! Never: opens a file or a socket, starts a program, or ignores a field it does not know.
+
+mod accumulate;
+mod build;
+mod cluster_scope;
+mod config;
+mod error;
+mod field_spec;
+mod generator;
+mod hash;
+mod identity;
+mod kustomization;
+mod load;
+mod merge;
+mod name_reference;
+mod overlay;
+mod patch;
+mod resource;
+mod resource_map;
+mod schema;
+mod selector;
+mod sort;
+pub mod substitute;
+mod transform;
+mod tree;
+
+pub use crate::build::{Built, build};
+pub use crate::error::{BuildError, Cause, Place};
+pub use crate::overlay::{ImageOverride, Overlay, OverlayPatch};
+pub use crate::selector::Selector;
+pub use crate::tree::{Entry, EntryKind, Tree, TreeError};

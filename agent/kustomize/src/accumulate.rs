@@ -1,0 +1,395 @@
+//! Walks from kustomization to kustomization and gathers their resources.
+//!
+//! The order is kustomize's: resources and bases, configuration, generators, components, then the
+//! transformers over everything gathered so far. A component works on what its parent has gathered.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::error::{BuildError, Cause, Place};
+use crate::generator::{Generated, generate};
+use crate::kustomization::{Kind, Kustomization, Label};
+use crate::load::{kustomization_file, read_bounded, read_file, resolve, resources};
+use crate::patch::Prepared;
+use crate::resource::{Origin, Provenance, Resource};
+use crate::resource_map::ResourceMap;
+use crate::transform;
+use crate::tree::{EntryKind, Tree, is_within};
+use windlass_object::yaml::{Limits, parse_documents};
+
+/// How deep kustomizations may refer to each other.
+const DEPTH_LIMIT: usize = 32;
+
+/// How many resources a build may gather: far over any cluster's, and small enough for memory.
+const RESOURCE_LIMIT: usize = 100_000;
+
+/// What is gathered: resources, and the configuration of all kustomizations they came through.
+#[derive(Debug)]
+pub(crate) struct Accumulated {
+    pub(crate) resources: ResourceMap,
+    pub(crate) config: Arc<Config>,
+}
+
+/// Gathers what the kustomizations of one tree say.
+pub(crate) struct Accumulator<'a> {
+    pub(crate) tree: &'a dyn Tree,
+    /// `buildMetadata` of the outermost kustomization holds for all.
+    pub(crate) records_origins: bool,
+    /// The directory of the outermost kustomization: origins are written relative to it.
+    pub(crate) root: String,
+}
+
+// === impl Accumulated ===
+
+impl Accumulated {
+    pub(crate) fn empty() -> Self {
+        Self {
+            resources: ResourceMap::default(),
+            config: Config::defaults(),
+        }
+    }
+}
+
+// === impl Accumulator ===
+
+impl Accumulator<'_> {
+    /// Gathers a kustomization into what there is (nothing, unless it is a component). `chain` holds
+    /// the directories on the way to it, its own last.
+    ///
+    /// # Errors
+    /// Anything in it cannot be read or built.
+    pub(crate) fn gather(
+        &self,
+        kustomization: &Kustomization,
+        chain: &[String],
+        mut into: Accumulated,
+    ) -> Result<Accumulated, BuildError> {
+        for (index, path) in kustomization.resources.iter().enumerate() {
+            let place = kustomization.place_of("resources", index);
+            self.add_resource(kustomization, path, &place, chain, &mut into)?;
+        }
+        self.add_configurations(kustomization, &mut into)?;
+        self.add_generated(kustomization, &mut into)?;
+        for (index, path) in kustomization.components.iter().enumerate() {
+            let place = kustomization.place_of("components", index);
+            let component = self.open(kustomization, path, &place, chain, Kind::Component)?;
+            let chain = extended(chain, &component.directory);
+            into = self.gather(&component, &chain, into)?;
+            into.resources
+                .check_unique()
+                .map_err(|cause| place.error(cause))?;
+        }
+        self.transform(kustomization, &mut into)?;
+        Ok(into)
+    }
+
+    /// A file of resources, or a directory with a kustomization.
+    fn add_resource(
+        &self,
+        parent: &Kustomization,
+        path: &str,
+        place: &Place,
+        chain: &[String],
+        into: &mut Accumulated,
+    ) -> Result<(), BuildError> {
+        let file = resolve(&parent.directory, path).map_err(|cause| place.error(cause))?;
+        let kind = self.tree.kind(&file).map_err(|error| place.error(error))?;
+        let added = match kind {
+            None => return Err(place.error(Cause::NotFound { path: file })),
+            Some(EntryKind::File) => {
+                let text = read_bounded(self.tree, &file).map_err(|cause| place.error(cause))?;
+                let mut added = resources(&file, &text)?;
+                if self.records_origins {
+                    self.record_origins(&file, &mut added);
+                }
+                added
+            }
+            Some(EntryKind::Directory) => {
+                let base = self.open(parent, path, place, chain, Kind::Kustomization)?;
+                let chain = extended(chain, &base.directory);
+                let gathered = self.gather(&base, &chain, Accumulated::empty())?;
+                Config::merge(&mut into.config, &gathered.config)
+                    .map_err(|message| place.error(Cause::invalid(message)))?;
+                gathered.resources.into_list()
+            }
+        };
+        into.resources
+            .append_all(added)
+            .map_err(|cause| place.error(cause))?;
+        if into.resources.list().len() > RESOURCE_LIMIT {
+            let message = format!("more than {RESOURCE_LIMIT} resources; build them in parts");
+            return Err(place.error(Cause::invalid(message)));
+        }
+        Ok(())
+    }
+
+    fn record_origins(&self, file: &str, added: &mut [Resource]) {
+        let path = relative(&self.root, file);
+        for resource in added {
+            resource.provenance = Provenance {
+                origin: Some(format!("path: {path}\n")),
+            };
+        }
+    }
+
+    /// Reads the kustomization of a directory that another one names.
+    fn open(
+        &self,
+        parent: &Kustomization,
+        path: &str,
+        place: &Place,
+        chain: &[String],
+        kind: Kind,
+    ) -> Result<Kustomization, BuildError> {
+        let error = |cause: Cause| place.error(cause);
+        let directory = resolve(&parent.directory, path).map_err(error)?;
+        if self
+            .tree
+            .kind(&directory)
+            .map_err(|cause| place.error(cause))?
+            != Some(EntryKind::Directory)
+        {
+            return Err(error(Cause::NotFound { path: directory }));
+        }
+        // As in kustomize: a directory above one that is being built would build it again.
+        if chain.iter().any(|visited| is_within(visited, &directory)) {
+            return Err(error(Cause::Cycle {
+                path: directory,
+                chain: chain.to_vec(),
+            }));
+        }
+        if chain.len() >= DEPTH_LIMIT {
+            return Err(error(Cause::TooDeep { limit: DEPTH_LIMIT }));
+        }
+        let Some(file) = kustomization_file(self.tree, &directory).map_err(error)? else {
+            return Err(error(Cause::NoKustomization { directory }));
+        };
+        let kustomization = read_kustomization(self.tree, &file, &directory)?;
+        if kustomization.is_empty {
+            return Err(Place::file(&file).error(Cause::EmptyKustomization));
+        }
+        match (kustomization.kind, kind) {
+            (Kind::Kustomization, Kind::Component) => {
+                let message = format!("{directory:?} is no Component; name it under resources");
+                Err(error(Cause::invalid(message)))
+            }
+            (Kind::Component, Kind::Kustomization) => {
+                let message = format!("{directory:?} is a Component; name it under components");
+                Err(error(Cause::invalid(message)))
+            }
+            _ => Ok(kustomization),
+        }
+    }
+
+    fn add_configurations(
+        &self,
+        kustomization: &Kustomization,
+        into: &mut Accumulated,
+    ) -> Result<(), BuildError> {
+        for (index, path) in kustomization.configurations.iter().enumerate() {
+            let place = kustomization.place_of("configurations", index);
+            let text = read_file(self.tree, &kustomization.directory, path)
+                .map_err(|cause| place.error(cause))?;
+            let in_file = |message: String| {
+                let file = resolve(&kustomization.directory, path).unwrap_or_default();
+                Place::file(&file).error(Cause::invalid(message))
+            };
+            let documents = parse_documents(&text, &Limits::DEFAULT)
+                .map_err(|error| in_file(error.to_string()))?;
+            for document in documents {
+                let config = Config::from_value(document.value).map_err(in_file)?;
+                Config::merge(&mut into.config, &Arc::new(config)).map_err(in_file)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_generated(
+        &self,
+        kustomization: &Kustomization,
+        into: &mut Accumulated,
+    ) -> Result<(), BuildError> {
+        let config_maps = (
+            "configMapGenerator",
+            Generated::ConfigMap,
+            &kustomization.config_map_generator,
+        );
+        let secrets = (
+            "secretGenerator",
+            Generated::Secret,
+            &kustomization.secret_generator,
+        );
+        for (field, generated, generators) in [config_maps, secrets] {
+            for (index, arguments) in generators.iter().enumerate() {
+                let place = kustomization.place_of(field, index);
+                let origin = Origin {
+                    file: Arc::from(kustomization.file.as_str()),
+                    line: place.line.unwrap_or(1),
+                };
+                let options = &kustomization.generator_options;
+                let mut resource = generate(
+                    self.tree,
+                    &kustomization.directory,
+                    generated,
+                    arguments,
+                    options,
+                    origin,
+                )
+                .map_err(|cause| place.error(cause))?;
+                if self.records_origins {
+                    resource.provenance = self.generated_origin(kustomization, generated);
+                }
+                into.resources
+                    .absorb(resource)
+                    .map_err(|cause| place.error(cause))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As kustomize writes it: the file that configures the generator, and its built-in kind.
+    fn generated_origin(&self, kustomization: &Kustomization, generated: Generated) -> Provenance {
+        let kind = match generated {
+            Generated::ConfigMap => "ConfigMapGenerator",
+            Generated::Secret => "SecretGenerator",
+        };
+        let path = relative(&self.root, &kustomization.file);
+        Provenance {
+            origin: Some(format!(
+                "configuredIn: {path}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n"
+            )),
+        }
+    }
+
+    fn transform(
+        &self,
+        kustomization: &Kustomization,
+        into: &mut Accumulated,
+    ) -> Result<(), BuildError> {
+        let config = Arc::clone(&into.config);
+        let resources = &mut into.resources;
+        self.patch_before(kustomization, resources)?;
+        let at = |field: &'static str| move |cause: Cause| kustomization.place(field).error(cause);
+        if !kustomization.namespace.is_empty() {
+            let list = resources.list_mut();
+            transform::set_namespace(list, &kustomization.namespace, &config.namespace)
+                .map_err(at("namespace"))?;
+        }
+        if !kustomization.name_prefix.is_empty() {
+            let list = resources.list_mut();
+            transform::add_prefix(list, &kustomization.name_prefix, &config.name_prefix)
+                .map_err(at("namePrefix"))?;
+        }
+        if !kustomization.name_suffix.is_empty() {
+            let list = resources.list_mut();
+            transform::add_suffix(list, &kustomization.name_suffix, &config.name_suffix)
+                .map_err(at("nameSuffix"))?;
+        }
+        for label in &kustomization.labels {
+            transform::set_labels(resources.list_mut(), label, &config).map_err(at("labels"))?;
+        }
+        if !kustomization.common_labels.is_empty() {
+            let list = resources.list_mut();
+            transform::set_labels(list, &common_labels(kustomization), &config)
+                .map_err(at("commonLabels"))?;
+        }
+        if !kustomization.common_annotations.is_empty() {
+            let list = resources.list_mut();
+            transform::set_annotations(list, &kustomization.common_annotations, &config)
+                .map_err(at("commonAnnotations"))?;
+        }
+        self.patch_after(kustomization, resources)?;
+        for (index, replica) in kustomization.replicas.iter().enumerate() {
+            transform::set_replicas(resources, replica, &config.replicas)
+                .map_err(|cause| kustomization.place_of("replicas", index).error(cause))?;
+        }
+        for (index, image) in kustomization.images.iter().enumerate() {
+            transform::set_image(resources.list_mut(), image, &config.images)
+                .map_err(|cause| kustomization.place_of("images", index).error(cause))?;
+        }
+        Ok(())
+    }
+
+    /// Patches that see names and namespaces before this kustomization changes them.
+    fn patch_before(
+        &self,
+        kustomization: &Kustomization,
+        resources: &mut ResourceMap,
+    ) -> Result<(), BuildError> {
+        for (index, entry) in kustomization.patches_strategic_merge.iter().enumerate() {
+            Prepared::from_strategic_merge(self.tree, &kustomization.directory, entry)
+                .and_then(|patch| patch.apply(resources))
+                .map_err(|cause| {
+                    kustomization
+                        .place_of("patchesStrategicMerge", index)
+                        .error(cause)
+                })?;
+        }
+        for (index, patch) in kustomization.patches.iter().enumerate() {
+            Prepared::from_patch(self.tree, &kustomization.directory, patch)
+                .and_then(|patch| patch.apply(resources))
+                .map_err(|cause| kustomization.place_of("patches", index).error(cause))?;
+        }
+        Ok(())
+    }
+
+    /// `patchesJson6902` come after names and labels.
+    fn patch_after(
+        &self,
+        kustomization: &Kustomization,
+        resources: &mut ResourceMap,
+    ) -> Result<(), BuildError> {
+        for (index, patch) in kustomization.patches_json.iter().enumerate() {
+            Prepared::from_json(self.tree, &kustomization.directory, patch)
+                .and_then(|patch| patch.apply(resources))
+                .map_err(|cause| {
+                    kustomization
+                        .place_of("patchesJson6902", index)
+                        .error(cause)
+                })?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a kustomization file.
+///
+/// # Errors
+/// It cannot be read, or is no kustomization.
+pub(crate) fn read_kustomization(
+    tree: &dyn Tree,
+    file: &str,
+    directory: &str,
+) -> Result<Kustomization, BuildError> {
+    let text = read_bounded(tree, file).map_err(|cause| Place::file(file).error(cause))?;
+    Kustomization::read(file, directory, &text)
+}
+
+/// `commonLabels` are an entry of `labels` that includes selectors.
+fn common_labels(kustomization: &Kustomization) -> Label {
+    Label {
+        pairs: kustomization.common_labels.clone(),
+        include_selectors: true,
+        ..Label::default()
+    }
+}
+
+fn extended(chain: &[String], directory: &str) -> Vec<String> {
+    let mut chain = chain.to_vec();
+    chain.push(directory.to_owned());
+    chain
+}
+
+/// A path as seen from a directory.
+fn relative(directory: &str, path: &str) -> String {
+    let mut own = directory
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .peekable();
+    let mut other = path.split('/').peekable();
+    while own.peek().is_some() && own.peek() == other.peek() {
+        own.next();
+        other.next();
+    }
+    own.map(|_| "..").chain(other).collect::<Vec<_>>().join("/")
+}

@@ -1,0 +1,223 @@
+//! The build: a path of a tree, with a Flux Kustomization's spec on top, to objects.
+
+use windlass_object::Object;
+
+use crate::accumulate::{Accumulated, Accumulator, read_kustomization};
+use crate::error::{BuildError, Cause, Place, Step};
+use crate::hash;
+use crate::kustomization::Kustomization;
+use crate::load::kustomization_file;
+use crate::name_reference;
+use crate::overlay::Overlay;
+use crate::resource::Resource;
+use crate::sort::sort;
+use crate::tree::{EntryKind, Tree, TreeError, join};
+
+/// How deep directories may nest when a kustomization is generated from them.
+const DIRECTORY_DEPTH_LIMIT: usize = 64;
+
+/// The annotation of objects that are for tools only and are left out of the output.
+const LOCAL_CONFIG: &str = "config.kubernetes.io/local-config";
+
+/// Where `buildMetadata` writes the origin.
+const ORIGIN: &str = "config.kubernetes.io/origin";
+
+/// The label that `buildMetadata: [managedByLabel]` writes, and the version it names.
+const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "kustomize-v5.8.1");
+
+/// Annotations that kustomize uses during a build and removes after it.
+const BUILD_ANNOTATIONS: [&str; 21] = [
+    "internal.config.kubernetes.io/previousKinds",
+    "internal.config.kubernetes.io/previousNames",
+    "internal.config.kubernetes.io/prefixes",
+    "internal.config.kubernetes.io/suffixes",
+    "internal.config.kubernetes.io/previousNamespaces",
+    "internal.config.kubernetes.io/allowNameChange",
+    "internal.config.kubernetes.io/allowKindChange",
+    "internal.config.kubernetes.io/refBy",
+    "internal.config.kubernetes.io/generatorBehavior",
+    "internal.config.kubernetes.io/needsHashSuffix",
+    "internal.config.kubernetes.io/path",
+    "internal.config.kubernetes.io/index",
+    "internal.config.kubernetes.io/seqindent",
+    "internal.config.kubernetes.io/id",
+    "internal.config.kubernetes.io/annotations-migration-resource-id",
+    "config.kubernetes.io/path",
+    "config.kubernetes.io/index",
+    "config.k8s.io/id",
+    "internal.config.kubernetes.io/helm-generated",
+    ORIGIN,
+    "alpha.config.kubernetes.io/transformations",
+];
+
+/// One object of a build, and where it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Built {
+    /// The object.
+    pub object: Object,
+    /// The file, relative to the root of the tree.
+    pub origin: String,
+    /// The line in it, from 1.
+    pub line: usize,
+}
+
+/// Builds a path of a tree as Flux's kustomize-controller does.
+///
+/// The kustomization at the path is used; where there is none, one is made from the YAML files below
+/// it, in which a directory with a kustomization of its own counts as one resource. An empty result
+/// means that the path is there and holds no objects; a path that is not there is an error.
+///
+/// # Errors
+/// The path is not there, or anything below it cannot be built; the error names file and field.
+pub fn build(tree: &dyn Tree, path: &str, overlay: &Overlay) -> Result<Vec<Built>, BuildError> {
+    let spec = Place {
+        field: "spec.path".to_owned(),
+        ..Place::default()
+    };
+    let at_spec = |cause: Cause| spec.error(cause);
+    let directory = join("", path).ok_or_else(|| {
+        at_spec(Cause::PathOutsideRoot {
+            path: path.to_owned(),
+        })
+    })?;
+    if tree.kind(&directory).map_err(|error| spec.error(error))? != Some(EntryKind::Directory) {
+        return Err(at_spec(Cause::PathNotFound {
+            path: path.to_owned(),
+        }));
+    }
+    let mut kustomization = match kustomization_file(tree, &directory).map_err(at_spec)? {
+        Some(file) => read_kustomization(tree, &file, &directory)?,
+        None => generated(tree, &directory)?,
+    };
+    overlay.add_to(tree, &mut kustomization).map_err(|cause| {
+        Place {
+            field: "spec".to_owned(),
+            ..Place::default()
+        }
+        .error(cause)
+    })?;
+    let mut resources = run(tree, &kustomization)?;
+    let objects = resources
+        .drain(..)
+        .map(|resource| finish(resource, &kustomization, overlay));
+    objects.collect()
+}
+
+/// Runs a kustomization and what is done once at the end: hashes, references, order.
+fn run(tree: &dyn Tree, kustomization: &Kustomization) -> Result<Vec<Resource>, BuildError> {
+    let at_file = |cause: Cause| Place::file(&kustomization.file).error(cause);
+    let accumulator = Accumulator {
+        tree,
+        records_origins: kustomization.build_metadata.origins,
+        root: kustomization.directory.clone(),
+    };
+    let chain = [kustomization.directory.clone()];
+    let mut gathered = accumulator.gather(kustomization, &chain, Accumulated::empty())?;
+    add_hashes(gathered.resources.list_mut()).map_err(at_file)?;
+    let resources = gathered.resources.list_mut();
+    name_reference::follow(resources, &gathered.config.name_reference).map_err(at_file)?;
+    let mut resources = gathered.resources.into_list();
+    resources.retain(|resource| {
+        resource
+            .annotations()
+            .get(LOCAL_CONFIG)
+            .is_none_or(|value| value == "false")
+    });
+    sort(&mut resources, kustomization.sort_options.as_ref())
+        .map_err(|cause| kustomization.place("sortOptions").error(cause))?;
+    Ok(resources)
+}
+
+fn add_hashes(resources: &mut [Resource]) -> Step<()> {
+    for resource in resources.iter_mut().filter(|resource| resource.needs_hash) {
+        let suffix = hash::name_suffix(resource)?;
+        resource.remember();
+        let name = format!("{}-{suffix}", resource.name());
+        resource.set_name(&name);
+    }
+    Ok(())
+}
+
+fn finish(
+    mut resource: Resource,
+    kustomization: &Kustomization,
+    overlay: &Overlay,
+) -> Result<Built, BuildError> {
+    let mut annotations = resource.annotations();
+    annotations.retain(|key, _| !BUILD_ANNOTATIONS.contains(&key.as_str()));
+    if let Some(origin) = resource.provenance.origin.take() {
+        annotations.insert(ORIGIN.to_owned(), origin);
+    }
+    annotations.extend(overlay.common_annotations.clone());
+    resource.set_metadata_map("annotations", annotations);
+    let line = resource.origin.line;
+    let file = resource.origin.file.to_string();
+    let mut object = Object::from_value(resource.value).map_err(|error| {
+        Place::line(&file, line).error(Cause::NotAnObject {
+            message: error.to_string(),
+        })
+    })?;
+    if kustomization.build_metadata.managed_by {
+        object.set_label(MANAGED_BY.0, MANAGED_BY.1);
+    }
+    for (key, value) in &overlay.common_labels {
+        object.set_label(key, value);
+    }
+    Ok(Built {
+        object,
+        origin: file,
+        line,
+    })
+}
+
+/// The kustomization that stands for a directory without one.
+fn generated(tree: &dyn Tree, directory: &str) -> Result<Kustomization, BuildError> {
+    let mut paths = Vec::new();
+    scan(tree, directory, DIRECTORY_DEPTH_LIMIT, &mut paths)?;
+    let below = |path: String| match path.strip_prefix(directory) {
+        Some(rest) => rest.trim_start_matches('/').to_owned(),
+        None => path,
+    };
+    let mut kustomization = Kustomization::default();
+    kustomization.directory = directory.to_owned();
+    kustomization.resources = paths.into_iter().map(below).collect();
+    Ok(kustomization)
+}
+
+fn scan(
+    tree: &dyn Tree,
+    directory: &str,
+    depth: usize,
+    paths: &mut Vec<String>,
+) -> Result<(), BuildError> {
+    let place = Place::file(directory);
+    if depth == 0 {
+        return Err(place.error(Cause::TooDeep {
+            limit: DIRECTORY_DEPTH_LIMIT,
+        }));
+    }
+    for entry in tree.list(directory).map_err(|error| place.error(error))? {
+        let Some(path) = join(directory, &entry.name) else {
+            let error = TreeError::new(directory, format!("{:?} is no name", entry.name));
+            return Err(place.error(error));
+        };
+        match entry.kind {
+            EntryKind::Directory => {
+                let own = kustomization_file(tree, &path);
+                if own
+                    .map_err(|cause| Place::file(&path).error(cause))?
+                    .is_some()
+                {
+                    paths.push(path);
+                } else {
+                    scan(tree, &path, depth - 1, paths)?;
+                }
+            }
+            EntryKind::File if path.ends_with(".yaml") || path.ends_with(".yml") => {
+                paths.push(path);
+            }
+            EntryKind::File => {}
+        }
+    }
+    Ok(())
+}

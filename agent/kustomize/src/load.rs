@@ -1,0 +1,196 @@
+//! Reads files through the tree and takes resources out of their text.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use windlass_object::Value;
+use windlass_object::yaml::{Document, Limits, YamlError, parse_documents};
+
+use crate::error::{BuildError, Cause, Place, Step};
+use crate::resource::{Origin, Resource};
+use crate::tree::{EntryKind, Tree, join};
+
+/// The longest file a build reads: far over etcd's 1.5 MiB per object, and small enough for memory.
+const FILE_LIMIT: usize = 64 << 20;
+
+/// The names a kustomization file may have, as in kustomize.
+const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Resolves a path that a kustomization names.
+///
+/// # Errors
+/// It is a URL, or leads out of the root.
+pub(crate) fn resolve(directory: &str, path: &str) -> Step<String> {
+    if is_remote(path) {
+        return Err(Cause::RemoteBaseDisabled {
+            url: path.to_owned(),
+        });
+    }
+    join(directory, path).ok_or_else(|| Cause::PathOutsideRoot {
+        path: path.to_owned(),
+    })
+}
+
+/// Reads a file that a kustomization names.
+///
+/// # Errors
+/// The path cannot be resolved, there is no such file, or it is too long.
+pub(crate) fn read_file(tree: &dyn Tree, directory: &str, path: &str) -> Step<Vec<u8>> {
+    let path = resolve(directory, path)?;
+    match tree.kind(&path)? {
+        Some(EntryKind::File) => read_bounded(tree, &path),
+        Some(EntryKind::Directory) => Err(Cause::invalid(format!(
+            "{path:?} is a directory; name the files in it"
+        ))),
+        None => Err(Cause::NotFound { path }),
+    }
+}
+
+pub(crate) fn read_bounded(tree: &dyn Tree, path: &str) -> Step<Vec<u8>> {
+    let bytes = tree.read(path)?;
+    if bytes.len() > FILE_LIMIT {
+        return Err(Cause::TooLarge {
+            bytes: bytes.len(),
+            limit: FILE_LIMIT,
+        });
+    }
+    Ok(bytes)
+}
+
+/// The kustomization file of a directory, if there is one.
+///
+/// # Errors
+/// There are several, or the tree cannot be read.
+pub(crate) fn kustomization_file(tree: &dyn Tree, directory: &str) -> Step<Option<String>> {
+    let mut found = Vec::new();
+    for name in KUSTOMIZATION_FILES {
+        let path = join(directory, name).ok_or_else(|| Cause::PathOutsideRoot {
+            path: directory.to_owned(),
+        })?;
+        if tree.kind(&path)? == Some(EntryKind::File) {
+            found.push(path);
+        }
+    }
+    if found.len() > 1 {
+        return Err(Cause::ManyKustomizations {
+            directory: directory.to_owned(),
+            files: found,
+        });
+    }
+    Ok(found.pop())
+}
+
+/// Takes the resources out of a file's text; lists are taken apart.
+///
+/// # Errors
+/// The text is no YAML, or a document is no Kubernetes object; the place says which.
+pub(crate) fn resources(file: &str, text: &[u8]) -> Result<Vec<Resource>, BuildError> {
+    let documents = parse_manifest(text).map_err(|error| {
+        let place = Place::line(file, error.line);
+        place.error(error)
+    })?;
+    let values = documents
+        .into_iter()
+        .map(|Document { line, value }| (line, value))
+        .collect();
+    let objects =
+        take_apart(values).map_err(|(line, cause)| Place::line(file, line).error(cause))?;
+    let file: Arc<str> = Arc::from(file);
+    let resource = |(line, value)| {
+        Resource::new(
+            value,
+            Origin {
+                file: Arc::clone(&file),
+                line,
+            },
+        )
+    };
+    Ok(objects.into_iter().map(resource).collect())
+}
+
+/// The documents of a manifest, by kustomize's reading of YAML.
+pub(crate) fn parse_manifest(text: &[u8]) -> Result<Vec<Document>, YamlError> {
+    parse_documents(text, &Limits::DEFAULT)
+}
+
+/// The objects of some values: lists of objects (any kind that ends in `List` and has `items`) are
+/// taken apart. As in kustomize, their items come behind everything else.
+///
+/// # Errors
+/// A value is no object, or the items are no list.
+pub(crate) fn take_apart(
+    values: Vec<(usize, Value)>,
+) -> Result<Vec<(usize, Value)>, (usize, Cause)> {
+    let mut queue: VecDeque<(usize, Value)> = values.into();
+    let mut objects = Vec::with_capacity(queue.len());
+    while let Some((line, mut value)) = queue.pop_front() {
+        let kind = value
+            .get("kind")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let items = if kind.ends_with("List") {
+            value.get_mut("items")
+        } else {
+            None
+        };
+        let items = match items {
+            None => {
+                check_object(&value).map_err(|cause| (line, cause))?;
+                objects.push((line, value));
+                continue;
+            }
+            Some(Value::Null) => continue,
+            Some(Value::Array(items)) => std::mem::take(items),
+            Some(_) => {
+                let message = format!("items of {kind} must be a list");
+                return Err((line, Cause::NotAnObject { message }));
+            }
+        };
+        let items = items
+            .into_iter()
+            .filter(|item| !item.is_null())
+            .map(|item| (line, item));
+        queue.extend(items);
+    }
+    Ok(objects)
+}
+
+fn check_object(value: &Value) -> Step<()> {
+    let missing = |message: &str| {
+        Err(Cause::NotAnObject {
+            message: message.to_owned(),
+        })
+    };
+    let Some(fields) = value.as_object() else {
+        return missing("it must be a map");
+    };
+    let text = |field: &str| match fields.get(field) {
+        Some(Value::String(text)) if !text.is_empty() => Some(text.as_str()),
+        _ => None,
+    };
+    let Some(kind) = text("kind") else {
+        return missing("kind is missing");
+    };
+    if kind.ends_with("List") {
+        return Ok(());
+    }
+    match fields
+        .get("metadata")
+        .and_then(|metadata| metadata.get("name"))
+    {
+        Some(Value::String(name)) if !name.is_empty() => Ok(()),
+        Some(Value::Null | Value::String(_)) | None => missing("metadata.name is missing"),
+        Some(_) => missing("metadata.name must be a string; quote it"),
+    }
+}
+
+/// Whether a path is one of the forms that kustomize would fetch.
+fn is_remote(path: &str) -> bool {
+    path.contains("://")
+        || path.contains("?ref=")
+        || ["git::", "git@", "github.com/", "github.com:"]
+            .iter()
+            .any(|prefix| path.starts_with(prefix))
+        || path.contains(".git//")
+}

@@ -1,0 +1,117 @@
+//! What a Flux Kustomization's spec adds to the kustomization at its path.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Cause, Step};
+use crate::kustomization::{Image, Kustomization, Patch, PatchOptions};
+use crate::load::resolve;
+use crate::selector::Selector;
+use crate::tree::Tree;
+
+/// The parts of a Flux Kustomization's `spec` that change the build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overlay {
+    /// `spec.targetNamespace`: takes the place of the kustomization's `namespace`.
+    pub target_namespace: Option<String>,
+    /// `spec.namePrefix`: unless empty, takes the place of the kustomization's.
+    pub name_prefix: String,
+    /// `spec.nameSuffix`: unless empty, takes the place of the kustomization's.
+    pub name_suffix: String,
+    /// `spec.patches`: appended.
+    pub patches: Vec<OverlayPatch>,
+    /// `spec.images`: merged into entries of the same name, otherwise appended.
+    pub images: Vec<ImageOverride>,
+    /// `spec.components`: appended; relative paths.
+    pub components: Vec<String>,
+    /// `spec.ignoreMissingComponents`: components that are not there are left out.
+    pub ignore_missing_components: bool,
+    /// `spec.commonMetadata.labels`: set on every object after the build.
+    pub common_labels: BTreeMap<String, String>,
+    /// `spec.commonMetadata.annotations`: set on every object after the build.
+    pub common_annotations: BTreeMap<String, String>,
+}
+
+/// An entry of `spec.patches`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OverlayPatch {
+    /// A strategic merge patch or a JSON patch, as YAML or JSON text.
+    pub patch: String,
+    /// The objects it is for; a strategic merge patch may name its object itself.
+    pub target: Option<Selector>,
+}
+
+/// An entry of `spec.images`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageOverride {
+    /// The image to change, without tag.
+    pub name: String,
+    /// Its new name, unless empty.
+    pub new_name: String,
+    /// Its new tag, unless empty.
+    pub new_tag: String,
+    /// Its new digest, unless empty.
+    pub digest: String,
+}
+
+// === impl Overlay ===
+
+impl Overlay {
+    /// Adds the spec to the kustomization at its path, as Flux writes it into the file
+    /// (fluxcd/pkg kustomize, `GenerateManifest`).
+    ///
+    /// # Errors
+    /// A component's path is not relative or leads out of the root.
+    pub(crate) fn add_to(&self, tree: &dyn Tree, kustomization: &mut Kustomization) -> Step<()> {
+        if let Some(namespace) = &self.target_namespace {
+            kustomization.namespace.clone_from(namespace);
+        }
+        if !self.name_prefix.is_empty() {
+            kustomization.name_prefix.clone_from(&self.name_prefix);
+        }
+        if !self.name_suffix.is_empty() {
+            kustomization.name_suffix.clone_from(&self.name_suffix);
+        }
+        kustomization
+            .patches
+            .extend(self.patches.iter().map(|patch| Patch {
+                path: String::new(),
+                patch: patch.patch.clone(),
+                target: patch.target.clone(),
+                options: PatchOptions::default(),
+            }));
+        for component in &self.components {
+            let path = resolve(&kustomization.directory, component)?;
+            if !self.ignore_missing_components || tree.kind(&path)?.is_some() {
+                kustomization.components.push(component.clone());
+            }
+        }
+        for image in &self.images {
+            add_image(&mut kustomization.images, image);
+        }
+        if let Some(empty) = self.images.iter().find(|image| image.name.is_empty()) {
+            return Err(Cause::invalid(format!("images: {empty:?} has no name")));
+        }
+        Ok(())
+    }
+}
+
+/// Tag and digest go together: setting one drops the other.
+fn add_image(images: &mut Vec<Image>, image: &ImageOverride) {
+    let Some(known) = images.iter_mut().find(|known| known.name == image.name) else {
+        images.push(Image {
+            name: image.name.clone(),
+            new_name: image.new_name.clone(),
+            new_tag: image.new_tag.clone(),
+            digest: image.digest.clone(),
+            tag_suffix: String::new(),
+        });
+        return;
+    };
+    if !image.new_name.is_empty() {
+        known.new_name.clone_from(&image.new_name);
+    }
+    if !image.new_tag.is_empty() || !image.digest.is_empty() {
+        known.new_tag.clone_from(&image.new_tag);
+        known.digest.clone_from(&image.digest);
+    }
+}

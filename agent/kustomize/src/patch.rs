@@ -1,0 +1,278 @@
+//! `patches`, `patchesStrategicMerge` and `patchesJson6902`.
+
+use windlass_object::Value;
+use windlass_object::patch::json;
+use windlass_object::yaml::{Limits, parse_documents};
+
+use crate::error::{Cause, Step};
+use crate::identity::Identity;
+use crate::kustomization::{Patch, PatchOptions};
+use crate::load::{parse_manifest, read_file, take_apart};
+use crate::merge;
+use crate::resource::{Origin, Resource};
+use crate::resource_map::ResourceMap;
+use crate::selector::{Matcher, Selector};
+use crate::tree::Tree;
+
+/// A patch made ready.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    content: Content,
+    target: Option<Matcher>,
+    options: PatchOptions,
+    /// Whether the names a JSON patch may change are remembered for references.
+    remembers: bool,
+}
+
+#[derive(Debug)]
+enum Content {
+    Merge(Vec<Resource>),
+    Json(json::Patch),
+}
+
+/// What a patch's text can be read as.
+enum Read {
+    Objects(Vec<Resource>),
+    Operations(json::Patch),
+}
+
+// === impl Prepared ===
+
+impl Prepared {
+    /// An entry of `patches`.
+    ///
+    /// # Errors
+    /// It has neither or both of `patch` and `path`, the text is no patch, or the target is missing
+    /// where one is needed.
+    pub(crate) fn from_patch(tree: &dyn Tree, directory: &str, patch: &Patch) -> Step<Self> {
+        let text = text_of(tree, directory, patch)?;
+        let target = patch.target.as_ref().map(Selector::matcher).transpose()?;
+        let content = match read(&text)? {
+            Read::Objects(objects) if target.is_some() && objects.len() > 1 => {
+                return Err(Cause::invalid(
+                    "a patch with a target holds one object; write one entry for each",
+                ));
+            }
+            Read::Objects(objects) => Content::Merge(objects),
+            Read::Operations(_) if target.is_none() => {
+                return Err(Cause::invalid("a JSON patch needs a target"));
+            }
+            Read::Operations(operations) => Content::Json(operations),
+        };
+        Ok(Self {
+            content,
+            target,
+            options: patch.options,
+            remembers: true,
+        })
+    }
+
+    /// An entry of `patchesStrategicMerge`: the patch itself, or the path of a file with it.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub(crate) fn from_strategic_merge(
+        tree: &dyn Tree,
+        directory: &str,
+        entry: &str,
+    ) -> Step<Self> {
+        let objects = match objects(entry.as_bytes()) {
+            Ok(objects) => objects,
+            Err(_) => objects_of_file(tree, directory, entry)?,
+        };
+        Ok(Self {
+            content: Content::Merge(objects),
+            target: None,
+            options: PatchOptions::default(),
+            remembers: false,
+        })
+    }
+
+    /// An entry of `patchesJson6902`.
+    ///
+    /// # Errors
+    /// As [`Self::from_patch`]; and the target must have a name.
+    pub(crate) fn from_json(tree: &dyn Tree, directory: &str, patch: &Patch) -> Step<Self> {
+        let Some(target) = patch
+            .target
+            .as_ref()
+            .filter(|target| !target.name.is_empty())
+        else {
+            return Err(Cause::invalid("target.name is missing"));
+        };
+        let text = text_of(tree, directory, patch)?;
+        let operations = operations(&text)?.ok_or_else(|| Cause::invalid("the patch is empty"))?;
+        Ok(Self {
+            content: Content::Json(operations),
+            target: Some(target.matcher()?),
+            options: PatchOptions::default(),
+            remembers: false,
+        })
+    }
+
+    /// Changes the resources that the patch is for.
+    ///
+    /// # Errors
+    /// It fits none or several where it names one, or it does not fit the one it names.
+    pub(crate) fn apply(&self, resources: &mut ResourceMap) -> Step<()> {
+        match &self.content {
+            Content::Json(operations) => {
+                for resource in self.targets(resources) {
+                    if self.remembers {
+                        resource.remember();
+                    }
+                    operate(resource, operations)?;
+                }
+            }
+            Content::Merge(patches) if self.target.is_some() => {
+                for resource in self.targets(resources) {
+                    for patch in patches {
+                        self.merge(resource, patch)?;
+                    }
+                }
+                resources.drop_empty();
+                return resources.check_unique();
+            }
+            Content::Merge(patches) => {
+                for patch in patches {
+                    let position = one_target(resources, &patch.identity())?;
+                    if let Some(resource) = resources.list_mut().get_mut(position) {
+                        self.merge(resource, patch)?;
+                    }
+                }
+            }
+        }
+        resources.drop_empty();
+        Ok(())
+    }
+
+    fn targets<'a>(
+        &'a self,
+        resources: &'a mut ResourceMap,
+    ) -> impl Iterator<Item = &'a mut Resource> {
+        resources.list_mut().iter_mut().filter(move |resource| {
+            self.target
+                .as_ref()
+                .is_some_and(|target| target.matches(resource))
+        })
+    }
+
+    /// Merges a patch into a resource. The identity stays, unless the options say otherwise.
+    fn merge(&self, resource: &mut Resource, patch: &Resource) -> Step<()> {
+        let (name, namespace) = (resource.name().to_owned(), resource.namespace().to_owned());
+        let (kind, api_version) = (
+            resource.kind().to_owned(),
+            resource.api_version().to_owned(),
+        );
+        let PatchOptions {
+            allow_name_change,
+            allow_kind_change,
+        } = self.options;
+        if allow_name_change || allow_kind_change {
+            resource.remember();
+        }
+        let mut content = patch.value.clone();
+        if self.target.is_some()
+            && let Some(fields) = content.as_object_mut()
+        {
+            fields.insert("apiVersion".to_owned(), Value::from(api_version));
+        }
+        merge::merge(&mut resource.value, &content).map_err(|source| Cause::Merge {
+            object: resource.describe(),
+            source,
+        })?;
+        if resource.is_empty() {
+            return Ok(());
+        }
+        if !allow_kind_change {
+            resource.set_kind(&kind);
+        }
+        if !allow_name_change {
+            resource.set_name(&name);
+        }
+        resource.set_namespace(&namespace);
+        Ok(())
+    }
+}
+
+fn one_target(resources: &ResourceMap, identity: &Identity) -> Step<usize> {
+    let positions = resources.matching(|other| identity.same_as(other));
+    match positions.as_slice() {
+        [position] => Ok(*position),
+        [] => Err(Cause::NoTarget {
+            target: identity.to_string(),
+        }),
+        many => {
+            let objects = many
+                .iter()
+                .filter_map(|position| resources.list().get(*position));
+            Err(Cause::ManyTargets {
+                target: identity.to_string(),
+                objects: objects.map(Resource::describe).collect(),
+            })
+        }
+    }
+}
+
+fn operate(resource: &mut Resource, operations: &json::Patch) -> Step<()> {
+    let object = resource.describe();
+    json::apply(&mut resource.value, operations).map_err(|error| Cause::JsonPatch {
+        object,
+        message: error.to_string(),
+    })
+}
+
+fn text_of(tree: &dyn Tree, directory: &str, patch: &Patch) -> Step<Vec<u8>> {
+    match (patch.patch.trim(), patch.path.as_str()) {
+        ("", "") => Err(Cause::invalid("one of patch and path is needed")),
+        ("", path) => read_file(tree, directory, path),
+        (text, "") => Ok(text.as_bytes().to_vec()),
+        _ => Err(Cause::invalid("patch and path exclude each other")),
+    }
+}
+
+/// Reads a patch as what it is: objects, or a list of operations.
+fn read(text: &[u8]) -> Step<Read> {
+    match operations(text) {
+        Ok(Some(operations)) => Ok(Read::Operations(operations)),
+        Ok(None) => objects(text).map(Read::Objects),
+        Err(cause) => objects(text).map(Read::Objects).map_err(|_| cause),
+    }
+}
+
+fn objects(text: &[u8]) -> Step<Vec<Resource>> {
+    let documents = parse_manifest(text)?;
+    let values = documents
+        .into_iter()
+        .map(|document| (document.line, document.value))
+        .collect();
+    let objects = take_apart(values).map_err(|(_, cause)| cause)?;
+    let origin = |line| Origin {
+        file: "".into(),
+        line,
+    };
+    Ok(objects
+        .into_iter()
+        .map(|(line, value)| Resource::new(value, origin(line)))
+        .collect())
+}
+
+fn objects_of_file(tree: &dyn Tree, directory: &str, path: &str) -> Step<Vec<Resource>> {
+    objects(&read_file(tree, directory, path)?)
+        .map_err(|cause| Cause::invalid(format!("{path}: {cause}")))
+}
+
+/// The operations of a JSON patch, written as JSON or YAML; none when the text is no list.
+fn operations(text: &[u8]) -> Step<Option<json::Patch>> {
+    let documents = parse_documents(text, &Limits::DEFAULT)?;
+    let count = documents.len();
+    match documents.into_iter().next().map(|document| document.value) {
+        Some(Value::Array(_)) if count > 1 => Err(Cause::invalid(
+            "a JSON patch is one document; write one entry for each",
+        )),
+        Some(list @ Value::Array(_)) => json::Patch::parse(&list)
+            .map(Some)
+            .map_err(|error| Cause::invalid(format!("the JSON patch is not valid: {error}"))),
+        _ => Ok(None),
+    }
+}

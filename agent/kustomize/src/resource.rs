@@ -1,0 +1,281 @@
+//! One resource on its way through a build: its value and what kustomize remembers about it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use windlass_object::{GroupVersionKind, Map, Value};
+
+use crate::identity::Identity;
+
+/// Where a resource was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The file, relative to the root.
+    pub(crate) file: Arc<str>,
+    /// The line, from 1.
+    pub(crate) line: usize,
+}
+
+/// What a generated ConfigMap or Secret does to one of the same identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Behavior {
+    #[default]
+    Create,
+    Replace,
+    Merge,
+}
+
+/// A resource. Its names of before are kept, so that references written against any of them can be
+/// followed, and the prefixes and suffixes it got, which tell equal names of two bases apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Resource {
+    /// A map; null once the resource has been deleted by a patch.
+    pub(crate) value: Value,
+    pub(crate) origin: Origin,
+    pub(crate) previous: Vec<Previous>,
+    pub(crate) affixes: Affixes,
+    pub(crate) behavior: Behavior,
+    pub(crate) needs_hash: bool,
+    /// `buildMetadata`: where it comes from, and what changed it.
+    pub(crate) provenance: Provenance,
+}
+
+/// A name, namespace and kind of before; group and version are always those of now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Previous {
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) kind: String,
+}
+
+/// The prefixes and suffixes a resource got, innermost first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Affixes {
+    pub(crate) prefixes: Vec<String>,
+    pub(crate) suffixes: Vec<String>,
+}
+
+/// How affixes are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Match {
+    /// A resource that got none fits every other.
+    Lenient,
+    /// It fits only others that got none.
+    Strict,
+}
+
+/// What `buildMetadata` writes into annotations at the end: where a resource comes from, as YAML.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Provenance {
+    pub(crate) origin: Option<String>,
+}
+
+// === impl Resource ===
+
+impl Resource {
+    pub(crate) fn new(value: Value, origin: Origin) -> Self {
+        Self {
+            value,
+            origin,
+            previous: Vec::new(),
+            affixes: Affixes::default(),
+            behavior: Behavior::Create,
+            needs_hash: false,
+            provenance: Provenance::default(),
+        }
+    }
+
+    /// Whether a patch or transformer deleted it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.value.as_object().is_none_or(Map::is_empty)
+    }
+
+    pub(crate) fn api_version(&self) -> &str {
+        self.value
+            .get("apiVersion")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn kind(&self) -> &str {
+        self.value
+            .get("kind")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.metadata_text("name")
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        self.metadata_text("namespace")
+    }
+
+    fn metadata_text(&self, field: &str) -> &str {
+        self.value
+            .get("metadata")
+            .and_then(|metadata| metadata.get(field))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn set_kind(&mut self, kind: &str) {
+        if let Some(fields) = self.value.as_object_mut() {
+            fields.insert("kind".to_owned(), Value::from(kind));
+        }
+    }
+
+    pub(crate) fn set_name(&mut self, name: &str) {
+        self.metadata_mut()
+            .insert("name".to_owned(), Value::from(name));
+    }
+
+    /// An empty namespace removes the field.
+    pub(crate) fn set_namespace(&mut self, namespace: &str) {
+        let metadata = self.metadata_mut();
+        if namespace.is_empty() {
+            metadata.remove("namespace");
+        } else {
+            metadata.insert("namespace".to_owned(), Value::from(namespace));
+        }
+    }
+
+    fn metadata_mut(&mut self) -> &mut Map<String, Value> {
+        map_in(map_of(&mut self.value), "metadata")
+    }
+
+    pub(crate) fn gvk(&self) -> GroupVersionKind {
+        GroupVersionKind::new(self.api_version(), self.kind())
+    }
+
+    /// The identity it has now.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity::new(self.gvk(), self.name(), self.namespace())
+    }
+
+    /// The identities it had before, oldest first.
+    pub(crate) fn previous_identities(&self) -> impl Iterator<Item = Identity> + '_ {
+        self.previous.iter().map(|previous| {
+            let gvk = GroupVersionKind::new(self.api_version(), &previous.kind);
+            Identity::new(gvk, &previous.name, &previous.namespace)
+        })
+    }
+
+    /// The identity it was written with.
+    pub(crate) fn original_identity(&self) -> Identity {
+        self.previous_identities()
+            .next()
+            .unwrap_or_else(|| self.identity())
+    }
+
+    /// All identities, oldest first, that of now last.
+    pub(crate) fn all_identities(&self) -> impl Iterator<Item = Identity> + '_ {
+        self.previous_identities()
+            .chain(std::iter::once_with(|| self.identity()))
+    }
+
+    /// Remembers the identity of now before it changes.
+    pub(crate) fn remember(&mut self) {
+        let identity = self.identity();
+        self.previous.push(Previous {
+            namespace: identity.effective_namespace().to_owned(),
+            name: identity.name,
+            kind: identity.gvk.kind,
+        });
+    }
+
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+        self.metadata_map("labels")
+    }
+
+    pub(crate) fn annotations(&self) -> BTreeMap<String, String> {
+        self.metadata_map("annotations")
+    }
+
+    fn metadata_map(&self, field: &str) -> BTreeMap<String, String> {
+        let entries = self
+            .value
+            .get("metadata")
+            .and_then(|metadata| metadata.get(field));
+        let entries = entries.and_then(Value::as_object);
+        entries.map(text_entries).unwrap_or_default()
+    }
+
+    /// Replaces labels or annotations; an empty map removes the field.
+    pub(crate) fn set_metadata_map(&mut self, field: &str, entries: BTreeMap<String, String>) {
+        let metadata = self.metadata_mut();
+        if entries.is_empty() {
+            metadata.remove(field);
+        } else {
+            let entries = entries
+                .into_iter()
+                .map(|(key, value)| (key, Value::from(value)));
+            metadata.insert(field.to_owned(), Value::Object(entries.collect()));
+        }
+    }
+
+    /// For messages: identity and where it was written.
+    pub(crate) fn describe(&self) -> String {
+        format!(
+            "{} ({}:{})",
+            self.identity(),
+            self.origin.file,
+            self.origin.line
+        )
+    }
+}
+
+// === impl Affixes ===
+
+impl Affixes {
+    /// Whether two resources got the same prefixes and suffixes, comparing from the outermost in as
+    /// far as both go.
+    pub(crate) fn fits(&self, other: &Self, rule: Match) -> bool {
+        fits(&self.prefixes, &other.prefixes, rule) && fits(&self.suffixes, &other.suffixes, rule)
+    }
+}
+
+fn fits(own: &[String], other: &[String], rule: Match) -> bool {
+    if own.is_empty() || other.is_empty() {
+        return rule == Match::Lenient || own.len() == other.len();
+    }
+    own.iter()
+        .rev()
+        .zip(other.iter().rev())
+        .all(|(own, other)| own == other)
+}
+
+/// Entries of a map as text: booleans and numbers as they print, null as the empty string
+/// (kustomize rewrites annotations so).
+pub(crate) fn text_entries(entries: &Map<String, Value>) -> BTreeMap<String, String> {
+    entries
+        .iter()
+        .map(|(key, value)| (key.clone(), scalar_text(value)))
+        .collect()
+}
+
+/// A scalar as text.
+pub(crate) fn scalar_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
+    }
+}
+
+/// The value as a map; made one when it is none.
+pub(crate) fn map_of(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    value.as_object_mut().expect("it was just made a map")
+}
+
+/// The map in a field; made one when it is missing or none.
+pub(crate) fn map_in<'a>(
+    fields: &'a mut Map<String, Value>,
+    field: &str,
+) -> &'a mut Map<String, Value> {
+    map_of(fields.entry(field).or_insert(Value::Null))
+}

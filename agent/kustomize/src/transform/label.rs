@@ -1,0 +1,65 @@
+//! `labels`, `commonLabels` and `commonAnnotations`.
+
+use std::collections::BTreeMap;
+
+use windlass_object::Value;
+
+use super::change_fields;
+use crate::config::Config;
+use crate::error::{Cause, Step};
+use crate::field_spec::{FieldSpec, Missing, merge_all, partial};
+use crate::kustomization::Label;
+use crate::resource::Resource;
+
+/// Sets the labels of one entry of `labels`.
+///
+/// # Errors
+/// The entry's own fields contradict the configuration, or a field is no map.
+pub(crate) fn set_labels(resources: &mut [Resource], label: &Label, config: &Config) -> Step<()> {
+    let mut specs: Vec<FieldSpec> = label.fields.iter().cloned().map(Into::into).collect();
+    let mut add = |more: &[FieldSpec]| merge_all(&mut specs, more).map_err(Cause::invalid);
+    add(&config.labels)?;
+    if label.include_selectors {
+        add(&config.common_labels)?;
+    } else {
+        if label.include_templates {
+            add(&config.template_labels)?;
+        }
+        add(&[FieldSpec::new(partial("", "", ""), "metadata/labels", true)])?;
+    }
+    set_entries(resources, &label.pairs, &specs)
+}
+
+/// Sets annotations where the configuration says.
+///
+/// # Errors
+/// A field is no map.
+pub(crate) fn set_annotations(
+    resources: &mut [Resource],
+    annotations: &BTreeMap<String, String>,
+    config: &Config,
+) -> Step<()> {
+    set_entries(resources, annotations, &config.common_annotations)
+}
+
+fn set_entries(
+    resources: &mut [Resource],
+    entries: &BTreeMap<String, String>,
+    specs: &[FieldSpec],
+) -> Step<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let mut change = |field: &mut Value| {
+        let Some(map) = field.as_object_mut() else {
+            return Err("a map was expected".to_owned());
+        };
+        for (key, value) in entries {
+            map.insert(key.clone(), Value::String(value.clone()));
+        }
+        Ok(())
+    };
+    resources
+        .iter_mut()
+        .try_for_each(|resource| change_fields(resource, specs, Missing::Map, &mut change))
+}

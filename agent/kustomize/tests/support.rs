@@ -1,0 +1,109 @@
+//! Trees for tests: a directory on disk, and files in memory.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
+
+/// A directory of this machine.
+pub struct Directory(pub PathBuf);
+
+impl Tree for Directory {
+    fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
+        fs::read(self.0.join(path)).map_err(|error| TreeError::new(path, error.to_string()))
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<Entry>, TreeError> {
+        let entries = fs::read_dir(self.0.join(directory))
+            .map_err(|error| TreeError::new(directory, error.to_string()))?;
+        let mut list: Vec<Entry> = entries
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let is_directory = entry.file_type().unwrap().is_dir();
+                Entry {
+                    name: entry.file_name().into_string().unwrap(),
+                    kind: if is_directory {
+                        EntryKind::Directory
+                    } else {
+                        EntryKind::File
+                    },
+                }
+            })
+            .collect();
+        list.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(list)
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
+        let path = self.0.join(path);
+        Ok(match (path.is_dir(), path.exists()) {
+            (true, _) => Some(EntryKind::Directory),
+            (_, true) => Some(EntryKind::File),
+            _ => None,
+        })
+    }
+}
+
+/// Files in memory.
+#[derive(Default)]
+pub struct Files(BTreeMap<String, String>);
+
+impl Files {
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        Self(
+            files
+                .iter()
+                .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+                .collect(),
+        )
+    }
+
+    pub fn add(&mut self, path: &str, text: &str) {
+        self.0.insert(path.to_owned(), text.to_owned());
+    }
+}
+
+impl Tree for Files {
+    fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
+        let text = self
+            .0
+            .get(path)
+            .ok_or_else(|| TreeError::new(path, "no such file"))?;
+        Ok(text.clone().into_bytes())
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<Entry>, TreeError> {
+        let prefix = if directory.is_empty() {
+            String::new()
+        } else {
+            format!("{directory}/")
+        };
+        let mut entries: BTreeMap<String, EntryKind> = BTreeMap::new();
+        for path in self.0.keys().filter_map(|path| path.strip_prefix(&prefix)) {
+            match path.split_once('/') {
+                Some((name, _)) => entries.insert(name.to_owned(), EntryKind::Directory),
+                None => entries.insert(path.to_owned(), EntryKind::File),
+            };
+        }
+        Ok(entries
+            .into_iter()
+            .map(|(name, kind)| Entry { name, kind })
+            .collect())
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
+        let prefix = if path.is_empty() {
+            String::new()
+        } else {
+            format!("{path}/")
+        };
+        if self.0.contains_key(path) {
+            Ok(Some(EntryKind::File))
+        } else if path.is_empty() || self.0.keys().any(|known| known.starts_with(&prefix)) {
+            Ok(Some(EntryKind::Directory))
+        } else {
+            Ok(None)
+        }
+    }
+}
