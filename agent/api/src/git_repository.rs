@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::GoDuration;
 use crate::meta::{Artifact, Condition, LocalReference};
-use crate::text;
+use crate::{text, tolerant};
 
 /// What `timeout` is when an older CRD did not fill it in.
 pub const DEFAULT_TIMEOUT: GoDuration = GoDuration::from_secs(60);
@@ -210,13 +210,25 @@ pub enum GitVerificationMode {
 #[schemars(extend("default" = { "observedGeneration": -1 }))]
 pub struct GitRepositoryStatus {
     /// What is offered now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "tolerant::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub artifact: Option<Artifact>,
     /// Statements about the object; Ready is always there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "tolerant::list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub conditions: Vec<Condition>,
     /// The artifacts that are included now.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "tolerant::list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub included_artifacts: Vec<Artifact>,
     /// The last value of the annotation reconcile.fluxcd.io/requestedAt that was acted on.
     #[serde(
@@ -232,7 +244,11 @@ pub struct GitRepositoryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_ignore: Option<String>,
     /// The value of include that the artifact was made with.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "tolerant::list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub observed_include: Vec<GitRepositoryInclude>,
     /// The value of recurseSubmodules that the artifact was made with.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -11,7 +11,7 @@ use crate::duration::GoDuration;
 use crate::history::Snapshot;
 use crate::inventory::Inventory;
 use crate::meta::{Condition, KubeConfigReference, NamespacedObjectKindReference};
-use crate::text;
+use crate::{text, tolerant};
 
 pub use self::parts::*;
 
@@ -157,10 +157,18 @@ pub struct KustomizationSpec {
 #[schemars(extend("default" = { "observedGeneration": -1 }))]
 pub struct KustomizationStatus {
     /// Statements about the object; Ready is always there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "tolerant::list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub conditions: Vec<Condition>,
     /// What was applied lately, newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "tolerant::list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub history: Vec<Snapshot>,
     /// Every object that is applied and would be pruned.
     #[serde(default, skip_serializing_if = "Option::is_none")]

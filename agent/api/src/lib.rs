@@ -18,5 +18,6 @@ pub mod pause;
 pub mod reasons;
 mod text;
 pub mod time;
+mod tolerant;
 
 pub use crate::crds::{crd_files, crds};

@@ -2,3 +2,205 @@
 //! Takes → gives: arguments and a kubeconfig → text and an exit code.
 //! May touch: stdout, stderr, the API server through `cluster`.
 //! Never: needs the agent to be reachable.
+
+mod arguments;
+mod check;
+mod describe;
+mod error;
+mod events;
+mod facts;
+mod get;
+mod kind;
+mod lease;
+mod logs;
+mod pause;
+mod reconcile;
+mod screen;
+mod session;
+mod status;
+mod status_selector;
+mod suspend;
+mod table;
+mod tree;
+mod version;
+mod wait;
+mod words;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+pub use crate::arguments::{
+    CheckArguments, Command, CompletionArguments, DescribeArguments, EventsArguments, GetArguments,
+    Globals, LogsArguments, PauseArguments, ReconcileArguments, ResumeArguments, SuspendArguments,
+    TreeArguments, VersionArguments,
+};
+use crate::arguments::{DescribeWhat, TreeWhat};
+use crate::error::CommandError;
+use crate::screen::Screen;
+use crate::session::{Paused, Session};
+
+/// Keeps a cluster equal to a signed Git repository.
+#[derive(Debug, Parser)]
+#[command(name = "windlass", version, disable_help_subcommand = true)]
+struct CommandLine {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Takes the process's arguments, the program's name first, and runs the command they name. It
+/// calls itself what it was called as, so that scripts for `flux` read well.
+pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let name = program_name(arguments.first());
+    let command_line = CommandLine::command().name(name).bin_name(name);
+    let matches = match command_line.clone().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => error.exit(),
+    };
+    match CommandLine::from_arg_matches(&matches) {
+        Ok(CommandLine { globals, command }) => execute(&globals, &command, command_line),
+        Err(error) => error.exit(),
+    }
+}
+
+/// What the program was called as: `flux` or `windlass`.
+#[must_use]
+pub fn program_name(first: Option<&OsString>) -> &'static str {
+    let stem = first.and_then(|first| Path::new(first).file_stem());
+    if stem.is_some_and(|stem| stem == "flux") {
+        "flux"
+    } else {
+        "windlass"
+    }
+}
+
+/// Runs one command and says how it went; for a binary that has further commands of its own.
+/// `command_line` is the whole command line, for completion scripts.
+#[must_use]
+pub fn execute(globals: &Globals, command: &Command, command_line: clap::Command) -> ExitCode {
+    execute_on(
+        globals,
+        command,
+        command_line,
+        &mut io::stdout(),
+        &mut io::stderr(),
+    )
+}
+
+/// Like [`execute`], with the two streams given by the caller.
+#[must_use]
+pub fn execute_on(
+    globals: &Globals,
+    command: &Command,
+    command_line: clap::Command,
+    results: &mut dyn Write,
+    progress: &mut dyn Write,
+) -> ExitCode {
+    let mut screen = Screen::new(results, progress);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let done = runtime.map_err(CommandError::Runtime).and_then(|runtime| {
+        runtime.block_on(dispatch(globals, command, command_line, &mut screen))
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of a pipe went away: nobody is left to tell.
+        Err(CommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            // Where this cannot be printed, the exit code is all there is.
+            let _ = screen.failure(&error.to_string());
+            if let Some(next) = error.next() {
+                let _ = screen.action(&next);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(
+    globals: &Globals,
+    command: &Command,
+    mut command_line: clap::Command,
+    screen: &mut Screen<'_>,
+) -> Result<(), CommandError> {
+    match command {
+        Command::Completion(arguments) => {
+            let name = command_line.get_name().to_owned();
+            let mut script = Vec::new();
+            clap_complete::generate(arguments.shell, &mut command_line, name, &mut script);
+            return Ok(screen.print(&String::from_utf8_lossy(&script))?);
+        }
+        Command::Version(arguments) if arguments.client => {
+            return version::run(None, screen, arguments).await;
+        }
+        Command::Check(CheckArguments {
+            config: Some(path), ..
+        }) => {
+            let text = format!(
+                "--config {}: only a node's windlass checks that",
+                path.display()
+            );
+            return Err(CommandError::Usage(text));
+        }
+        _ => {}
+    }
+    let session = Session::new(globals)?;
+    let unpausing = matches!(command, Command::Pause(_) | Command::Unpause);
+    let paused = if unpausing {
+        Paused::No
+    } else {
+        session.paused().await
+    };
+    paused.show(screen)?;
+    with_cluster(&session, command, &paused, screen).await
+}
+
+async fn with_cluster(
+    session: &Session,
+    command: &Command,
+    paused: &Paused,
+    screen: &mut Screen<'_>,
+) -> Result<(), CommandError> {
+    match command {
+        Command::Get(arguments) => get::run(session, screen, arguments).await,
+        Command::Reconcile(arguments) => {
+            reconcile::run(session, screen, &arguments.what, paused).await
+        }
+        Command::Suspend(arguments) => suspend::suspend(session, screen, arguments).await,
+        Command::Resume(arguments) => suspend::resume(session, screen, arguments).await,
+        Command::Pause(arguments) => pause::pause(session, screen, arguments).await,
+        Command::Unpause => pause::unpause(session, screen).await,
+        Command::Describe(DescribeArguments {
+            what: DescribeWhat::Kustomization { name },
+        }) => describe::run(session, screen, name).await,
+        Command::Tree(TreeArguments {
+            what:
+                TreeWhat::Kustomization {
+                    name,
+                    compact,
+                    output,
+                },
+        }) => tree::run(session, screen, name, *compact, *output).await,
+        Command::Events(arguments) => events::run(session, screen, arguments).await,
+        Command::Logs(arguments) => {
+            let lead = lease::lead(session).await?;
+            let node = lead.as_ref().map(|lead| lead.node.as_str());
+            let node = node.filter(|node| !node.is_empty());
+            Ok(screen.print(&logs::render(node, arguments))?)
+        }
+        Command::Check(arguments) => check::run(session, screen, arguments.pre).await,
+        Command::Status => status::run(session, screen).await,
+        Command::Version(arguments) => version::run(Some(session), screen, arguments).await,
+        // Answered without a cluster, in `dispatch`.
+        Command::Completion(_) => Ok(()),
+    }
+}

@@ -139,3 +139,34 @@ fn a_git_repository_keeps_every_field_it_has() {
     assert_eq!(parsed.spec.effective_timeout().as_secs(), 20);
     assert_eq!(serde_json::to_value(parsed.spec).unwrap(), spec);
 }
+
+#[test]
+fn a_malformed_status_is_made_anew_but_a_malformed_inventory_is_an_error() {
+    let status = json!({
+        "conditions": [{ "type": "Ready" }, {
+            "lastTransitionTime": "2026-11-01T10:00:00Z", "message": "", "reason": "Good",
+            "status": "True", "type": "Healthy",
+        }],
+        "history": "none",
+        "inventory": { "entries": [] },
+    });
+    let parsed = kustomization(&kustomization_object(spec(), status))
+        .unwrap()
+        .status
+        .unwrap();
+    let types: Vec<_> = parsed
+        .conditions
+        .iter()
+        .map(|found| found.type_.as_str())
+        .collect();
+    assert_eq!((types, parsed.history.len()), (vec!["Healthy"], 0));
+
+    let broken = json!({ "inventory": { "entries": [{ "id": "_a__Namespace" }] } });
+    let error = kustomization(&kustomization_object(spec(), broken))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("status.inventory.entries[0]: missing field `v`"),
+        "{error}"
+    );
+}

@@ -1,0 +1,348 @@
+//! The command line, in Flux's words.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use windlass_api::duration::GoDuration;
+
+use crate::status_selector::StatusSelector;
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Globals {
+    /// Namespace of the objects
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "FLUX_SYSTEM_NAMESPACE",
+        default_value = "flux-system",
+        hide_env_values = true
+    )]
+    pub(crate) namespace: String,
+    /// Path of the kubeconfig [default: $KUBECONFIG, then ~/.kube/config]
+    #[arg(long, global = true)]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Context in the kubeconfig [default: its current one]
+    #[arg(long, global = true)]
+    pub(crate) context: Option<String>,
+    /// How long a command may wait
+    #[arg(long, global = true, default_value = "5m")]
+    pub(crate) timeout: GoDuration,
+    /// Accepted for scripts written for Flux; nothing is left out here anyway
+    #[arg(long, global = true, hide = true)]
+    pub(crate) verbose: bool,
+}
+
+/// What a person can ask for.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Show objects and their state
+    Get(GetArguments),
+    /// Ask for a pass now and wait for it
+    Reconcile(ReconcileArguments),
+    /// Leave objects alone for now
+    Suspend(SuspendArguments),
+    /// Let suspended objects go on
+    Resume(ResumeArguments),
+    /// Stop every node's writes; fetching and verifying go on
+    Pause(PauseArguments),
+    /// End the pause
+    Unpause,
+    /// Show everything about one object
+    Describe(DescribeArguments),
+    /// Show what an object applied, and what that applied
+    Tree(TreeArguments),
+    /// Show events about objects
+    Events(EventsArguments),
+    /// Say how to read the logs, which stay on the nodes
+    Logs(LogsArguments),
+    /// Check the cluster, what is installed and who leads
+    Check(CheckArguments),
+    /// Show on one screen how things stand
+    Status,
+    /// Show versions
+    Version(VersionArguments),
+    /// Print a completion script
+    Completion(CompletionArguments),
+}
+
+/// Arguments of `get`.
+#[derive(Debug, Clone, Args)]
+pub struct GetArguments {
+    #[command(flatten)]
+    pub(crate) flags: GetFlags,
+    #[command(subcommand)]
+    pub(crate) what: GetWhat,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GetFlags {
+    /// In all namespaces
+    #[arg(short = 'A', long, global = true)]
+    pub(crate) all_namespaces: bool,
+    /// Without the header
+    #[arg(long, global = true)]
+    pub(crate) no_header: bool,
+    /// Go on and print each change
+    #[arg(short, long, global = true)]
+    pub(crate) watch: bool,
+    /// Only objects with these labels
+    #[arg(short, long, global = true)]
+    pub(crate) label_selector: Option<String>,
+    /// Only objects with this condition, as ready=false or ready!=true
+    #[arg(long, global = true)]
+    pub(crate) status_selector: Option<StatusSelector>,
+    /// Whole objects or names in place of the table
+    #[arg(short, long, global = true, value_enum)]
+    pub(crate) output: Option<Output>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Yaml,
+    Json,
+    Name,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum GetWhat {
+    /// Sources and Kustomizations
+    All,
+    /// Sources
+    #[command(alias = "source")]
+    Sources {
+        #[command(subcommand)]
+        what: GetSource,
+    },
+    /// Kustomizations
+    #[command(visible_alias = "ks", alias = "kustomization")]
+    Kustomizations {
+        /// Only this one
+        name: Option<String>,
+        /// With the source of each
+        #[arg(long)]
+        show_source: bool,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum GetSource {
+    /// Sources of every kind
+    All,
+    /// Git repositories
+    Git {
+        /// Only this one
+        name: Option<String>,
+    },
+}
+
+/// Arguments of `reconcile`.
+#[derive(Debug, Clone, Args)]
+pub struct ReconcileArguments {
+    #[command(subcommand)]
+    pub(crate) what: ReconcileWhat,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ReconcileWhat {
+    /// A source
+    Source {
+        #[command(subcommand)]
+        what: ReconcileSource,
+    },
+    /// A Kustomization
+    #[command(visible_alias = "ks")]
+    Kustomization(ReconcileTarget),
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ReconcileSource {
+    /// A Git repository
+    Git(ReconcileTarget),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReconcileTarget {
+    /// Its name
+    pub(crate) name: String,
+    /// Its source first (for a source: itself)
+    #[arg(long)]
+    pub(crate) with_source: bool,
+}
+
+/// Arguments of `suspend`.
+#[derive(Debug, Clone, Args)]
+pub struct SuspendArguments {
+    /// Every object of the kind in the namespace
+    #[arg(long, global = true)]
+    pub(crate) all: bool,
+    /// Goes on by itself after this time, as 2h
+    #[arg(long = "for", global = true, value_name = "DURATION")]
+    pub(crate) length: Option<GoDuration>,
+    #[command(subcommand)]
+    pub(crate) what: Which,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Clone, Args)]
+pub struct ResumeArguments {
+    /// Every object of the kind in the namespace
+    #[arg(long, global = true)]
+    pub(crate) all: bool,
+    /// Wait until each is ready (a single one is always waited for)
+    #[arg(long, global = true)]
+    pub(crate) wait: bool,
+    #[command(subcommand)]
+    pub(crate) what: Which,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Which {
+    /// Sources
+    Source {
+        #[command(subcommand)]
+        what: WhichSource,
+    },
+    /// Kustomizations
+    #[command(visible_alias = "ks")]
+    Kustomization {
+        /// Their names
+        names: Vec<String>,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum WhichSource {
+    /// Git repositories
+    Git {
+        /// Their names
+        names: Vec<String>,
+    },
+}
+
+/// Arguments of `pause`.
+#[derive(Debug, Clone, Args)]
+pub struct PauseArguments {
+    /// Ends by itself after this time, as 2h
+    #[arg(long = "for", value_name = "DURATION")]
+    pub(crate) length: Option<GoDuration>,
+    /// Why, shown by every command
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+}
+
+/// Arguments of `describe`.
+#[derive(Debug, Clone, Args)]
+pub struct DescribeArguments {
+    #[command(subcommand)]
+    pub(crate) what: DescribeWhat,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum DescribeWhat {
+    /// A Kustomization
+    #[command(visible_alias = "ks")]
+    Kustomization {
+        /// Its name
+        name: String,
+    },
+}
+
+/// Arguments of `tree`.
+#[derive(Debug, Clone, Args)]
+pub struct TreeArguments {
+    #[command(subcommand)]
+    pub(crate) what: TreeWhat,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum TreeWhat {
+    /// A Kustomization
+    #[command(visible_alias = "ks")]
+    Kustomization {
+        /// Its name
+        name: String,
+        /// Only objects of Flux's own kinds
+        #[arg(long)]
+        compact: bool,
+        /// As data
+        #[arg(short, long, value_enum)]
+        output: Option<DataOutput>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataOutput {
+    Yaml,
+    Json,
+}
+
+/// Arguments of `events`.
+#[derive(Debug, Clone, Args)]
+pub struct EventsArguments {
+    /// In all namespaces
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+    /// Go on and print each new one
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+    /// Only about a kind or one object, as Kustomization/apps
+    #[arg(long = "for", value_name = "KIND[/NAME]")]
+    pub(crate) about: Option<String>,
+    /// Only Normal or Warning
+    #[arg(long, value_delimiter = ',', ignore_case = true, value_enum)]
+    pub(crate) types: Vec<EventType>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventType {
+    #[value(name = "Normal")]
+    Normal,
+    #[value(name = "Warning")]
+    Warning,
+}
+
+/// Arguments of `logs`.
+#[derive(Debug, Clone, Args)]
+pub struct LogsArguments {
+    /// Go on as lines are written
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only the last lines
+    #[arg(long)]
+    pub(crate) tail: Option<u64>,
+    /// Only lines that are not older than this, as 1h
+    #[arg(long)]
+    pub(crate) since: Option<GoDuration>,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArguments {
+    /// Only what must be so before windlass is installed
+    #[arg(long)]
+    pub(crate) pre: bool,
+    /// A node's configuration file, checked without a cluster
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+}
+
+/// Arguments of `version`.
+#[derive(Debug, Clone, Args)]
+pub struct VersionArguments {
+    /// Only this program's
+    #[arg(long)]
+    pub(crate) client: bool,
+    /// As data
+    #[arg(short, long, value_enum, default_value = "yaml")]
+    pub(crate) output: DataOutput,
+}
+
+/// Arguments of `completion`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionArguments {
+    /// Which shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}

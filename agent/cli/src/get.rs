@@ -1,0 +1,337 @@
+//! `get`: objects and their state, as tables or as data.
+
+use std::pin::pin;
+
+use futures::StreamExt;
+use serde_json::json;
+use windlass_cluster::{Detail, ErrorClass, Scope, WatchEvent};
+use windlass_object::selector::LabelSelector;
+use windlass_object::{Object, Value, yaml};
+
+use crate::arguments::{GetArguments, GetFlags, GetSource, GetWhat, Output};
+use crate::error::CommandError;
+use crate::facts::{flag, readiness, short_revision, source};
+use crate::kind::{Kind, SOURCES};
+use crate::screen::Screen;
+use crate::session::Session;
+use crate::table;
+use crate::words::{shorten_digests, switch};
+
+/// Which columns a table has beside the usual ones.
+#[derive(Debug, Clone, Copy, Default)]
+struct Columns {
+    namespace: bool,
+    source: bool,
+    kind: bool,
+}
+
+/// Runs the command.
+pub(crate) async fn run(
+    session: &Session,
+    screen: &mut Screen<'_>,
+    arguments: &GetArguments,
+) -> Result<(), CommandError> {
+    let flags = &arguments.flags;
+    let columns = Columns {
+        namespace: flags.all_namespaces,
+        ..Columns::default()
+    };
+    match &arguments.what {
+        GetWhat::All => {
+            let kinds: Vec<Kind> = SOURCES.into_iter().chain([Kind::Kustomization]).collect();
+            several(session, screen, flags, &kinds).await
+        }
+        GetWhat::Sources {
+            what: GetSource::All,
+        } => several(session, screen, flags, &SOURCES).await,
+        GetWhat::Sources {
+            what: GetSource::Git { name },
+        } => {
+            one(
+                session,
+                screen,
+                flags,
+                Kind::GitRepository,
+                name.as_deref(),
+                columns,
+            )
+            .await
+        }
+        GetWhat::Kustomizations { name, show_source } => {
+            let columns = Columns {
+                source: *show_source,
+                ..columns
+            };
+            one(
+                session,
+                screen,
+                flags,
+                Kind::Kustomization,
+                name.as_deref(),
+                columns,
+            )
+            .await
+        }
+    }
+}
+
+/// Tables of several kinds, one after the other; a kind the cluster does not have is left out.
+async fn several(
+    session: &Session,
+    screen: &mut Screen<'_>,
+    flags: &GetFlags,
+    kinds: &[Kind],
+) -> Result<(), CommandError> {
+    if flags.watch {
+        return Err(CommandError::Usage(
+            "--watch needs one kind, as `windlass get kustomizations --watch`".to_owned(),
+        ));
+    }
+    let columns = Columns {
+        namespace: flags.all_namespaces,
+        kind: true,
+        source: false,
+    };
+    let scope = scope(session, flags, None)?;
+    let mut everything = Vec::new();
+    let mut failed = 0;
+    for kind in kinds {
+        let objects = match list(session, *kind, &scope).await {
+            Ok(objects) => picked(objects, flags),
+            Err(CommandError::Request(error)) if error.class() == ErrorClass::UnknownKind => {
+                continue;
+            }
+            Err(error @ CommandError::Request(_)) => {
+                screen.failure(&error.to_string())?;
+                failed += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        match flags.output {
+            Some(_) => everything.extend(objects),
+            None if objects.is_empty() => {}
+            None => {
+                let text = render(*kind, &objects, columns, flags);
+                screen.print(&format!("{text}\n"))?;
+            }
+        }
+    }
+    if let Some(output) = flags.output {
+        screen.print(&data(&everything, output, false))?;
+    }
+    match failed {
+        0 => Ok(()),
+        failed => Err(CommandError::Several {
+            failed,
+            total: kinds.len(),
+        }),
+    }
+}
+
+async fn one(
+    session: &Session,
+    screen: &mut Screen<'_>,
+    flags: &GetFlags,
+    kind: Kind,
+    name: Option<&str>,
+    columns: Columns,
+) -> Result<(), CommandError> {
+    let scope = scope(session, flags, name)?;
+    if flags.watch {
+        return watch(session, screen, flags, kind, scope, columns).await;
+    }
+    let objects = list(session, kind, &scope).await?;
+    if objects.is_empty() {
+        let namespace = match scope.namespace.as_str() {
+            "" => "any".to_owned(),
+            namespace => format!("{namespace:?}"),
+        };
+        return Err(match name {
+            Some(name) => CommandError::NotFound {
+                kind: kind.name(),
+                name: name.to_owned(),
+                namespace,
+            },
+            None => CommandError::NoObjects {
+                kind: kind.name(),
+                namespace,
+            },
+        });
+    }
+    let objects = picked(objects, flags);
+    let text = match flags.output {
+        Some(output) => data(&objects, output, name.is_some()),
+        None => render(kind, &objects, columns, flags),
+    };
+    Ok(screen.print(&text)?)
+}
+
+/// Prints what is there, then each change.
+async fn watch(
+    session: &Session,
+    screen: &mut Screen<'_>,
+    flags: &GetFlags,
+    kind: Kind,
+    scope: Scope,
+    columns: Columns,
+) -> Result<(), CommandError> {
+    let resource = session.resource(kind).await?;
+    let mut events = pin!(session.cluster.watch(&resource, scope, Detail::Object));
+    let mut first: Option<Vec<Object>> = Some(Vec::new());
+    let later = GetFlags {
+        no_header: true,
+        ..flags.clone()
+    };
+    while let Some(event) = events.next().await {
+        match event {
+            WatchEvent::Applied(value) => {
+                let Ok(object) = Object::from_value(value) else {
+                    continue;
+                };
+                if let Some(first) = &mut first {
+                    first.push(object);
+                    continue;
+                }
+                let changed = picked(vec![object], flags);
+                if changed.is_empty() {
+                    continue;
+                }
+                let text = match flags.output {
+                    Some(output) => data(&changed, output, true),
+                    None => render(kind, &changed, columns, &later),
+                };
+                screen.print(&text)?;
+            }
+            WatchEvent::Synced => {
+                if let Some(objects) = first.take() {
+                    let objects = picked(objects, flags);
+                    let text = match flags.output {
+                        Some(output) => data(&objects, output, false),
+                        None => render(kind, &objects, columns, flags),
+                    };
+                    screen.print(&text)?;
+                }
+            }
+            WatchEvent::Failed(error) => match error.class() {
+                ErrorClass::Forbidden | ErrorClass::Unauthorized => return Err(error.into()),
+                _ => screen.failure(&error.to_string())?,
+            },
+            WatchEvent::Restarted | WatchEvent::Deleted(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn list(session: &Session, kind: Kind, scope: &Scope) -> Result<Vec<Object>, CommandError> {
+    let resource = session.resource(kind).await?;
+    Ok(session
+        .cluster
+        .list(&resource, scope, Detail::Object)
+        .await?)
+}
+
+fn scope(session: &Session, flags: &GetFlags, name: Option<&str>) -> Result<Scope, CommandError> {
+    let label_selector = flags.label_selector.clone().unwrap_or_default();
+    if let Err(error) = LabelSelector::parse(&label_selector) {
+        return Err(CommandError::Usage(format!("--label-selector: {error}")));
+    }
+    let namespace = if flags.all_namespaces {
+        String::new()
+    } else {
+        session.namespace.clone()
+    };
+    let field_selector = name
+        .map(|name| format!("metadata.name={name}"))
+        .unwrap_or_default();
+    Ok(Scope {
+        namespace,
+        label_selector,
+        field_selector,
+    })
+}
+
+fn picked(objects: Vec<Object>, flags: &GetFlags) -> Vec<Object> {
+    let picks = |object: &Object| {
+        flags
+            .status_selector
+            .as_ref()
+            .is_none_or(|selector| selector.matches(object))
+    };
+    objects.into_iter().filter(picks).collect()
+}
+
+/// The table of objects of one kind.
+fn render(kind: Kind, objects: &[Object], columns: Columns, flags: &GetFlags) -> String {
+    let mut header = Vec::new();
+    if !flags.no_header {
+        header.extend(columns.namespace.then_some("Namespace"));
+        header.push("Name");
+        header.extend(columns.source.then_some("Source"));
+        header.extend(["Revision", "Suspended", "Ready", "Message"]);
+    }
+    let rows: Vec<Vec<String>> = objects
+        .iter()
+        .map(|object| row(kind, object, columns))
+        .collect();
+    table::render(&header, &rows)
+}
+
+fn row(kind: Kind, object: &Object, columns: Columns) -> Vec<String> {
+    let mut cells = Vec::new();
+    if columns.namespace {
+        cells.push(object.namespace().unwrap_or_default().to_owned());
+    }
+    cells.push(if columns.kind {
+        format!("{}/{}", kind.name().to_lowercase(), object.name())
+    } else {
+        object.name().to_owned()
+    });
+    if columns.source {
+        let (source_kind, namespace, name) = source(object);
+        cells.push(format!("{source_kind}/{namespace}/{name}"));
+    }
+    let (ready, message) = readiness(object);
+    cells.push(short_revision(kind, object));
+    cells.push(switch(flag(object, "/spec/suspend")).to_owned());
+    cells.push(ready);
+    cells.push(shorten_digests(&message));
+    cells
+}
+
+/// Objects as data: one alone when it was asked for by name, else a list as kubectl gives it.
+fn data(objects: &[Object], output: Output, alone: bool) -> String {
+    if output == Output::Name {
+        let name = |object: &Object| {
+            let kind = object.gvk();
+            format!(
+                "{}.{}/{}\n",
+                kind.kind.to_lowercase(),
+                kind.group,
+                object.name()
+            )
+        };
+        return objects.iter().map(name).collect();
+    }
+    let mut values: Vec<Value> = objects.iter().map(without_managed_fields).collect();
+    let value = match (alone, values.len()) {
+        (true, 1) => values.remove(0),
+        _ => json!({ "apiVersion": "v1", "kind": "List", "items": values }),
+    };
+    match output {
+        Output::Json => format!("{value:#}\n"),
+        _ => yaml::to_string(&value),
+    }
+}
+
+/// kubectl leaves them out as well unless asked: they are long and for machines.
+fn without_managed_fields(object: &Object) -> Value {
+    let mut value = object.as_value().clone();
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! The kinds that commands show and act on.
+
+use windlass_api::names;
+use windlass_object::GroupVersionKind;
+
+/// A kind of Flux's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    OciRepository,
+    Bucket,
+    GitRepository,
+    HelmRepository,
+    HelmChart,
+    ExternalArtifact,
+    Kustomization,
+}
+
+/// Every source, in the order of `flux get sources all`.
+pub(crate) const SOURCES: [Kind; 6] = [
+    Kind::OciRepository,
+    Kind::Bucket,
+    Kind::GitRepository,
+    Kind::HelmRepository,
+    Kind::HelmChart,
+    Kind::ExternalArtifact,
+];
+
+impl Kind {
+    /// The kind as it stands in objects.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::OciRepository => "OCIRepository",
+            Kind::Bucket => "Bucket",
+            Kind::GitRepository => names::GIT_REPOSITORY,
+            Kind::HelmRepository => "HelmRepository",
+            Kind::HelmChart => "HelmChart",
+            Kind::ExternalArtifact => "ExternalArtifact",
+            Kind::Kustomization => names::KUSTOMIZATION,
+        }
+    }
+
+    /// The kind in the words of commands, as `source git`.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Kind::OciRepository => "source oci",
+            Kind::Bucket => "source bucket",
+            Kind::GitRepository => "source git",
+            Kind::HelmRepository => "source helm",
+            Kind::HelmChart => "source chart",
+            Kind::ExternalArtifact => "source external",
+            Kind::Kustomization => "kustomization",
+        }
+    }
+
+    /// Group, version and kind.
+    pub(crate) fn gvk(self) -> GroupVersionKind {
+        let api_version = match self {
+            Kind::Kustomization => names::KUSTOMIZE_API_VERSION,
+            _ => names::SOURCE_API_VERSION,
+        };
+        GroupVersionKind::new(api_version, self.name())
+    }
+
+    /// What a successful pass is reported as, before the revision.
+    pub(crate) fn success(self) -> &'static str {
+        match self {
+            Kind::Kustomization => "applied revision",
+            _ => "fetched revision",
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Where commands print: results to one stream, progress in Flux's signs to the other.
+
+use std::io::{self, Write};
+
+/// The two streams.
+pub(crate) struct Screen<'a> {
+    results: &'a mut dyn Write,
+    progress: &'a mut dyn Write,
+}
+
+impl<'a> Screen<'a> {
+    pub(crate) fn new(results: &'a mut dyn Write, progress: &'a mut dyn Write) -> Screen<'a> {
+        Screen { results, progress }
+    }
+
+    /// Prints a result; the text brings its own line ends.
+    pub(crate) fn print(&mut self, text: &str) -> io::Result<()> {
+        self.results.write_all(printable(text).as_bytes())?;
+        self.results.flush()
+    }
+
+    /// Something is done now.
+    pub(crate) fn action(&mut self, text: &str) -> io::Result<()> {
+        self.line("►", text)
+    }
+
+    /// Something is waited for.
+    pub(crate) fn waiting(&mut self, text: &str) -> io::Result<()> {
+        self.line("◎", text)
+    }
+
+    /// Something went well.
+    pub(crate) fn success(&mut self, text: &str) -> io::Result<()> {
+        self.line("✔", text)
+    }
+
+    /// Something went wrong.
+    pub(crate) fn failure(&mut self, text: &str) -> io::Result<()> {
+        self.line("✗", text)
+    }
+
+    /// Something is to be known.
+    pub(crate) fn warning(&mut self, text: &str) -> io::Result<()> {
+        self.line("⚠️", text)
+    }
+
+    fn line(&mut self, sign: &str, text: &str) -> io::Result<()> {
+        writeln!(self.progress, "{sign} {}", printable(text))
+    }
+}
+
+/// Texts come from the cluster, where others write: control characters must not reach a terminal.
+fn printable(text: &str) -> String {
+    let shown = |character: char| match character {
+        '\n' | '\t' => character,
+        control if control.is_control() => '\u{fffd}',
+        other => other,
+    };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_cannot_steer_the_terminal() {
+        let (mut results, mut progress) = (Vec::new(), Vec::new());
+        let mut screen = Screen::new(&mut results, &mut progress);
+        screen.print("a\u{1b}[2Jb\tc\n").unwrap();
+        screen.failure("x\u{7}y").unwrap();
+        assert_eq!(String::from_utf8(results).unwrap(), "a\u{fffd}[2Jb\tc\n");
+        assert_eq!(String::from_utf8(progress).unwrap(), "✗ x\u{fffd}y\n");
+    }
+}

@@ -1,0 +1,193 @@
+//! What every command has at hand: the cluster, the namespace, the time it may take.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use windlass_api::pause::{Pause, PauseError};
+use windlass_api::{names, time::Time};
+use windlass_cluster::{Cluster, Connect, Detail, ErrorClass, RequestError, Resource, Scope};
+use windlass_object::{GroupVersionKind, Object};
+
+use crate::arguments::Globals;
+use crate::error::{CommandError, Subject};
+use crate::kind::Kind;
+use crate::screen::Screen;
+
+/// Field manager of what a person changes.
+pub(crate) const MANAGER: &str = "windlass-cli";
+
+/// The setting of one command.
+pub(crate) struct Session {
+    pub(crate) cluster: Cluster,
+    pub(crate) namespace: String,
+    pub(crate) timeout: Duration,
+}
+
+/// What stops the nodes' writes, as the cluster says it.
+pub(crate) enum Paused {
+    No,
+    Yes(Pause),
+    Unclear(PauseError),
+}
+
+impl Session {
+    /// Takes the options and gives a session; nothing is connected yet.
+    pub(crate) fn new(globals: &Globals) -> Result<Session, CommandError> {
+        let connect = Connect {
+            kubeconfig: globals.kubeconfig.clone(),
+            context: globals.context.clone(),
+            user_agent: format!("windlass/{}", env!("CARGO_PKG_VERSION")),
+            allow_insecure_tls: true,
+        };
+        Ok(Session {
+            cluster: Cluster::connect(connect)?,
+            namespace: globals.namespace.clone(),
+            timeout: globals.timeout.into(),
+        })
+    }
+
+    pub(crate) async fn resource(&self, kind: Kind) -> Result<Resource, RequestError> {
+        self.cluster.resolve(&kind.gvk()).await
+    }
+
+    /// One object, or the error that it is not there.
+    pub(crate) async fn get(&self, kind: Kind, name: &str) -> Result<Object, CommandError> {
+        self.get_in(kind, &self.namespace, name).await
+    }
+
+    /// One object in a namespace, or the error that it is not there.
+    pub(crate) async fn get_in(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Object, CommandError> {
+        let resource = self.resource(kind).await?;
+        let found = self.cluster.get(&resource, namespace, name).await?;
+        found.ok_or_else(|| CommandError::NotFound {
+            kind: kind.name(),
+            name: name.to_owned(),
+            namespace: format!("{namespace:?}"),
+        })
+    }
+
+    /// Every object of a kind that has no place in [`Kind`]; none when the cluster has no such kind.
+    pub(crate) async fn list_known(
+        &self,
+        api_version: &str,
+        kind: &str,
+        scope: &Scope,
+    ) -> Result<Vec<Object>, RequestError> {
+        let resource = match self
+            .cluster
+            .resolve(&GroupVersionKind::new(api_version, kind))
+            .await
+        {
+            Ok(resource) => resource,
+            Err(error) if error.class() == ErrorClass::UnknownKind => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        self.cluster.list(&resource, scope, Detail::Object).await
+    }
+
+    /// An object in the namespace, for messages.
+    pub(crate) fn subject(kind: Kind, namespace: &str, name: &str) -> Box<Subject> {
+        Box::new(Subject {
+            kind: kind.name(),
+            words: kind.words(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// Whether everything is paused. A person without the right to know is told nothing.
+    pub(crate) async fn paused(&self) -> Paused {
+        let found = async {
+            let resource = self
+                .cluster
+                .resolve(&GroupVersionKind::new("v1", "ConfigMap"))
+                .await
+                .ok()?;
+            self.cluster
+                .get(&resource, names::FLUX_SYSTEM, names::PAUSE)
+                .await
+                .ok()?
+        };
+        match found.await.as_ref().map(Pause::from_object) {
+            None => Paused::No,
+            Some(Err(error)) => Paused::Unclear(error),
+            Some(Ok(pause)) if pause.holds_at(now()) => Paused::Yes(pause),
+            Some(Ok(_)) => Paused::No,
+        }
+    }
+}
+
+/// This machine's clock.
+pub(crate) fn now() -> Time {
+    Timestamp::now().into()
+}
+
+/// The line every command shows while everything is paused.
+pub(crate) fn banner(pause: &Pause, now: Time) -> String {
+    let mut text = match pause.until {
+        Some(until) => {
+            let left = crate::words::age(until.seconds_since(now));
+            format!("paused for {left} more, until {until}")
+        }
+        None => "paused until `windlass unpause`".to_owned(),
+    };
+    let details = [("by ", &pause.by), ("", &pause.reason)];
+    let details = details.into_iter().filter(|(_, detail)| !detail.is_empty());
+    let details: Vec<String> = details
+        .map(|(word, detail)| format!("{word}{detail}"))
+        .collect();
+    if !details.is_empty() {
+        text.push_str(&format!(" ({})", details.join(": ")));
+    }
+    text.push_str("; no node writes anything");
+    text
+}
+
+impl Paused {
+    /// Shows the banner, if there is one.
+    pub(crate) fn show(&self, screen: &mut Screen<'_>) -> Result<(), CommandError> {
+        match self {
+            Paused::No => {}
+            Paused::Yes(pause) => screen.warning(&banner(pause, now()))?,
+            Paused::Unclear(error) => {
+                screen.warning(&format!("paused: {error}; no node writes anything"))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        !matches!(self, Paused::No)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_banner_says_how_long_who_and_why() {
+        let at = |second| Time::new(Timestamp::from_second(second).unwrap());
+        let mut pause = Pause {
+            until: Some(at(7200)),
+            reason: "database move".to_owned(),
+            by: "kim".to_owned(),
+        };
+        assert_eq!(
+            banner(&pause, at(60)),
+            "paused for 119m more, until 1970-01-01T02:00:00Z (by kim: database move); no node \
+             writes anything"
+        );
+        pause.until = None;
+        pause.by.clear();
+        assert_eq!(
+            banner(&pause, at(0)),
+            "paused until `windlass unpause` (database move); no node writes anything"
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! `status`: on one screen, who leads, how fresh the sources are, and what is not ready and why.
+
+use jiff::Timestamp;
+use windlass_api::conditions::{FETCH_FAILED, READY, SOURCE_VERIFIED};
+use windlass_cluster::{Detail, ErrorClass, RequestError, Scope};
+use windlass_object::Object;
+
+use crate::error::CommandError;
+use crate::facts::{condition, flag, readiness, short_revision, text};
+use crate::kind::Kind;
+use crate::lease::{Lead, lead};
+use crate::screen::Screen;
+use crate::session::{Session, now};
+use crate::table;
+use crate::words::{age, shorten_digests};
+
+/// Everything the screen shows.
+struct Facts {
+    server: String,
+    version: String,
+    lead: Option<Lead>,
+    sources: Vec<Object>,
+    kustomizations: Vec<Object>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(session: &Session, screen: &mut Screen<'_>) -> Result<(), CommandError> {
+    let facts = Facts {
+        server: session.cluster.server(),
+        version: session.cluster.version().await?,
+        lead: lead(session).await?,
+        sources: all(session, Kind::GitRepository).await?,
+        kustomizations: all(session, Kind::Kustomization).await?,
+    };
+    Ok(screen.print(&render(&facts, now().timestamp()))?)
+}
+
+/// Every object of a kind; none when the cluster does not know the kind.
+async fn all(session: &Session, kind: Kind) -> Result<Vec<Object>, RequestError> {
+    match session.resource(kind).await {
+        Ok(resource) => {
+            session
+                .cluster
+                .list(&resource, &Scope::all(), Detail::Object)
+                .await
+        }
+        Err(error) if error.class() == ErrorClass::UnknownKind => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn render(facts: &Facts, now: Timestamp) -> String {
+    let objects = || {
+        let sources = facts
+            .sources
+            .iter()
+            .map(|object| (Kind::GitRepository, object));
+        sources.chain(
+            facts
+                .kustomizations
+                .iter()
+                .map(|object| (Kind::Kustomization, object)),
+        )
+    };
+    let is_ready = |object: &Object| readiness(object).0 == "True";
+    let is_suspended = |object: &Object| flag(object, "/spec/suspend");
+    let total = objects().count();
+    let ready = objects().filter(|(_, object)| is_ready(object)).count();
+    let mut text = table::render(
+        &[],
+        &[
+            line(
+                "Cluster",
+                format!("Kubernetes {} at {}", facts.version, facts.server),
+            ),
+            line("Leader", leader(facts.lead.as_ref(), now)),
+            line("Root", root(facts.lead.as_ref(), now)),
+            line("Ready", format!("{ready} of {total}")),
+        ],
+    );
+    let sources: Vec<Vec<String>> = facts
+        .sources
+        .iter()
+        .map(|object| source_row(object, now))
+        .collect();
+    section(
+        &mut text,
+        &["Source", "Revision", "Since", "Signatures", "State"],
+        &sources,
+    );
+
+    let waiting = objects().filter(|(_, object)| !is_ready(object) && !is_suspended(object));
+    let waiting: Vec<Vec<String>> = waiting
+        .map(|(kind, object)| not_ready_row(kind, object, now))
+        .collect();
+    section(
+        &mut text,
+        &["Not ready", "Reason", "For", "Message"],
+        &waiting,
+    );
+
+    let suspended = objects().filter(|(_, object)| is_suspended(object));
+    let suspended: Vec<Vec<String>> = suspended
+        .map(|(_, object)| {
+            let until = object
+                .annotation(windlass_api::names::SUSPEND_UNTIL)
+                .unwrap_or("resumed");
+            vec![object.key().to_string(), format!("until {until}")]
+        })
+        .collect();
+    section(&mut text, &["Suspended", ""], &suspended);
+    text
+}
+
+fn line(name: &str, value: String) -> Vec<String> {
+    vec![name.to_owned(), value]
+}
+
+fn section(text: &mut String, header: &[&str], rows: &[Vec<String>]) {
+    if !rows.is_empty() {
+        text.push('\n');
+        text.push_str(&table::render(header, rows));
+    }
+}
+
+fn leader(lead: Option<&Lead>, now: Timestamp) -> String {
+    let Some(lead) = lead else {
+        return "none: no node has ever led (is the agent running? see `windlass check`)"
+            .to_owned();
+    };
+    let renewed = lead
+        .age(now)
+        .map_or("never".to_owned(), |age_of| format!("{} ago", age(age_of)));
+    if !lead.is_held(now) {
+        let last = if lead.node.is_empty() {
+            "a node"
+        } else {
+            lead.node.as_str()
+        };
+        return format!("none: {last} led until {renewed}; nothing is written until a node leads");
+    }
+    let version = lead
+        .status
+        .version
+        .as_deref()
+        .unwrap_or("of unknown version");
+    format!("{}, windlass {version}, renewed {renewed}", lead.node)
+}
+
+/// The root source as the leading node sees it.
+fn root(lead: Option<&Lead>, now: Timestamp) -> String {
+    let Some(status) = lead.map(|lead| &lead.status) else {
+        return "unknown".to_owned();
+    };
+    let revision = status.revision.as_deref().map(shorten_digests);
+    let mut text = revision.map_or("nothing verified yet".to_owned(), |revision| {
+        format!("{revision} verified")
+    });
+    let ago = |time: windlass_api::time::Time| {
+        age(now.as_second().saturating_sub(time.timestamp().as_second()))
+    };
+    if let Some(fetched_at) = status.fetched_at {
+        text.push_str(&format!(", checked {} ago", ago(fetched_at)));
+    }
+    if let Some(offline_since) = status.offline_since {
+        text.push_str(&format!(", offline for {}", ago(offline_since)));
+    }
+    text
+}
+
+fn source_row(object: &Object, now: Timestamp) -> Vec<String> {
+    let since: Option<Timestamp> = text(object, "/status/artifact/lastUpdateTime").parse().ok();
+    let since = since.map_or(String::new(), |since| since_age(since, now));
+    let verified = match condition(object, SOURCE_VERIFIED) {
+        Some(verified) if verified.status == "True" => "good".to_owned(),
+        Some(verified) => verified.reason,
+        None => "unknown".to_owned(),
+    };
+    let state = match condition(object, FETCH_FAILED).filter(|failed| failed.status == "True") {
+        Some(failed) => {
+            let for_ = failed
+                .since
+                .map_or(String::new(), |since| since_age(since, now));
+            format!(
+                "cannot be fetched for {for_}: {}",
+                shorten_digests(&failed.message)
+            )
+        }
+        None => readiness(object)
+            .0
+            .replace("True", "fresh")
+            .replace("False", "not ready"),
+    };
+    let revision = short_revision(Kind::GitRepository, object);
+    vec![object.key().to_string(), revision, since, verified, state]
+}
+
+fn not_ready_row(kind: Kind, object: &Object, now: Timestamp) -> Vec<String> {
+    let name = format!(
+        "{}/{}/{}",
+        kind.name(),
+        object.namespace().unwrap_or_default(),
+        object.name()
+    );
+    match condition(object, READY) {
+        Some(ready) => {
+            let since = ready
+                .since
+                .map_or(String::new(), |since| since_age(since, now));
+            vec![name, ready.reason, since, shorten_digests(&ready.message)]
+        }
+        None => vec![name, "-".to_owned(), String::new(), readiness(object).1],
+    }
+}
+
+fn since_age(since: Timestamp, now: Timestamp) -> String {
+    age(now.as_second().saturating_sub(since.as_second()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+use serde_json::{Value, json};
+use windlass_api::node::NodeStatus;
+
+use super::*;
+
+const REVISION: &str = "main@sha1:67e2c98a60dc92283531412a9e604dd4bae005a9";
+
+fn object(kind: Kind, name: &str, spec: Value, status: Value) -> Object {
+    Object::from_value(json!({
+        "apiVersion": kind.gvk().api_version(), "kind": kind.name(),
+        "metadata": { "name": name, "namespace": "flux-system" },
+        "spec": spec, "status": status,
+    }))
+    .unwrap()
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn ready(status: &str, reason: &str, message: &str) -> Value {
+    json!({
+        "type": "Ready", "status": status, "reason": reason, "message": message,
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    })
+}
+
+fn lead() -> Lead {
+    Lead {
+        node: "node-1".to_owned(),
+        renewed: Some(at("2026-01-01T00:59:58Z")),
+        holds_for: 15,
+        status: NodeStatus {
+            version: Some("0.1.0".to_owned()),
+            revision: Some(REVISION.to_owned()),
+            fetched_at: Some(at("2026-01-01T00:58:50Z").into()),
+            offline_since: Some(at("2026-01-01T00:59:00Z").into()),
+            ready: Some((2, 4)),
+        },
+    }
+}
+
+fn unreachable_source() -> Object {
+    let verified = json!({ "type": "SourceVerified", "status": "True", "reason": "Succeeded" });
+    let failed = json!({
+        "type": "FetchFailed", "status": "True", "reason": "GitOperationFailed",
+        "message": "connection refused", "lastTransitionTime": "2026-01-01T00:59:00Z",
+    });
+    let artifact = json!({ "revision": REVISION, "lastUpdateTime": "2026-01-01T00:30:00Z" });
+    let conditions = json!([ready("True", "Succeeded", "stored"), verified, failed]);
+    let status = json!({ "artifact": artifact, "conditions": conditions });
+    object(Kind::GitRepository, "flux-system", json!({}), status)
+}
+
+fn facts() -> Facts {
+    let kustomization = |name: &str, ready: Value| {
+        object(
+            Kind::Kustomization,
+            name,
+            json!({}),
+            json!({ "conditions": [ready] }),
+        )
+    };
+    let broken = ready("False", "BuildFailed", "apps/web.yaml:3: bad indentation");
+    Facts {
+        server: "https://127.0.0.1:6443".to_owned(),
+        version: "v1.37.2".to_owned(),
+        lead: Some(lead()),
+        sources: vec![
+            unreachable_source(),
+            object(Kind::GitRepository, "new", json!({}), json!({})),
+        ],
+        kustomizations: vec![
+            kustomization(
+                "flux-system",
+                ready("True", "ReconciliationSucceeded", "Applied"),
+            ),
+            kustomization("apps", broken),
+            object(
+                Kind::Kustomization,
+                "resting",
+                json!({ "suspend": true }),
+                json!({}),
+            ),
+        ],
+    }
+}
+
+fn shown(facts: &Facts) -> String {
+    let text = render(facts, at("2026-01-01T01:00:00Z")).replace('\t', " ");
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn one_screen_says_who_leads_how_fresh_things_are_and_what_is_not_ready() {
+    insta::assert_snapshot!(shown(&facts()), @r"
+    Cluster Kubernetes v1.37.2 at https://127.0.0.1:6443
+    Leader  node-1, windlass 0.1.0, renewed 2s ago
+    Root    main@sha1:67e2c98a verified, checked 70s ago, offline for 60s
+    Ready   2 of 5
+
+    SOURCE                                REVISION           SINCE SIGNATURES STATE
+    GitRepository/flux-system/flux-system main@sha1:67e2c98a 30m   good       cannot be fetched for 60s: connection refused
+    GitRepository/flux-system/new                                  unknown    not ready
+
+    NOT READY                      REASON      FOR MESSAGE
+    GitRepository/flux-system/new  -               waiting to be reconciled
+    Kustomization/flux-system/apps BuildFailed 60m apps/web.yaml:3: bad indentation
+
+    SUSPENDED
+    Kustomization/flux-system/resting until resumed
+    ");
+}
+
+#[test]
+fn a_cluster_without_an_agent_says_so() {
+    let facts = Facts {
+        lead: None,
+        sources: vec![],
+        kustomizations: vec![],
+        ..facts()
+    };
+    insta::assert_snapshot!(shown(&facts), @r"
+    Cluster Kubernetes v1.37.2 at https://127.0.0.1:6443
+    Leader  none: no node has ever led (is the agent running? see `windlass check`)
+    Root    unknown
+    Ready   0 of 0
+    ");
+}
+
+#[test]
+fn a_leader_that_stopped_renewing_is_none() {
+    let mut facts = facts();
+    facts.lead.as_mut().unwrap().renewed = Some(at("2026-01-01T00:50:00Z"));
+    let text = shown(&facts);
+    assert!(
+        text.contains("none: node-1 led until 10m ago; nothing is written"),
+        "{text}"
+    );
+}
