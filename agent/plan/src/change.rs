@@ -10,8 +10,16 @@ use windlass_object::Object;
 use crate::fields;
 use crate::metadata::{self, ManagerEntry};
 
-/// The annotation that `kubectl apply` keeps its last input in.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Annotations that Flux removes (kustomize-controller, `kustomization_controller.go`, apply):
+/// `kubectl apply`'s last input, and what early versions of Flux left.
+const REMOVED_ANNOTATIONS: [&str; 3] = [
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "kustomize.toolkit.fluxcd.io/checksum",
+    "fluxcd.io/sync-checksum",
+];
+
+/// Labels that Flux removes, left by its first version.
+const REMOVED_LABELS: [&str; 1] = ["fluxcd.io/sync-gc-mark"];
 
 /// How an object asks to be treated before anything is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +106,7 @@ pub fn differs(live: &Object, dry_run: &Object) -> bool {
 
 /// Makes the JSON patch that moves the fields of taken-over managers (`kubectl*`,
 /// `before-first-apply`, Flux's own client-side entries) into our Apply entry and removes
-/// `kubectl apply`'s annotation; `None` when there is nothing to take over or the object asks for
+/// `kubectl apply`'s annotation and marks of early versions of Flux; `None` when there is nothing to take over or the object asks for
 /// `ssa: Merge`. A concurrent write makes the patch fail with 409 because it carries the
 /// resourceVersion that was read.
 ///
@@ -110,9 +118,13 @@ pub fn takeover(desired: &Object, live: &Object) -> Option<Value> {
     }
     let metadata = metadata_of(live);
     let mut operations = Vec::new();
-    if metadata::entry(metadata, "annotations", LAST_APPLIED).is_some() {
-        let path = format!("/metadata/annotations/{}", LAST_APPLIED.replace('/', "~1"));
-        operations.push(json!({"op": "remove", "path": path}));
+    let annotations = REMOVED_ANNOTATIONS.iter().map(|key| ("annotations", *key));
+    let labels = REMOVED_LABELS.iter().map(|key| ("labels", *key));
+    for (map, key) in annotations.chain(labels) {
+        if metadata::entry(metadata, map, key).is_some() {
+            let path = format!("/metadata/{map}/{}", key.replace('/', "~1"));
+            operations.push(json!({"op": "remove", "path": path}));
+        }
     }
     if let Some(entries) = merged_managers(metadata) {
         let path = "/metadata/managedFields";
@@ -262,14 +274,14 @@ fn drop_false_ca_bundle(definition: &mut Value) {
     else {
         return;
     };
-    let is_certificate = client
-        .get("caBundle")
-        .and_then(Value::as_str)
-        .and_then(|bundle| STANDARD.decode(bundle).ok())
-        .is_some_and(|bundle| {
-            String::from_utf8_lossy(&bundle).contains("-----BEGIN CERTIFICATE-----")
-        });
-    if !is_certificate {
+    let Some(bundle) = client.get("caBundle").and_then(Value::as_str) else {
+        return;
+    };
+    let is_certificate = STANDARD.decode(bundle).is_ok_and(|bundle| {
+        String::from_utf8_lossy(&bundle).contains("-----BEGIN CERTIFICATE-----")
+    });
+    // An empty bundle stands for the system's roots and is kept, as in Flux.
+    if !bundle.is_empty() && !is_certificate {
         client.remove("caBundle");
     }
 }

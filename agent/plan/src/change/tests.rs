@@ -90,9 +90,10 @@ fn a_ca_bundle_that_is_no_certificate_goes_from_a_definition() {
         json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
             "metadata": {}, "spec": {"conversion": {"webhook": {"clientConfig": client}}}})
     };
-    for bundle in [Some("Cg=="), Some(""), Some("***"), None] {
+    for bundle in [Some("Cg=="), Some("***"), None] {
         prepared(definition(bundle), definition(None));
     }
+    prepared(definition(Some("")), definition(Some("")));
     let real = STANDARD.encode("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n");
     prepared(definition(Some(&real)), definition(Some(&real)));
 }
@@ -216,6 +217,19 @@ fn what_kubectl_wrote_becomes_ours_in_one_entry() {
     let patch = windlass_object::patch::json::Patch::parse(&patch).unwrap();
     windlass_object::patch::json::apply(&mut patched, &patch).unwrap();
     assert_eq!(takeover(&desired(), &object(patched)), None);
+}
+
+#[test]
+fn marks_of_early_versions_of_flux_are_removed() {
+    let mut marked = live(json!({"fluxcd.io/sync-checksum": "x"}), json!([]));
+    marked.set_label("fluxcd.io/sync-gc-mark", "y");
+    let patch = takeover(&desired(), &marked).unwrap();
+    assert_eq!(
+        patch[0]["path"],
+        "/metadata/annotations/fluxcd.io~1sync-checksum"
+    );
+    assert_eq!(patch[1]["path"], "/metadata/labels/fluxcd.io~1sync-gc-mark");
+    assert_eq!(patch.as_array().unwrap().len(), 3);
 }
 
 #[test]

@@ -120,22 +120,24 @@ fn deployments_are_followed_step_by_step() {
         status(2, 1, 1, 1, late),
         fails("Progress deadline exceeded"),
     );
-    let available = json!([condition("Available", "True", "", "")]);
+}
+
+#[test]
+fn a_deployment_without_deadline_or_replicas_needs_only_to_be_available() {
+    let status = |replicas: i64| {
+        json!({"observedGeneration": 1, "replicas": replicas, "updatedReplicas": replicas,
+            "availableReplicas": replicas, "readyReplicas": replicas,
+            "conditions": [condition("Available", "True", "", "")]})
+    };
     check(
         "apps/v1",
         "Deployment",
         json!({}),
-        status(1, 1, 1, 1, available.clone()),
+        status(1),
         Health::Current,
     );
     let none = json!({"progressDeadlineSeconds": i32::MAX, "replicas": 0});
-    check(
-        "apps/v1",
-        "Deployment",
-        none,
-        status(0, 0, 0, 0, available),
-        Health::Current,
-    );
+    check("apps/v1", "Deployment", none, status(0), Health::Current);
 }
 
 #[test]
@@ -254,7 +256,7 @@ fn a_job_is_done_when_it_completed_or_is_suspended() {
             expected,
         )
     };
-    job(json!({}), waits("Job not started"));
+    job(json!({}), waits("Job not started. active: 0/1"));
     job(
         json!({"startTime": "x", "succeeded": 1, "active": 2}),
         waits("Job in progress. success:1, active: 2, failed: 0"),
@@ -263,13 +265,15 @@ fn a_job_is_done_when_it_completed_or_is_suspended() {
         json!({"conditions": [condition("Complete", "True", "", "")]}),
         Health::Current,
     );
-    job(
-        json!({"conditions": [condition("Suspended", "True", "", "")]}),
-        Health::Current,
-    );
-    job(
-        json!({"conditions": [condition("Suspended", "False", "", "")]}),
-        waits("Job not started"),
+    let suspended = json!({"suspend": true});
+    check("batch/v1", "Job", suspended, json!({}), Health::Current);
+    let waiting = json!({"suspend": false, "parallelism": 2});
+    check(
+        "batch/v1",
+        "Job",
+        waiting,
+        json!({}),
+        waits("Job not started. active: 0/2"),
     );
     job(
         json!({"failed": 2, "conditions": [condition("Failed", "True", "", "")]}),
