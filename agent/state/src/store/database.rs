@@ -291,11 +291,14 @@ fn uri(path: &Path) -> String {
 }
 
 fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(LAYOUT)?;
-    connection.execute_batch(WRITER)?;
     let id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 {
+        // On a file that has tables this would be a write.
+        connection.execute_batch(LAYOUT)?;
+    }
+    connection.execute_batch(WRITER)?;
     if id != APPLICATION_ID && tables > 0 {
         return Err(damage("the file is a database of another program"));
     }
