@@ -170,7 +170,9 @@ impl Cluster {
         let whole = async {
             let answer = self.answer(&call, Lane::Requests, fence).await?;
             warn_of(&call, &answer);
-            let body = collect(answer.into_body(), ANSWER_BYTES)
+            // The head holds the connection's slot until the body is read.
+            let (_head, body) = answer.into_parts();
+            let body = collect(body, ANSWER_BYTES)
                 .await
                 .map_err(|error| error.about(&call))?;
             serde_json::from_slice(&body).map_err(|error| {

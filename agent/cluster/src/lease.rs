@@ -1,7 +1,9 @@
-//! Leases: who leads, among windlass nodes and against Flux.
+//! Leases: who leads, among windlass nodes and against Flux. What to do is decided in `plan`; here it is done.
 
-pub(crate) mod election;
 pub(crate) mod elector;
 pub(crate) mod flux;
 mod record;
 pub(crate) mod settings;
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,9 @@ use crate::secret::Secret;
 const TOKEN_AGE: Duration = Duration::from_secs(60);
 /// HTTP/1.1 connections kept for the next request; only a proxy without HTTP/2 needs any.
 const IDLE_CONNECTIONS: usize = 8;
+/// Requests at a time on one HTTP/2 connection; above it another connection is opened. The API server allows 100
+/// streams by default and makes the next wait, which for a watch means for ever.
+const STREAMS: usize = 80;
 
 pub(crate) type Body = Full<Bytes>;
 
@@ -37,7 +40,7 @@ pub(crate) enum TransportError {
     Fenced,
 }
 
-/// Which connection a request uses: watches have their own, so that they never take the streams that others need.
+/// Which connections a request uses: watches have their own, so that they never take the streams that others need.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lane {
     Requests,
@@ -59,24 +62,34 @@ pub(crate) struct Transport {
 struct Pool {
     /// Set when the credentials were refused: the open connections then carry a certificate that is no longer good.
     renew: AtomicBool,
-    http2: tokio::sync::Mutex<Shared>,
+    open: tokio::sync::Mutex<Open>,
     idle: Arc<Mutex<Vec<http1::SendRequest<Body>>>>,
 }
 
 #[derive(Default)]
-struct Shared {
-    sender: Option<http2::SendRequest<Body>>,
+struct Open {
+    http2: Vec<Shared>,
     failure: Option<(Instant, TransportError)>,
 }
 
+/// An HTTP/2 connection and, as the count of its slot's holders, the requests on it.
+struct Shared {
+    sender: http2::SendRequest<Body>,
+    slot: Arc<()>,
+}
+
+/// Held for as long as a request's answer is being read; kept in the answer's extensions.
+#[derive(Clone)]
+pub(crate) struct Slot(#[expect(dead_code, reason = "that it is held is what counts")] Arc<()>);
+
 enum Sender {
-    Http2(http2::SendRequest<Body>),
+    Http2(http2::SendRequest<Body>, Slot),
     Http1(http1::SendRequest<Body>),
 }
 
 /// A request that was handed back unsent, or an error after it may have been sent.
 enum Undelivered {
-    Unsent(Request<Body>, TransportError),
+    Unsent(Box<Request<Body>>),
     Sent(TransportError),
 }
 
@@ -117,12 +130,15 @@ impl Transport {
         match self.deliver(pool, request, fence).await {
             Ok(response) => Ok(response),
             Err(Undelivered::Sent(error)) => Err(error),
-            Err(Undelivered::Unsent(request, _)) => self
-                .deliver(pool, request, fence)
-                .await
-                .map_err(|undelivered| match undelivered {
-                    Undelivered::Unsent(_, error) | Undelivered::Sent(error) => error,
-                }),
+            Err(Undelivered::Unsent(request)) => {
+                let second = self.deliver(pool, *request, fence).await;
+                second.map_err(|undelivered| match undelivered {
+                    Undelivered::Unsent(_) => TransportError::Connect(
+                        "each connection closed before it could be used".to_owned(),
+                    ),
+                    Undelivered::Sent(error) => error,
+                })
+            }
         }
     }
 
@@ -160,13 +176,18 @@ impl Transport {
             return Err(Undelivered::Sent(TransportError::Fenced));
         }
         match sender {
-            Sender::Http2(mut sender) => sender
-                .try_send_request(self.absolute(request)?)
-                .await
-                .map_err(undelivered),
+            Sender::Http2(mut sender, slot) => {
+                let request = self.absolute(request).map_err(Undelivered::Sent)?;
+                let mut response = sender
+                    .try_send_request(request)
+                    .await
+                    .map_err(undelivered)?;
+                response.extensions_mut().insert(slot);
+                Ok(response)
+            }
             Sender::Http1(mut sender) => {
                 let response = sender
-                    .try_send_request(request)
+                    .try_send_request(self.relative(request).map_err(Undelivered::Sent)?)
                     .await
                     .map_err(undelivered)?;
                 keep_when_idle(&pool.idle, sender);
@@ -176,16 +197,30 @@ impl Transport {
     }
 
     /// HTTP/2 carries scheme and authority in the request itself.
-    fn absolute(&self, mut request: Request<Body>) -> Result<Request<Body>, Undelivered> {
+    fn absolute(&self, mut request: Request<Body>) -> Result<Request<Body>, TransportError> {
         let access = self.access();
         let mut parts = request.uri().clone().into_parts();
         parts.scheme = access.server.scheme().cloned();
         parts.authority = access.server.authority().cloned();
-        let uri = Uri::from_parts(parts)
-            .map_err(|error| Undelivered::Sent(TransportError::Connect(error.to_string())))?;
-        *request.uri_mut() = uri;
+        *request.uri_mut() = Uri::from_parts(parts).map_err(unusable)?;
         *request.version_mut() = Version::HTTP_2;
         request.headers_mut().remove(HOST);
+        Ok(request)
+    }
+
+    /// HTTP/1.1 carries the path, and the authority as a header.
+    fn relative(&self, mut request: Request<Body>) -> Result<Request<Body>, TransportError> {
+        let access = self.access();
+        let authority = access
+            .server
+            .authority()
+            .map_or("", |authority| authority.as_str());
+        let host = HeaderValue::from_str(authority).map_err(unusable)?;
+        let mut parts = request.uri().clone().into_parts();
+        (parts.scheme, parts.authority) = (None, None);
+        *request.uri_mut() = Uri::from_parts(parts).map_err(unusable)?;
+        *request.version_mut() = Version::HTTP_11;
+        request.headers_mut().insert(HOST, host);
         Ok(request)
     }
 
@@ -193,45 +228,32 @@ impl Transport {
     /// that failure instead of each waiting out a time limit of their own.
     async fn sender(&self, pool: &Pool) -> Result<Sender, TransportError> {
         let asked = Instant::now();
-        let mut shared = pool.http2.lock().await;
+        let mut open = pool.open.lock().await;
         if pool.renew.swap(false, Ordering::SeqCst) {
-            shared.sender = None;
+            open.http2.clear();
             lock(&pool.idle).clear();
         }
-        if let Some(sender) = shared.sender.as_ref().filter(|sender| !sender.is_closed()) {
-            return Ok(Sender::Http2(sender.clone()));
+        if let Some(sender) = open.take_slot() {
+            return Ok(sender);
         }
         if let Some(sender) = take_idle(&pool.idle) {
             return Ok(Sender::Http1(sender));
         }
-        if let Some((_, error)) = shared
-            .failure
-            .as_ref()
-            .filter(|(failed, _)| *failed >= asked)
-        {
+        if let Some((_, error)) = open.failure.as_ref().filter(|(failed, _)| *failed >= asked) {
             return Err(error.clone());
         }
         let dialled = match self.reload() {
             Ok(access) => dial::dial(&access).await,
             Err(error) => Err(TransportError::Connect(error.to_string())),
         };
-        match dialled {
-            Ok(Sender::Http2(sender)) => {
-                *shared = Shared {
-                    sender: Some(sender.clone()),
-                    failure: None,
-                };
-                Ok(Sender::Http2(sender))
-            }
-            Ok(sender) => Ok(sender),
-            Err(error) => {
-                *shared = Shared {
-                    sender: None,
-                    failure: Some((Instant::now(), error.clone())),
-                };
-                Err(error)
-            }
-        }
+        open.failure = dialled
+            .as_ref()
+            .err()
+            .map(|error| (Instant::now(), error.clone()));
+        Ok(match dialled? {
+            dial::Dialled::Http1(sender) => Sender::Http1(sender),
+            dial::Dialled::Http2(sender) => open.add(sender),
+        })
     }
 
     /// Reads the kubeconfig again: certificates and keys are replaced on disk (k3s does it at a restart).
@@ -243,12 +265,6 @@ impl Transport {
 
     fn add_headers(&self, request: &mut Request<Body>) -> Result<(), TransportError> {
         let access = self.access();
-        if let Some(authority) = access.server.authority() {
-            let host = HeaderValue::from_str(authority.as_str()).map_err(|_| {
-                TransportError::Connect("the server's name is not a header".to_owned())
-            })?;
-            request.headers_mut().insert(HOST, host);
-        }
         request
             .headers_mut()
             .insert(USER_AGENT, self.user_agent.clone());
@@ -292,6 +308,32 @@ impl Transport {
     }
 }
 
+// === impl Open ===
+
+impl Open {
+    /// A connection with room for one more request.
+    fn take_slot(&mut self) -> Option<Sender> {
+        self.http2.retain(|shared| !shared.sender.is_closed());
+        let free = self
+            .http2
+            .iter()
+            .find(|shared| Arc::strong_count(&shared.slot) <= STREAMS)?;
+        Some(Sender::Http2(
+            free.sender.clone(),
+            Slot(Arc::clone(&free.slot)),
+        ))
+    }
+
+    fn add(&mut self, sender: http2::SendRequest<Body>) -> Sender {
+        let slot = Arc::new(());
+        self.http2.push(Shared {
+            sender: sender.clone(),
+            slot: Arc::clone(&slot),
+        });
+        Sender::Http2(sender, Slot(slot))
+    }
+}
+
 fn bearer(token: &Secret) -> Result<HeaderValue, TransportError> {
     let mut header =
         HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
@@ -302,12 +344,14 @@ fn bearer(token: &Secret) -> Result<HeaderValue, TransportError> {
 }
 
 fn undelivered(mut error: hyper::client::conn::TrySendError<Request<Body>>) -> Undelivered {
-    let unsent = error.take_message();
-    let cause = TransportError::Broken(chain(&error.into_error()));
-    match unsent {
-        Some(request) => Undelivered::Unsent(request, cause),
-        None => Undelivered::Sent(cause),
+    match error.take_message() {
+        Some(request) => Undelivered::Unsent(Box::new(request)),
+        None => Undelivered::Sent(TransportError::Broken(chain(&error.into_error()))),
     }
+}
+
+fn unusable(error: impl std::error::Error) -> TransportError {
+    TransportError::Connect(format!("the server's URL cannot be used: {error}"))
 }
 
 /// An error and its causes in one line.

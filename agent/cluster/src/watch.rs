@@ -261,7 +261,7 @@ impl Loop {
             .accept(accept);
         match self.cluster.open(&call).await {
             Ok(answer) => {
-                let lines = Lines::new(answer.into_body());
+                let lines = Lines::new(answer);
                 State::Streaming {
                     version,
                     lines,

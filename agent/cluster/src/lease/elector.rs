@@ -8,34 +8,34 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use windlass_object::Object;
+use windlass_plan::lease::{self, Action, Record, Seen, State};
 
 use crate::backoff;
 use crate::cluster::Cluster;
 use crate::error::{ErrorClass, RequestError};
 use crate::leadership::{Authority, BootClock, Clock, Leadership};
-use crate::lease::election::{Action, Election};
-use crate::lease::record::{self, Holding, MANAGER, leases};
+use crate::lease::record::{Annotations, Leases, seen};
 use crate::lease::settings::{ElectorSettings, LeaseView, SettingsError};
-use crate::write::PatchOptions;
 
 /// Longest time for giving the Lease back at a clean stop: systemd waits, and others take over without it anyway.
 const RELEASE: Duration = Duration::from_secs(3);
-/// Shortest time for one request of the election.
+/// Shortest time for one request of the election, and the pause after one that failed for a leader.
 const SHORTEST: Duration = Duration::from_millis(500);
 
 /// Takes part in the election of one Lease for as long as [`Elector::run`] runs.
 pub struct Elector {
-    cluster: Cluster,
+    leases: Leases,
     settings: ElectorSettings,
-    identity: String,
+    rules: lease::Settings,
     clock: Arc<dyn Clock>,
     leadership: watch::Sender<Option<Leadership>>,
     view: watch::Sender<LeaseView>,
 }
 
 /// What the loop carries from round to round.
+#[derive(Default)]
 struct Round {
-    election: Election,
+    state: State,
     /// The Lease as this process last wrote it: a holder renews without reading first.
     lease: Option<Object>,
     annotated: BTreeMap<String, String>,
@@ -63,13 +63,22 @@ impl Elector {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SettingsError> {
         settings.check()?;
-        let identity = format!("{}_{:016x}", settings.node, rand::random::<u64>());
+        let rules = lease::Settings {
+            identity: format!("{}_{:016x}", settings.node, rand::random::<u64>()),
+            lease_duration: settings.lease_duration,
+            renew_deadline: settings.renew_deadline,
+            retry_period: settings.retry_period,
+        };
+        let leases = Leases {
+            cluster,
+            namespace: settings.namespace.clone(),
+        };
         let (leadership, _) = watch::channel(None);
         let (view, _) = watch::channel(LeaseView::default());
         Ok(Self {
-            cluster,
+            leases,
             settings,
-            identity,
+            rules,
             clock,
             leadership,
             view,
@@ -79,7 +88,7 @@ impl Elector {
     /// The name this process holds the Lease under.
     #[must_use]
     pub fn identity(&self) -> &str {
-        &self.identity
+        &self.rules.identity
     }
 
     /// The proof of leadership while there is one. Each new term of leadership is a new value; renewals are not.
@@ -96,155 +105,107 @@ impl Elector {
 
     /// Takes part until told to stop, then gives the Lease back if it holds it. Errors never end it.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut round = Round {
-            election: Election::new(self.identity.clone(), self.settings.renew_deadline),
-            lease: None,
-            annotated: BTreeMap::new(),
-            reported: None,
-        };
+        let mut round = Round::default();
         loop {
-            // The round is not cut short by the stop: a write in flight would leave it unknown who holds the Lease.
-            round = self.attempt(round).await;
-            let pause = self.pause(&round);
+            // A round is not cut short by the stop: a write in flight would leave it unknown who holds the Lease.
+            let next = self.attempt(&mut round).await;
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(self.pause(&round, next)) => {}
             }
-            if round.election.held(self.clock.now()).is_none() {
+            if round.state.leading(self.clock.now()).is_none() {
                 self.end();
             }
         }
         self.release(round).await;
     }
 
-    async fn attempt(&mut self, mut round: Round) -> Round {
-        let within = self.time_limit(&round);
-        let known = round
-            .lease
-            .take()
-            .filter(|_| round.election.held(self.clock.now()).is_some());
-        let lease = match known {
-            Some(lease) => Ok(Some(lease)),
-            None => {
-                record::read(
-                    &self.cluster,
-                    &self.settings.namespace,
-                    &self.settings.name,
-                    within,
-                )
-                .await
-            }
-        };
-        let lease = match lease {
-            Ok(lease) => lease,
-            Err(error) => return self.failed(round, &error),
+    /// One round: look, decide, write. Gives when to take the next.
+    async fn attempt(&mut self, round: &mut Round) -> Duration {
+        let within = self.time_limit(round);
+        let leads = round.state.leading(self.clock.now()).is_some();
+        let lease = match round.lease.take().filter(|_| leads) {
+            Some(lease) => Some(lease),
+            None => match self.leases.read(&self.settings.name, within).await {
+                Ok(lease) => lease,
+                Err(error) => {
+                    let clock = self.clocks();
+                    let step = lease::step(&mut round.state, &self.rules, &Seen::Unreadable, clock);
+                    self.failed(round, &error);
+                    return step.next;
+                }
+            },
         };
         self.show(lease.as_ref());
-        let (election, action) = round.election.step(
-            lease.as_ref().map(record::record),
-            first_epoch(),
-            self.clock.now(),
+        if lease.is_none() {
+            round.state.raise_floor(first_epoch());
+        }
+        let step = lease::step(
+            &mut round.state,
+            &self.rules,
+            &seen(lease.as_ref()),
+            self.clocks(),
         );
-        round.election = election;
-        let epoch = match action {
-            Action::Stand => {
-                self.end();
-                return round;
-            }
-            Action::Create { epoch } | Action::Take { epoch } | Action::Renew { epoch } => epoch,
-        };
-        if !matches!(action, Action::Renew { .. }) {
+        if round.state.leading(self.clock.now()).is_none() {
             self.end();
         }
-        self.write(round, lease, epoch, action, within).await
+        match step.action {
+            Action::Wait => {}
+            Action::Create(record) => self.write(round, None, &record, within).await,
+            Action::Update(record) => self.write(round, lease, &record, within).await,
+        }
+        step.next
     }
 
     async fn write(
         &mut self,
-        mut round: Round,
+        round: &mut Round,
         lease: Option<Object>,
-        epoch: u64,
-        action: Action,
+        record: &Record,
         within: Duration,
-    ) -> Round {
-        let sent = self.clock.now();
+    ) {
         let wanted = self.settings.annotations.borrow_and_update().clone();
-        let holding = Holding {
-            holder: &self.identity,
-            duration: self.settings.lease_duration,
-            transitions: epoch,
-            acquired: !matches!(action, Action::Renew { .. }),
+        let annotations = Annotations {
+            wanted: &wanted,
+            before: &round.annotated,
         };
-        let written = match tokio::time::timeout(
-            within,
-            self.put(lease, &holding, &wanted, &round.annotated),
-        )
-        .await
-        {
-            Ok(written) => written,
-            Err(_) => Err(timed_out(&self.settings, within)),
-        };
+        let sent = self.clock.now();
+        // The election itself stands before all authority; its fence is the Lease's resourceVersion.
+        let name = &self.settings.name;
+        let written = self
+            .leases
+            .write(Authority::Person, name, lease, record, annotations, within)
+            .await;
         match written {
             Ok(lease) => {
-                let now = self.clock.now();
-                round.election = round
-                    .election
-                    .wrote(epoch, record::record(&lease), sent, now);
+                round
+                    .state
+                    .written(&self.rules, &Record::from_lease(lease.as_value()), sent);
                 self.show(Some(&lease));
                 round.lease = Some(lease);
                 round.annotated = wanted;
                 round.reported = None;
-                self.lead(&round.election, now);
-                round
+                self.lead(&round.state);
             }
             Err(error) => self.failed(round, &error),
         }
     }
 
-    async fn put(
-        &self,
-        lease: Option<Object>,
-        holding: &Holding<'_>,
-        wanted: &BTreeMap<String, String>,
-        before: &BTreeMap<String, String>,
-    ) -> Result<Object, RequestError> {
-        let exists = lease.is_some();
-        let mut lease = match lease {
-            Some(lease) => lease,
-            None => record::blank(&self.settings.namespace, &self.settings.name)?,
-        };
-        record::hold(&mut lease, holding, Timestamp::now());
-        record::annotate(&mut lease, wanted, before);
-        // The election itself stands before all authority; its own fence is the Lease's resourceVersion.
-        if exists {
-            let options = PatchOptions {
-                subresource: None,
-                manager: MANAGER,
-            };
-            self.cluster
-                .replace(Authority::Person, &leases(), &lease, &options)
-                .await
-        } else {
-            self.cluster
-                .create(Authority::Person, &leases(), &lease, MANAGER)
-                .await
-        }
-    }
-
     /// Publishes leadership: a renewal moves the deadline of the proof that is out already.
-    fn lead(&self, election: &Election, now: Duration) {
-        let Some(held) = election.held(now) else {
+    fn lead(&self, state: &State) {
+        let Some(leading) = state.leading(self.clock.now()) else {
             return self.end();
         };
+        let epoch = u64::try_from(leading.epoch).unwrap_or_default();
         self.leadership.send_if_modified(|current| match current {
-            Some(leadership) if leadership.epoch() == held.epoch => {
-                leadership.extend(held.deadline);
+            Some(leadership) if leadership.epoch() == epoch => {
+                leadership.extend(leading.until);
                 false
             }
             _ => {
                 *current = Some(Leadership::new(
-                    held.epoch,
-                    held.deadline,
+                    epoch,
+                    leading.until,
                     Arc::clone(&self.clock),
                 ));
                 true
@@ -264,9 +225,9 @@ impl Elector {
             });
     }
 
-    fn failed(&self, mut round: Round, error: &RequestError) -> Round {
+    fn failed(&self, round: &mut Round, error: &RequestError) {
         round.lease = None;
-        if round.election.held(self.clock.now()).is_none() {
+        if round.state.leading(self.clock.now()).is_none() {
             self.end();
         }
         // A conflict is another writer, and the next round reads what it wrote; the rest is told once per kind.
@@ -274,15 +235,14 @@ impl Elector {
             tracing::warn!(error = %error, "the leader election cannot reach its Lease and goes on trying");
             round.reported = Some(error.class());
         }
-        round
     }
 
     fn show(&self, lease: Option<&Object>) {
         let view = lease.map_or_else(LeaseView::default, |lease| {
-            let record = record::record(lease);
+            let record = Record::from_lease(lease.as_value());
             LeaseView {
                 holder: record.holder,
-                transitions: record.transitions,
+                transitions: u64::try_from(record.transitions).unwrap_or_default(),
                 annotations: lease.annotations(),
             }
         });
@@ -293,50 +253,57 @@ impl Elector {
         });
     }
 
+    fn clocks(&self) -> lease::Clock {
+        lease::Clock {
+            boot: self.clock.now(),
+            wall: Timestamp::now(),
+        }
+    }
+
     /// A request of a holder ends early enough for a second attempt before the deadline.
     fn time_limit(&self, round: &Round) -> Duration {
         let half = self.settings.renew_deadline / 2;
         let now = self.clock.now();
         let left = round
-            .election
-            .held(now)
-            .map_or(half, |held| held.deadline.saturating_sub(now));
+            .state
+            .leading(now)
+            .map_or(half, |leading| leading.until.saturating_sub(now));
         half.min(left).max(SHORTEST)
     }
 
-    /// Time to the next attempt; a holder wakes at its deadline at the latest, others spread out.
-    fn pause(&self, round: &Round) -> Duration {
+    /// Time to the next attempt: a leader whose write failed tries again soon and wakes at its deadline at the latest;
+    /// those that wait spread out.
+    fn pause(&self, round: &Round, next: Duration) -> Duration {
         let now = self.clock.now();
-        let retry = self.settings.retry_period;
-        match round.election.held(now) {
-            Some(_) if round.lease.is_none() => SHORTEST.min(retry),
-            Some(held) => retry.min(held.deadline.saturating_sub(now)),
-            None => retry.mul_f64(1.0 + backoff::random() / 5.0),
+        match round.state.leading(now) {
+            Some(_) if round.lease.is_none() => SHORTEST.min(next),
+            Some(leading) => next.min(leading.until.saturating_sub(now)),
+            None => next.mul_f64(1.0 + backoff::random() / 5.0),
         }
     }
 
     async fn release(&self, round: Round) {
+        let record = round.state.release(self.clocks());
         self.end();
-        let held = round.election.held(self.clock.now());
-        let (Some(held), Some(lease)) = (held, round.lease) else {
+        let (Some(record), Some(lease)) = (record, round.lease) else {
             return;
         };
-        let holding = Holding {
-            holder: "",
-            duration: Duration::from_secs(1),
-            transitions: held.epoch,
-            acquired: false,
-        };
-        let none = BTreeMap::new();
-        let released =
-            tokio::time::timeout(RELEASE, self.put(Some(lease), &holding, &none, &none)).await;
+        let (name, untouched) = (&self.settings.name, Annotations::untouched());
+        let released = self
+            .leases
+            .write(
+                Authority::Person,
+                name,
+                Some(lease),
+                &record,
+                untouched,
+                RELEASE,
+            )
+            .await;
         match released {
-            Ok(Ok(lease)) => self.show(Some(&lease)),
-            Ok(Err(error)) => {
+            Ok(lease) => self.show(Some(&lease)),
+            Err(error) => {
                 tracing::warn!(error = %error, "the Lease could not be given back; it runs out by itself")
-            }
-            Err(_) => {
-                tracing::warn!("the Lease could not be given back in time; it runs out by itself")
             }
         }
     }
@@ -346,24 +313,13 @@ impl std::fmt::Debug for Elector {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Elector")
-            .field("identity", &self.identity)
+            .field("identity", &self.identity())
             .finish_non_exhaustive()
     }
 }
 
-/// The count of transitions of a Lease that is made: minutes since 1970, so that it is higher than any before, also
-/// when a person deleted the Lease and no process remembers it. Fits the API's 32 bits until the year 6053.
-fn first_epoch() -> u64 {
-    u64::try_from(Timestamp::now().as_second() / 60)
-        .unwrap_or_default()
-        .min(i32::MAX as u64 / 2)
-}
-
-fn timed_out(settings: &ElectorSettings, within: Duration) -> RequestError {
-    RequestError::local(
-        "replace",
-        &format!("Lease/{}/{}", settings.namespace, settings.name),
-        ErrorClass::Timeout,
-        format!("no answer within {:.1} s", within.as_secs_f64()),
-    )
+/// What the count of transitions of a Lease that is made must exceed: minutes since 1970, so that it is higher than any
+/// before, also when a person deleted the Lease and no process remembers it. Fits the API's 32 bits until the year 4010.
+fn first_epoch() -> i64 {
+    (Timestamp::now().as_second() / 60).clamp(0, i64::from(i32::MAX / 2))
 }

@@ -1,7 +1,7 @@
 //! Holds the Leases of Flux's own controllers, so that they stand by while windlass does their work.
 //!
-//! Flux's controllers elect by Leases `<controller>-leader-election` in their namespace (fluxcd/pkg runtime/leaderelection,
-//! each controller's main.go); their pods wait for as long as somebody renews these.
+//! Flux's controllers elect by Leases `<controller>-leader-election` in their namespace (fluxcd/pkg
+//! runtime/leaderelection, each controller's main.go); their pods wait for as long as somebody renews these.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,25 +11,19 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use windlass_object::Object;
+use windlass_plan::flux_lease::{self, Step, Write};
+use windlass_plan::lease::{self, Seen};
 
 use crate::backoff;
 use crate::cluster::Cluster;
 use crate::error::{ErrorClass, RequestError};
 use crate::leadership::{Authority, BootClock, Clock, Leadership};
-use crate::lease::election::Observation;
-use crate::lease::record::{self, Holding, MANAGER, leases};
-use crate::write::PatchOptions;
+use crate::lease::record::{Annotations, Leases, seen};
 
-/// The holder that all windlass nodes share: who of them leads is our own Lease's matter.
-const HOLDER: &str = "windlass";
-/// Long enough that a node can reboot without a Flux pod taking over.
-const DURATION: Duration = Duration::from_secs(900);
-/// A third of it: two renewals may fail.
-const RENEW: Duration = Duration::from_secs(300);
-/// Time between attempts while Flux holds one, or the API server cannot be asked.
+/// Longest time for one request on one of them.
+const REQUEST: Duration = Duration::from_secs(5);
+/// Time between attempts while they cannot be read or written.
 const RETRY: Duration = Duration::from_secs(5);
-/// Longest time for reading one of them.
-const READ: Duration = Duration::from_secs(5);
 
 /// Where windlass stands with Flux's Leases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,13 +44,14 @@ pub enum FluxStanding {
 
 /// The Leases of those Flux controllers whose work windlass does.
 pub struct FluxLeases {
-    cluster: Cluster,
-    namespace: String,
+    leases: Leases,
     names: Vec<String>,
     clock: Arc<dyn Clock>,
-    seen: BTreeMap<String, Observation>,
+    state: flux_lease::State,
     standing: watch::Sender<FluxStanding>,
 }
+
+type Found = BTreeMap<String, Option<Object>>;
 
 // === impl FluxLeases ===
 
@@ -75,13 +70,16 @@ impl FluxLeases {
         names: Vec<String>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (standing, _) = watch::channel(FluxStanding::Unknown);
-        Self {
+        let leases = Leases {
             cluster,
             namespace: namespace.to_owned(),
+        };
+        let (standing, _) = watch::channel(FluxStanding::Unknown);
+        Self {
+            leases,
             names,
             clock,
-            seen: BTreeMap::new(),
+            state: flux_lease::State::default(),
             standing,
         }
     }
@@ -123,45 +121,41 @@ impl FluxLeases {
         }
     }
 
-    /// Takes or renews all of them, or none: when one is held by Flux, those taken in this attempt are given back.
-    /// To be called again within [`FluxLeases::run`]'s intervals by whoever does not run it.
+    /// Takes or renews all of them, or none: while Flux holds one, those that windlass holds are given back. Gives
+    /// where windlass stands and when to ask again; [`FluxLeases::run`] does so by itself.
     ///
     /// # Errors
     /// A Lease that cannot be read or written; class `NotFound` when the namespace is not there.
-    pub async fn hold(&mut self, leader: &Leadership) -> Result<FluxStanding, RequestError> {
-        let mut found = Vec::new();
-        for name in self.names.clone() {
-            let lease = record::read(&self.cluster, &self.namespace, &name, READ).await?;
-            if let Some(standing) = self.observe(&name, lease.as_ref()) {
-                return Ok(standing);
+    pub async fn hold(
+        &mut self,
+        leader: &Leadership,
+    ) -> Result<(FluxStanding, Duration), RequestError> {
+        let found = self.read().await?;
+        match self.step(&found) {
+            Step::Held { next } => Ok((FluxStanding::Held, next)),
+            Step::Blocked {
+                name,
+                holder,
+                release,
+                next,
+            } => {
+                self.write(Authority::Leader(leader), found, release)
+                    .await?;
+                Ok((
+                    FluxStanding::HeldBy {
+                        lease: name,
+                        holder,
+                    },
+                    next,
+                ))
             }
-            found.push((name, lease));
-        }
-        let mut taken = Vec::new();
-        for (name, lease) in found {
-            let ours = lease
-                .as_ref()
-                .is_some_and(|lease| record::record(lease).holder == HOLDER);
-            match self
-                .put(Authority::Leader(leader), &name, lease, HOLDER)
-                .await
-            {
-                Ok(_) if ours => {}
-                Ok(written) => taken.push((name, written)),
-                Err(error) => {
-                    self.give_back(leader, taken).await;
-                    return if error.class() == ErrorClass::Conflict {
-                        Ok(FluxStanding::HeldBy {
-                            lease: name,
-                            holder: "another writer".to_owned(),
-                        })
-                    } else {
-                        Err(error)
-                    };
-                }
+            Step::Take { writes } => {
+                self.write(Authority::Leader(leader), found, writes).await?;
+                Ok((FluxStanding::Held, flux_lease::RENEW_PERIOD))
             }
+            // Only a Lease that could not be read comes to this, and that was an error above.
+            Step::Unknown { next, .. } => Ok((FluxStanding::Unknown, next)),
         }
-        Ok(FluxStanding::Held)
     }
 
     /// Gives back all that windlass holds, so that Flux's controllers begin within seconds: for uninstalling windlass
@@ -170,36 +164,23 @@ impl FluxLeases {
     /// # Errors
     /// The first Lease that could not be given back; the others were tried.
     pub async fn release(&self, authority: Authority<'_>) -> Result<(), RequestError> {
-        let mut first = Ok(());
-        for name in &self.names {
-            let released = match record::read(&self.cluster, &self.namespace, name, READ).await {
-                Ok(Some(lease)) if record::record(&lease).holder == HOLDER => {
-                    self.put(authority, name, Some(lease), "").await.map(drop)
-                }
-                Ok(_) => Ok(()),
-                Err(error) => Err(error),
-            };
-            first = first.and(released);
-        }
-        first
+        let found = self.read().await?;
+        let writes = flux_lease::release(&all_seen(&found), self.clocks());
+        self.write(authority, found, writes).await
     }
 
-    /// One attempt and how long to wait after it. A standing of before an error stays while the Leases cannot have
-    /// run out: no request reached them, so neither did Flux's.
+    /// One attempt and how long to wait after it. A standing of before an error stays: what keeps windlass from the
+    /// API server keeps Flux from it too, and the Leases it holds run out only after the time of three renewals.
     async fn round(&mut self, leader: &Leadership, reported: &mut Option<ErrorClass>) -> Duration {
         match self.hold(leader).await {
-            Ok(standing) => {
+            Ok((standing, next)) => {
                 *reported = None;
-                let pause = if standing == FluxStanding::Held {
-                    RENEW
-                } else {
-                    RETRY
-                };
                 self.publish(standing);
-                pause.mul_f64(1.0 - backoff::random() / 10.0)
+                next.mul_f64(1.0 - backoff::random() / 10.0)
             }
             Err(error) => {
-                if *reported != Some(error.class()) {
+                let conflict = error.class() == ErrorClass::Conflict;
+                if !conflict && *reported != Some(error.class()) {
                     tracing::warn!(error = %error, "Flux's Leases cannot be held for windlass; it is tried again");
                     *reported = Some(error.class());
                 }
@@ -208,69 +189,50 @@ impl FluxLeases {
         }
     }
 
-    /// Takes a Lease as read and says if Flux holds it: somebody else's and not seen unchanged for its duration.
-    fn observe(&mut self, name: &str, lease: Option<&Object>) -> Option<FluxStanding> {
-        let now = self.clock.now();
-        let previous = self.seen.remove(name);
-        let observation = Observation::next(previous, record::record(lease?), now);
-        let holder = observation.record().holder.clone();
-        let held = holder != HOLDER && !observation.is_free(now);
-        self.seen.insert(name.to_owned(), observation);
-        held.then(|| FluxStanding::HeldBy {
-            lease: name.to_owned(),
-            holder,
-        })
-    }
-
-    async fn give_back(&self, leader: &Leadership, taken: Vec<(String, Object)>) {
-        for (name, lease) in taken {
-            if let Err(error) = self
-                .put(Authority::Leader(leader), &name, Some(lease), "")
-                .await
-            {
-                tracing::warn!(error = %error, "a Lease of Flux could not be given back; the next attempt goes on with it");
-            }
+    async fn read(&self) -> Result<Found, RequestError> {
+        let mut found = Found::new();
+        for name in &self.names {
+            found.insert(name.clone(), self.leases.read(name, REQUEST).await?);
         }
+        Ok(found)
     }
 
-    async fn put(
+    fn step(&mut self, found: &Found) -> Step {
+        let clock = self.clocks();
+        flux_lease::step(&mut self.state, &all_seen(found), clock)
+    }
+
+    /// Writes each; the first error is given after all were tried.
+    async fn write(
         &self,
         authority: Authority<'_>,
-        name: &str,
-        lease: Option<Object>,
-        holder: &str,
-    ) -> Result<Object, RequestError> {
-        let before = lease.as_ref().map(record::record);
-        let exists = lease.is_some();
-        let mut lease = match lease {
-            Some(lease) => lease,
-            None => record::blank(&self.namespace, name)?,
-        };
-        let before = before.unwrap_or_default();
-        let changes = before.holder != holder;
-        let holding = Holding {
-            holder,
-            duration: if holder.is_empty() {
-                Duration::from_secs(1)
-            } else {
-                DURATION
-            },
-            transitions: before.transitions + u64::from(changes && !holder.is_empty()),
-            acquired: changes,
-        };
-        record::hold(&mut lease, &holding, Timestamp::now());
-        if exists {
-            let options = PatchOptions {
-                subresource: None,
-                manager: MANAGER,
-            };
-            self.cluster
-                .replace(authority, &leases(), &lease, &options)
-                .await
-        } else {
-            self.cluster
-                .create(authority, &leases(), &lease, MANAGER)
-                .await
+        mut found: Found,
+        writes: Vec<Write>,
+    ) -> Result<(), RequestError> {
+        let mut first = Ok(());
+        for write in writes {
+            let lease = found.remove(&write.name).flatten();
+            let untouched = Annotations::untouched();
+            let written = self
+                .leases
+                .write(
+                    authority,
+                    &write.name,
+                    lease,
+                    &write.record,
+                    untouched,
+                    REQUEST,
+                )
+                .await;
+            first = first.and(written.map(drop));
+        }
+        first
+    }
+
+    fn clocks(&self) -> lease::Clock {
+        lease::Clock {
+            boot: self.clock.now(),
+            wall: Timestamp::now(),
         }
     }
 
@@ -287,8 +249,15 @@ impl std::fmt::Debug for FluxLeases {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("FluxLeases")
-            .field("namespace", &self.namespace)
+            .field("namespace", &self.leases.namespace)
             .field("names", &self.names)
             .finish_non_exhaustive()
     }
+}
+
+fn all_seen(found: &Found) -> Vec<(&str, Seen)> {
+    found
+        .iter()
+        .map(|(name, lease)| (name.as_str(), seen(lease.as_ref())))
+        .collect()
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::kubeconfig::Access;
-use crate::transport::{Body, Sender, TransportError, chain};
+use crate::transport::{Body, TransportError, chain};
 
 /// Longest time to open a connection: the API server is on this machine or next to it.
 const DIAL: Duration = Duration::from_secs(5);
@@ -33,8 +33,14 @@ const CONNECTION_WINDOW: u32 = 64 << 20;
 /// Largest head of an answer.
 const HEADERS: u32 = 64 << 10;
 
+/// An open connection of one of the two protocols.
+pub(super) enum Dialled {
+    Http2(http2::SendRequest<Body>),
+    Http1(http1::SendRequest<Body>),
+}
+
 /// Takes what the kubeconfig says and gives an open connection whose driver runs as a task that ends with it.
-pub(super) async fn dial(access: &Access) -> Result<Sender, TransportError> {
+pub(super) async fn dial(access: &Access) -> Result<Dialled, TransportError> {
     let server = &access.server;
     match tokio::time::timeout(DIAL, connect(access)).await {
         Ok(Ok(sender)) => Ok(sender),
@@ -48,7 +54,7 @@ pub(super) async fn dial(access: &Access) -> Result<Sender, TransportError> {
     }
 }
 
-async fn connect(access: &Access) -> Result<Sender, String> {
+async fn connect(access: &Access) -> Result<Dialled, String> {
     let https = access.server.scheme_str() == Some("https");
     let (host, port) = host_and_port(&access.server, https)?;
     let tcp = TcpStream::connect((host, port))
@@ -94,7 +100,7 @@ fn tune(tcp: &TcpStream) -> std::io::Result<()> {
 
 async fn http2_over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-) -> Result<Sender, String> {
+) -> Result<Dialled, String> {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
@@ -107,18 +113,18 @@ async fn http2_over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .await
         .map_err(|error| chain(&error))?;
     tokio::spawn(drive(connection));
-    Ok(Sender::Http2(sender))
+    Ok(Dialled::Http2(sender))
 }
 
 async fn http1_over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-) -> Result<Sender, String> {
+) -> Result<Dialled, String> {
     let (sender, connection) = http1::Builder::new()
         .handshake::<_, Body>(TokioIo::new(stream))
         .await
         .map_err(|error| chain(&error))?;
     tokio::spawn(drive(connection));
-    Ok(Sender::Http1(sender))
+    Ok(Dialled::Http1(sender))
 }
 
 /// Runs a connection to its end; whoever waits for an answer on it is told of the error, so here it is only traced.

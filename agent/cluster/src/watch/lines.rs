@@ -1,9 +1,10 @@
 //! The lines of a watch's body, one at a time.
 
+use http::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 
-use crate::transport::chain;
+use crate::transport::{Slot, chain};
 
 /// Longest event: etcd takes requests of at most 1.5 MiB by default, and their JSON with managedFields is a few times
 /// that at the very most.
@@ -11,6 +12,8 @@ const LINE_BYTES: usize = 16 << 20;
 
 /// Splits a body at line ends; holds no more than the line that is not yet whole and the last frame.
 pub(crate) struct Lines {
+    /// Keeps the connection's slot taken for as long as the body is read.
+    _slot: Option<Slot>,
     body: Incoming,
     frame: Bytes,
     partial: Vec<u8>,
@@ -19,8 +22,10 @@ pub(crate) struct Lines {
 // === impl Lines ===
 
 impl Lines {
-    pub(crate) fn new(body: Incoming) -> Self {
+    pub(crate) fn new(answer: Response<Incoming>) -> Self {
+        let (mut head, body) = answer.into_parts();
         Self {
+            _slot: head.extensions.remove(),
             body,
             frame: Bytes::new(),
             partial: Vec::new(),

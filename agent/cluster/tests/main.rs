@@ -1,0 +1,3 @@
+//! windlass-cluster against a real control plane, and against one that misbehaves.
+
+mod suite;
