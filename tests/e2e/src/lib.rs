@@ -1,1 +1,3 @@
-//! End-to-end tests against the real control plane live in `tests/main.rs`.
+//! End-to-end tests: the real program against a real control plane and real Git servers.
+//!
+//! They live in `tests/`, one file per part of the issue; this library is empty on purpose.
