@@ -15,3 +15,6 @@ mod metadata;
 pub mod order;
 pub mod prune;
 pub mod rate;
+
+#[cfg(test)]
+mod tests;

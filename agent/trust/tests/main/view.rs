@@ -203,3 +203,23 @@ fn the_first_missing_object_is_named() {
     objects.0.remove(&dir);
     assert_eq!(missing_objects(&objects, &source).unwrap(), Some(dir));
 }
+
+#[test]
+fn a_tree_that_unfolds_without_end_is_checked_once_per_object() {
+    let mut objects = Objects::default();
+    let blob = objects.put(ObjectKind::Blob, b"x");
+    let mut tree = objects.tree(&[("100644", "a", blob)]);
+    for _ in 0..64 {
+        tree = objects.tree(&[("40000", "a", tree), ("40000", "b", tree)]);
+    }
+    let source = source(&mut objects, tree);
+    assert_eq!(missing_objects(&objects, &source).unwrap(), None);
+    let path = "a/b/".repeat(32);
+    assert_eq!(
+        VerifiedTree::new(&source, &objects)
+            .list(&path)
+            .unwrap()
+            .len(),
+        1
+    );
+}
