@@ -8,8 +8,10 @@ mod arena;
 mod convert;
 mod decode;
 mod emit;
+mod kustomize;
 mod number;
 mod scalar;
+mod timestamp;
 
 use serde_json::Value;
 
@@ -31,6 +33,9 @@ pub struct Limits {
 pub enum Dialect {
     /// sigs.k8s.io/yaml, as kubectl and the API server read: `yes`, `on` and `y` are true.
     Kubernetes,
+    /// go-yaml v3, as kustomize (and so Flux) reads: only `true` is true, a time without quotes
+    /// becomes RFC 3339 text, and no merge key overrides a key.
+    Kustomize,
 }
 
 /// One document of a stream.

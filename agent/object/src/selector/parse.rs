@@ -138,9 +138,11 @@ impl Parser<'_> {
 
     fn number(&mut self) -> Result<i64, String> {
         match self.tokens.next() {
-            Some(Token::Word(word)) => word
-                .parse()
-                .map_err(|_| format!("{word:?} is no whole number")),
+            Some(Token::Word(word)) => {
+                check_value(word)?;
+                word.parse()
+                    .map_err(|_| format!("{word:?} is no whole number"))
+            }
             other => Err(unexpected(other, "a whole number")),
         }
     }

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag, options};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StructureStyle, Tag, options};
 
 use crate::yaml::{Limits, Position, YamlError};
 
@@ -42,8 +42,9 @@ pub(super) struct Scalar<'t> {
     pub(super) text: Cow<'t, str>,
     /// The whole tag, its handle written out.
     pub(super) tag: Option<String>,
-    /// Written without quotes and without a tag, so the text decides the type.
-    pub(super) plain: bool,
+    pub(super) style: ScalarStyle,
+    /// Whether it stands inside braces or brackets.
+    pub(super) in_flow: bool,
 }
 
 /// What a node is once its aliases are written out.
@@ -65,6 +66,7 @@ struct Anchor {
 struct Open {
     node: NodeId,
     anchor: usize,
+    flow: bool,
     children: Vec<NodeId>,
     cost: Cost,
 }
@@ -77,6 +79,15 @@ struct Builder<'a, 't> {
     anchors: HashMap<usize, Anchor>,
     /// What the complete documents cost.
     spent: Cost,
+}
+
+// === impl Scalar ===
+
+impl Scalar<'_> {
+    /// Whether it is written without quotes and without a tag, so that its text decides the type.
+    pub(super) fn is_plain(&self) -> bool {
+        self.style == ScalarStyle::Plain && self.tag.is_none()
+    }
 }
 
 // === impl Arena ===
@@ -114,8 +125,12 @@ pub(super) fn read<'t>(
     let mut builder = Builder::new(limits);
     let mut last_block_end = None;
     while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|error| parser_error(&error))?;
-        if let Event::Scalar(_, style, ..) = &event {
+        let (mut event, span) = event.map_err(|error| parser_error(&error))?;
+        if let Event::Scalar(text, style, ..) = &mut event {
+            // The parser has a `~` for a value nobody wrote.
+            if *style == ScalarStyle::Plain && span.is_empty() {
+                *text = Cow::Borrowed("");
+            }
             let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
             last_block_end = if block { span.end.byte_offset() } else { None };
         }
@@ -151,15 +166,19 @@ impl<'a, 't> Builder<'a, 't> {
     fn take(&mut self, event: Event<'t>, position: Position) -> Result<(), YamlError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let tag = tag.as_deref().map(tag_text);
-                let plain = style == ScalarStyle::Plain && tag.is_none();
-                self.scalar(position, anchor, Scalar { text, tag, plain })
+                let scalar = Scalar {
+                    text,
+                    tag: tag.as_deref().map(tag_text),
+                    style,
+                    in_flow: self.open.last().is_some_and(|open| open.flow),
+                };
+                self.scalar(position, anchor, scalar)
             }
-            Event::SequenceStart(_, anchor, _) => {
-                self.start(position, anchor, Content::Sequence(Vec::new()))
+            Event::SequenceStart(style, anchor, _) => {
+                self.start(position, anchor, style, Content::Sequence(Vec::new()))
             }
-            Event::MappingStart(_, anchor, _) => {
-                self.start(position, anchor, Content::Mapping(Vec::new()))
+            Event::MappingStart(style, anchor, _) => {
+                self.start(position, anchor, style, Content::Mapping(Vec::new()))
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => self.alias(position, anchor),
@@ -199,6 +218,7 @@ impl<'a, 't> Builder<'a, 't> {
         &mut self,
         position: Position,
         anchor: usize,
+        style: StructureStyle,
         content: Content<'t>,
     ) -> Result<(), YamlError> {
         let node = self.push(position, anchor != NO_ANCHOR, content);
@@ -208,6 +228,7 @@ impl<'a, 't> Builder<'a, 't> {
         self.open.push(Open {
             node,
             anchor,
+            flow: style == StructureStyle::Flow,
             children: Vec::new(),
             cost: Cost {
                 nodes: 1,

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::yaml::arena::{Arena, Content, NodeId, Scalar};
-use crate::yaml::number;
 use crate::yaml::scalar::{self, Tagged, Type};
-use crate::yaml::{Dialect, Position, YamlError};
+use crate::yaml::{Dialect, Position, YamlError, kustomize, number};
 
 const MERGE_TAG: &str = "tag:yaml.org,2002:merge";
 
@@ -38,6 +37,8 @@ struct Fields {
     map: Map<String, Value>,
     /// Where the keys that stand in the map itself are; merged ones are not here.
     written: HashMap<String, Position>,
+    /// Where the first merge key is.
+    merged: Option<Position>,
 }
 
 // === impl Converter ===
@@ -47,7 +48,7 @@ impl<'t> Converter<'_, 't> {
         let position = self.arena.position(id);
         let (content, ownership) = self.take(id, ownership);
         match content {
-            Content::Scalar(scalar) => scalar_value(scalar, position),
+            Content::Scalar(scalar) => scalar_value(self.dialect, scalar, position),
             Content::Alias(target) => self.value(target, Ownership::Shared),
             Content::Sequence(children) => children
                 .into_iter()
@@ -85,6 +86,7 @@ impl<'t> Converter<'_, 't> {
                 continue;
             };
             if self.is_merge(key) {
+                self.check_only_merge(fields, key)?;
                 self.merge(&mut fields.map, value, ownership)?;
                 continue;
             }
@@ -105,32 +107,59 @@ impl<'t> Converter<'_, 't> {
         let Some(Content::Scalar(scalar)) = self.arena.node(key).map(|node| &node.content) else {
             return false;
         };
-        scalar.text == "<<" && (scalar.plain || scalar.tag.as_deref() == Some(MERGE_TAG))
+        scalar.text == "<<" && (scalar.is_plain() || scalar.tag.as_deref() == Some(MERGE_TAG))
+    }
+
+    /// go-yaml v2 takes several merge keys in one map, kustomize one.
+    fn check_only_merge(&self, fields: &mut Fields, key: NodeId) -> Result<(), YamlError> {
+        let position = self.arena.position(key);
+        match fields.merged.replace(position) {
+            Some(first) if self.dialect == Dialect::Kustomize => {
+                let message = format!("key \"<<\" is already set on line {}", first.line);
+                Err(YamlError::new(position, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes the merged maps into the map; of a list of maps the first one wins.
     ///
-    /// go-yaml v2 writes in the order of the text, so a merge key below a key overrides it.
+    /// To go-yaml v2 a merge key below a key overrides it; to kustomize no merge key does.
     fn merge(
         &mut self,
         map: &mut Map<String, Value>,
         source: NodeId,
         ownership: Ownership,
     ) -> Result<(), YamlError> {
-        let sources = match self.arena.node(source).map(|node| &node.content) {
-            Some(Content::Sequence(children)) => children.iter().rev().copied().collect(),
-            _ => vec![source],
-        };
-        for source in sources {
+        let mut merged = Map::new();
+        for source in self.merge_sources(source) {
             let position = self.arena.position(source);
-            let value = self.value(source, ownership)?;
-            let Value::Object(merged) = value else {
+            let Value::Object(fields) = self.value(source, ownership)? else {
                 let message = "a merge key `<<` needs a map or a list of maps";
                 return Err(YamlError::new(position, message));
             };
-            map.extend(merged);
+            for (name, value) in fields {
+                merged.entry(name).or_insert(value);
+            }
+        }
+        for (name, value) in merged {
+            match self.dialect {
+                Dialect::Kubernetes => {
+                    map.insert(name, value);
+                }
+                Dialect::Kustomize => {
+                    map.entry(name).or_insert(value);
+                }
+            }
         }
         Ok(())
+    }
+
+    fn merge_sources(&self, source: NodeId) -> Vec<NodeId> {
+        match self.arena.node(source).map(|node| &node.content) {
+            Some(Content::Sequence(children)) => children.clone(),
+            _ => vec![source],
+        }
     }
 
     /// A key as text: numbers and booleans are written out as sigs.k8s.io/yaml does.
@@ -139,7 +168,7 @@ impl<'t> Converter<'_, 't> {
         let (content, _) = self.take(id, ownership);
         match content {
             Content::Alias(target) => self.key(target, Ownership::Shared),
-            Content::Scalar(scalar) => key_text(scalar, position),
+            Content::Scalar(scalar) => key_text(self.dialect, scalar, position),
             Content::Sequence(_) | Content::Mapping(_) => Err(YamlError::new(
                 position,
                 "a key must be text, not a list or a map",
@@ -148,25 +177,17 @@ impl<'t> Converter<'_, 't> {
     }
 }
 
-fn scalar_type(scalar: Scalar<'_>, position: Position) -> Result<(Type, String), YamlError> {
-    let Scalar { text, tag, plain } = scalar;
-    let Some(tag) = tag else {
-        let found = if plain {
-            scalar::plain_type(&text)
-        } else {
-            Type::Text
-        };
-        return Ok((found, text.into_owned()));
-    };
-    match scalar::tagged(&tag, &text) {
-        Ok(Tagged::As(found)) => Ok((found, text.into_owned())),
-        Ok(Tagged::Decoded(decoded)) => Ok((Type::Text, decoded)),
-        Err(message) => Err(YamlError::new(position, message)),
+fn scalar_value(
+    dialect: Dialect,
+    scalar: Scalar<'_>,
+    position: Position,
+) -> Result<Value, YamlError> {
+    if dialect == Dialect::Kustomize
+        && let Some(text) = kustomize::own_text(&scalar)
+    {
+        return Ok(Value::String(text));
     }
-}
-
-fn scalar_value(scalar: Scalar<'_>, position: Position) -> Result<Value, YamlError> {
-    let (found, text) = scalar_type(scalar, position)?;
+    let (found, text) = scalar_type(dialect, scalar, position)?;
     match found {
         Type::Null => Ok(Value::Null),
         Type::Bool(value) => Ok(Value::Bool(value)),
@@ -185,17 +206,42 @@ fn scalar_value(scalar: Scalar<'_>, position: Position) -> Result<Value, YamlErr
     }
 }
 
-fn key_text(scalar: Scalar<'_>, position: Position) -> Result<String, YamlError> {
-    let (found, text) = scalar_type(scalar, position)?;
+/// A key as the dialect's JSON has it: kustomize keeps the text, sigs.k8s.io/yaml writes out what
+/// it means.
+fn key_text(dialect: Dialect, scalar: Scalar<'_>, position: Position) -> Result<String, YamlError> {
+    let (found, text) = scalar_type(dialect, scalar, position)?;
     match found {
         Type::Null => Err(YamlError::new(
             position,
             "a key must not be null; quote it to mean the text",
         )),
+        _ if dialect == Dialect::Kustomize => Ok(text),
         Type::Bool(value) => Ok(value.to_string()),
         Type::Integer(value) => Ok(value.to_string()),
         Type::Unsigned(value) => Ok(value.to_string()),
         Type::Float(value) => Ok(number::short_float_text(value)),
         Type::Text => Ok(text),
+    }
+}
+
+fn scalar_type(
+    dialect: Dialect,
+    scalar: Scalar<'_>,
+    position: Position,
+) -> Result<(Type, String), YamlError> {
+    let plain = scalar.is_plain();
+    let Scalar { text, tag, .. } = scalar;
+    let Some(tag) = tag else {
+        let found = if plain {
+            scalar::plain_type(dialect, &text)
+        } else {
+            Type::Text
+        };
+        return Ok((found, text.into_owned()));
+    };
+    match scalar::tagged(dialect, &tag, &text) {
+        Ok(Tagged::As(found)) => Ok((found, text.into_owned())),
+        Ok(Tagged::Decoded(decoded)) => Ok((Type::Text, decoded)),
+        Err(message) => Err(YamlError::new(position, message)),
     }
 }

@@ -1,8 +1,11 @@
-//! The type a scalar has, as go-yaml v2 resolves it (YAML 1.1 without base 60 numbers).
+//! The type a scalar has, as go-yaml resolves it (YAML 1.1 without base 60 numbers).
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, PAD};
+
+use crate::yaml::Dialect;
+use crate::yaml::timestamp::is_timestamp;
 
 const LONG_TAG_PREFIX: &str = "tag:yaml.org,2002:";
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, PAD);
@@ -30,12 +33,14 @@ pub(super) enum Tagged {
 }
 
 /// The type of a plain scalar without a tag.
-pub(super) fn plain_type(text: &str) -> Type {
+pub(super) fn plain_type(dialect: Dialect, text: &str) -> Type {
     let Some(first) = text.bytes().next() else {
         return Type::Null;
     };
     match first {
-        b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(text),
+        b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => {
+            word(dialect, text)
+        }
         b'.' => match special_float(text) {
             Some(value) => Type::Float(value),
             None => fraction(text),
@@ -50,9 +55,9 @@ pub(super) fn plain_type(text: &str) -> Type {
 }
 
 /// The value of a scalar with a tag, or why the text does not fit the tag.
-pub(super) fn tagged(tag: &str, text: &str) -> Result<Tagged, String> {
+pub(super) fn tagged(dialect: Dialect, tag: &str, text: &str) -> Result<Tagged, String> {
     let short = tag.strip_prefix(LONG_TAG_PREFIX);
-    let found = plain_type(text);
+    let found = plain_type(dialect, text);
     let fits = match short {
         Some("binary") => return binary(text).map(Tagged::Decoded),
         Some("null") => found == Type::Null,
@@ -75,18 +80,20 @@ pub(super) fn tagged(tag: &str, text: &str) -> Result<Tagged, String> {
 
 /// Whether text would read back as something else, or as a time, when written without quotes.
 pub(super) fn needs_quotes(text: &str) -> bool {
-    plain_type(text) != Type::Text || is_timestamp(text) || is_base60(text)
+    plain_type(Dialect::Kubernetes, text) != Type::Text || is_timestamp(text) || is_base60(text)
 }
 
-fn word(text: &str) -> Type {
+fn word(dialect: Dialect, text: &str) -> Type {
     match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            Type::Bool(true)
-        }
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            Type::Bool(false)
-        }
-        "~" | "null" | "Null" | "NULL" => Type::Null,
+        "true" | "True" | "TRUE" => return Type::Bool(true),
+        "false" | "False" | "FALSE" => return Type::Bool(false),
+        "~" | "null" | "Null" | "NULL" => return Type::Null,
+        _ if dialect == Dialect::Kustomize => return Type::Text,
+        _ => {}
+    }
+    match text {
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Type::Bool(true),
+        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Type::Bool(false),
         _ => Type::Text,
     }
 }
@@ -228,79 +235,4 @@ fn is_base60(text: &str) -> bool {
         && digits_or_underscores(first)
         && parts.all(sixtieths)
         && digits_or_underscores(fraction)
-}
-
-/// The four forms go-yaml v2 takes for a time, read as Go's `time.Parse` reads them.
-fn is_timestamp(text: &str) -> bool {
-    let Some((date, clock)) = split_date(text) else {
-        return false;
-    };
-    match clock.chars().next() {
-        None => date,
-        Some('T' | 't') => {
-            date && clock
-                .get(1..)
-                .and_then(after_clock)
-                .is_some_and(is_time_zone)
-        }
-        Some(' ') => date && clock.get(1..).and_then(after_clock) == Some(""),
-        Some(_) => false,
-    }
-}
-
-/// Whether `YYYY-M-D` at the start is a day of the calendar, and the text behind it.
-fn split_date(text: &str) -> Option<(bool, &str)> {
-    let (year, rest) = text.split_once('-')?;
-    if year.len() != 4 || !only_digits(year) {
-        return None;
-    }
-    let (month, rest) = one_or_two_digits(rest)?;
-    let (day, rest) = one_or_two_digits(rest.strip_prefix('-')?)?;
-    let year: u32 = year.parse().ok()?;
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let days = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        1..=12 => 31,
-        _ => 0,
-    };
-    Some(((1..=days).contains(&day), rest))
-}
-
-/// The text behind `H:M:S[.fraction]`.
-fn after_clock(text: &str) -> Option<&str> {
-    let (hour, rest) = one_or_two_digits(text)?;
-    let (minute, rest) = one_or_two_digits(rest.strip_prefix(':')?)?;
-    let (second, rest) = one_or_two_digits(rest.strip_prefix(':')?)?;
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let fraction = rest.strip_prefix(['.', ',']).unwrap_or_default();
-    let after = fraction.trim_start_matches(|char: char| char.is_ascii_digit());
-    Some(if after.len() < fraction.len() {
-        after
-    } else {
-        rest
-    })
-}
-
-/// `Z` or `±HH:MM`; Go takes up to 24 hours and 60 minutes.
-fn is_time_zone(text: &str) -> bool {
-    let Some(offset) = text.strip_prefix(['+', '-']) else {
-        return text == "Z";
-    };
-    let Some((hours, minutes)) = offset.split_once(':') else {
-        return false;
-    };
-    let within = |part: &str, most: u32| {
-        part.len() == 2 && only_digits(part) && part.parse::<u32>().is_ok_and(|n| n <= most)
-    };
-    within(hours, 24) && within(minutes, 60)
-}
-
-fn one_or_two_digits(text: &str) -> Option<(u32, &str)> {
-    let digits = text.bytes().take(2).take_while(u8::is_ascii_digit).count();
-    let (number, rest) = text.split_at_checked(digits)?;
-    Some((number.parse().ok()?, rest))
 }

@@ -33,6 +33,10 @@ func main() {
 		"strategic":       strategic,
 		"selector":        selector,
 	}
+	if os.Args[1] == "merge-keys" {
+		writeMergeKeys()
+		return
+	}
 	answer, ok := answers[os.Args[1]]
 	if !ok {
 		fmt.Fprintln(os.Stderr, "usage: reference <what> < cases")

@@ -1,0 +1,231 @@
+//! Which lists of Kubernetes' built-in kinds are merged, and by which keys.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::key::GroupVersionKind;
+
+/// Made from Kubernetes' OpenAPI; its own head says how to read it.
+const TABLE: &str = include_str!("merge-keys.txt");
+
+static TYPES: LazyLock<Table> = LazyLock::new(|| Table::parse(TABLE));
+
+/// What is known of a value's type; nothing for what is not built in, or holds no merged list.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Schema(Option<Kind>);
+
+/// How a list is merged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Lists {
+    /// The patch's list takes the place of the object's.
+    Replaced,
+    /// Plain values, each once.
+    Set,
+    /// Items with these merge keys.
+    Keyed(&'static [String]),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// A map with the fields of a type.
+    Fields(usize),
+    /// A map whose every value has a type.
+    Values(usize),
+    /// A list that is merged.
+    List(&'static Field),
+}
+
+#[derive(Debug, PartialEq)]
+struct Field {
+    name: String,
+    /// The merge keys of a list that is merged.
+    keys: Option<Vec<String>>,
+    /// Whether `of` is the type of the field's own fields.
+    of_values: bool,
+    /// The type of the field, or of the items of the list.
+    of: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    types: Vec<Vec<Field>>,
+    kinds: HashMap<GroupVersionKind, usize>,
+}
+
+/// What is known of a kind.
+pub(super) fn schema(kind: &GroupVersionKind) -> Schema {
+    Schema(TYPES.kinds.get(kind).copied().map(Kind::Fields))
+}
+
+// === impl Schema ===
+
+impl Schema {
+    pub(super) fn field(self, name: &str) -> Self {
+        match self.0 {
+            Some(Kind::Fields(of)) => {
+                let fields = TYPES.types.get(of).map(Vec::as_slice).unwrap_or_default();
+                Self(
+                    fields
+                        .iter()
+                        .find(|field| field.name == name)
+                        .and_then(Field::kind),
+                )
+            }
+            Some(Kind::Values(of)) => Self(Some(Kind::Fields(of))),
+            Some(Kind::List(_)) | None => Self(None),
+        }
+    }
+
+    /// The type of a list's items.
+    pub(super) fn items(self) -> Self {
+        match self.0 {
+            Some(Kind::List(field)) => Self(field.of.map(Kind::Fields)),
+            _ => Self(None),
+        }
+    }
+
+    pub(super) fn lists(self) -> Lists {
+        match self.0 {
+            Some(Kind::List(Field {
+                keys: Some(keys), ..
+            })) if keys.is_empty() => Lists::Set,
+            Some(Kind::List(Field {
+                keys: Some(keys), ..
+            })) => Lists::Keyed(keys),
+            _ => Lists::Replaced,
+        }
+    }
+
+    pub(super) fn merge_keys(self) -> &'static [String] {
+        match self.lists() {
+            Lists::Keyed(keys) => keys,
+            Lists::Set | Lists::Replaced => &[],
+        }
+    }
+}
+
+// === impl Field ===
+
+impl Field {
+    /// Reads `name[+key[,key]][*][>type]`.
+    fn parse(text: &str) -> Self {
+        let (text, of) = match text.split_once('>') {
+            Some((text, of)) => (text, of.parse().ok()),
+            None => (text, None),
+        };
+        let (text, of_values) = match text.strip_suffix('*') {
+            Some(text) => (text, true),
+            None => (text, false),
+        };
+        let (name, keys) = match text.split_once('+') {
+            Some((name, "")) => (name, Some(Vec::new())),
+            Some((name, keys)) => (name, Some(keys.split(',').map(str::to_owned).collect())),
+            None => (text, None),
+        };
+        Self {
+            name: name.to_owned(),
+            keys,
+            of_values,
+            of,
+        }
+    }
+
+    fn kind(&'static self) -> Option<Kind> {
+        if self.keys.is_some() {
+            return Some(Kind::List(self));
+        }
+        let of = self.of?;
+        Some(if self.of_values {
+            Kind::Values(of)
+        } else {
+            Kind::Fields(of)
+        })
+    }
+}
+
+// === impl Table ===
+
+impl Table {
+    fn parse(text: &str) -> Self {
+        let mut table = Self::default();
+        for line in text.lines() {
+            let mut words = line.split(' ');
+            match words.next() {
+                Some("type") => table.types.push(words.skip(1).map(Field::parse).collect()),
+                Some("kind") => table.add_kind(words),
+                _ => {}
+            }
+        }
+        table
+    }
+
+    fn add_kind<'t>(&mut self, mut words: impl Iterator<Item = &'t str>) {
+        let mut word = || words.next().unwrap_or_default().to_owned();
+        let (group, version, kind, of) = (word(), word(), word(), word());
+        let group = if group == "core" {
+            String::new()
+        } else {
+            group
+        };
+        if let Ok(of) = of.parse() {
+            self.kinds.insert(
+                GroupVersionKind {
+                    group,
+                    version,
+                    kind,
+                },
+                of,
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_table_is_read() {
+        let count = |start: &str| TABLE.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(TYPES.types.len(), count("type "));
+        assert_eq!(TYPES.kinds.len(), count("kind "));
+        for (number, line) in TABLE
+            .lines()
+            .filter(|line| line.starts_with("type "))
+            .enumerate()
+        {
+            assert!(line.starts_with(&format!("type {number} ")), "{line}");
+        }
+    }
+
+    #[test]
+    fn no_reference_leads_out_of_the_table_and_no_list_has_more_than_two_keys() {
+        for field in TYPES.types.iter().flatten() {
+            assert!(
+                field.of.is_none_or(|of| of < TYPES.types.len()),
+                "{field:?}"
+            );
+            assert!(
+                field.keys.as_ref().is_none_or(|keys| keys.len() <= 2),
+                "{field:?}"
+            );
+            assert!(field.keys.is_some() || field.of.is_some(), "{field:?}");
+        }
+        assert!(TYPES.kinds.values().all(|of| *of < TYPES.types.len()));
+    }
+
+    #[test]
+    fn ports_of_containers_have_two_keys_and_tolerations_none() {
+        let deployment = schema(&GroupVersionKind::new("apps/v1", "Deployment"));
+        let pod = deployment.field("spec").field("template").field("spec");
+        let ports = pod.field("containers").items().field("ports");
+        assert_eq!(ports.merge_keys(), ["containerPort", "protocol"]);
+        assert_eq!(pod.field("tolerations").lists(), Lists::Replaced);
+        assert_eq!(
+            deployment.field("metadata").field("finalizers").lists(),
+            Lists::Set
+        );
+        let unknown = schema(&GroupVersionKind::new("example.com/v1", "Deployment"));
+        assert_eq!(unknown.field("spec").lists(), Lists::Replaced);
+    }
+}
