@@ -7,8 +7,9 @@ const FIRST: Duration = Duration::from_secs(1);
 /// Longest delay: a server that comes back is noticed within it.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Takes how many attempts failed in a row, what the server asked for and a random number in 0..1, and gives the
-/// delay before the next attempt: doubling, between half and the whole of it, never shorter than asked.
+/// Takes how many attempts failed in a row, what the server asked for and a random number in 0..1,
+/// and gives the delay before the next attempt: doubling, between half and the whole of it, never
+/// shorter than asked.
 pub(crate) fn delay(failures: u32, asked: Option<Duration>, random: f64) -> Duration {
     let doubled = FIRST
         .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(16)))

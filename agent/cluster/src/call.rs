@@ -17,7 +17,8 @@ use crate::transport::{Lane, TransportError, chain};
 
 /// Longest time for one request and its whole answer.
 pub(crate) const REQUEST: Duration = Duration::from_secs(30);
-/// Largest answer: a page of 100 objects of the 640 KiB that etcd's limits make rare, and the memory of a small node.
+/// Largest answer: a page of 100 objects of the 640 KiB that etcd's limits make rare, and the
+/// memory of a small node.
 pub(crate) const ANSWER_BYTES: usize = 64 << 20;
 /// Largest body of an error: a `metav1.Status` is a few hundred bytes.
 const ERROR_BYTES: usize = 256 << 10;
@@ -136,8 +137,8 @@ impl Cluster {
         self.exchange(call, &|| true).await
     }
 
-    /// Sends a write under an authority: it is checked once more when the connection is ready, the server is told how
-    /// long it may take, and the wait ends before the authority does.
+    /// Sends a write under an authority: it is checked once more when the connection is ready, the
+    /// server is told how long it may take, and the wait ends before the authority does.
     pub(crate) async fn write(
         &self,
         authority: Authority<'_>,
@@ -280,7 +281,8 @@ fn timed_out(call: &Call) -> RequestError {
     )
 }
 
-/// The server's warnings (deprecated versions, unknown fields under `fieldValidation=Warn`) belong to the operator.
+/// The server's warnings (deprecated versions, unknown fields under `fieldValidation=Warn`) belong
+/// to the operator.
 fn warn_of(call: &Call, answer: &Response<Incoming>) {
     for warning in answer
         .headers()

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::connect::{Connect, ConnectError};
 use crate::discovery::Discovery;
 use crate::error::RequestError;
+use crate::event::EventLog;
 use crate::identity::ServiceAccount;
 use crate::transport::Transport;
 
-/// One API server, spoken to as the kubeconfig's user or as a service account that it impersonates. Cheap to clone:
-/// all clones share connections and discovery.
+/// One API server, spoken to as the kubeconfig's user or as a service account that it impersonates.
+/// Cheap to clone: all clones share connections and discovery.
 #[derive(Clone)]
 pub struct Cluster {
     shared: Arc<Shared>,
@@ -20,29 +21,32 @@ pub struct Cluster {
 struct Shared {
     transport: Transport,
     discovery: Discovery,
+    events: EventLog,
 }
 
 // === impl Cluster ===
 
 impl Cluster {
-    /// Takes where the kubeconfig is and gives the handle. Nothing is connected yet, so it works while the API server
-    /// is gone; must be used inside a tokio runtime.
+    /// Takes where the kubeconfig is and gives the handle. Nothing is connected yet, so it works
+    /// while the API server is gone; must be used inside a tokio runtime.
     ///
     /// # Errors
-    /// The kubeconfig cannot be read, or asks for something that is refused (exec plugins, unverified TLS, ...).
+    /// The kubeconfig cannot be read, or asks for something that is refused (exec plugins,
+    /// unverified TLS, ...).
     pub fn connect(connect: Connect) -> Result<Self, ConnectError> {
         let transport = Transport::new(connect)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 transport,
                 discovery: Discovery::default(),
+                events: EventLog::default(),
             }),
             impersonated: None,
         })
     }
 
-    /// Takes a service account's namespace and name and gives a handle whose every request is made as that account
-    /// (`Impersonate-User`; the API server adds the account's groups by itself).
+    /// Takes a service account's namespace and name and gives a handle whose every request is made
+    /// as that account (`Impersonate-User`; the API server adds the account's groups by itself).
     ///
     /// # Errors
     /// Class `Invalid` when either part is empty or not a Kubernetes name.
@@ -81,6 +85,10 @@ impl Cluster {
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.shared.transport
+    }
+
+    pub(crate) fn events(&self) -> &EventLog {
+        &self.shared.events
     }
 
     pub(crate) fn discovery(&self) -> &Discovery {

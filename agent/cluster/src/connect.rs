@@ -5,7 +5,8 @@ use std::path::PathBuf;
 /// Which cluster to talk to.
 #[derive(Clone, Debug)]
 pub struct Connect {
-    /// The kubeconfig; without one the files of `$KUBECONFIG`, otherwise `~/.kube/config`, as kubectl looks.
+    /// The kubeconfig; without one the files of `$KUBECONFIG`, otherwise `~/.kube/config`, as
+    /// kubectl looks.
     pub kubeconfig: Option<PathBuf>,
     /// The context in it; without one its `current-context`.
     pub context: Option<String>,

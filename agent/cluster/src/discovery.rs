@@ -15,7 +15,8 @@ use crate::path::version_path;
 
 /// How often a group and version without the kind asked for is asked about again.
 const MISS: Duration = Duration::from_secs(3);
-/// Group versions kept: a cluster has some tens; more come only from manifests that name what does not exist.
+/// Group versions kept: a cluster has some tens; more come only from manifests that name what does
+/// not exist.
 const ENTRIES: usize = 1024;
 
 /// A kind as the API server serves it.
@@ -82,8 +83,8 @@ impl Discovery {
 // === impl Cluster ===
 
 impl Cluster {
-    /// Takes a group, version and kind and gives how the API server serves it. The answer is kept; a kind that is not
-    /// there is asked for again at most once in a few seconds.
+    /// Takes a group, version and kind and gives how the API server serves it. The answer is kept;
+    /// a kind that is not there is asked for again at most once in a few seconds.
     ///
     /// # Errors
     /// Class `UnknownKind` when the server has no such kind; whatever else the request ran into.
@@ -104,7 +105,8 @@ impl Cluster {
             .ok_or_else(|| unknown(gvk))
     }
 
-    /// Forgets which kinds there are: to be called when a CustomResourceDefinition or an APIService changed.
+    /// Forgets which kinds there are: to be called when a CustomResourceDefinition or an APIService
+    /// changed.
     pub fn forget_discovery(&self) {
         self.discovery().forget();
     }

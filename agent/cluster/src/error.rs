@@ -10,7 +10,8 @@ use crate::redact::Redactor;
 
 /// Longest message kept of the server's: beyond it a message is a dump, not an explanation.
 const MESSAGE_BYTES: usize = 4096;
-/// Longest `Retry-After` that is honoured: a larger one is a mistake, and the loop has its own longest delay.
+/// Longest `Retry-After` that is honoured: a larger one is a mistake, and the loop has its own
+/// longest delay.
 const RETRY_AFTER: Duration = Duration::from_secs(120);
 
 /// What a failure means for the caller.
@@ -40,7 +41,8 @@ pub enum ErrorClass {
     UnknownKind,
 }
 
-/// A request that did not succeed: which, on what, and what the server said. Never holds a Secret's values.
+/// A request that did not succeed: which, on what, and what the server said. Never holds a Secret's
+/// values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestError {
     /// What was asked for: `get`, `apply`, `dry-run apply`, `delete`, ...
@@ -89,7 +91,8 @@ impl RequestError {
         }
     }
 
-    /// Takes an answer that is not a success and gives the error for it: its body is a `metav1.Status` or plain text.
+    /// Takes an answer that is not a success and gives the error for it: its body is a
+    /// `metav1.Status` or plain text.
     pub(crate) fn from_answer(
         verb: &'static str,
         object: &str,
@@ -124,7 +127,8 @@ impl RequestError {
         error
     }
 
-    /// Takes a `metav1.Status` (an error event of a watch, or an error's body) and gives the error for it.
+    /// Takes a `metav1.Status` (an error event of a watch, or an error's body) and gives the error
+    /// for it.
     pub(crate) fn from_status(
         verb: &'static str,
         object: &str,
@@ -180,8 +184,8 @@ impl fmt::Display for RequestError {
 
 impl std::error::Error for RequestError {}
 
-/// The class of an answer. A typed patch that does not fit the schema comes as a 500 from server-side apply, though
-/// the content is at fault (seen on kube-apiserver 1.37).
+/// The class of an answer. A typed patch that does not fit the schema comes as a 500 from
+/// server-side apply, though the content is at fault (seen on kube-apiserver 1.37).
 fn classify(status: u16, reason: &str, message: &str, named: bool) -> ErrorClass {
     match status {
         401 => ErrorClass::Unauthorized,
@@ -199,7 +203,8 @@ fn classify(status: u16, reason: &str, message: &str, named: bool) -> ErrorClass
     }
 }
 
-/// Whether a 404 is about an object: then its details carry the object's name; without it the path itself is unknown.
+/// Whether a 404 is about an object: then its details carry the object's name; without it the path
+/// itself is unknown.
 fn names_an_object(body: &[u8]) -> bool {
     serde_json::from_slice::<Value>(body)
         .ok()

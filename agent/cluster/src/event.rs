@@ -1,6 +1,9 @@
 //! Events about objects, as client-go's recorder writes them.
 
+mod log;
+
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -9,15 +12,20 @@ use windlass_object::{GroupVersionKind, Object};
 use crate::cluster::Cluster;
 use crate::discovery::Resource;
 use crate::error::{ErrorClass, RequestError};
+pub(crate) use crate::event::log::EventLog;
+use crate::event::log::Written;
 use crate::leadership::Authority;
+use crate::write::PatchOptions;
 
-/// Longest message of a core/v1 Event (kubernetes.io, Event v1: "at most 1kB" is validated for `events.k8s.io` notes).
-const MESSAGE_BYTES: usize = 1024;
+/// Longest message: the API server has no limit for core/v1 Events (its 1 KiB is for
+/// `events.k8s.io`), and what a large apply changed is a long list; this is the limit of a
+/// condition's message.
+const MESSAGE_BYTES: usize = 32_768;
 /// Longest part of the object's name in the Event's own, so that the name stays a valid one.
 const NAME_BYTES: usize = 230;
 
 /// What an Event is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ObjectReference {
     /// The object's apiVersion.
     pub api_version: String,
@@ -34,7 +42,7 @@ pub struct ObjectReference {
 }
 
 /// Whether an Event is good or bad news.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventType {
     /// For information.
     Normal,
@@ -43,7 +51,7 @@ pub enum EventType {
 }
 
 /// One Event to publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EventSpec {
     /// What it is about.
     pub regarding: ObjectReference,
@@ -51,7 +59,7 @@ pub struct EventSpec {
     pub event_type: EventType,
     /// Why, in one CamelCase word.
     pub reason: String,
-    /// What a person should know; cut at 1 KiB.
+    /// What a person should know; cut at 32 KiB.
     pub message: String,
     /// Annotations of the Event itself.
     pub annotations: BTreeMap<String, String>,
@@ -79,7 +87,8 @@ impl From<&Object> for ObjectReference {
 // === impl Cluster ===
 
 impl Cluster {
-    /// Writes an Event next to the object, or in `default` for cluster-scoped objects.
+    /// Writes an Event next to the object, or in `default` for cluster-scoped objects; the same
+    /// news within the hour is counted on the Event that lies there already.
     ///
     /// # Errors
     /// It could not be written; it is not tried again.
@@ -88,25 +97,73 @@ impl Cluster {
         authority: Authority<'_>,
         spec: &EventSpec,
     ) -> Result<(), RequestError> {
-        let events = Resource {
-            gvk: GroupVersionKind::new("v1", "Event"),
-            plural: "events".to_owned(),
-            namespaced: true,
-            watchable: true,
-            has_status: false,
-        };
+        if let Some(written) = self.events().repeated(spec, Instant::now()) {
+            match self.count_event(authority, spec, &written).await {
+                Err(error) if error.class() == ErrorClass::NotFound => self.events().forget(spec),
+                counted => return counted,
+            }
+        }
         let event = event(spec, Timestamp::now(), rand::random())?;
-        self.create(authority, &events, &event, "").await.map(drop)
+        self.create(authority, &resource(), &event, "").await?;
+        let written = Written {
+            name: event.name().to_owned(),
+            count: 1,
+        };
+        self.events().remember(spec, written, Instant::now());
+        Ok(())
+    }
+
+    async fn count_event(
+        &self,
+        authority: Authority<'_>,
+        spec: &EventSpec,
+        written: &Written,
+    ) -> Result<(), RequestError> {
+        let count = written.count.saturating_add(1);
+        let patch = json!({ "count": count, "lastTimestamp": format!("{:.0}", Timestamp::now()) });
+        let options = PatchOptions {
+            subresource: None,
+            manager: "",
+        };
+        self.patch_merge(
+            authority,
+            &resource(),
+            namespace(spec),
+            &written.name,
+            &patch,
+            &options,
+        )
+        .await?;
+        let written = Written {
+            name: written.name.clone(),
+            count,
+        };
+        self.events().remember(spec, written, Instant::now());
+        Ok(())
+    }
+}
+
+fn resource() -> Resource {
+    Resource {
+        gvk: GroupVersionKind::new("v1", "Event"),
+        plural: "events".to_owned(),
+        namespaced: true,
+        watchable: true,
+        has_status: false,
+    }
+}
+
+fn namespace(spec: &EventSpec) -> &str {
+    let namespace = spec.regarding.namespace.as_str();
+    if namespace.is_empty() {
+        "default"
+    } else {
+        namespace
     }
 }
 
 fn event(spec: &EventSpec, now: Timestamp, unique: u64) -> Result<Object, RequestError> {
     let regarding = &spec.regarding;
-    let namespace = if regarding.namespace.is_empty() {
-        "default"
-    } else {
-        &regarding.namespace
-    };
     let time = format!("{now:.0}");
     let event_type = match spec.event_type {
         EventType::Normal => "Normal",
@@ -117,7 +174,7 @@ fn event(spec: &EventSpec, now: Timestamp, unique: u64) -> Result<Object, Reques
         "kind": "Event",
         "metadata": {
             "name": format!("{}.{unique:016x}", cut(&regarding.name, NAME_BYTES).trim_end_matches(['.', '-'])),
-            "namespace": namespace,
+            "namespace": namespace(spec),
             "annotations": spec.annotations,
         },
         "involvedObject": {
@@ -198,7 +255,8 @@ mod tests {
     #[test]
     fn long_names_and_messages_are_cut_between_characters() {
         let now = Timestamp::UNIX_EPOCH;
-        let long = event(&spec("a", &"n".repeat(253), &"ü".repeat(600)), now, 1).expect("an event");
+        let long =
+            event(&spec("a", &"n".repeat(253), &"ü".repeat(20_000)), now, 1).expect("an event");
         assert_eq!(long.name().len(), NAME_BYTES + 17);
         let message = long
             .pointer("/message")

@@ -9,8 +9,8 @@ const NAME_LENGTH: usize = 253;
 
 /// A service account to impersonate: both parts are present and are valid names.
 ///
-/// An empty identity would send no header at all and so run as the agent itself, with all its rights
-/// (flux-operator CVE-2026-23990); such a value cannot be built.
+/// An empty identity would send no header at all and so run as the agent itself, with all its
+/// rights (flux-operator CVE-2026-23990); such a value cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAccount {
     namespace: String,
@@ -19,8 +19,8 @@ pub struct ServiceAccount {
 }
 
 impl ServiceAccount {
-    /// Takes a namespace and a name and gives the identity, or an error of class `Invalid` when either is empty or
-    /// is not a Kubernetes name.
+    /// Takes a namespace and a name and gives the identity, or an error of class `Invalid` when
+    /// either is empty or is not a Kubernetes name.
     ///
     /// # Errors
     /// Says which part is wrong.

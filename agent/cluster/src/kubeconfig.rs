@@ -1,6 +1,7 @@
 //! Reads a kubeconfig and the files it names into what a connection needs.
 //!
-//! The format is client-go's `clientcmd/api/v1` (kubernetes.io/docs/reference/config-api/kubeconfig.v1).
+//! The format is client-go's `clientcmd/api/v1`
+//! (kubernetes.io/docs/reference/config-api/kubeconfig.v1).
 
 mod format;
 
@@ -54,7 +55,8 @@ pub(crate) enum Token {
     File(PathBuf),
 }
 
-/// Takes where the kubeconfig is and gives everything it says about the chosen context, every file read.
+/// Takes where the kubeconfig is and gives everything it says about the chosen context, every file
+/// read.
 pub(crate) fn load(connect: &Connect) -> Result<Access, ConnectError> {
     let files = files(connect)?;
     let context_name = context_name(connect, &files)?;

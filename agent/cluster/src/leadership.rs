@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// What is kept between the end of a request's timeout and the end of leadership.
 const MARGIN: Duration = Duration::from_millis(500);
-/// A write with less time than this left is not begun: it would time out and leave an unknown outcome.
+/// A write with less time than this left is not begun: it would time out and leave an unknown
+/// outcome.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 /// A clock that goes on while the machine sleeps and never jumps.
@@ -16,13 +17,15 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Duration;
 }
 
-/// The machine's own: `CLOCK_BOOTTIME` on Linux (time in suspend counts, clock_gettime(2)), elsewhere the monotonic one.
+/// The machine's own: `CLOCK_BOOTTIME` on Linux (time in suspend counts, clock_gettime(2)),
+/// elsewhere the monotonic one.
 #[derive(Clone, Copy, Debug)]
 pub struct BootClock;
 
 /// Evidence of leadership: its epoch and, shared with the elector, the moment it ends.
 ///
-/// Only an [`crate::Elector`] builds one. Clones stay good for as long as the Lease is renewed without a break.
+/// Only an [`crate::Elector`] builds one. Clones stay good for as long as the Lease is renewed
+/// without a break.
 #[derive(Clone)]
 #[must_use = "a write needs it"]
 pub struct Leadership {
@@ -42,7 +45,8 @@ pub struct NotLeading {
 /// Who stands behind a write.
 #[derive(Clone, Copy, Debug)]
 pub enum Authority<'a> {
-    /// The leading agent; checked right before sending, and the request ends before the leadership can.
+    /// The leading agent; checked right before sending, and the request ends before the leadership
+    /// can.
     Leader(&'a Leadership),
     /// A person at a terminal.
     Person,
@@ -56,8 +60,8 @@ impl Clock for BootClock {
         let clock = nix::time::ClockId::CLOCK_BOOTTIME;
         #[cfg(not(target_os = "linux"))]
         let clock = nix::time::ClockId::CLOCK_MONOTONIC;
-        // The call fails only for a clock the system does not have; zero would then keep every deadline in the
-        // future, so the end of time is given and nothing is allowed.
+        // The call fails only for a clock the system does not have; zero would then keep every
+        // deadline in the future, so the end of time is given and nothing is allowed.
         nix::time::clock_gettime(clock).map_or(Duration::MAX, Duration::from)
     }
 }

@@ -1,4 +1,5 @@
-//! Leases: who leads, among windlass nodes and against Flux. What to do is decided in `plan`; here it is done.
+//! Leases: who leads, among windlass nodes and against Flux. What to do is decided in `plan`; here
+//! it is done.
 
 pub(crate) mod elector;
 pub(crate) mod flux;

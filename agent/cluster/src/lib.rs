@@ -1,7 +1,8 @@
 //! Job: every request to the API server.
 //! Takes → gives: objects and proofs of leadership → the server's answers.
 //! May touch: the API server; the kubeconfig and the files it names.
-//! Never: repeats a write by itself; writes without an [`Authority`]; puts a Secret's value into an error.
+//! Never: repeats a write by itself; writes without an [`Authority`]; puts a Secret's value into an
+//! error.
 
 mod backoff;
 mod call;

@@ -49,8 +49,8 @@ impl Query {
 // === impl Target ===
 
 impl<'a> Target<'a> {
-    /// A target that is one object; refused where the namespace does not go with the kind's scope, since the path of
-    /// a namespaced object without its namespace is another collection.
+    /// A target that is one object; refused where the namespace does not go with the kind's scope,
+    /// since the path of a namespaced object without its namespace is another collection.
     pub(crate) fn object(
         verb: &'static str,
         resource: &'a Resource,
@@ -144,7 +144,8 @@ pub(crate) fn version_path(group: &str, version: &str) -> String {
     path
 }
 
-/// Percent-encodes everything but what RFC 3986 calls unreserved, and the colon that names of RBAC objects hold.
+/// Percent-encodes everything but what RFC 3986 calls unreserved, and the colon that names of RBAC
+/// objects hold.
 fn encode(text: &str, into: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':') {

@@ -28,8 +28,8 @@ pub(crate) struct Page {
 // === impl Cluster ===
 
 impl Cluster {
-    /// Takes a kind, a namespace (`""` for cluster-scoped kinds) and a name and gives the object, or `None` when it is
-    /// not there.
+    /// Takes a kind, a namespace (`""` for cluster-scoped kinds) and a name and gives the object,
+    /// or `None` when it is not there.
     ///
     /// # Errors
     /// Anything but a missing object; a missing kind is of class `UnknownKind`.
@@ -42,7 +42,8 @@ impl Cluster {
         self.get_as(resource, namespace, name, JSON).await
     }
 
-    /// Like [`Cluster::get`], with the object's metadata only; apiVersion and kind are the object's own.
+    /// Like [`Cluster::get`], with the object's metadata only; apiVersion and kind are the object's
+    /// own.
     ///
     /// # Errors
     /// As [`Cluster::get`].
@@ -88,7 +89,8 @@ impl Cluster {
         }
     }
 
-    /// The cluster's identity: the UID of its `kube-system` namespace, which lives as long as the cluster.
+    /// The cluster's identity: the UID of its `kube-system` namespace, which lives as long as the
+    /// cluster.
     ///
     /// # Errors
     /// The namespace cannot be read.
@@ -197,8 +199,8 @@ impl Cluster {
     }
 }
 
-/// Takes an item of an answer and gives the object, with apiVersion and kind where a list leaves them out or a
-/// metadata answer puts its own.
+/// Takes an item of an answer and gives the object, with apiVersion and kind where a list leaves
+/// them out or a metadata answer puts its own.
 pub(crate) fn object(
     verb: &'static str,
     resource: &Resource,

@@ -55,7 +55,8 @@ impl Redactor {
     }
 }
 
-/// Cuts a message where the server begins to quote the object: its quoting escapes in ways a search does not see.
+/// Cuts a message where the server begins to quote the object: its quoting escapes in ways a search
+/// does not see.
 fn cut_quotes(message: &str) -> String {
     let lower = message.to_ascii_lowercase();
     let cut = QUOTES

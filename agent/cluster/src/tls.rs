@@ -11,8 +11,9 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use crate::connect::ConnectError;
 use crate::kubeconfig::{Access, Identity, Trust};
 
-/// Takes what the kubeconfig says and gives the settings: HTTP/2 where the server has it (every API server does),
-/// so that all watches share one connection; HTTP/1.1 for a proxy in front that has not.
+/// Takes what the kubeconfig says and gives the settings: HTTP/2 where the server has it (every API
+/// server does), so that all watches share one connection; HTTP/1.1 for a proxy in front that has
+/// not.
 pub(crate) fn client_config(access: &Access) -> Result<ClientConfig, ConnectError> {
     let refused = |message: String| ConnectError::Tls {
         path: access.file.clone(),

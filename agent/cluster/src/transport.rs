@@ -16,12 +16,13 @@ use crate::connect::{Connect, ConnectError};
 use crate::kubeconfig::{Access, Token, load, read_file};
 use crate::secret::Secret;
 
-/// How long a token read from a file is used before the file is read again (client-go does it each minute).
+/// How long a token read from a file is used before the file is read again (client-go does it each
+/// minute).
 const TOKEN_AGE: Duration = Duration::from_secs(60);
 /// HTTP/1.1 connections kept for the next request; only a proxy without HTTP/2 needs any.
 const IDLE_CONNECTIONS: usize = 8;
-/// Requests at a time on one HTTP/2 connection; above it another connection is opened. The API server allows 100
-/// streams by default and makes the next wait, which for a watch means for ever.
+/// Requests at a time on one HTTP/2 connection; above it another connection is opened. The API
+/// server allows 100 streams by default and makes the next wait, which for a watch means for ever.
 const STREAMS: usize = 80;
 
 pub(crate) type Body = Full<Bytes>;
@@ -35,12 +36,14 @@ pub(crate) enum TransportError {
     /// The connection broke while the answer was awaited.
     #[error("the connection broke before the answer: {0}")]
     Broken(String),
-    /// Whoever wanted it lost the right to while the connection was made ready: the request was not sent.
+    /// Whoever wanted it lost the right to while the connection was made ready: the request was not
+    /// sent.
     #[error("leadership ended before the request could be sent; nothing was sent")]
     Fenced,
 }
 
-/// Which connections a request uses: watches have their own, so that they never take the streams that others need.
+/// Which connections a request uses: watches have their own, so that they never take the streams
+/// that others need.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lane {
     Requests,
@@ -60,7 +63,8 @@ pub(crate) struct Transport {
 /// The connections of one lane.
 #[derive(Default)]
 struct Pool {
-    /// Set when the credentials were refused: the open connections then carry a certificate that is no longer good.
+    /// Set when the credentials were refused: the open connections then carry a certificate that is
+    /// no longer good.
     renew: AtomicBool,
     open: tokio::sync::Mutex<Open>,
     idle: Arc<Mutex<Vec<http1::SendRequest<Body>>>>,
@@ -116,9 +120,9 @@ impl Transport {
         })
     }
 
-    /// Takes a request whose URI is a path with query and gives the head of the answer. Never sends twice: a second
-    /// connection is tried only when the first handed the request back unsent.
-    /// The fence is asked when the connection is ready; when it says no, nothing is sent.
+    /// Takes a request whose URI is a path with query and gives the head of the answer. Never sends
+    /// twice: a second connection is tried only when the first handed the request back unsent. The
+    /// fence is asked when the connection is ready; when it says no, nothing is sent.
     pub(crate) async fn send(
         &self,
         lane: Lane,
@@ -142,7 +146,8 @@ impl Transport {
         }
     }
 
-    /// Forgets credentials and connections after the server refused them; the next request reads the files again.
+    /// Forgets credentials and connections after the server refused them; the next request reads
+    /// the files again.
     pub(crate) fn renew_credentials(&self) {
         *lock(&self.token) = None;
         self.requests.renew.store(true, Ordering::SeqCst);
@@ -224,8 +229,8 @@ impl Transport {
         Ok(request)
     }
 
-    /// A connection that is ready: an open one, or a new one. Callers that waited while another failed to connect get
-    /// that failure instead of each waiting out a time limit of their own.
+    /// A connection that is ready: an open one, or a new one. Callers that waited while another
+    /// failed to connect get that failure instead of each waiting out a time limit of their own.
     async fn sender(&self, pool: &Pool) -> Result<Sender, TransportError> {
         let asked = Instant::now();
         let mut open = pool.open.lock().await;
@@ -256,7 +261,8 @@ impl Transport {
         })
     }
 
-    /// Reads the kubeconfig again: certificates and keys are replaced on disk (k3s does it at a restart).
+    /// Reads the kubeconfig again: certificates and keys are replaced on disk (k3s does it at a
+    /// restart).
     fn reload(&self) -> Result<Arc<Access>, ConnectError> {
         let access = Arc::new(load(&self.connect)?);
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&access);
@@ -378,7 +384,8 @@ fn take_idle(idle: &Mutex<Vec<http1::SendRequest<Body>>>) -> Option<http1::SendR
     None
 }
 
-/// Puts an HTTP/1.1 connection back once its answer has been read; the task ends with the connection.
+/// Puts an HTTP/1.1 connection back once its answer has been read; the task ends with the
+/// connection.
 fn keep_when_idle(
     idle: &Arc<Mutex<Vec<http1::SendRequest<Body>>>>,
     mut sender: http1::SendRequest<Body>,

@@ -1,4 +1,5 @@
-//! A list that is kept up to date: pages, then watches of at most a minute, for as long as the stream is read.
+//! A list that is kept up to date: pages, then watches of at most a minute, for as long as the
+//! stream is read.
 
 mod lines;
 
@@ -49,7 +50,8 @@ pub enum Detail {
 /// What a watch tells.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WatchEvent {
-    /// A list begins: every object there is follows as `Applied` until `Synced`; what does not is gone.
+    /// A list begins: every object there is follows as `Applied` until `Synced`; what does not is
+    /// gone.
     Restarted,
     /// An object is there, or was changed.
     Applied(Value),
@@ -140,10 +142,11 @@ impl Scope {
 // === impl Cluster ===
 
 impl Cluster {
-    /// Takes a kind, a scope and how much of each object is wanted and gives what happens to them, without end. It
-    /// lists in pages, watches from there, lists again only when the server has forgotten the place (410), and after
-    /// an error waits: longer each time, spread at random, never less than the server asks. Events are parsed one by
-    /// one; while the stream is not read, nothing is asked for.
+    /// Takes a kind, a scope and how much of each object is wanted and gives what happens to them,
+    /// without end. It lists in pages, watches from there, lists again only when the server has
+    /// forgotten the place (410), and after an error waits: longer each time, spread at random,
+    /// never less than the server asks. Events are parsed one by one; while the stream is not read,
+    /// nothing is asked for.
     pub fn watch(
         &self,
         resource: &Resource,
@@ -292,7 +295,8 @@ impl Loop {
             }
         };
         let Some(line) = line else {
-            // An end right after the beginning says nothing and must not become a loop without rest.
+            // An end right after the beginning says nothing and must not become a loop without
+            // rest.
             if told || opened.elapsed() >= WORKED {
                 self.failures = 0;
             } else {
@@ -356,7 +360,8 @@ impl Loop {
         }
     }
 
-    /// Where to go after a watch failed: a place the server has forgotten means a new list, which is nobody's fault.
+    /// Where to go after a watch failed: a place the server has forgotten means a new list, which
+    /// is nobody's fault.
     fn after(&mut self, error: RequestError, version: String) -> State {
         if error.status == Some(410) {
             self.back_off(error.retry_after);

@@ -12,7 +12,8 @@ use crate::leadership::Authority;
 use crate::path::{Query, Target};
 use crate::read::object;
 
-/// Server-side apply takes JSON under YAML's media type; the JSON one came later (kubernetes.io, server-side apply).
+/// Server-side apply takes JSON under YAML's media type; the JSON one came later (kubernetes.io,
+/// server-side apply).
 const APPLY: &str = "application/apply-patch+yaml";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 const JSON_PATCH: &str = "application/json-patch+json";
@@ -59,11 +60,12 @@ pub enum Propagation {
 // === impl Cluster ===
 
 impl Cluster {
-    /// Applies an object by server-side apply and gives what the server then holds. A field that the schema does not
-    /// have is refused by the server and comes back as class `Invalid`.
+    /// Applies an object by server-side apply and gives what the server then holds. A field that
+    /// the schema does not have is refused by the server and comes back as class `Invalid`.
     ///
     /// # Errors
-    /// Class `Conflict` when another manager owns a field and `force` is off; the others as they come.
+    /// Class `Conflict` when another manager owns a field and `force` is off; the others as they
+    /// come.
     pub async fn apply(
         &self,
         authority: Authority<'_>,
@@ -170,7 +172,8 @@ impl Cluster {
     /// Changes an object by a JSON merge patch (RFC 7386) and gives what the server then holds.
     ///
     /// # Errors
-    /// Class `NotFound` when the object is not there; `Conflict` when the patch carries another resourceVersion.
+    /// Class `NotFound` when the object is not there; `Conflict` when the patch carries another
+    /// resourceVersion.
     pub async fn patch_merge(
         &self,
         authority: Authority<'_>,
@@ -252,8 +255,8 @@ impl Cluster {
     }
 }
 
-/// Flux's own client names no `fieldValidation` either, which means `Warn` for custom resources' pruned fields; fields
-/// outside a schema are an error of server-side apply in any mode.
+/// Flux's own client names no `fieldValidation` either, which means `Warn` for custom resources'
+/// pruned fields; fields outside a schema are an error of server-side apply in any mode.
 fn apply_call(
     verb: &'static str,
     resource: &Resource,

@@ -125,7 +125,8 @@ pub(super) fn parse(path: &Path) -> Result<Kubeconfig, ConnectError> {
     let Some(document) = documents.into_iter().next() else {
         return Err(malformed(path, "it is empty".to_owned()));
     };
-    // The error of serde_json names the field and quotes no credential: every one of them is an optional string.
+    // The error of serde_json names the field and quotes no credential: every one of them is an
+    // optional string.
     from_value(document.value).map_err(|message| malformed(path, message))
 }
 

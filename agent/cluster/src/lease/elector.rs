@@ -17,7 +17,8 @@ use crate::leadership::{Authority, BootClock, Clock, Leadership};
 use crate::lease::record::{Annotations, Leases, seen};
 use crate::lease::settings::{ElectorSettings, LeaseView, SettingsError};
 
-/// Longest time for giving the Lease back at a clean stop: systemd waits, and others take over without it anyway.
+/// Longest time for giving the Lease back at a clean stop: systemd waits, and others take over
+/// without it anyway.
 const RELEASE: Duration = Duration::from_secs(3);
 /// Shortest time for one request of the election, and the pause after one that failed for a leader.
 const SHORTEST: Duration = Duration::from_millis(500);
@@ -91,7 +92,8 @@ impl Elector {
         &self.rules.identity
     }
 
-    /// The proof of leadership while there is one. Each new term of leadership is a new value; renewals are not.
+    /// The proof of leadership while there is one. Each new term of leadership is a new value;
+    /// renewals are not.
     #[must_use]
     pub fn leadership(&self) -> watch::Receiver<Option<Leadership>> {
         self.leadership.subscribe()
@@ -103,11 +105,13 @@ impl Elector {
         self.view.subscribe()
     }
 
-    /// Takes part until told to stop, then gives the Lease back if it holds it. Errors never end it.
+    /// Takes part until told to stop, then gives the Lease back if it holds it. Errors never end
+    /// it.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut round = Round::default();
         loop {
-            // A round is not cut short by the stop: a write in flight would leave it unknown who holds the Lease.
+            // A round is not cut short by the stop: a write in flight would leave it unknown who
+            // holds the Lease.
             let next = self.attempt(&mut round).await;
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -170,7 +174,8 @@ impl Elector {
             before: &round.annotated,
         };
         let sent = self.clock.now();
-        // The election itself stands before all authority; its fence is the Lease's resourceVersion.
+        // The election itself stands before all authority; its fence is the Lease's
+        // resourceVersion.
         let name = &self.settings.name;
         let written = self
             .leases
@@ -230,7 +235,8 @@ impl Elector {
         if round.state.leading(self.clock.now()).is_none() {
             self.end();
         }
-        // A conflict is another writer, and the next round reads what it wrote; the rest is told once per kind.
+        // A conflict is another writer, and the next round reads what it wrote; the rest is told
+        // once per kind.
         if error.class() != ErrorClass::Conflict && round.reported != Some(error.class()) {
             tracing::warn!(error = %error, "the leader election cannot reach its Lease and goes on trying");
             round.reported = Some(error.class());
@@ -271,8 +277,8 @@ impl Elector {
         half.min(left).max(SHORTEST)
     }
 
-    /// Time to the next attempt: a leader whose write failed tries again soon and wakes at its deadline at the latest;
-    /// those that wait spread out.
+    /// Time to the next attempt: a leader whose write failed tries again soon and wakes at its
+    /// deadline at the latest; those that wait spread out.
     fn pause(&self, round: &Round, next: Duration) -> Duration {
         let now = self.clock.now();
         match round.state.leading(now) {
@@ -318,8 +324,9 @@ impl std::fmt::Debug for Elector {
     }
 }
 
-/// What the count of transitions of a Lease that is made must exceed: minutes since 1970, so that it is higher than any
-/// before, also when a person deleted the Lease and no process remembers it. Fits the API's 32 bits until the year 4010.
+/// What the count of transitions of a Lease that is made must exceed: minutes since 1970, so that
+/// it is higher than any before, also when a person deleted the Lease and no process remembers it.
+/// Fits the API's 32 bits until the year 4010.
 fn first_epoch() -> i64 {
     (Timestamp::now().as_second() / 60).clamp(0, i64::from(i32::MAX / 2))
 }

@@ -1,7 +1,9 @@
-//! Holds the Leases of Flux's own controllers, so that they stand by while windlass does their work.
+//! Holds the Leases of Flux's own controllers, so that they stand by while windlass does their
+//! work.
 //!
 //! Flux's controllers elect by Leases `<controller>-leader-election` in their namespace (fluxcd/pkg
-//! runtime/leaderelection, each controller's main.go); their pods wait for as long as somebody renews these.
+//! runtime/leaderelection, each controller's main.go); their pods wait for as long as somebody
+//! renews these.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,8 +92,8 @@ impl FluxLeases {
         self.standing.subscribe()
     }
 
-    /// Holds them while this node leads, until told to stop; a stop or a lost leadership releases nothing, since the
-    /// next node goes on with them.
+    /// Holds them while this node leads, until told to stop; a stop or a lost leadership releases
+    /// nothing, since the next node goes on with them.
     pub async fn run(
         mut self,
         mut leadership: watch::Receiver<Option<Leadership>>,
@@ -121,8 +123,9 @@ impl FluxLeases {
         }
     }
 
-    /// Takes or renews all of them, or none: while Flux holds one, those that windlass holds are given back. Gives
-    /// where windlass stands and when to ask again; [`FluxLeases::run`] does so by itself.
+    /// Takes or renews all of them, or none: while Flux holds one, those that windlass holds are
+    /// given back. Gives where windlass stands and when to ask again; [`FluxLeases::run`] does so
+    /// by itself.
     ///
     /// # Errors
     /// A Lease that cannot be read or written; class `NotFound` when the namespace is not there.
@@ -158,8 +161,8 @@ impl FluxLeases {
         }
     }
 
-    /// Gives back all that windlass holds, so that Flux's controllers begin within seconds: for uninstalling windlass
-    /// and for moving back to Flux only.
+    /// Gives back all that windlass holds, so that Flux's controllers begin within seconds: for
+    /// uninstalling windlass and for moving back to Flux only.
     ///
     /// # Errors
     /// The first Lease that could not be given back; the others were tried.
@@ -169,8 +172,9 @@ impl FluxLeases {
         self.write(authority, found, writes).await
     }
 
-    /// One attempt and how long to wait after it. A standing of before an error stays: what keeps windlass from the
-    /// API server keeps Flux from it too, and the Leases it holds run out only after the time of three renewals.
+    /// One attempt and how long to wait after it. A standing of before an error stays: what keeps
+    /// windlass from the API server keeps Flux from it too, and the Leases it holds run out only
+    /// after the time of three renewals.
     async fn round(&mut self, leader: &Leadership, reported: &mut Option<ErrorClass>) -> Duration {
         match self.hold(leader).await {
             Ok((standing, next)) => {

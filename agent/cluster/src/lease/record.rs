@@ -40,8 +40,9 @@ impl Leases {
         }
     }
 
-    /// Writes a record into a Lease within a time limit: into the one that was read, only if nobody changed it since,
-    /// or into a new one. Everything else in it stays, but for the annotations that are given or were given before.
+    /// Writes a record into a Lease within a time limit: into the one that was read, only if nobody
+    /// changed it since, or into a new one. Everything else in it stays, but for the annotations
+    /// that are given or were given before.
     pub(super) async fn write(
         &self,
         authority: Authority<'_>,

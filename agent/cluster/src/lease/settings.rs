@@ -20,7 +20,8 @@ pub struct ElectorSettings {
     pub renew_deadline: Duration,
     /// Time between attempts (2 s); less than `renew_deadline`.
     pub retry_period: Duration,
-    /// Annotations that the leader keeps on the Lease; written with the next renewal after they change.
+    /// Annotations that the leader keeps on the Lease; written with the next renewal after they
+    /// change.
     pub annotations: watch::Receiver<BTreeMap<String, String>>,
 }
 

@@ -1,4 +1,5 @@
-//! The election as the elector runs it, simulated: what the pure step in `plan` promises must hold between processes.
+//! The election as the elector runs it, simulated: what the pure step in `plan` promises must hold
+//! between processes.
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use windlass_plan::lease::{Action, Clock, Record, Seen, Settings, State, step};
 const LEASE: Duration = Duration::from_secs(15);
 const RENEW: Duration = Duration::from_secs(10);
 
-/// One process of the simulation: what it read, the write it has on the way, the answer that is on its way back.
+/// One process of the simulation: what it read, the write it has on the way, the answer that is on
+/// its way back.
 struct Process {
     settings: Settings,
     state: State,
@@ -41,7 +43,8 @@ impl Process {
         }
     }
 
-    /// One of: the answer to a write arrives or is lost, the write arrives at the server, a read, a decision.
+    /// One of: the answer to a write arrives or is lost, the write arrives at the server, a read, a
+    /// decision.
     fn turn(&mut self, server: &mut Server, now: Duration, lost: bool) {
         if let Some((record, sent)) = self.answer.take() {
             if !lost {
@@ -75,7 +78,8 @@ impl Process {
     }
 }
 
-/// A stretch of time in which some processes are awake and the others stopped, with who does something when.
+/// A stretch of time in which some processes are awake and the others stopped, with who does
+/// something when.
 fn stretch() -> impl Strategy<Value = (usize, Vec<(usize, u64, bool)>)> {
     let turn = (0_usize..3, 0_u64..1_500, proptest::bool::weighted(0.1));
     (1_usize..8, proptest::collection::vec(turn, 1..60))
@@ -84,8 +88,9 @@ fn stretch() -> impl Strategy<Value = (usize, Vec<(usize, u64, bool)>)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
-    /// Processes that are stopped, slow, racing for the Lease and losing answers: at no moment do two hold a proof, and
-    /// a later proof never has a lower or the same epoch. (With a renew deadline longer than the Lease it fails.)
+    /// Processes that are stopped, slow, racing for the Lease and losing answers: at no moment do
+    /// two hold a proof, and a later proof never has a lower or the same epoch. (With a renew
+    /// deadline longer than the Lease it fails.)
     #[test]
     fn never_do_two_lead_at_once(stretches in proptest::collection::vec(stretch(), 1..8)) {
         let mut processes = [Process::new(0), Process::new(1), Process::new(2)];

@@ -22,13 +22,14 @@ const DIAL: Duration = Duration::from_secs(5);
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// Quiet time before the kernel probes the other side, and between probes.
 const PROBE: Duration = Duration::from_secs(5);
-/// Quiet time before an HTTP/2 PING, and how long its answer may take: a server that hangs is noticed within ten
-/// seconds though its kernel still answers.
+/// Quiet time before an HTTP/2 PING, and how long its answer may take: a server that hangs is
+/// noticed within ten seconds though its kernel still answers.
 const PING: Duration = Duration::from_secs(4);
 const PONG: Duration = Duration::from_secs(6);
 /// What the server may send ahead on one stream: a page of objects in a few turns.
 const STREAM_WINDOW: u32 = 256 << 10;
-/// And on all streams: a watch nobody reads for a while must not stop the others, so it is room for 256 of them.
+/// And on all streams: a watch nobody reads for a while must not stop the others, so it is room for
+/// 256 of them.
 const CONNECTION_WINDOW: u32 = 64 << 20;
 /// Largest head of an answer.
 const HEADERS: u32 = 64 << 10;
@@ -39,7 +40,8 @@ pub(super) enum Dialled {
     Http1(http1::SendRequest<Body>),
 }
 
-/// Takes what the kubeconfig says and gives an open connection whose driver runs as a task that ends with it.
+/// Takes what the kubeconfig says and gives an open connection whose driver runs as a task that
+/// ends with it.
 pub(super) async fn dial(access: &Access) -> Result<Dialled, TransportError> {
     let server = &access.server;
     match tokio::time::timeout(DIAL, connect(access)).await {
@@ -127,7 +129,8 @@ async fn http1_over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     Ok(Dialled::Http1(sender))
 }
 
-/// Runs a connection to its end; whoever waits for an answer on it is told of the error, so here it is only traced.
+/// Runs a connection to its end; whoever waits for an answer on it is told of the error, so here it
+/// is only traced.
 async fn drive(connection: impl Future<Output = hyper::Result<()>>) {
     if let Err(error) = connection.await {
         tracing::debug!(

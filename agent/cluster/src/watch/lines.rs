@@ -6,11 +6,12 @@ use hyper::body::{Bytes, Incoming};
 
 use crate::transport::{Slot, chain};
 
-/// Longest event: etcd takes requests of at most 1.5 MiB by default, and their JSON with managedFields is a few times
-/// that at the very most.
+/// Longest event: etcd takes requests of at most 1.5 MiB by default, and their JSON with
+/// managedFields is a few times that at the very most.
 const LINE_BYTES: usize = 16 << 20;
 
-/// Splits a body at line ends; holds no more than the line that is not yet whole and the last frame.
+/// Splits a body at line ends; holds no more than the line that is not yet whole and the last
+/// frame.
 pub(crate) struct Lines {
     /// Keeps the connection's slot taken for as long as the body is read.
     _slot: Option<Slot>,
@@ -32,8 +33,8 @@ impl Lines {
         }
     }
 
-    /// Gives the next line, or `None` at the end of the body; an error when the connection broke, within a line or
-    /// between two. Dropping the future loses nothing.
+    /// Gives the next line, or `None` at the end of the body; an error when the connection broke,
+    /// within a line or between two. Dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
         loop {
             if let Some(line) = take_line(&mut self.frame, &mut self.partial)? {
@@ -49,8 +50,8 @@ impl Lines {
     }
 }
 
-/// Takes the next line out of a frame, together with what earlier frames held of it; without a line end the frame's
-/// rest is kept for later.
+/// Takes the next line out of a frame, together with what earlier frames held of it; without a line
+/// end the frame's rest is kept for later.
 fn take_line(frame: &mut Bytes, partial: &mut Vec<u8>) -> Result<Option<Vec<u8>>, String> {
     while !frame.is_empty() {
         let end = frame.iter().position(|byte| *byte == b'\n');

@@ -324,7 +324,8 @@ async fn fluxs_leases_are_held_together_or_not_at_all() {
     assert_eq!(hold().await, FluxStanding::Held);
     assert_holders(&namespace, "windlass");
 
-    // A third of its time later it is renewed, which is no transition; then Flux takes one back by force.
+    // A third of its time later it is renewed, which is no transition; then Flux takes one back by
+    // force.
     let kustomize = flux_lease(&namespace, "kustomize-controller");
     let spec = || {
         plane()

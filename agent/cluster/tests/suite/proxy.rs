@@ -37,7 +37,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Listens; the rule gets each request and how many of its kind (method and path without query) came before.
+    /// Listens; the rule gets each request and how many of its kind (method and path without query)
+    /// came before.
     pub(crate) async fn start(
         client: Client,
         rule: impl Fn(&Asked, usize) -> Fate + Send + Sync + 'static,

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use windlass_cluster::{Authority, Detail, ErrorClass, Scope};
+use windlass_cluster::{self as cluster, Detail, ErrorClass, Scope};
+use windlass_kit::certificates::Authority;
 use windlass_kit::controlplane::User;
 use windlass_object::GroupVersionKind;
 
@@ -40,7 +41,7 @@ async fn metadata_comes_without_the_rest_under_the_objects_own_kind() {
     let resource = config_maps(&cluster).await;
     cluster
         .apply(
-            Authority::Person,
+            cluster::Authority::Person,
             &resource,
             &config_map(&namespace, "web", "x"),
             &APPLY,
@@ -72,7 +73,7 @@ async fn a_list_goes_over_all_its_pages() {
     for number in 0..205 {
         let desired = config_map(&namespace, &format!("c{number}"), "x");
         cluster
-            .apply(Authority::Person, &resource, &desired, &APPLY)
+            .apply(cluster::Authority::Person, &resource, &desired, &APPLY)
             .await
             .expect("applied");
     }
@@ -156,7 +157,8 @@ async fn a_new_kind_is_found_soon_and_asking_for_a_missing_one_is_cheap() {
 async fn the_cluster_tells_who_it_is() {
     let cluster = agent(plane());
     let identity = cluster.identity().await;
-    // Without a controller-manager kube-system is made by the API server itself, soon after its start.
+    // Without a controller-manager kube-system is made by the API server itself, soon after its
+    // start.
     let begun = Instant::now();
     let mut identity = identity;
     while identity.is_err() && begun.elapsed() < SOON {
@@ -198,4 +200,26 @@ async fn a_token_file_is_read_again_once_the_server_refuses_it() {
     )
     .expect("a token");
     config_maps(&cluster).await;
+}
+
+#[tokio::test]
+async fn a_server_that_another_authority_vouches_for_is_not_spoken_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let original = std::fs::read_to_string(plane().kubeconfig(User::Agent)).expect("a kubeconfig");
+    let mut config: serde_json::Value =
+        serde_json::from_str(&original).expect("the kit writes JSON");
+    std::fs::write(folder.path().join("ca.crt"), Authority::new().certificate()).expect("a file");
+    let server = config["clusters"][0]["cluster"]["server"].take();
+    config["clusters"][0]["cluster"] = json!({"server": server, "certificate-authority": "ca.crt"});
+    let kubeconfig = folder.path().join("config");
+    std::fs::write(&kubeconfig, config.to_string()).expect("a kubeconfig");
+    let error = connect(kubeconfig)
+        .version()
+        .await
+        .expect_err("it is not trusted");
+    assert_eq!(error.class(), ErrorClass::Unreachable);
+    assert!(
+        error.message.contains("invalid peer certificate"),
+        "{error}"
+    );
 }

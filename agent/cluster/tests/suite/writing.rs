@@ -7,6 +7,7 @@ use windlass_cluster::{
     ApplyOptions, Authority, ErrorClass, EventSpec, EventType, ObjectReference, PatchOptions,
     Preconditions, Propagation,
 };
+use windlass_kit::api::ObjectRef;
 use windlass_kit::controlplane::User;
 
 use crate::suite::support::{APPLY, agent, config_map, config_maps, object, plane, resolve};
@@ -413,21 +414,40 @@ async fn an_event_is_one_that_kubectl_shows() {
         component: "kustomize-controller".to_owned(),
         instance: "node-1".to_owned(),
     };
-    cluster
-        .publish_event(Authority::Person, &spec)
-        .await
-        .expect("published");
+    for times in 1..=3 {
+        let published = cluster.publish_event(Authority::Person, &spec).await;
+        published.expect("published");
+        let events = plane().admin().list("v1", "Event", &namespace, "");
+        let [event] = events.as_slice() else {
+            panic!("one event, not {events:?}")
+        };
+        assert_eq!(event["count"].as_u64(), Some(times));
+    }
     let events = plane().admin().list("v1", "Event", &namespace, "");
     let event = events.first().expect("one event");
     assert_eq!(event["involvedObject"]["name"], "web");
     assert_eq!(event["source"]["component"], "kustomize-controller");
-    assert_eq!(
-        (event["type"].as_str(), event["count"].as_u64()),
-        (Some("Warning"), Some(1))
-    );
-    assert!(
-        event["metadata"]["name"]
-            .as_str()
-            .is_some_and(|name| name.starts_with("web."))
-    );
+    assert_eq!(event["type"], "Warning");
+    let name = event["metadata"]["name"].as_str().expect("a name");
+    assert!(name.starts_with("web."), "{name}");
+
+    // One that is gone is written anew; a long list of changes is kept whole.
+    plane()
+        .admin()
+        .delete(&ObjectRef::new("v1", "Event", &namespace, name));
+    cluster
+        .publish_event(Authority::Person, &spec)
+        .await
+        .expect("published");
+    let long = EventSpec {
+        message: "Deployment/apps/web configured\n".repeat(900),
+        ..spec
+    };
+    cluster
+        .publish_event(Authority::Person, &long)
+        .await
+        .expect("published");
+    let events = plane().admin().list("v1", "Event", &namespace, "");
+    assert_eq!(events.len(), 2);
+    assert!(events.iter().any(|event| event["message"] == long.message));
 }
