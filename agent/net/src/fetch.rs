@@ -16,7 +16,7 @@ use crate::cache::{Cache, CacheError, create_directory, kind_code};
 use crate::failure::{Deadline, Failure};
 use crate::limits::{Limits, OFFERED_COMMITS};
 use crate::memory::Memory;
-use crate::origin::Origin;
+use crate::origin::{Origin, Remote};
 use crate::reach::{self, Objects, ReachError, Receiver};
 use crate::reference::{Resolved, Wanted};
 use crate::repository::Repository;
@@ -42,7 +42,9 @@ pub(crate) fn answer(
     let mut answers = Answers::new(out);
     match Origin::parse(&request.url)? {
         Origin::Path(path) => on_the_node(&path, request, &wanted, context, &mut answers),
-        origin => over_the_network(&origin, request, &wanted, context, deadline, &mut answers),
+        Origin::Remote(remote) => {
+            over_the_network(&remote, request, &wanted, context, deadline, &mut answers)
+        }
     }
 }
 
@@ -75,18 +77,18 @@ fn on_the_node(
 }
 
 fn over_the_network(
-    origin: &Origin,
+    remote: &Remote,
     request: &FetchRequest,
     wanted: &Wanted,
     context: &Context,
     deadline: Deadline,
     answers: &mut Answers<'_>,
 ) -> Result<(), ReachError> {
-    let key = directory_name(&origin.cache_key());
+    let key = directory_name(&remote.cache_key());
     let directory = context.cache_dir.join(&key);
     create_directory(&directory)?;
     let memory = Memory::at(&directory);
-    let open = || Session::open(origin.clone(), request, &context.limits, deadline);
+    let open = || Session::open(remote.clone(), request, &context.limits, deadline);
     let mut session = open()?;
     let resolved = session.resolve(wanted, &memory)?;
     if let Some(known) = unchanged(&resolved, request) {

@@ -12,7 +12,7 @@ use windlass_wire::{Credentials, DisplayUrl, FailureClass, FetchRequest, Secret}
 
 use crate::failure::{Deadline, Failure};
 use crate::limits;
-use crate::origin::{HttpOrigin, Origin};
+use crate::origin::{HttpOrigin, Origin, Remote};
 
 /// One fetch's conversation with one server.
 pub(crate) struct HttpSession {
@@ -131,6 +131,11 @@ impl HttpSession {
         self.authorization.as_ref().filter(|_| self.is_at_origin())
     }
 
+    /// True when the first request was answered from elsewhere: it has to be asked again every time.
+    pub(crate) fn was_redirected(&self) -> bool {
+        self.current != self.origin
+    }
+
     fn is_at_origin(&self) -> bool {
         self.current.authority == self.origin.authority
     }
@@ -158,7 +163,7 @@ impl HttpSession {
             let to = DisplayUrl(&absolute).to_string();
             Failure::refused(format!("{} redirects to {to}, {why}", self.shown()))
         };
-        let Ok(Origin::Http(mut target)) = Origin::parse(&absolute) else {
+        let Ok(Origin::Remote(Remote::Http(mut target))) = Origin::parse(&absolute) else {
             return Err(bad("which is neither http nor https; check the URL"));
         };
         if self.current.authority.tls && !target.authority.tls {

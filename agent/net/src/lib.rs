@@ -9,6 +9,7 @@ mod delta;
 mod failure;
 mod fetch;
 mod http;
+mod known_hosts;
 mod limits;
 mod memory;
 mod origin;
@@ -20,6 +21,7 @@ mod repository;
 mod semver_range;
 mod server;
 mod session;
+mod ssh;
 mod unpack;
 mod zlib;
 

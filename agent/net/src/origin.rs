@@ -10,10 +10,16 @@ use crate::failure::Failure;
 /// Where a repository is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
-    Http(HttpOrigin),
-    Ssh(SshOrigin),
+    Remote(Remote),
     /// A repository on the node, read without any server.
     Path(PathBuf),
+}
+
+/// A repository behind a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Remote {
+    Http(HttpOrigin),
+    Ssh(SshOrigin),
 }
 
 /// The part of an http(s) URL that decides who may see credentials.
@@ -71,16 +77,17 @@ impl HttpOrigin {
     }
 }
 
-impl Origin {
+impl Remote {
     /// What the cache of this repository is filed under: no credential, one spelling.
     pub(crate) fn cache_key(&self) -> String {
         match self {
             Self::Http(http) => http.address(""),
             Self::Ssh(ssh) => format!("ssh://{}@{}:{}/{}", ssh.user, ssh.host, ssh.port, ssh.path),
-            Self::Path(path) => format!("file://{}", path.display()),
         }
     }
+}
 
+impl Origin {
     /// Reads a URL. Only http, https, ssh, `file:` and absolute paths are allowed; no host or user may look
     /// like an option; nothing in it may hold a control character.
     pub(crate) fn parse(url: &str) -> Result<Self, Failure> {
@@ -94,9 +101,9 @@ impl Origin {
             return Err(without_scheme(url));
         };
         match scheme.to_ascii_lowercase().as_str() {
-            "https" => http(url, rest, true).map(Self::Http),
-            "http" => http(url, rest, false).map(Self::Http),
-            "ssh" => ssh(url, rest).map(Self::Ssh),
+            "https" => http(url, rest, true).map(|http| Self::Remote(Remote::Http(http))),
+            "http" => http(url, rest, false).map(|http| Self::Remote(Remote::Http(http))),
+            "ssh" => ssh(url, rest).map(|ssh| Self::Remote(Remote::Ssh(ssh))),
             "file" => local_path(url, rest),
             _ => Err(invalid(url, "has a scheme other than https, http and ssh")),
         }

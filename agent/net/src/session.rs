@@ -9,10 +9,11 @@ use crate::failure::{Deadline, Failure};
 use crate::http::{Ask, HttpSession};
 use crate::limits::Limits;
 use crate::memory::Memory;
-use crate::origin::Origin;
+use crate::origin::Remote;
 use crate::packet::Lines;
 use crate::protocol::{self, Version};
 use crate::reference::{Resolved, Selection, Wanted};
+use crate::ssh::SshSession;
 
 /// Asks one server for one reference and then for a pack.
 pub(crate) struct Session<'a> {
@@ -28,24 +29,20 @@ pub(crate) struct Session<'a> {
 
 enum Carrier {
     Http(HttpSession),
+    Ssh(Box<SshSession>),
 }
 
 impl<'a> Session<'a> {
-    /// Prepares a conversation with `origin`, which must not be a path on the node.
+    /// Prepares a conversation; over SSH it also connects and authenticates.
     pub(crate) fn open(
-        origin: Origin,
+        remote: Remote,
         request: &'a FetchRequest,
         limits: &'a Limits,
         deadline: Deadline,
     ) -> Result<Self, Failure> {
-        let carrier = match origin {
-            Origin::Http(http) => Carrier::Http(HttpSession::new(http, request, deadline)?),
-            Origin::Ssh(_) | Origin::Path(_) => {
-                return Err(Failure::new(
-                    FailureClass::InvalidUrl,
-                    "not served over a network",
-                ));
-            }
+        let carrier = match remote {
+            Remote::Http(http) => Carrier::Http(HttpSession::new(http, request, deadline)?),
+            Remote::Ssh(ssh) => Carrier::Ssh(Box::new(SshSession::open(&ssh, request, deadline)?)),
         };
         let version = Version::Two;
         let (url, tips) = (request.url.as_str(), Vec::new());
@@ -87,7 +84,11 @@ impl<'a> Session<'a> {
         self.version = version;
         if version == Version::Two {
             let resolved = self.list(wanted)?;
-            memory.remember_version_two();
+            if let Carrier::Http(http) = &self.carrier
+                && !http.was_redirected()
+            {
+                memory.remember_version_two();
+            }
             return Ok(resolved);
         }
         self.tips = selection.tips().to_vec();
@@ -98,11 +99,16 @@ impl<'a> Session<'a> {
         let mut selection = Selection::new(wanted);
         let limit = self.limits.references;
         let body = protocol::list_request(wanted.prefix());
+        let is_http = matches!(self.carrier, Carrier::Http(_));
         let mut lines = Lines::new(self.command(&body)?);
         protocol::read_list(&mut lines, &mut selection, limit)?;
-        // The connection can be used again only when its answer was read to the end.
-        io::copy(&mut lines.into_inner().take(1024), &mut io::sink())
-            .map_err(|error| Failure::from_io(error, "reading the server's answer"))?;
+        if is_http {
+            // The connection can be used again only when its answer was read to the end.
+            io::copy(&mut lines.into_inner().take(1024), &mut io::sink())
+                .map_err(|error| Failure::from_io(error, "reading the server's answer"))?;
+        } else {
+            drop(lines);
+        }
         selection.finish(self.url)
     }
 
@@ -137,6 +143,7 @@ impl<'a> Session<'a> {
         } = self;
         let inner: Box<dyn Read> = match carrier {
             Carrier::Http(http) => Box::new(http.greeting()?),
+            Carrier::Ssh(ssh) => Box::new(ssh),
         };
         Ok(Counted::new(inner, wire_bytes, limits, *deadline))
     }
@@ -157,6 +164,10 @@ impl<'a> Session<'a> {
                     Version::Zero { .. } => Ask::WhateverItSpeaks,
                 };
                 Box::new(http.command(body, ask)?)
+            }
+            Carrier::Ssh(ssh) => {
+                ssh.send(body)?;
+                Box::new(ssh)
             }
         };
         Ok(Counted::new(inner, wire_bytes, limits, *deadline))

@@ -7,3 +7,4 @@ mod http_server;
 mod faults;
 mod http;
 mod local;
+mod ssh;

@@ -4,14 +4,14 @@ use super::*;
 
 fn http_origin(url: &str) -> HttpOrigin {
     match Origin::parse(url) {
-        Ok(Origin::Http(origin)) => origin,
+        Ok(Origin::Remote(Remote::Http(origin))) => origin,
         other => panic!("{url} is http: {other:?}"),
     }
 }
 
 fn ssh_origin(url: &str) -> SshOrigin {
     match Origin::parse(url) {
-        Ok(Origin::Ssh(origin)) => origin,
+        Ok(Origin::Remote(Remote::Ssh(origin))) => origin,
         other => panic!("{url} is ssh: {other:?}"),
     }
 }
@@ -50,7 +50,7 @@ fn user_and_password_leave_the_url_at_once() {
     let (user, password) = origin.userinfo.clone().expect("the URL has a user");
     assert_eq!((user.as_str(), password.expose()), ("me", "p@ss%zz"));
     assert!(!origin.address("x").contains("ss"));
-    assert!(!Origin::Http(origin).cache_key().contains("ss"));
+    assert!(!Remote::Http(origin).cache_key().contains("ss"));
 }
 
 #[test]
