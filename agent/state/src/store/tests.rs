@@ -309,8 +309,14 @@ fn a_start_with_nothing_to_do_changes_no_row() {
     let bytes = fs::read(place.path().join("store.db")).unwrap();
     drop(Store::open(place.path()).unwrap());
     let now = fs::read(place.path().join("store.db")).unwrap();
-    let changed: Vec<_> = (0..now.len()).filter(|index| now.get(*index) != bytes.get(*index)).collect();
-    assert_eq!((changed, now.len()), (Vec::new(), bytes.len()), "the file was written");
+    let changed: Vec<_> = (0..now.len())
+        .filter(|index| now.get(*index) != bytes.get(*index))
+        .collect();
+    assert_eq!(
+        (changed, now.len()),
+        (Vec::new(), bytes.len()),
+        "the file was written"
+    );
 }
 
 #[test]
