@@ -94,11 +94,12 @@ async fn several(
     };
     let scope = scope(session, flags, None)?;
     let mut everything = Vec::new();
-    let mut failed = 0;
+    let (mut failed, mut unknown) = (0, None);
     for kind in kinds {
         let objects = match list(session, *kind, &scope).await {
             Ok(objects) => picked(objects, flags),
             Err(CommandError::Request(error)) if error.class() == ErrorClass::UnknownKind => {
+                unknown = Some((error, unknown.map_or(1, |(_, count)| count + 1)));
                 continue;
             }
             Err(error @ CommandError::Request(_)) => {
@@ -108,17 +109,19 @@ async fn several(
             }
             Err(error) => return Err(error),
         };
-        match flags.output {
-            Some(_) => everything.extend(objects),
-            None if objects.is_empty() => {}
-            None => {
-                let text = render(*kind, &objects, columns, flags);
-                screen.print(&format!("{text}\n"))?;
-            }
+        if flags.output.is_none() && !objects.is_empty() {
+            let text = render(*kind, &objects, columns, flags);
+            screen.print(&format!("{text}\n"))?;
         }
+        everything.extend(objects);
     }
-    if let Some(output) = flags.output {
-        screen.print(&data(&everything, output, false))?;
+    match (flags.output, failed, unknown) {
+        (_, 0, Some((error, count))) if count == kinds.len() => return Err(error.into()),
+        (Some(output), ..) => screen.print(&data(&everything, output, false))?,
+        (None, 0, _) if everything.is_empty() => {
+            screen.failure(&format!("no objects found in {} namespace", place(&scope)))?;
+        }
+        _ => {}
     }
     match failed {
         0 => Ok(()),
@@ -126,6 +129,14 @@ async fn several(
             failed,
             total: kinds.len(),
         }),
+    }
+}
+
+/// The namespace in messages.
+fn place(scope: &Scope) -> String {
+    match scope.namespace.as_str() {
+        "" => "any".to_owned(),
+        namespace => format!("{namespace:?}"),
     }
 }
 
@@ -143,10 +154,7 @@ async fn one(
     }
     let objects = list(session, kind, &scope).await?;
     if objects.is_empty() {
-        let namespace = match scope.namespace.as_str() {
-            "" => "any".to_owned(),
-            namespace => format!("{namespace:?}"),
-        };
+        let namespace = place(&scope);
         return Err(match name {
             Some(name) => CommandError::NotFound {
                 kind: kind.name(),

@@ -53,20 +53,55 @@ struct CommandLine {
     command: Command,
 }
 
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "the process's exit code says how the command ended"]
+pub enum Outcome {
+    /// It did what was asked.
+    Done,
+    /// It did not; why and what to do next was printed.
+    Failed,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        match outcome {
+            Outcome::Done => ExitCode::SUCCESS,
+            Outcome::Failed => ExitCode::FAILURE,
+        }
+    }
+}
+
 /// Takes the process's arguments, the program's name first, and runs the command they name. It
 /// calls itself what it was called as, so that scripts for `flux` read well.
 pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> ExitCode {
+    match run_on(arguments, &mut io::stdout(), &mut io::stderr()) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => error.exit(),
+    }
+}
+
+/// Like [`run`], with the two streams given by the caller.
+///
+/// # Errors
+/// When the arguments name no command, or ask for help: what clap has to say.
+pub fn run_on<A: Into<OsString> + Clone>(
+    arguments: impl IntoIterator<Item = A>,
+    results: &mut dyn Write,
+    progress: &mut dyn Write,
+) -> Result<Outcome, clap::Error> {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let name = program_name(arguments.first());
     let command_line = CommandLine::command().name(name).bin_name(name);
-    let matches = match command_line.clone().try_get_matches_from(arguments) {
-        Ok(matches) => matches,
-        Err(error) => error.exit(),
-    };
-    match CommandLine::from_arg_matches(&matches) {
-        Ok(CommandLine { globals, command }) => execute(&globals, &command, command_line),
-        Err(error) => error.exit(),
-    }
+    let matches = command_line.clone().try_get_matches_from(arguments)?;
+    let CommandLine { globals, command } = CommandLine::from_arg_matches(&matches)?;
+    Ok(execute_on(
+        &globals,
+        &command,
+        command_line,
+        results,
+        progress,
+    ))
 }
 
 /// What the program was called as: `flux` or `windlass`.
@@ -82,7 +117,6 @@ pub fn program_name(first: Option<&OsString>) -> &'static str {
 
 /// Runs one command and says how it went; for a binary that has further commands of its own.
 /// `command_line` is the whole command line, for completion scripts.
-#[must_use]
 pub fn execute(globals: &Globals, command: &Command, command_line: clap::Command) -> ExitCode {
     execute_on(
         globals,
@@ -91,17 +125,17 @@ pub fn execute(globals: &Globals, command: &Command, command_line: clap::Command
         &mut io::stdout(),
         &mut io::stderr(),
     )
+    .into()
 }
 
 /// Like [`execute`], with the two streams given by the caller.
-#[must_use]
 pub fn execute_on(
     globals: &Globals,
     command: &Command,
     command_line: clap::Command,
     results: &mut dyn Write,
     progress: &mut dyn Write,
-) -> ExitCode {
+) -> Outcome {
     let mut screen = Screen::new(results, progress);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -110,10 +144,10 @@ pub fn execute_on(
         runtime.block_on(dispatch(globals, command, command_line, &mut screen))
     });
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => Outcome::Done,
         // The reader of a pipe went away: nobody is left to tell.
         Err(CommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
+            Outcome::Done
         }
         Err(error) => {
             // Where this cannot be printed, the exit code is all there is.
@@ -121,7 +155,7 @@ pub fn execute_on(
             if let Some(next) = error.next() {
                 let _ = screen.action(&next);
             }
-            ExitCode::FAILURE
+            Outcome::Failed
         }
     }
 }

@@ -1,1 +1,14 @@
-//! The commands against a real API server.
+//! The commands against a real API server. What only the agent does (writing a status, holding the
+//! Lease) is written by the test through the kit.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod act;
+mod cluster;
+mod look;
+mod pause;
