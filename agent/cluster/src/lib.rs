@@ -33,6 +33,6 @@ pub use crate::identity::ServiceAccount;
 pub use crate::leadership::{Authority, BootClock, Clock, Leadership, NotLeading};
 pub use crate::lease::elector::Elector;
 pub use crate::lease::flux::{FluxLeases, FluxStanding};
-pub use crate::lease::settings::{ElectorSettings, LeaseView, SettingsError};
+pub use crate::lease::settings::{ElectorSettings, EpochFloor, LeaseView, SettingsError};
 pub use crate::watch::{Detail, Scope, WatchEvent};
 pub use crate::write::{ApplyOptions, PatchOptions, Preconditions, Propagation};

@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::error::{ErrorClass, RequestError};
 use crate::leadership::{Authority, BootClock, Clock, Leadership};
 use crate::lease::record::{Annotations, Leases, seen};
-use crate::lease::settings::{ElectorSettings, LeaseView, SettingsError};
+use crate::lease::settings::{ElectorSettings, EpochFloor, LeaseView, SettingsError};
 
 /// Longest time for giving the Lease back at a clean stop: systemd waits, and others take over
 /// without it anyway.
@@ -29,6 +29,7 @@ pub struct Elector {
     settings: ElectorSettings,
     rules: lease::Settings,
     clock: Arc<dyn Clock>,
+    floor: EpochFloor,
     leadership: watch::Sender<Option<Leadership>>,
     view: watch::Sender<LeaseView>,
 }
@@ -81,6 +82,7 @@ impl Elector {
             settings,
             rules,
             clock,
+            floor: EpochFloor::default(),
             leadership,
             view,
         })
@@ -90,6 +92,12 @@ impl Elector {
     #[must_use]
     pub fn identity(&self) -> &str {
         &self.rules.identity
+    }
+
+    /// Where to tell of a higher epoch that was found on an object.
+    #[must_use]
+    pub fn epoch_floor(&self) -> EpochFloor {
+        self.floor.clone()
     }
 
     /// The proof of leadership while there is one. Each new term of leadership is a new value;
@@ -126,6 +134,7 @@ impl Elector {
 
     /// One round: look, decide, write. Gives when to take the next.
     async fn attempt(&mut self, round: &mut Round) -> Duration {
+        round.state.raise_floor(self.floor.get());
         let within = self.time_limit(round);
         let leads = round.state.leading(self.clock.now()).is_some();
         let lease = match round.lease.take().filter(|_| leads) {

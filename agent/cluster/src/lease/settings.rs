@@ -1,6 +1,8 @@
 //! How an election is run, and what it shows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -46,6 +48,33 @@ pub struct LeaseView {
     pub transitions: u64,
     /// Its annotations, also of other leaders and of people.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// Highest epoch that an object can ask for: the API counts transitions in 32 bits, and a person's
+/// typing must not use them up.
+const EPOCH: u64 = i32::MAX as u64 / 2;
+
+/// What every new epoch must exceed, shared with whoever reads epochs on objects.
+///
+/// When a Lease was deleted while no process knew its count and the clock was wrong, objects hold
+/// higher epochs than the leader's. A leader that is told of one ends its term and begins another
+/// above it; without this it would find itself stale for ever.
+#[derive(Clone, Debug, Default)]
+pub struct EpochFloor(Arc<AtomicI64>);
+
+// === impl EpochFloor ===
+
+impl EpochFloor {
+    /// Takes an epoch that was found; lower ones than before, and absurd ones, change nothing.
+    pub fn raise(&self, epoch: u64) {
+        if let Some(epoch) = i64::try_from(epoch).ok().filter(|_| epoch <= EPOCH) {
+            self.0.fetch_max(epoch, Ordering::SeqCst);
+        }
+    }
+
+    pub(super) fn get(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 // === impl ElectorSettings ===

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use windlass_cluster::{
-    Authority, BootClock, Clock, Cluster, Elector, ElectorSettings, ErrorClass, FluxLeases,
-    FluxStanding, Leadership, LeaseView,
+    Authority, BootClock, Clock, Cluster, Elector, ElectorSettings, EpochFloor, ErrorClass,
+    FluxLeases, FluxStanding, Leadership, LeaseView,
 };
 use windlass_kit::api::ObjectRef;
 use windlass_kit::controlplane::{ControlPlane, Options, User};
@@ -33,6 +33,7 @@ pub(crate) struct Candidate {
     view: watch::Receiver<LeaseView>,
     annotations: watch::Sender<BTreeMap<String, String>>,
     clock: Arc<Moved>,
+    floor: EpochFloor,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -53,6 +54,7 @@ impl Candidate {
         let elector = Elector::with_clock(cluster, settings, Arc::<Moved>::clone(&clock))
             .expect("good settings");
         let (leadership, view) = (elector.leadership(), elector.view());
+        let floor = elector.epoch_floor();
         let stop = CancellationToken::new();
         let task = tokio::spawn(elector.run(stop.clone()));
         Self {
@@ -60,6 +62,7 @@ impl Candidate {
             view,
             annotations,
             clock,
+            floor,
             stop,
             task,
         }
@@ -228,6 +231,26 @@ async fn a_deleted_lease_is_made_again_with_a_higher_epoch() {
             .is_some_and(|current| current.epoch() != leadership.epoch())
     });
     assert!(again.await.expect("it leads").epoch() > leadership.epoch());
+    candidate.stop().await;
+}
+
+#[tokio::test]
+async fn a_higher_epoch_on_an_object_begins_a_new_term_above_it() {
+    let namespace = plane().namespace("floor");
+    let mut candidate = Candidate::start(agent(plane()), &namespace, "node-1");
+    let leadership = candidate.leads().await;
+    candidate.floor.raise(u64::MAX);
+    candidate.floor.raise(leadership.epoch() + 1000);
+    let again = settled(&mut candidate.leadership, |current| {
+        current
+            .as_ref()
+            .is_some_and(|current| current.epoch() != leadership.epoch())
+    });
+    assert_eq!(
+        again.await.expect("it leads").epoch(),
+        leadership.epoch() + 1001
+    );
+    assert!(leadership.check().is_err());
     candidate.stop().await;
 }
 
