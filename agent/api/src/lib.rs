@@ -16,6 +16,7 @@ pub mod node;
 pub mod parse;
 pub mod pause;
 pub mod reasons;
+pub mod suspension;
 mod text;
 pub mod time;
 mod tolerant;

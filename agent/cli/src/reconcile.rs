@@ -68,7 +68,7 @@ async fn request(
 ) -> Result<(), CommandError> {
     refuse_suspended(kind, object)?;
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
-    let handled = text(object, "/status/lastHandledReconcileAt").to_owned();
+    let before = text(object, "/status/lastHandledReconcileAt").to_owned();
     screen.action(&format!(
         "annotating {} {name} in {namespace} namespace",
         kind.name()
@@ -94,7 +94,10 @@ async fn request(
     screen.success(&format!("{} annotated", kind.name()))?;
 
     screen.waiting(&format!("waiting for {} reconciliation", kind.name()))?;
-    let goal = Goal::HandledSince(handled);
+    let goal = Goal::Handled {
+        request: requested_at,
+        before,
+    };
     let done = wait_for(session, screen, kind, namespace, name, &goal).await?;
     Ok(screen.success(&format!("{} {}", kind.success(), revision(kind, &done)))?)
 }

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
 use windlass_api::duration::GoDuration;
-use windlass_api::names::SUSPEND_UNTIL;
+use windlass_api::suspension;
 use windlass_api::time::Time;
 use windlass_cluster::{Authority, Detail, PatchOptions, Scope};
-use windlass_object::Object;
+use windlass_object::{Object, Value};
 
 use crate::arguments::{ResumeArguments, SuspendArguments, Which, WhichSource};
 use crate::error::CommandError;
@@ -31,7 +30,7 @@ pub(crate) async fn suspend(
         .transpose()?;
     let (kind, names) = selected(&arguments.what);
     let found = find(session, screen, kind, names, arguments.all).await?;
-    let patch = suspension(until);
+    let patch = suspension::suspend(until);
     for object in &found.objects {
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
         screen.action(&format!(
@@ -61,7 +60,7 @@ pub(crate) async fn resume(
             "resuming {} {name} in {namespace} namespace",
             kind.words()
         ))?;
-        change(session, kind, object, &resumption()).await?;
+        change(session, kind, object, &suspension::resume(None)).await?;
         screen.success(&format!("{} resumed", kind.words()))?;
     }
     // Flux waits for a single object unless told otherwise, for several only when told.
@@ -200,17 +199,6 @@ fn selected(which: &Which) -> (Kind, &[String]) {
     }
 }
 
-/// The patch that suspends; an end from an earlier time does not stay.
-fn suspension(until: Option<Time>) -> Value {
-    let until = until.map(|until| until.to_string());
-    json!({ "metadata": { "annotations": { SUSPEND_UNTIL: until } }, "spec": { "suspend": true } })
-}
-
-/// The patch that resumes.
-fn resumption() -> Value {
-    json!({ "metadata": { "annotations": { SUSPEND_UNTIL: null } }, "spec": { "suspend": null } })
-}
-
 /// When a length of time from now ends.
 pub(crate) fn end_of(now: Time, length: GoDuration) -> Result<Time, CommandError> {
     let end = Duration::from(length);
@@ -245,17 +233,5 @@ mod tests {
         );
         assert!(end("10ms").is_err());
         assert_eq!(end("2562047h"), Ok(at(100 + 2_562_047 * 3600)));
-    }
-
-    #[test]
-    fn suspending_without_an_end_removes_an_earlier_one() {
-        assert_eq!(
-            suspension(None)["metadata"]["annotations"][SUSPEND_UNTIL],
-            Value::Null
-        );
-        assert_eq!(
-            suspension(Some(at(0)))["metadata"]["annotations"][SUSPEND_UNTIL],
-            "1970-01-01T00:00:00Z"
-        );
     }
 }

@@ -4,6 +4,7 @@ use std::pin::pin;
 
 use futures::StreamExt;
 use windlass_api::duration::GoDuration;
+use windlass_api::names::REQUESTED_AT;
 use windlass_api::reasons;
 use windlass_cluster::{Detail, ErrorClass, Scope, WatchEvent};
 use windlass_object::{Object, Value};
@@ -18,9 +19,13 @@ use crate::words::shorten_digests;
 /// What has to have happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Goal {
-    /// A request was handled since `status.lastHandledReconcileAt` had this value, and the object
-    /// is ready.
-    HandledSince(String),
+    /// A request was handled, and the object is ready.
+    Handled {
+        /// The value of requestedAt that was written.
+        request: String,
+        /// `status.lastHandledReconcileAt` from before.
+        before: String,
+    },
     /// The object is ready as it is now.
     Ready,
 }
@@ -135,8 +140,8 @@ fn tell(screen: &mut Screen<'_>, last: &mut Last, progress: String) -> Result<()
 /// Holds an object against the goal: kstatus rules for Flux's kinds, and a pass that failed is a
 /// failure at once although it will be tried again.
 fn judge(object: &Object, goal: &Goal) -> Verdict {
-    if let Goal::HandledSince(before) = goal
-        && text(object, "/status/lastHandledReconcileAt") == before
+    if let Goal::Handled { request, before } = goal
+        && !handled(object, request, before)
     {
         return Verdict::Waiting {
             handled: false,
@@ -187,6 +192,15 @@ fn judge(object: &Object, goal: &Goal) -> Verdict {
         "False" if reason != reasons::DEPENDENCY_NOT_READY => Verdict::Failed(message),
         _ => waiting(message),
     }
+}
+
+/// Whether a request was handled: itself, or one that took its place before it was seen.
+fn handled(object: &Object, request: &str, before: &str) -> bool {
+    let last = text(object, "/status/lastHandledReconcileAt");
+    let replaced = object
+        .annotation(REQUESTED_AT)
+        .is_some_and(|newest| newest != request);
+    last == request || (replaced && last != before)
 }
 
 #[cfg(test)]

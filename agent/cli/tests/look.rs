@@ -317,3 +317,54 @@ fn an_empty_namespace_is_said_to_be_empty() {
         none.progress
     );
 }
+
+/// A command line as the binary has it: the commands of a person beside its own.
+#[derive(Debug, clap::Parser)]
+struct Whole {
+    #[command(flatten)]
+    globals: windlass_cli::Globals,
+    #[command(subcommand)]
+    command: Either,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Either {
+    Agent,
+    #[command(flatten)]
+    Person(windlass_cli::Command),
+}
+
+#[test]
+fn a_binary_can_add_commands_of_its_own_and_take_check_config_for_itself() {
+    use clap::{CommandFactory, Parser};
+
+    let parse = |line: &str| Whole::try_parse_from(line.split_whitespace()).unwrap();
+    assert!(matches!(parse("windlass agent").command, Either::Agent));
+    let checked = parse("windlass check --config /etc/windlass/config.toml").command;
+    let Either::Person(windlass_cli::Command::Check(check)) = checked else {
+        panic!("{checked:?}");
+    };
+    assert_eq!(
+        check.config.unwrap().to_str(),
+        Some("/etc/windlass/config.toml")
+    );
+
+    let Whole {
+        globals,
+        command: Either::Person(command),
+    } = parse("windlass completion zsh")
+    else {
+        panic!("completion is a command of a person");
+    };
+    let mut script = Vec::new();
+    let command_line = Whole::command();
+    let ended = windlass_cli::execute_on(
+        &globals,
+        &command,
+        command_line,
+        &mut script,
+        &mut std::io::sink(),
+    );
+    assert_eq!(ended, windlass_cli::Outcome::Done);
+    assert!(String::from_utf8(script).unwrap().contains("agent"));
+}

@@ -17,6 +17,13 @@ fn object(handled: &str, conditions: Value) -> Object {
     .unwrap()
 }
 
+fn goal() -> Goal {
+    Goal::Handled {
+        request: "new".to_owned(),
+        before: "old".to_owned(),
+    }
+}
+
 fn ready(status: &str, reason: &str, generation: i64) -> Value {
     json!({
         "type": "Ready", "status": status, "reason": reason, "message": "the message",
@@ -29,7 +36,7 @@ fn reconciling(reason: &str) -> Value {
 }
 
 fn check(conditions: Value, expected: Verdict) {
-    let goal = Goal::HandledSince("old".to_owned());
+    let goal = goal();
     assert_eq!(
         judge(&object("new", conditions.clone()), &goal),
         expected,
@@ -46,7 +53,7 @@ fn waiting(progress: &str) -> Verdict {
 
 #[test]
 fn a_request_that_nobody_handled_is_waited_for_in_silence() {
-    let goal = Goal::HandledSince("old".to_owned());
+    let goal = goal();
     let done = object("old", json!([ready("True", "ReconciliationSucceeded", 4)]));
     let expected = Verdict::Waiting {
         handled: false,
@@ -113,4 +120,19 @@ fn a_failed_pass_is_a_failure_at_once() {
         failed(),
     );
     check(json!([ready("False", "ArtifactFailed", 4)]), failed());
+}
+
+#[test]
+fn a_request_counts_as_handled_when_one_in_its_place_was() {
+    let mut object = object("other", json!([]));
+    assert!(
+        !handled(&object, "new", "old"),
+        "an older request was handled meanwhile"
+    );
+    object.set_annotation(REQUESTED_AT, "other");
+    assert!(handled(&object, "new", "old"));
+    assert!(
+        !handled(&object, "new", "other"),
+        "nothing was handled since"
+    );
 }
