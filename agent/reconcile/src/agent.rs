@@ -35,8 +35,10 @@ use crate::source::spec::SourceSpec;
 use crate::uninstall::{definitions, namespaces};
 
 /// The Leases of the Flux controllers whose work windlass does (decision 2).
-const FLUX_LEASES: [&str; 2] =
-    ["source-controller-leader-election", "kustomize-controller-leader-election"];
+const FLUX_LEASES: [&str; 2] = [
+    "source-controller-leader-election",
+    "kustomize-controller-leader-election",
+];
 /// The file that says Flux was uninstalled on purpose.
 const UNINSTALL_MARK: &str = "uninstalled";
 
@@ -115,15 +117,35 @@ pub async fn run(
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
     let status = NodeStatus::new(name.clone(), settings.node.name.clone(), annotations);
     let mark = settings.state.dir.join(UNINSTALL_MARK);
-    let election = elect(&context.cluster, &settings, lease_annotations, &sender, &stop)?;
+    let election = elect(
+        &context.cluster,
+        &settings,
+        lease_annotations,
+        &sender,
+        &stop,
+    )?;
     let namespace = settings.root.namespace.clone();
-    tokio::spawn(establish::namespace(context.cluster.clone(), namespace, mark.clone()));
+    tokio::spawn(establish::namespace(
+        context.cluster.clone(),
+        namespace,
+        mark.clone(),
+    ));
     let watches = watch_all(&context, &settings.root.namespace, &sender);
     let standing = Standing::new(settings.leadership.flux_leases, mark);
-    let root = Root { name, spec, settings: settings.root.clone() };
+    let root = Root {
+        name,
+        spec,
+        settings: settings.root.clone(),
+    };
     let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);
-    let controller =
-        Controller::new(context, root, standing, status, concurrency, (sender, events));
+    let controller = Controller::new(
+        context,
+        root,
+        standing,
+        status,
+        concurrency,
+        (sender, events),
+    );
     let watchdog = tokio::spawn(feed_watchdog());
     if let Err(error) = systemd::ready() {
         tracing::warn!(%error, "systemd could not be told that the agent is ready");
@@ -139,27 +161,33 @@ pub async fn run(
 fn open_keep(settings: &Settings) -> Result<Keep, AgentError> {
     let store = Store::open(&settings.state.dir)?;
     if let Some(recovered) = store.recovered() {
-        tracing::warn!(moved_to = %recovered.display(), "the cache was damaged; it was moved aside and is fetched again");
+        let (moved_to, reason) = (recovered.moved_to.display(), &recovered.reason);
+        tracing::warn!(%moved_to, reason, "the cache was damaged; it was moved aside and is fetched again");
     }
     let ratchets = Mutex::new(RatchetFile::open(&settings.state.dir)?);
     Ok(Keep { store, ratchets })
 }
 
 fn read(path: &std::path::Path) -> Result<String, AgentError> {
-    std::fs::read_to_string(path)
-        .map_err(|source| AgentError::File { path: path.to_owned(), source })
+    std::fs::read_to_string(path).map_err(|source| AgentError::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn root_spec(name: &Named, root: &RootSettings) -> Result<SourceSpec, AgentError> {
     let introduction = match &root.introduction {
         None => Introduction::FirstSigned,
         Some(text) => Introduction::Commit(
-            text.parse().map_err(|_| AgentError::Introduction { text: text.clone() })?,
+            text.parse()
+                .map_err(|_| AgentError::Introduction { text: text.clone() })?,
         ),
     };
     let path = &root.allowed_signers;
-    let signers = AllowedSigners::parse(&read(path)?)
-        .map_err(|source| AgentError::Signers { path: path.clone(), source })?;
+    let signers = AllowedSigners::parse(&read(path)?).map_err(|source| AgentError::Signers {
+        path: path.clone(),
+        source,
+    })?;
     Ok(SourceSpec {
         name: name.clone(),
         url: root.url.clone(),
@@ -169,18 +197,27 @@ fn root_spec(name: &Named, root: &RootSettings) -> Result<SourceSpec, AgentError
         interval: root.interval,
         timeout: root.timeout,
         ignore: None,
-        policy: Arc::new(Policy { signers, introduction }),
+        policy: Arc::new(Policy {
+            signers,
+            introduction,
+        }),
     })
 }
 
 fn credentials(access: &RootAccess) -> Result<Credentials, AgentError> {
     Ok(match access {
         RootAccess::Anonymous => Credentials::None,
-        RootAccess::Password { username, password_file } => Credentials::Basic {
+        RootAccess::Password {
+            username,
+            password_file,
+        } => Credentials::Basic {
             username: username.clone(),
             password: Secret::from(read(password_file)?.trim_end().to_owned()),
         },
-        RootAccess::Key { identity_file, known_hosts_file } => Credentials::Ssh {
+        RootAccess::Key {
+            identity_file,
+            known_hosts_file,
+        } => Credentials::Ssh {
             identity: Secret::from(read(identity_file)?),
             passphrase: None,
             known_hosts: read(known_hosts_file)?,
@@ -267,10 +304,30 @@ fn watch_all(
         })
     };
     vec![
-        watch(&kinds.git_repository, &everything, Detail::Object, Event::GitRepository),
-        watch(&kinds.kustomization, &everything, Detail::Object, Event::Kustomization),
-        watch(&definitions(), &definitions_of_flux, Detail::Metadata, Event::Api),
-        watch(&namespaces(), &namespace_of_flux, Detail::Metadata, Event::Api),
+        watch(
+            &kinds.git_repository,
+            &everything,
+            Detail::Object,
+            Event::GitRepository,
+        ),
+        watch(
+            &kinds.kustomization,
+            &everything,
+            Detail::Object,
+            Event::Kustomization,
+        ),
+        watch(
+            &definitions(),
+            &definitions_of_flux,
+            Detail::Metadata,
+            Event::Api,
+        ),
+        watch(
+            &namespaces(),
+            &namespace_of_flux,
+            Detail::Metadata,
+            Event::Api,
+        ),
         watch(&config_maps(), &pause, Detail::Object, Event::Pause),
     ]
 }
@@ -287,7 +344,9 @@ fn config_maps() -> Resource {
 
 /// Tells systemd that the agent is alive for as long as its runtime turns.
 async fn feed_watchdog() {
-    let Some(watchdog) = systemd::watchdog() else { return };
+    let Some(watchdog) = systemd::watchdog() else {
+        return;
+    };
     loop {
         if let Err(error) = watchdog.ping() {
             tracing::warn!(%error, "the watchdog could not be fed");

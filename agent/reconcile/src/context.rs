@@ -36,8 +36,16 @@ pub(crate) struct Kinds {
 impl Kinds {
     pub(crate) fn new() -> Self {
         Kinds {
-            git_repository: own(names::SOURCE_API_VERSION, names::GIT_REPOSITORY, "gitrepositories"),
-            kustomization: own(names::KUSTOMIZE_API_VERSION, names::KUSTOMIZATION, "kustomizations"),
+            git_repository: own(
+                names::SOURCE_API_VERSION,
+                names::GIT_REPOSITORY,
+                "gitrepositories",
+            ),
+            kustomization: own(
+                names::KUSTOMIZE_API_VERSION,
+                names::KUSTOMIZATION,
+                "kustomizations",
+            ),
         }
     }
 }

@@ -60,8 +60,7 @@ impl Controller {
         concurrency: usize,
         (sender, events): (UnboundedSender<Event>, UnboundedReceiver<Event>),
     ) -> Self {
-        let policy_for_others =
-            Arc::new(crate::source::spec::policy_for_others(&root.spec.policy));
+        let policy_for_others = Arc::new(crate::source::spec::policy_for_others(&root.spec.policy));
         let mut controller = Controller {
             context,
             sources: BTreeMap::from([(root.name.clone(), SourceSlot::default())]),
@@ -144,11 +143,18 @@ impl Controller {
 
     fn next_due(&self) -> Instant {
         let far = Instant::now() + Duration::from_secs(3600);
-        let kustomizations = self.kustomization_queue.next_due().filter(|_| self.may_reconcile());
-        [self.source_queue.next_due(), kustomizations, self.standing.next_tick()]
-            .into_iter()
-            .flatten()
-            .fold(far, Instant::min)
+        let kustomizations = self
+            .kustomization_queue
+            .next_due()
+            .filter(|_| self.may_reconcile());
+        [
+            self.source_queue.next_due(),
+            kustomizations,
+            self.standing.next_tick(),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(far, Instant::min)
     }
 }
 

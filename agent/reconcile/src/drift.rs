@@ -26,7 +26,12 @@ pub(crate) struct DriftWatch {
 
 impl DriftWatch {
     pub(crate) fn new(cluster: Cluster, ledger: Ledger, events: UnboundedSender<Event>) -> Self {
-        DriftWatch { cluster, ledger, events, watches: Arc::default() }
+        DriftWatch {
+            cluster,
+            ledger,
+            events,
+            watches: Arc::default(),
+        }
     }
 
     /// Watches the kind from now on, if it is not watched yet.
@@ -55,7 +60,10 @@ impl DriftWatch {
 }
 
 async fn follow(drift: DriftWatch, resource: Resource) {
-    let scope = Scope { label_selector: names::OWNER_NAME.to_owned(), ..Scope::default() };
+    let scope = Scope {
+        label_selector: names::OWNER_NAME.to_owned(),
+        ..Scope::default()
+    };
     let mut watch = Box::pin(drift.cluster.watch(&resource, scope, Detail::Metadata));
     let mut relist = Relist::default();
     while let Some(event) = watch.next().await {
@@ -73,12 +81,7 @@ struct Relist {
 }
 
 impl Relist {
-    fn take(
-        &mut self,
-        ledger: &Ledger,
-        kind: &GroupVersionKind,
-        event: WatchEvent,
-    ) -> Vec<Named> {
+    fn take(&mut self, ledger: &Ledger, kind: &GroupVersionKind, event: WatchEvent) -> Vec<Named> {
         match event {
             WatchEvent::Restarted => {
                 self.missing = ledger.known(&kind.group, &kind.kind).into_iter().collect();
@@ -91,12 +94,16 @@ impl Relist {
                 let metadata = object.get("metadata").cloned().unwrap_or_default();
                 ledger.observe(&key, metadata).into_iter().collect()
             }
-            WatchEvent::Deleted(object) => {
-                ledger.observe_gone(&key_of(kind, &object)).into_iter().collect()
-            }
+            WatchEvent::Deleted(object) => ledger
+                .observe_gone(&key_of(kind, &object))
+                .into_iter()
+                .collect(),
             WatchEvent::Synced if self.listing => {
                 self.listing = false;
-                self.missing.drain().filter_map(|key| ledger.observe_gone(&key)).collect()
+                self.missing
+                    .drain()
+                    .filter_map(|key| ledger.observe_gone(&key))
+                    .collect()
             }
             WatchEvent::Synced => Vec::new(),
             WatchEvent::Failed(error) => {
@@ -109,7 +116,13 @@ impl Relist {
 
 /// Key of an object of a list or watch, whose items carry no kind of their own.
 fn key_of(kind: &GroupVersionKind, object: &Value) -> ObjectKey {
-    let field = |name| object.pointer(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let field = |name| {
+        object
+            .pointer(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     ObjectKey {
         group: kind.group.clone(),
         kind: kind.kind.clone(),

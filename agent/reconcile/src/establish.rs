@@ -15,7 +15,10 @@ use crate::context::Context;
 use crate::ours;
 use crate::uninstall::{definitions, namespaces};
 
-const APPLY: ApplyOptions<'static> = ApplyOptions { manager: ours::MANAGER, force: true };
+const APPLY: ApplyOptions<'static> = ApplyOptions {
+    manager: ours::MANAGER,
+    force: true,
+};
 
 /// How often a fresh definition is looked at until its kind is served, and how long at most.
 const SERVED_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
@@ -35,8 +38,17 @@ pub(crate) async fn establish(
         install(cluster, authority, definition).await?;
     }
     let (source, kustomization) = root_pair(root);
-    cluster.apply(authority, &context.kinds.git_repository, &source, &APPLY).await?;
-    cluster.apply(authority, &context.kinds.kustomization, &kustomization, &APPLY).await?;
+    cluster
+        .apply(authority, &context.kinds.git_repository, &source, &APPLY)
+        .await?;
+    cluster
+        .apply(
+            authority,
+            &context.kinds.kustomization,
+            &kustomization,
+            &APPLY,
+        )
+        .await?;
     Ok(())
 }
 
@@ -53,8 +65,11 @@ pub(crate) async fn namespace(cluster: Cluster, name: String, uninstall_mark: Pa
             return;
         }
         if matches!(there, Ok(None)) {
-            let made = cluster.create(Authority::Person, &namespaces(), &namespace, ours::MANAGER);
-            if let Err(error) = made.await {
+            let kind = namespaces();
+            let made = cluster
+                .create(Authority::Person, &kind, &namespace, ours::MANAGER)
+                .await;
+            if let Err(error) = made {
                 tracing::debug!(%error, "the namespace could not be made; trying again");
             }
             continue;
@@ -100,39 +115,58 @@ async fn install(
 ) -> Result<(), RequestError> {
     let name = definition.name().to_owned();
     let live = cluster.get(&definitions(), "", &name).await?;
-    let old = live.as_ref().map(|live| old_versions(live, &definition)).unwrap_or_default();
+    let old = live
+        .as_ref()
+        .map(|live| old_versions(live, &definition))
+        .unwrap_or_default();
     if !old.is_empty() {
         let wanted = definition.clone();
         keep_versions(&mut definition, &old);
-        cluster.apply(authority, &definitions(), &definition, &APPLY).await?;
+        cluster
+            .apply(authority, &definitions(), &definition, &APPLY)
+            .await?;
         migrate(cluster, authority, &wanted).await?;
         definition = wanted;
     }
-    cluster.apply(authority, &definitions(), &definition, &APPLY).await?;
+    cluster
+        .apply(authority, &definitions(), &definition, &APPLY)
+        .await?;
     served(cluster, &kind_of(&definition)).await.map(drop)
 }
 
 /// Versions that the live definition has and ours does not.
 fn old_versions(live: &Object, wanted: &Object) -> Vec<serde_json::Value> {
     let ours = version_names(wanted);
-    let versions = live.pointer("/spec/versions").and_then(|versions| versions.as_array());
+    let versions = live
+        .pointer("/spec/versions")
+        .and_then(|versions| versions.as_array());
     let old = versions.into_iter().flatten().filter(|version| {
-        let name = version.get("name").and_then(|name| name.as_str()).unwrap_or_default();
+        let name = version
+            .get("name")
+            .and_then(|name| name.as_str())
+            .unwrap_or_default();
         !ours.iter().any(|known| known == name)
     });
     old.cloned().collect()
 }
 
 fn version_names(definition: &Object) -> Vec<String> {
-    let versions = definition.pointer("/spec/versions").and_then(|versions| versions.as_array());
-    let names = versions.into_iter().flatten().filter_map(|version| version.get("name")?.as_str());
+    let versions = definition
+        .pointer("/spec/versions")
+        .and_then(|versions| versions.as_array());
+    let names = versions
+        .into_iter()
+        .flatten()
+        .filter_map(|version| version.get("name")?.as_str());
     names.map(str::to_owned).collect()
 }
 
 /// Old versions stay served while objects may still be stored in them, but nothing new is stored so.
 fn keep_versions(definition: &mut Object, old: &[serde_json::Value]) {
     let versions = definition.as_value_mut().pointer_mut("/spec/versions");
-    let Some(versions) = versions.and_then(|versions| versions.as_array_mut()) else { return };
+    let Some(versions) = versions.and_then(|versions| versions.as_array_mut()) else {
+        return;
+    };
     for version in old {
         let mut version = version.clone();
         if let Some(fields) = version.as_object_mut() {
@@ -149,11 +183,19 @@ async fn migrate(
     definition: &Object,
 ) -> Result<(), RequestError> {
     let resource = served(cluster, &kind_of(definition)).await?;
-    let options = PatchOptions { subresource: None, manager: ours::MANAGER };
-    let objects = cluster.list(&resource, &Scope::default(), Detail::Object).await?;
+    let options = PatchOptions {
+        subresource: None,
+        manager: ours::MANAGER,
+    };
+    let objects = cluster
+        .list(&resource, &Scope::default(), Detail::Object)
+        .await?;
     for object in objects {
         // Writing an object back as it is stores it in the storage version.
-        match cluster.replace(authority, &resource, &object, &options).await {
+        match cluster
+            .replace(authority, &resource, &object, &options)
+            .await
+        {
             Err(error) if error.class() == ErrorClass::NotFound => {}
             Err(error) if error.class() == ErrorClass::Conflict => {
                 // Somebody wrote it meanwhile, which stores it in the storage version as well.
@@ -162,16 +204,29 @@ async fn migrate(
         }
     }
     let status = json!({"status": {"storedVersions": version_names(definition)}});
-    let options = PatchOptions { subresource: Some("status"), manager: ours::MANAGER };
+    let options = PatchOptions {
+        subresource: Some("status"),
+        manager: ours::MANAGER,
+    };
     let name = definition.name();
-    cluster.patch_merge(authority, &definitions(), "", name, &status, &options).await?;
+    cluster
+        .patch_merge(authority, &definitions(), "", name, &status, &options)
+        .await?;
     tracing::info!(definition = name, "objects of an older Flux were migrated");
     Ok(())
 }
 
 fn kind_of(definition: &Object) -> GroupVersionKind {
-    let field = |pointer| definition.pointer(pointer).and_then(|v| v.as_str()).unwrap_or_default();
-    let version = version_names(definition).into_iter().next().unwrap_or_default();
+    let field = |pointer| {
+        definition
+            .pointer(pointer)
+            .and_then(|v| v.as_str())
+            .unwrap_or_default()
+    };
+    let version = version_names(definition)
+        .into_iter()
+        .next()
+        .unwrap_or_default();
     GroupVersionKind {
         group: field("/spec/group").to_owned(),
         version,
@@ -190,7 +245,10 @@ async fn served(cluster: &Cluster, kind: &GroupVersionKind) -> Result<Resource, 
             },
             Err(error) => error,
         };
-        let not_yet = matches!(error.class(), ErrorClass::UnknownKind | ErrorClass::NotFound);
+        let not_yet = matches!(
+            error.class(),
+            ErrorClass::UnknownKind | ErrorClass::NotFound
+        );
         if !not_yet || tokio::time::Instant::now() > give_up {
             return Err(error);
         }
@@ -201,5 +259,8 @@ async fn served(cluster: &Cluster, kind: &GroupVersionKind) -> Result<Resource, 
 
 /// A list that is as small as can be: of a name that nobody uses.
 fn one() -> Scope {
-    Scope { field_selector: "metadata.name=windlass-is-it-served".to_owned(), ..Scope::default() }
+    Scope {
+        field_selector: "metadata.name=windlass-is-it-served".to_owned(),
+        ..Scope::default()
+    }
 }

@@ -25,9 +25,19 @@ pub(crate) enum Event {
     Flux(FluxStanding),
     /// Definitions, namespace and root pair are there, or why not.
     Established(Result<(), String>),
-    SourceFinished { name: Named, outcome: SourceOutcome },
-    KustomizationFinished { name: Named, outcome: KustomizationOutcome },
+    SourceFinished {
+        name: Named,
+        outcome: SourceOutcome,
+    },
+    KustomizationFinished {
+        name: Named,
+        outcome: KustomizationOutcome,
+    },
     /// A pass broke off with a panic.
-    SourceBroke { name: Named },
-    KustomizationBroke { name: Named },
+    SourceBroke {
+        name: Named,
+    },
+    KustomizationBroke {
+        name: Named,
+    },
 }

@@ -28,7 +28,9 @@ pub(crate) async fn add(
     }
     let mut finalizers = meta.finalizers.clone();
     finalizers.push(names::FINALIZER.to_owned());
-    write(cluster, leadership, resource, meta, finalizers).await.map(Some)
+    write(cluster, leadership, resource, meta, finalizers)
+        .await
+        .map(Some)
 }
 
 /// Takes it off, so that the API server can let the object go. An object that is gone already is fine.
@@ -41,7 +43,12 @@ pub(crate) async fn release(
     if !is_on(meta) {
         return Ok(());
     }
-    let rest = meta.finalizers.iter().filter(|name| *name != names::FINALIZER).cloned().collect();
+    let rest = meta
+        .finalizers
+        .iter()
+        .filter(|name| *name != names::FINALIZER)
+        .cloned()
+        .collect();
     match write(cluster, leadership, resource, meta, rest).await {
         Err(error) if error.class() != ErrorClass::NotFound => Err(error),
         _ => Ok(()),
@@ -59,9 +66,21 @@ async fn write(
         "finalizers": finalizers,
         "resourceVersion": meta.resource_version,
     }});
-    let options = PatchOptions { subresource: None, manager: ours::MANAGER };
+    let options = PatchOptions {
+        subresource: None,
+        manager: ours::MANAGER,
+    };
     let (authority, name) = (Authority::Leader(leadership), &meta.name);
-    cluster.patch_merge(authority, resource, &name.namespace, &name.name, &body, &options).await
+    cluster
+        .patch_merge(
+            authority,
+            resource,
+            &name.namespace,
+            &name.name,
+            &body,
+            &options,
+        )
+        .await
 }
 
 /// Takes it off whatever the object looks like by now; for the end of Flux's API.
@@ -71,7 +90,9 @@ pub(crate) async fn release_now(
     resource: &Resource,
     name: &Named,
 ) -> Result<(), RequestError> {
-    let live = cluster.get_metadata(resource, &name.namespace, &name.name).await?;
+    let live = cluster
+        .get_metadata(resource, &name.namespace, &name.name)
+        .await?;
     match live.as_ref().and_then(|live| Meta::parse(live.as_value())) {
         Some(meta) => release(cluster, leadership, resource, &meta).await,
         None => Ok(()),

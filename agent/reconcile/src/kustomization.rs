@@ -87,7 +87,10 @@ pub(crate) async fn run(pass: Pass) -> Outcome {
 
 async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> {
     if let Some(message) = &pass.malformed {
-        return Err(StageError::stalled(reasons::FAILED, format!("the object cannot be read: {message}; correct it")));
+        return Err(StageError::stalled(
+            reasons::FAILED,
+            format!("the object cannot be read: {message}; correct it"),
+        ));
     }
     let mut fence = Fence::new(
         &pass.cluster,
@@ -98,7 +101,11 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
     );
     add_finalizer(pass, &mut fence, progress).await?;
     let (snapshot, ignore) = source(pass)?;
-    depends::check(&pass.dependencies, pass.cycle.as_deref(), &snapshot.revision)?;
+    depends::check(
+        &pass.dependencies,
+        pass.cycle.as_deref(),
+        &snapshot.revision,
+    )?;
     if is_news(pass, snapshot) {
         let timeout = windlass_api::duration::GoDuration(pass.spec.effective_timeout());
         let message = format!(
@@ -109,11 +116,15 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
     }
     let rendered = build::build(pass, snapshot, ignore.as_deref()).await?;
     progress.digest = Some(rendered.digest);
-    let (left_out, wanted): (Vec<_>, Vec<_>) =
-        rendered.objects.into_iter().partition(|object| pass.left_out.covers(object));
+    let (left_out, wanted): (Vec<_>, Vec<_>) = rendered
+        .objects
+        .into_iter()
+        .partition(|object| pass.left_out.covers(object));
     let report = apply::apply(pass, &mut fence, wanted).await;
     progress.changes = report.changes;
-    let kept = left_out.iter().map(|object| (object.key(), object.gvk().version));
+    let kept = left_out
+        .iter()
+        .map(|object| (object.key(), object.gvk().version));
     let handled: Vec<_> = report.handled.into_iter().chain(kept).collect();
     progress.inventory = Some(inventory_of(&handled));
     if let Some(error) = report.error {
@@ -126,7 +137,10 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
 
 fn source(pass: &Pass) -> Result<(&Snapshot, &Option<String>), StageError> {
     let reference = &pass.spec.source_ref;
-    let namespace = reference.namespace.as_deref().unwrap_or(&pass.name.namespace);
+    let namespace = reference
+        .namespace
+        .as_deref()
+        .unwrap_or(&pass.name.namespace);
     let name = format!("{}/{namespace}/{}", reference.kind.as_str(), reference.name);
     let wait = Duration::from_secs(30);
     match &pass.source {
@@ -136,12 +150,16 @@ fn source(pass: &Pass) -> Result<(&Snapshot, &Option<String>), StageError> {
             format!("Source artifact not found, waiting for a verified revision of '{name}'"),
             wait,
         )),
-        SourceState::NotFound => {
-            Err(StageError::retry(reasons::ARTIFACT_FAILED, format!("Source '{name}' not found")))
-        }
+        SourceState::NotFound => Err(StageError::retry(
+            reasons::ARTIFACT_FAILED,
+            format!("Source '{name}' not found"),
+        )),
         SourceState::Unsupported => Err(StageError::stalled(
             reasons::ARTIFACT_FAILED,
-            format!("sources of kind {} are not served by this version of windlass", reference.kind.as_str()),
+            format!(
+                "sources of kind {} are not served by this version of windlass",
+                reference.kind.as_str()
+            ),
         )),
     }
 }
@@ -157,8 +175,7 @@ async fn add_finalizer(
     fence: &mut Fence<'_>,
     progress: &mut Progress,
 ) -> Result<(), StageError> {
-    let added =
-        finalizer::add(&pass.cluster, &pass.leadership, &pass.resource, &pass.meta).await;
+    let added = finalizer::add(&pass.cluster, &pass.leadership, &pass.resource, &pass.meta).await;
     let added =
         added.map_err(|error| StageError::request(reasons::RECONCILIATION_FAILED, &error))?;
     if let Some(object) = added {
@@ -200,7 +217,9 @@ fn inventory_of(handled: &[(ObjectKey, String)]) -> Inventory {
 
 /// After a failure nothing that was ours is dropped from the inventory, so that nothing leaks.
 fn keep_the_rest(pass: &Pass, progress: &mut Progress) {
-    let (Some(old), Some(new)) = (&pass.status.inventory, &mut progress.inventory) else { return };
+    let (Some(old), Some(new)) = (&pass.status.inventory, &mut progress.inventory) else {
+        return;
+    };
     let rest: Vec<Entry> = old.without(new).into_iter().cloned().collect();
     new.entries.extend(rest);
 }
@@ -213,7 +232,9 @@ async fn prune_stale(
     let (Some(old), Some(new)) = (&pass.status.inventory, &mut progress.inventory) else {
         return Ok(());
     };
-    let stale = Inventory { entries: old.without(new).into_iter().cloned().collect() };
+    let stale = Inventory {
+        entries: old.without(new).into_iter().cloned().collect(),
+    };
     for key in stale.entries.iter().filter_map(|entry| entry.key().ok()) {
         pass.ledger.forget(&key);
     }
@@ -228,7 +249,12 @@ async fn prune_stale(
     pass.may_write()?;
     fence.raise().await?;
     let pruned = prune::prune(pass, deletable).await;
-    new.entries.extend(pruned.kept.iter().map(|stale| Entry::new(&stale.key, &stale.version)));
+    new.entries.extend(
+        pruned
+            .kept
+            .iter()
+            .map(|stale| Entry::new(&stale.key, &stale.version)),
+    );
     progress.pruned = pruned.deleted;
     pruned.error.map_or(Ok(()), Err)
 }
@@ -251,8 +277,10 @@ async fn check_health(
     }
     let timeout = pass.spec.effective_timeout();
     let words = windlass_api::duration::GoDuration(timeout);
-    let message =
-        format!("Running health checks for revision {} with a timeout of {words}", snapshot.revision);
+    let message = format!(
+        "Running health checks for revision {} with a timeout of {words}",
+        snapshot.revision
+    );
     report_progress(pass, fence, progress, snapshot, &message).await?;
     let waiting = waiting(pass, snapshot);
     progress.waiting_since = Some(waiting.clone());
@@ -279,11 +307,20 @@ fn waiting(pass: &Pass, snapshot: &Snapshot) -> Waiting {
 
 fn health_targets(pass: &Pass, handled: Vec<(ObjectKey, String)>) -> Vec<Target> {
     let all: Vec<Target> = if pass.spec.wait {
-        handled.into_iter().map(|(key, version)| Target { key, version }).collect()
+        handled
+            .into_iter()
+            .map(|(key, version)| Target { key, version })
+            .collect()
     } else {
-        pass.spec.health_checks.iter().map(Target::from_reference).collect()
+        pass.spec
+            .health_checks
+            .iter()
+            .map(Target::from_reference)
+            .collect()
     };
-    all.into_iter().filter(|target| !pass.left_out.covers_key(&target.key)).collect()
+    all.into_iter()
+        .filter(|target| !pass.left_out.covers_key(&target.key))
+        .collect()
 }
 
 async fn conclude(
@@ -297,7 +334,11 @@ async fn conclude(
         Some(Class::NotLeading) => return Outcome::quiet(Next::Never),
         Some(Class::Overtaken) => {
             let waiting_since = progress.waiting_since;
-            return Outcome { object: progress.object, waiting_since, ..Outcome::quiet(Next::Now) };
+            return Outcome {
+                object: progress.object,
+                waiting_since,
+                ..Outcome::quiet(Next::Now)
+            };
         }
         _ => {}
     }
@@ -337,7 +378,9 @@ async fn conclude(
     Outcome {
         object: written.ok().flatten().or(progress.object),
         next: next(pass, error.as_ref(), lost.is_some()),
-        blocked: error.as_ref().is_some_and(|e| e.reason == reasons::DEPENDENCY_NOT_READY),
+        blocked: error
+            .as_ref()
+            .is_some_and(|e| e.reason == reasons::DEPENDENCY_NOT_READY),
         ready: error.is_none(),
         waiting_since: None,
     }
@@ -345,7 +388,10 @@ async fn conclude(
 
 /// The status that the API server holds now: the one of the last progress write, if there was one.
 fn written_status(pass: &Pass, progress: &Progress) -> KustomizationStatus {
-    let written = progress.object.as_ref().and_then(|object| object.pointer("/status"));
+    let written = progress
+        .object
+        .as_ref()
+        .and_then(|object| object.pointer("/status"));
     written
         .and_then(|status| serde_json::from_value(status.clone()).ok())
         .unwrap_or_else(|| pass.status.clone())
@@ -379,6 +425,12 @@ fn now() -> Time {
 
 impl Outcome {
     fn quiet(next: Next) -> Self {
-        Outcome { object: None, next, blocked: false, ready: false, waiting_since: None }
+        Outcome {
+            object: None,
+            next,
+            blocked: false,
+            ready: false,
+            waiting_since: None,
+        }
     }
 }

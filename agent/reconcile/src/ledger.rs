@@ -93,7 +93,10 @@ impl Ledger {
     /// Marks an object whose apply is about to be sent.
     pub(crate) fn begin(&self, owner: &Named, key: &ObjectKey) {
         let mut inner = self.lock();
-        let entry = inner.entries.entry(key.clone()).or_insert_with(|| Entry::of(owner.clone()));
+        let entry = inner
+            .entries
+            .entry(key.clone())
+            .or_insert_with(|| Entry::of(owner.clone()));
         entry.owner = owner.clone();
         entry.in_flight = true;
     }
@@ -103,7 +106,9 @@ impl Ledger {
     /// Returns whether that is a drift which needs a pass of its owner.
     pub(crate) fn settle(&self, key: &ObjectKey, applied: Applied) -> bool {
         let mut inner = self.lock();
-        let Some(entry) = inner.entries.get_mut(key) else { return false };
+        let Some(entry) = inner.entries.get_mut(key) else {
+            return false;
+        };
         entry.in_flight = false;
         entry.fingerprint = Some(applied.fingerprint);
         entry.health = Some((applied.resource_version.clone(), applied.health));
@@ -226,7 +231,9 @@ impl Entry {
 
     /// Returns whether the object is now known to have drifted and was not before.
     fn judge(&mut self, observation: Observation) -> bool {
-        let Some(fingerprint) = &self.fingerprint else { return false };
+        let Some(fingerprint) = &self.fingerprint else {
+            return false;
+        };
         let was_right = matches!(self.live, Live::AsApplied(_) | Live::Matches(_));
         self.live = match observation {
             Observation::Gone => Live::Gone,
@@ -240,5 +247,9 @@ impl Entry {
 }
 
 fn resource_version(metadata: &Value) -> String {
-    metadata.get("resourceVersion").and_then(Value::as_str).unwrap_or_default().to_owned()
+    metadata
+        .get("resourceVersion")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }

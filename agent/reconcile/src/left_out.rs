@@ -81,18 +81,60 @@ mod tests {
     #[test]
     fn the_root_pair_flux_and_its_operator_are_left_out() {
         let flux = "flux-system";
-        assert!(covered("kustomize.toolkit.fluxcd.io/v1", "Kustomization", flux, flux, ""));
-        assert!(covered("source.toolkit.fluxcd.io/v1", "GitRepository", flux, flux, ""));
-        assert!(covered("v1", "ServiceAccount", flux, "kustomize-controller", "flux"));
-        assert!(covered("apps/v1", "Deployment", flux, "source-controller", ""));
-        assert!(covered("fluxcd.controlplane.io/v1", "FluxInstance", flux, "flux", ""));
+        assert!(covered(
+            "kustomize.toolkit.fluxcd.io/v1",
+            "Kustomization",
+            flux,
+            flux,
+            ""
+        ));
+        assert!(covered(
+            "source.toolkit.fluxcd.io/v1",
+            "GitRepository",
+            flux,
+            flux,
+            ""
+        ));
+        assert!(covered(
+            "v1",
+            "ServiceAccount",
+            flux,
+            "kustomize-controller",
+            "flux"
+        ));
+        assert!(covered(
+            "apps/v1",
+            "Deployment",
+            flux,
+            "source-controller",
+            ""
+        ));
+        assert!(covered(
+            "fluxcd.controlplane.io/v1",
+            "FluxInstance",
+            flux,
+            "flux",
+            ""
+        ));
     }
 
     #[test]
     fn everything_else_is_applied() {
         let flux = "flux-system";
-        assert!(!covered("kustomize.toolkit.fluxcd.io/v1", "Kustomization", flux, "apps", ""));
+        assert!(!covered(
+            "kustomize.toolkit.fluxcd.io/v1",
+            "Kustomization",
+            flux,
+            "apps",
+            ""
+        ));
         assert!(!covered("v1", "ConfigMap", flux, "cluster-settings", ""));
-        assert!(!covered("apps/v1", "Deployment", "apps", "source-controller", ""));
+        assert!(!covered(
+            "apps/v1",
+            "Deployment",
+            "apps",
+            "source-controller",
+            ""
+        ));
     }
 }

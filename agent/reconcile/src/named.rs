@@ -11,7 +11,10 @@ pub(crate) struct Named {
 
 impl Named {
     pub(crate) fn new(namespace: &str, name: &str) -> Self {
-        Named { namespace: namespace.to_owned(), name: name.to_owned() }
+        Named {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
     }
 }
 

@@ -42,14 +42,23 @@ pub(crate) struct NetError {
 
 impl Net {
     pub(crate) fn new(socket: PathBuf, start: Option<StartCommand>) -> Self {
-        Net { socket, start, child: Mutex::new(None) }
+        Net {
+            socket,
+            start,
+            child: Mutex::new(None),
+        }
     }
 
     /// Opens a connection for one request. Blocks; starts the process where that is our job.
     pub(crate) fn open(&self) -> Result<UnixStream, NetError> {
-        let failed = |source| NetError { socket: self.socket.clone(), source };
+        let failed = |source| NetError {
+            socket: self.socket.clone(),
+            source,
+        };
         let first = UnixStream::connect(&self.socket);
-        let (Err(_), Some(start)) = (&first, &self.start) else { return first.map_err(failed) };
+        let (Err(_), Some(start)) = (&first, &self.start) else {
+            return first.map_err(failed);
+        };
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         if !child.as_mut().is_some_and(is_alive) {
             *child = Some(spawn(start).map_err(failed)?);
@@ -83,5 +92,8 @@ fn is_alive(child: &mut Child) -> bool {
 }
 
 fn spawn(start: &StartCommand) -> io::Result<Child> {
-    Command::new(&start.program).args(&start.arguments).stdin(Stdio::null()).spawn()
+    Command::new(&start.program)
+        .args(&start.arguments)
+        .stdin(Stdio::null())
+        .spawn()
 }

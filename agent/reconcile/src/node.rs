@@ -27,7 +27,13 @@ impl NodeStatus {
         node: String,
         annotations: watch::Sender<BTreeMap<String, String>>,
     ) -> Self {
-        NodeStatus { root, node, said: String::new(), offline_since: None, annotations }
+        NodeStatus {
+            root,
+            node,
+            said: String::new(),
+            offline_since: None,
+            annotations,
+        }
     }
 
     /// Takes the end of a fetch: a failed one of the root is the beginning of being offline.
@@ -78,7 +84,10 @@ impl NodeStatus {
         parts.push(revision.unwrap_or("no verified revision yet").to_owned());
         parts.push(format!("{ready}/{total} ready"));
         if let Some(since) = self.offline_since {
-            parts.push(format!("offline since {}", since.strftime("%Y-%m-%d %H:%M:%SZ")));
+            parts.push(format!(
+                "offline since {}",
+                since.strftime("%Y-%m-%d %H:%M:%SZ")
+            ));
         }
         if standing.api_error.is_some() {
             parts.push("API server does not answer".to_owned());
@@ -89,7 +98,10 @@ impl NodeStatus {
     fn annotate(&self, revision: Option<&str>) {
         let mut values = BTreeMap::from([
             ("windlass.dev/node".to_owned(), self.node.clone()),
-            ("windlass.dev/version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+            (
+                "windlass.dev/version".to_owned(),
+                env!("CARGO_PKG_VERSION").to_owned(),
+            ),
         ]);
         if let Some(revision) = revision {
             values.insert("windlass.dev/revision".to_owned(), revision.to_owned());

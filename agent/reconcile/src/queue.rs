@@ -60,7 +60,9 @@ impl<K: Ord + Clone> Queue<K> {
         self.wake_due(now);
         while self.running < self.limit {
             let key = self.ready.pop_front()?;
-            let Some(slot) = self.slots.get_mut(&key) else { continue };
+            let Some(slot) = self.slots.get_mut(&key) else {
+                continue;
+            };
             if slot.running || !slot.woken {
                 continue;
             }
@@ -74,7 +76,9 @@ impl<K: Ord + Clone> Queue<K> {
 
     /// Gives the key's worker back. A key that was woken meanwhile is ready again.
     pub(crate) fn finish(&mut self, key: &K) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
         if !std::mem::take(&mut slot.running) {
             return;
         }
@@ -144,7 +148,11 @@ mod tests {
         queue.start(now);
         queue.wake(&"a");
         queue.wake(&"a");
-        assert_eq!(queue.start(now), None, "never two passes of one key at a time");
+        assert_eq!(
+            queue.start(now),
+            None,
+            "never two passes of one key at a time"
+        );
         queue.finish(&"a");
         assert_eq!(queue.start(now), Some("a"));
         queue.finish(&"a");

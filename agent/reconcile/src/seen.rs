@@ -48,11 +48,19 @@ impl Meta {
         let metadata = object.get("metadata")?;
         let name = text(metadata, "name")?;
         Some(Meta {
-            name: Named { namespace: text(metadata, "namespace").unwrap_or_default(), name },
+            name: Named {
+                namespace: text(metadata, "namespace").unwrap_or_default(),
+                name,
+            },
             uid: text(metadata, "uid").unwrap_or_default(),
             resource_version: text(metadata, "resourceVersion").unwrap_or_default(),
-            generation: metadata.get("generation").and_then(Value::as_i64).unwrap_or(0),
-            deleting: metadata.get("deletionTimestamp").is_some_and(|time| !time.is_null()),
+            generation: metadata
+                .get("generation")
+                .and_then(Value::as_i64)
+                .unwrap_or(0),
+            deleting: metadata
+                .get("deletionTimestamp")
+                .is_some_and(|time| !time.is_null()),
             finalizers: strings(metadata.get("finalizers")),
             labels: pairs(metadata.get("labels")),
             annotations: pairs(metadata.get("annotations")),
@@ -70,7 +78,9 @@ impl Meta {
             || self.generation != before.generation
             || self.deleting != before.deleting
             || self.finalizers != before.finalizers
-            || watched_annotations.iter().any(|name| self.annotation(name) != before.annotation(name))
+            || watched_annotations
+                .iter()
+                .any(|name| self.annotation(name) != before.annotation(name))
     }
 }
 
@@ -85,7 +95,9 @@ fn strings(list: Option<&Value>) -> Vec<String> {
 
 fn pairs(map: Option<&Value>) -> BTreeMap<String, String> {
     let entries = map.and_then(Value::as_object).into_iter().flatten();
-    entries.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    entries
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
 }
 
 #[cfg(test)]
@@ -112,10 +124,13 @@ mod tests {
 
     #[test]
     fn a_status_write_asks_for_no_pass_but_a_request_does() {
-        let before = Meta::parse(&json!({"metadata": {"name": "a", "resourceVersion": "1"}})).unwrap();
-        let status = Meta::parse(&json!({"metadata": {"name": "a", "resourceVersion": "2"}})).unwrap();
+        let before =
+            Meta::parse(&json!({"metadata": {"name": "a", "resourceVersion": "1"}})).unwrap();
+        let status =
+            Meta::parse(&json!({"metadata": {"name": "a", "resourceVersion": "2"}})).unwrap();
         let request =
-            Meta::parse(&json!({"metadata": {"name": "a", "annotations": {"ask": "now"}}})).unwrap();
+            Meta::parse(&json!({"metadata": {"name": "a", "annotations": {"ask": "now"}}}))
+                .unwrap();
         assert!(!status.asks_for_a_pass(&before, &["ask"]));
         assert!(request.asks_for_a_pass(&before, &["ask"]));
     }

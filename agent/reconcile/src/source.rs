@@ -63,7 +63,12 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
     };
     let interval = spec.interval;
     let (snapshot, problem) = if pass.loaded {
-        ask(context, &spec, pass.snapshot.as_ref().map(|held| held.source.commit())).await
+        ask(
+            context,
+            &spec,
+            pass.snapshot.as_ref().map(|held| held.source.commit()),
+        )
+        .await
     } else {
         load(context, &spec).await
     };
@@ -74,14 +79,23 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
     } else {
         conclude(context, &pass, snapshot.as_ref(), problem.as_ref()).await
     };
-    Outcome { snapshot, problem, object, only_loaded, interval }
+    Outcome {
+        snapshot,
+        problem,
+        object,
+        only_loaded,
+        interval,
+    }
 }
 
 async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable> {
     if let Some(fixed) = &pass.fixed {
         return Ok(fixed.clone());
     }
-    let gone = || Unusable { reason: reasons::FAILED, message: "the object is gone".to_owned() };
+    let gone = || Unusable {
+        reason: reasons::FAILED,
+        message: "the object is gone".to_owned(),
+    };
     let seen = pass.seen.as_ref().ok_or_else(gone)?;
     let spec = seen.spec.as_ref().map_err(|message| Unusable {
         reason: reasons::FAILED,
@@ -125,7 +139,9 @@ async fn ask(context: &Arc<Context>, spec: &SourceSpec, current: Option<Oid>) ->
 
 fn broke(panic: &tokio::task::JoinError) -> Problem {
     tracing::error!(%panic, "a fetch broke off");
-    Problem::fetch(&FetchError::Unexpected { what: "something that broke the fetch off" })
+    Problem::fetch(&FetchError::Unexpected {
+        what: "something that broke the fetch off",
+    })
 }
 
 async fn stalled(context: &Context, pass: Pass, unusable: &Unusable) -> Outcome {
@@ -148,7 +164,13 @@ async fn conclude(
     problem: Option<&Problem>,
 ) -> Option<Object> {
     let (leadership, seen) = (pass.leadership.as_ref()?, pass.seen.as_ref()?);
-    let object = finalizer::add(&context.cluster, leadership, &context.kinds.git_repository, &seen.meta).await;
+    let object = finalizer::add(
+        &context.cluster,
+        leadership,
+        &context.kinds.git_repository,
+        &seen.meta,
+    )
+    .await;
     if let Err(error) = &object {
         tracing::debug!(source = %pass.name, %error, "the finalizer could not be added");
     }
@@ -190,7 +212,9 @@ async fn tell(
     leadership: &Leadership,
 ) {
     let status = pass.seen.as_ref().map(|seen| &seen.status);
-    let known = status.and_then(|status| status.artifact.as_ref()).map(|a| a.revision.as_str());
+    let known = status
+        .and_then(|status| status.artifact.as_ref())
+        .map(|a| a.revision.as_str());
     let said = status.is_some_and(|status| {
         let ready = windlass_api::conditions::get(&status.conditions, "Ready");
         ready.is_some_and(|ready| problem.is_some_and(|problem| ready.message == problem.message))
@@ -213,7 +237,15 @@ async fn tell(
         uid: meta.uid.clone(),
         resource_version: meta.resource_version.clone(),
     };
-    let revision = snapshot.map(|snapshot| (names::SOURCE_EVENT_REVISION, snapshot.revision.as_str()));
-    let spec = event(regarding, kind, reason, message, revision, names::SOURCE_CONTROLLER);
+    let revision =
+        snapshot.map(|snapshot| (names::SOURCE_EVENT_REVISION, snapshot.revision.as_str()));
+    let spec = event(
+        regarding,
+        kind,
+        reason,
+        message,
+        revision,
+        names::SOURCE_CONTROLLER,
+    );
     announce(&context.cluster, leadership, spec).await;
 }

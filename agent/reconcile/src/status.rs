@@ -22,9 +22,15 @@ pub(crate) async fn write<Status: Serialize>(
     }
     let body = json!({ "status": changed });
     let authority = Authority::Leader(leadership);
-    let options = PatchOptions { subresource: Some("status"), manager };
+    let options = PatchOptions {
+        subresource: Some("status"),
+        manager,
+    };
     let (namespace, name) = (&name.namespace, &name.name);
-    cluster.patch_merge(authority, resource, namespace, name, &body, &options).await.map(Some)
+    cluster
+        .patch_merge(authority, resource, namespace, name, &body, &options)
+        .await
+        .map(Some)
 }
 
 fn fields<Status: Serialize>(status: &Status) -> Map<String, Value> {
@@ -37,10 +43,14 @@ fn fields<Status: Serialize>(status: &Status) -> Map<String, Value> {
 
 /// The merge patch (RFC 7386) between two statuses, field by field; what is gone becomes null.
 fn difference(old: &Map<String, Value>, new: &Map<String, Value>) -> Map<String, Value> {
-    let changed = new.iter().filter(|(field, value)| old.get(*field) != Some(value));
+    let changed = new
+        .iter()
+        .filter(|(field, value)| old.get(*field) != Some(value));
     let gone = old.keys().filter(|field| !new.contains_key(*field));
     let changed = changed.map(|(field, value)| (field.clone(), replacing(old.get(field), value)));
-    changed.chain(gone.map(|field| (field.clone(), Value::Null))).collect()
+    changed
+        .chain(gone.map(|field| (field.clone(), Value::Null)))
+        .collect()
 }
 
 /// A map is merged by the server, so members that are gone have to be named.
@@ -56,12 +66,19 @@ mod tests {
     use super::*;
 
     fn check(old: Value, new: Value, patch: Value) {
-        assert_eq!(Value::Object(difference(&fields(&old), &fields(&new))), patch);
+        assert_eq!(
+            Value::Object(difference(&fields(&old), &fields(&new))),
+            patch
+        );
     }
 
     #[test]
     fn only_what_changed_is_sent_and_what_is_gone_becomes_null() {
-        check(json!({"a": 1, "b": 2}), json!({"a": 1, "b": 3}), json!({"b": 3}));
+        check(
+            json!({"a": 1, "b": 2}),
+            json!({"a": 1, "b": 3}),
+            json!({"b": 3}),
+        );
         check(json!({"a": 1, "b": 2}), json!({"a": 1}), json!({"b": null}));
         check(json!({"a": 1}), json!({"a": 1}), json!({}));
     }

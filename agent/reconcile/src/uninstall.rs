@@ -5,8 +5,10 @@ use windlass_cluster::{Cluster, RequestError, Resource};
 use windlass_object::GroupVersionKind;
 
 /// The definitions of which one that goes means: Flux is being uninstalled.
-const DEFINITIONS: [&str; 2] =
-    ["kustomizations.kustomize.toolkit.fluxcd.io", "gitrepositories.source.toolkit.fluxcd.io"];
+const DEFINITIONS: [&str; 2] = [
+    "kustomizations.kustomize.toolkit.fluxcd.io",
+    "gitrepositories.source.toolkit.fluxcd.io",
+];
 
 /// Says what of Flux's API or namespace is being deleted or is gone; `None` when all is there.
 pub(crate) async fn api_is_going(cluster: &Cluster) -> Result<Option<String>, RequestError> {

@@ -49,7 +49,10 @@ impl<'a> View<'a> {
             files.push((directory.to_owned(), text));
             Ok(())
         })?;
-        Ok(View { tree, ignore: Ignore::new(&files, spec_ignore)? })
+        Ok(View {
+            tree,
+            ignore: Ignore::new(&files, spec_ignore)?,
+        })
     }
 
     /// Digest and size of the artifact that Flux would store. Symbolic links are not in it, as in Flux.
@@ -74,7 +77,9 @@ fn walk(
     visit: Visit<'_>,
 ) -> Result<(), ViewFailure> {
     if depth > DEPTH_LIMIT {
-        return Err(ViewFailure::TooDeep { path: directory.to_owned() });
+        return Err(ViewFailure::TooDeep {
+            path: directory.to_owned(),
+        });
     }
     for (name, listed) in tree.list(directory)? {
         let path = join(directory, &name);
@@ -90,16 +95,25 @@ fn walk(
 impl Tree for View<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
         if self.ignore.excludes(path, false) {
-            return Err(TreeError::new(path, "left out by the ignore rules of the source"));
+            return Err(TreeError::new(
+                path,
+                "left out by the ignore rules of the source",
+            ));
         }
-        self.tree.read(path).map_err(|error| TreeError::new(path, error.to_string()))
+        self.tree
+            .read(path)
+            .map_err(|error| TreeError::new(path, error.to_string()))
     }
 
     fn list(&self, directory: &str) -> Result<Vec<Entry>, TreeError> {
         let listed = self.tree.list(directory);
         let listed = listed.map_err(|error| TreeError::new(directory, error.to_string()))?;
         let mut entries = Vec::new();
-        for (name, _) in listed {
+        // Flux drops symbolic links from its artifacts: a directory does not list them, a path may lead through them.
+        for (name, _) in listed
+            .into_iter()
+            .filter(|(_, listed)| *listed != Listed::Symlink)
+        {
             if let Some(kind) = self.kind(&join(directory, &name))? {
                 entries.push(Entry { name, kind });
             }

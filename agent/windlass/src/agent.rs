@@ -55,14 +55,21 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command for a person")]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command for a person"
+)]
 pub(crate) fn check(arguments: Vec<OsString>) -> ExitCode {
     let arguments = CheckArguments::parse_from(arguments.into_iter().skip(1));
     match config::load(&arguments.config) {
         Ok(settings) => {
             let root = &settings.root;
             println!("✔ {} is fine", arguments.config.display());
-            println!("  follows {} of {}, path {}", root.branch, root.url, root.path);
+            println!(
+                "  follows {} of {}, path {}",
+                root.branch, root.url, root.path
+            );
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -109,9 +116,7 @@ fn own_net(settings: &Settings) -> Result<Option<StartCommand>, Box<dyn Error>> 
     }))
 }
 
-fn stop_on_signal(
-    stop: CancellationToken,
-) -> Result<impl Future<Output = ()>, std::io::Error> {
+fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, std::io::Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

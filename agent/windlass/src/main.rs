@@ -12,7 +12,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let checks_config = arguments.iter().any(|argument| {
-        argument.to_str().is_some_and(|text| text == "--config" || text.starts_with("--config="))
+        argument
+            .to_str()
+            .is_some_and(|text| text == "--config" || text.starts_with("--config="))
     });
     match arguments.get(1).and_then(|argument| argument.to_str()) {
         Some("agent") => agent::main(arguments),

@@ -57,7 +57,10 @@ fn serve(arguments: &NetArguments) -> Result<(), Box<dyn std::error::Error>> {
         (None, Some(path)) => listen(path)?,
         (None, None) => return Err("no socket: give --socket PATH, or start it by systemd".into()),
     };
-    let settings = Settings { cache_dir: arguments.cache.clone(), idle_exit: Some(IDLE) };
+    let settings = Settings {
+        cache_dir: arguments.cache.clone(),
+        idle_exit: Some(IDLE),
+    };
     windlass_net::serve(listener, settings)?;
     Ok(())
 }

@@ -7,21 +7,21 @@ use windlass_kit::controlplane::{ControlPlane, Options, User};
 use windlass_kit::git::{self, GitServer};
 use windlass_kit::repo::{Repo, Signer};
 
-pub const GIT_REPOSITORY: &str = "source.toolkit.fluxcd.io/v1";
-pub const KUSTOMIZATION: &str = "kustomize.toolkit.fluxcd.io/v1";
+pub(crate) const GIT_REPOSITORY: &str = "source.toolkit.fluxcd.io/v1";
+pub(crate) const KUSTOMIZATION: &str = "kustomize.toolkit.fluxcd.io/v1";
 
 /// Everything a test needs; all of it ends with the test.
-pub struct House {
-    pub agent: Agent,
-    pub repo: Repo,
-    pub git: GitServer,
-    pub signer: Signer,
-    pub control_plane: ControlPlane,
+pub(crate) struct House {
+    pub(crate) agent: Agent,
+    pub(crate) repo: Repo,
+    pub(crate) git: GitServer,
+    pub(crate) signer: Signer,
+    pub(crate) control_plane: ControlPlane,
 }
 
 impl House {
     /// Starts all but the agent, with `files` in the first, signed commit.
-    pub fn prepare(options: &Options, files: &[(&str, &str)]) -> Self {
+    pub(crate) fn prepare(options: &Options, files: &[(&str, &str)]) -> Self {
         let control_plane = ControlPlane::start(options);
         let git = GitServer::start(&git::Options::default());
         let signer = Signer::new("owner@house.example");
@@ -30,44 +30,56 @@ impl House {
         let kubeconfig = control_plane.kubeconfig(User::Agent);
         let mut agent = Agent::prepare(&kubeconfig, &git.url("house.git"), &[&signer]);
         agent.set("root", "interval", "5s");
-        Self { agent, repo, git, signer, control_plane }
+        Self {
+            agent,
+            repo,
+            git,
+            signer,
+            control_plane,
+        }
     }
 
     /// Starts everything and waits until the root is ready.
-    pub fn start(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(files: &[(&str, &str)]) -> Self {
         let mut house = Self::prepare(&Options::api_server(), files);
         house.agent.start();
         house.root_ready();
         house
     }
 
-    pub fn admin(&self) -> &Client {
+    pub(crate) fn admin(&self) -> &Client {
         self.control_plane.admin()
     }
 
     /// Commits, signs, pushes, and asks for a fetch at once.
-    pub fn push(&mut self, files: &[(&str, &str)], message: &str) -> String {
+    pub(crate) fn push(&mut self, files: &[(&str, &str)], message: &str) -> String {
         let commit = self.repo.publish(files, message, &self.signer);
         self.request();
         commit
     }
 
     /// `windlass reconcile source git flux-system`, without the waiting.
-    pub fn request(&self) {
+    pub(crate) fn request(&self) {
         let now = format!("{:?}", std::time::SystemTime::now());
         let annotations = json!({"reconcile.fluxcd.io/requestedAt": now});
-        self.admin().patch(&root_source(), &json!({"metadata": {"annotations": annotations}}));
+        self.admin().patch(
+            &root_source(),
+            &json!({"metadata": {"annotations": annotations}}),
+        );
     }
 
-    pub fn root_ready(&self) -> Value {
-        self.admin().wait_for("the root to be ready", &root(), is_ready)
+    pub(crate) fn root_ready(&self) -> Value {
+        self.admin()
+            .wait_for("the root to be ready", &root(), is_ready)
     }
 
     /// Waits until the root has applied a commit.
-    pub fn applied(&self, commit: &str) -> Value {
+    pub(crate) fn applied(&self, commit: &str) -> Value {
         let what = format!("the root to apply {commit}");
         self.admin().wait_for(&what, &root(), |root| {
-            let revision = root.pointer("/status/lastAppliedRevision").and_then(Value::as_str);
+            let revision = root
+                .pointer("/status/lastAppliedRevision")
+                .and_then(Value::as_str);
             revision.is_some_and(|revision| revision.ends_with(commit)) && is_ready(root)
         })
     }
@@ -81,29 +93,39 @@ impl Drop for House {
     }
 }
 
-pub fn root() -> ObjectRef {
+pub(crate) fn root() -> ObjectRef {
     ObjectRef::new(KUSTOMIZATION, "Kustomization", "flux-system", "flux-system")
 }
 
-pub fn root_source() -> ObjectRef {
-    ObjectRef::new(GIT_REPOSITORY, "GitRepository", "flux-system", "flux-system")
+pub(crate) fn root_source() -> ObjectRef {
+    ObjectRef::new(
+        GIT_REPOSITORY,
+        "GitRepository",
+        "flux-system",
+        "flux-system",
+    )
 }
 
-pub fn config_map(namespace: &str, name: &str) -> ObjectRef {
+pub(crate) fn config_map(namespace: &str, name: &str) -> ObjectRef {
     ObjectRef::new("v1", "ConfigMap", namespace, name)
 }
 
-pub fn is_ready(object: &Value) -> bool {
+pub(crate) fn is_ready(object: &Value) -> bool {
     ready_is(object, "True")
 }
 
-pub fn ready_is(object: &Value, status: &str) -> bool {
+pub(crate) fn ready_is(object: &Value, status: &str) -> bool {
     ready(object)["status"] == status
 }
 
 /// The Ready condition, or null.
-pub fn ready(object: &Value) -> Value {
-    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
-    let mut ready = conditions.into_iter().flatten().filter(|condition| condition["type"] == "Ready");
+pub(crate) fn ready(object: &Value) -> Value {
+    let conditions = object
+        .pointer("/status/conditions")
+        .and_then(Value::as_array);
+    let mut ready = conditions
+        .into_iter()
+        .flatten()
+        .filter(|condition| condition["type"] == "Ready");
     ready.next().cloned().unwrap_or_default()
 }

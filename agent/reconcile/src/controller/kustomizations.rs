@@ -46,7 +46,9 @@ impl Controller {
     pub(super) fn kustomization_seen(&mut self, event: WatchEvent) {
         match event {
             WatchEvent::Restarted => {
-                self.kustomizations.values_mut().for_each(|slot| slot.listed = false);
+                self.kustomizations
+                    .values_mut()
+                    .for_each(|slot| slot.listed = false);
             }
             WatchEvent::Applied(object) => self.kustomization_applied(&object),
             WatchEvent::Deleted(object) => {
@@ -66,7 +68,9 @@ impl Controller {
 
     fn kustomization_applied(&mut self, object: &Value) {
         self.standing.api_answered(Ok(()));
-        let Some(seen) = SeenKustomization::parse(object) else { return };
+        let Some(seen) = SeenKustomization::parse(object) else {
+            return;
+        };
         let name = seen.meta.name.clone();
         let old = self.kustomizations.get(&name);
         let stripped = was_stripped(&seen, old.map(|slot| &slot.seen));
@@ -85,7 +89,10 @@ impl Controller {
                 slot.stripped |= stripped;
             }
             None => {
-                let slot = KustomizationSlot { stripped, ..KustomizationSlot::new(seen) };
+                let slot = KustomizationSlot {
+                    stripped,
+                    ..KustomizationSlot::new(seen)
+                };
                 self.kustomizations.insert(name.clone(), slot);
             }
         }
@@ -207,11 +214,16 @@ impl Controller {
             return SourceState::Unsupported;
         }
         let source = source_named(name, spec);
-        let Some(slot) = self.sources.get(&source) else { return SourceState::NotFound };
+        let Some(slot) = self.sources.get(&source) else {
+            return SourceState::NotFound;
+        };
         if slot.seen.is_none() && source != self.root.name {
             return SourceState::NotFound;
         }
-        let ignore = slot.seen.as_ref().and_then(|seen| seen.spec.as_ref().ok()?.ignore.clone());
+        let ignore = slot
+            .seen
+            .as_ref()
+            .and_then(|seen| seen.spec.as_ref().ok()?.ignore.clone());
         match slot.snapshot.clone() {
             Some(snapshot) => SourceState::Ready { snapshot, ignore },
             None => SourceState::NoRevision,
@@ -220,21 +232,33 @@ impl Controller {
 
     fn dependencies_of(&self, name: &Named, spec: &KustomizationSpec) -> Vec<Dependency> {
         let own_source = source_named(name, spec);
-        let needed = depends::names(&name.namespace, spec).into_iter().map(|dependency| {
-            let state = self.kustomizations.get(&dependency).map(|slot| DependencyState {
-                generation: slot.seen.meta.generation,
-                status: slot.seen.status.clone(),
-                same_source: source_name(&dependency, &slot.seen).as_ref() == Some(&own_source),
+        let needed = depends::names(&name.namespace, spec)
+            .into_iter()
+            .map(|dependency| {
+                let state = self
+                    .kustomizations
+                    .get(&dependency)
+                    .map(|slot| DependencyState {
+                        generation: slot.seen.meta.generation,
+                        status: slot.seen.status.clone(),
+                        same_source: source_name(&dependency, &slot.seen).as_ref()
+                            == Some(&own_source),
+                    });
+                Dependency {
+                    name: dependency,
+                    state,
+                }
             });
-            Dependency { name: dependency, state }
-        });
         needed.collect()
     }
 
     fn cycle_through(&self, name: &Named) -> Option<String> {
         let edges = self.kustomizations.iter().filter_map(|(from, slot)| {
             let needs = depends::names(&from.namespace, slot.seen.spec.as_ref().ok()?);
-            Some((from.to_string(), needs.iter().map(Named::to_string).collect()))
+            Some((
+                from.to_string(),
+                needs.iter().map(Named::to_string).collect(),
+            ))
         });
         let edges: BTreeMap<String, Vec<String>> = edges.collect();
         let cycle = graph::cycle_through(&edges, &name.to_string())?;
@@ -269,14 +293,20 @@ impl Controller {
     pub(super) fn kustomization_broke(&mut self, name: &Named) {
         tracing::error!(kind = "Kustomization", %name, "a pass broke off; it is tried again in a minute");
         self.kustomization_queue.finish(name);
-        self.kustomization_queue.schedule(name, Instant::now() + Duration::from_secs(60));
+        self.kustomization_queue
+            .schedule(name, Instant::now() + Duration::from_secs(60));
     }
 
     /// Releases our finalizers on everything, because Flux's API is being removed.
     pub(super) fn release_kustomizations(&mut self) {
-        let Some(leadership) = self.standing.leadership.clone() else { return };
-        let metas: Vec<Meta> =
-            self.kustomizations.values().map(|slot| slot.seen.meta.clone()).collect();
+        let Some(leadership) = self.standing.leadership.clone() else {
+            return;
+        };
+        let metas: Vec<Meta> = self
+            .kustomizations
+            .values()
+            .map(|slot| slot.seen.meta.clone())
+            .collect();
         let sources = self.sources.values().filter_map(|slot| slot.seen.as_ref());
         let source_metas: Vec<Meta> = sources.map(|seen| seen.meta.clone()).collect();
         let context = Arc::clone(&self.context);
@@ -296,11 +326,14 @@ impl Controller {
 
     /// How many Kustomizations are ready, of how many that are not suspended.
     pub(super) fn readiness(&self) -> (usize, usize) {
-        let active: Vec<_> =
-            self.kustomizations.values().filter(|slot| !suspended(&slot.seen)).collect();
-        let ready = active.iter().filter(|slot| {
-            conditions::is_true(&slot.seen.status.conditions, conditions::READY)
-        });
+        let active: Vec<_> = self
+            .kustomizations
+            .values()
+            .filter(|slot| !suspended(&slot.seen))
+            .collect();
+        let ready = active
+            .iter()
+            .filter(|slot| conditions::is_true(&slot.seen.status.conditions, conditions::READY));
         (ready.count(), active.len())
     }
 }
@@ -321,13 +354,21 @@ impl KustomizationSlot {
 
 /// Whether our finalizer was on it and is not any more, with nobody deleting it.
 fn was_stripped(seen: &SeenKustomization, before: Option<&SeenKustomization>) -> bool {
-    let applied = seen.status.inventory.as_ref().is_some_and(|i| !i.entries.is_empty());
+    let applied = seen
+        .status
+        .inventory
+        .as_ref()
+        .is_some_and(|i| !i.entries.is_empty());
     let had = before.map_or(applied, |before| finalizer::is_on(&before.meta));
     had && !finalizer::is_on(&seen.meta) && !seen.meta.deleting
 }
 
 fn client(cluster: &Cluster, name: &Named, spec: &KustomizationSpec) -> Result<Cluster, String> {
-    match spec.service_account_name.as_deref().filter(|account| !account.is_empty()) {
+    match spec
+        .service_account_name
+        .as_deref()
+        .filter(|account| !account.is_empty())
+    {
         None => Ok(cluster.clone()),
         Some(account) => cluster
             .as_service_account(&name.namespace, account)
@@ -336,7 +377,11 @@ fn client(cluster: &Cluster, name: &Named, spec: &KustomizationSpec) -> Result<C
 }
 
 fn source_named(name: &Named, spec: &KustomizationSpec) -> Named {
-    let namespace = spec.source_ref.namespace.as_deref().filter(|text| !text.is_empty());
+    let namespace = spec
+        .source_ref
+        .namespace
+        .as_deref()
+        .filter(|text| !text.is_empty());
     Named::new(namespace.unwrap_or(&name.namespace), &spec.source_ref.name)
 }
 

@@ -33,7 +33,9 @@ impl Controller {
     pub(super) fn git_repository_seen(&mut self, event: WatchEvent) {
         match event {
             WatchEvent::Restarted => {
-                self.sources.values_mut().for_each(|slot| slot.listed = false);
+                self.sources
+                    .values_mut()
+                    .for_each(|slot| slot.listed = false);
             }
             WatchEvent::Applied(object) => self.git_repository_applied(&object),
             WatchEvent::Deleted(object) => {
@@ -53,11 +55,16 @@ impl Controller {
 
     pub(super) fn git_repository_applied(&mut self, object: &Value) {
         self.standing.api_answered(Ok(()));
-        let Some(seen) = SeenGitRepository::parse(object) else { return };
+        let Some(seen) = SeenGitRepository::parse(object) else {
+            return;
+        };
         let name = seen.meta.name.clone();
         let slot = self.sources.entry(name.clone()).or_default();
         slot.listed = true;
-        let asks = slot.seen.as_ref().is_none_or(|old| seen.meta.asks_for_a_pass(&old.meta, &WATCHED));
+        let asks = slot
+            .seen
+            .as_ref()
+            .is_none_or(|old| seen.meta.asks_for_a_pass(&old.meta, &WATCHED));
         let until = super::kustomizations::suspended_until(&seen.meta, suspended(&seen));
         slot.seen = Some(seen);
         if let Some(until) = until {
@@ -87,7 +94,11 @@ impl Controller {
             return;
         };
         let is_root = name == self.root.name;
-        let leadership = self.standing.leadership.clone().filter(|_| self.may_write());
+        let leadership = self
+            .standing
+            .leadership
+            .clone()
+            .filter(|_| self.may_write());
         if let Some(seen) = &slot.seen {
             if seen.meta.deleting {
                 self.release_source(&name);
@@ -128,12 +139,22 @@ impl Controller {
             self.source_queue.forget(name);
             return;
         };
-        let before = slot.snapshot.as_ref().map(|snapshot| snapshot.revision.clone());
-        let after = outcome.snapshot.as_ref().map(|snapshot| snapshot.revision.clone());
+        let before = slot
+            .snapshot
+            .as_ref()
+            .map(|snapshot| snapshot.revision.clone());
+        let after = outcome
+            .snapshot
+            .as_ref()
+            .map(|snapshot| snapshot.revision.clone());
         if !outcome.only_loaded {
             self.status.source_asked(name, outcome.problem.as_ref());
         }
-        if let Some(problem) = outcome.problem.as_ref().filter(|new| slot.problem.as_ref() != Some(new)) {
+        if let Some(problem) = outcome
+            .problem
+            .as_ref()
+            .filter(|new| slot.problem.as_ref() != Some(new))
+        {
             let (reason, message) = (problem.reason, &problem.message);
             tracing::warn!(kind = "GitRepository", %name, reason, "{message}");
         }
@@ -143,7 +164,8 @@ impl Controller {
         if outcome.only_loaded {
             self.source_queue.wake(name);
         }
-        self.source_queue.schedule(name, Instant::now() + with_jitter(outcome.interval));
+        self.source_queue
+            .schedule(name, Instant::now() + with_jitter(outcome.interval));
         if before != after {
             if let Some(revision) = after {
                 tracing::info!(kind = "GitRepository", %name, revision, "accepted");
@@ -155,14 +177,17 @@ impl Controller {
     pub(super) fn source_broke(&mut self, name: &Named) {
         tracing::error!(kind = "GitRepository", %name, "a pass broke off; it is tried again in a minute");
         self.source_queue.finish(name);
-        self.source_queue.schedule(name, Instant::now() + std::time::Duration::from_secs(60));
+        self.source_queue
+            .schedule(name, Instant::now() + std::time::Duration::from_secs(60));
     }
 
     /// A source has nothing to clean up: its finalizer is released at once.
     fn release_source(&mut self, name: &Named) {
         self.source_queue.finish(name);
         let slot = self.sources.get(name).and_then(|slot| slot.seen.clone());
-        let (Some(seen), Some(leadership)) = (slot, self.standing.leadership.clone()) else { return };
+        let (Some(seen), Some(leadership)) = (slot, self.standing.leadership.clone()) else {
+            return;
+        };
         if !self.may_write() {
             return;
         }

@@ -78,7 +78,11 @@ impl Standing {
 
     /// Lets go of what has ended by itself.
     pub(crate) fn tick(&mut self) {
-        if self.pause.as_ref().is_some_and(|pause| !pause.holds(Timestamp::now())) {
+        if self
+            .pause
+            .as_ref()
+            .is_some_and(|pause| !pause.holds(Timestamp::now()))
+        {
             tracing::info!("the pause has ended");
             self.pause = None;
         }
@@ -86,10 +90,14 @@ impl Standing {
 
     /// When the standing changes by itself.
     pub(crate) fn next_tick(&self) -> Option<Instant> {
-        let pause = self.pause.as_ref().and_then(|pause| pause.until).map(|until| {
-            let left = until.duration_since(Timestamp::now());
-            Instant::now() + Duration::try_from(left).unwrap_or(Duration::ZERO)
-        });
+        let pause = self
+            .pause
+            .as_ref()
+            .and_then(|pause| pause.until)
+            .map(|until| {
+                let left = until.duration_since(Timestamp::now());
+                Instant::now() + Duration::try_from(left).unwrap_or(Duration::ZERO)
+            });
         let due = match self.established {
             Established::Due(at) if self.leads() => Some(at),
             _ => None,
@@ -98,7 +106,9 @@ impl Standing {
     }
 
     fn leads(&self) -> bool {
-        self.leadership.as_ref().is_some_and(|leadership| leadership.check().is_ok())
+        self.leadership
+            .as_ref()
+            .is_some_and(|leadership| leadership.check().is_ok())
             && (!self.flux_leases || self.flux == FluxStanding::Held)
     }
 }
@@ -133,7 +143,11 @@ impl Controller {
 
     pub(super) fn flux_standing_changed(&mut self, standing: FluxStanding) {
         if let FluxStanding::HeldBy { lease, holder } = &standing {
-            tracing::warn!(lease, holder, "Flux is running and leads; this node stands by");
+            tracing::warn!(
+                lease,
+                holder,
+                "Flux is running and leads; this node stands by"
+            );
         }
         self.standing.flux = standing;
         self.prepare();
@@ -142,14 +156,20 @@ impl Controller {
     /// Prepares the cluster if that is due; reconciling begins when it is done.
     pub(super) fn prepare(&mut self) {
         let due = matches!(self.standing.established, Established::Due(at) if at <= Instant::now());
-        let Some(leadership) = self.standing.leadership.clone().filter(|_| due && self.may_write())
+        let Some(leadership) = self
+            .standing
+            .leadership
+            .clone()
+            .filter(|_| due && self.may_write())
         else {
             return;
         };
         self.standing.established = Established::UnderWay;
         let (context, settings) = (Arc::clone(&self.context), self.root.settings.clone());
         let work = async move {
-            establish(&context, &leadership, &settings).await.map_err(|error| error.to_string())
+            establish(&context, &leadership, &settings)
+                .await
+                .map_err(|error| error.to_string())
         };
         let broke = Event::Established(Err("the preparation broke off".to_owned()));
         self.spawn(work, Event::Established, broke);
@@ -186,7 +206,10 @@ impl Controller {
         let pause = pause.filter(|pause| pause.holds(Timestamp::now()));
         match (&self.standing.pause, &pause) {
             (None, Some(pause)) => {
-                tracing::warn!(reason = pause.reason, "paused: nothing is written to the cluster");
+                tracing::warn!(
+                    reason = pause.reason,
+                    "paused: nothing is written to the cluster"
+                );
             }
             (Some(_), None) => tracing::info!("the pause was taken back"),
             _ => {}
@@ -204,7 +227,9 @@ impl Controller {
         let removed = matches!(event, WatchEvent::Deleted(_));
         let going = object.pointer("/metadata/deletionTimestamp").is_some() || removed;
         if going && self.standing.established == Established::Done {
-            let name = object.pointer("/metadata/name").and_then(|name| name.as_str());
+            let name = object
+                .pointer("/metadata/name")
+                .and_then(|name| name.as_str());
             self.uninstall_detected(format!("{} is being deleted", name.unwrap_or_default()));
         }
     }
@@ -234,7 +259,10 @@ impl Controller {
         let (resource, meta) = match kind {
             OwnKind::GitRepository => (
                 &self.context.kinds.git_repository,
-                self.sources.get(name).and_then(|slot| slot.seen.as_ref()).map(|seen| &seen.meta),
+                self.sources
+                    .get(name)
+                    .and_then(|slot| slot.seen.as_ref())
+                    .map(|seen| &seen.meta),
             ),
             OwnKind::Kustomization => (
                 &self.context.kinds.kustomization,
@@ -243,16 +271,20 @@ impl Controller {
         };
         let until = meta.and_then(|meta| meta.annotation(names::SUSPEND_UNTIL));
         let due = until.and_then(|until| until.parse::<Timestamp>().ok());
-        let Some(leadership) = self.standing.leadership.clone() else { return };
+        let Some(leadership) = self.standing.leadership.clone() else {
+            return;
+        };
         if due.is_none_or(|due| due > Timestamp::now()) || !self.may_write() {
             return;
         }
-        let (context, resource, name) =
-            (Arc::clone(&self.context), resource.clone(), name.clone());
+        let (context, resource, name) = (Arc::clone(&self.context), resource.clone(), name.clone());
         self.passes.spawn(async move {
             let body = json!({"metadata": {"annotations": {(names::SUSPEND_UNTIL): null}},
                 "spec": {"suspend": false}});
-            let options = PatchOptions { subresource: None, manager: ours::MANAGER };
+            let options = PatchOptions {
+                subresource: None,
+                manager: ours::MANAGER,
+            };
             let (authority, namespace) = (Authority::Leader(&leadership), &name.namespace);
             let cluster = &context.cluster;
             let resumed = cluster
@@ -290,9 +322,12 @@ impl Controller {
             self.prepare();
         }
         let root = self.sources.get(&self.root.name);
-        let revision = root.and_then(|slot| slot.snapshot.as_ref()).map(|s| s.revision.clone());
+        let revision = root
+            .and_then(|slot| slot.snapshot.as_ref())
+            .map(|s| s.revision.clone());
         let readiness = self.readiness();
-        self.status.show(&self.standing, revision.as_deref(), readiness);
+        self.status
+            .show(&self.standing, revision.as_deref(), readiness);
     }
 }
 

@@ -2,9 +2,7 @@
 
 use futures::stream::{self, StreamExt};
 use windlass_api::{names, reasons};
-use windlass_cluster::{
-    ApplyOptions, Authority, ErrorClass, PatchOptions, RequestError, Resource,
-};
+use windlass_cluster::{ApplyOptions, Authority, ErrorClass, PatchOptions, RequestError, Resource};
 use windlass_object::{Object, ObjectKey};
 use windlass_plan::change::{self, Treatment};
 use windlass_plan::{fingerprint, health, order};
@@ -19,7 +17,10 @@ use crate::ledger::{Applied, Verdict};
 /// Requests in flight at once while a stage is dry-run or written.
 const CONCURRENT_REQUESTS: usize = 16;
 /// As Flux applies: its field manager, conflicts forced.
-const APPLY: ApplyOptions<'static> = ApplyOptions { manager: names::APPLY_MANAGER, force: true };
+const APPLY: ApplyOptions<'static> = ApplyOptions {
+    manager: names::APPLY_MANAGER,
+    force: true,
+};
 
 /// What applying did, also when it stopped half way: nothing applied is ever missing from `handled`.
 #[derive(Debug, Default)]
@@ -60,7 +61,10 @@ struct Checked {
 
 enum DryRun {
     /// The API server takes it; `before` is the resourceVersion of the live object, if there is one.
-    Accepted { before: Option<String>, live: Object },
+    Accepted {
+        before: Option<String>,
+        live: Object,
+    },
     /// Only deleting and creating it again helps, and the owner allows that.
     Replace,
     /// The live object says hands off.
@@ -85,12 +89,22 @@ async fn apply_stage(
     stage: order::Stage,
     report: &mut Report,
 ) -> Result<(), StageError> {
-    let keys: Vec<_> = stage.objects.iter().map(|o| (o.key(), o.gvk().version)).collect();
+    let keys: Vec<_> = stage
+        .objects
+        .iter()
+        .map(|o| (o.key(), o.gvk().version))
+        .collect();
     let needed = needing_requests(pass, stage.objects).await?;
-    let waited: Vec<Target> = needed.iter().map(|(object, ..)| Target::of(object)).collect();
+    let waited: Vec<Target> = needed
+        .iter()
+        .map(|(object, ..)| Target::of(object))
+        .collect();
     let checked = dry_run_all(pass, needed).await?;
     report.handled.extend(keys);
-    if checked.iter().any(|one| !matches!(one.dry_run, DryRun::Skip)) {
+    if checked
+        .iter()
+        .any(|one| !matches!(one.dry_run, DryRun::Skip))
+    {
         pass.may_write()?;
         fence.raise().await?;
         write_all(pass, checked, report).await?;
@@ -141,7 +155,10 @@ fn with_count(first: StageError, more: usize) -> StageError {
     if more == 0 {
         return first;
     }
-    StageError { message: format!("{} (and {more} more objects failed)", first.message), ..first }
+    StageError {
+        message: format!("{} (and {more} more objects failed)", first.message),
+        ..first
+    }
 }
 
 async fn dry_run(
@@ -152,9 +169,17 @@ async fn dry_run(
 ) -> Result<Checked, StageError> {
     if only_created(&object) {
         let namespace = object.namespace().unwrap_or_default();
-        let there = pass.client.get_metadata(&resource, namespace, object.name()).await;
+        let there = pass
+            .client
+            .get_metadata(&resource, namespace, object.name())
+            .await;
         if there.map_err(|error| refused(&object, &error))?.is_some() {
-            return Ok(Checked { object, resource, verdict, dry_run: DryRun::Skip });
+            return Ok(Checked {
+                object,
+                resource,
+                verdict,
+                dry_run: DryRun::Skip,
+            });
         }
     }
     let outcome = match pass.client.apply_dry_run(&resource, &object, &APPLY).await {
@@ -162,7 +187,12 @@ async fn dry_run(
         Err(error) if replace::helps(pass, &object, &error) => DryRun::Replace,
         Err(error) => return Err(refused(&object, &error)),
     };
-    Ok(Checked { object, resource, verdict, dry_run: outcome })
+    Ok(Checked {
+        object,
+        resource,
+        verdict,
+        dry_run: outcome,
+    })
 }
 
 /// `ssa: IfNotPresent`: once the object is there, it is left alone.
@@ -174,7 +204,11 @@ fn only_created(object: &Object) -> bool {
 fn judge(object: &Object, live: Object) -> DryRun {
     let before = live.resource_version().map(str::to_owned);
     let left_alone = before.is_some() && change::treatment(object, Some(&live)) == Treatment::Skip;
-    if left_alone { DryRun::Skip } else { DryRun::Accepted { before, live } }
+    if left_alone {
+        DryRun::Skip
+    } else {
+        DryRun::Accepted { before, live }
+    }
 }
 
 /// Writes the checked objects: kinds in order, objects of one kind side by side.
@@ -210,7 +244,12 @@ async fn write_all(
 }
 
 async fn write(pass: &Pass, checked: Checked) -> Result<Option<Change>, StageError> {
-    let Checked { object, resource, verdict, dry_run } = checked;
+    let Checked {
+        object,
+        resource,
+        verdict,
+        dry_run,
+    } = checked;
     let key = object.key();
     let before = match &dry_run {
         DryRun::Skip => return Ok(None),
@@ -253,7 +292,10 @@ async fn send(
         DryRun::Accepted { live, .. } => {
             if let Some(patch) = change::takeover(object, live) {
                 let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
-                let options = PatchOptions { subresource: None, manager: names::APPLY_MANAGER };
+                let options = PatchOptions {
+                    subresource: None,
+                    manager: names::APPLY_MANAGER,
+                };
                 pass.client
                     .patch_json(authority, resource, namespace, name, &patch, &options)
                     .await?;
@@ -289,7 +331,9 @@ fn action(object: &Object, verdict: &Verdict, existed: bool) -> Action {
 
 /// Names the fields and who changed them, as far as the metadata tells.
 fn describe(object: &Object, verdict: &Verdict) -> String {
-    let Verdict::Drifted(seen) = verdict else { return "it was deleted".to_owned() };
+    let Verdict::Drifted(seen) = verdict else {
+        return "it was deleted".to_owned();
+    };
     let exact: Vec<String> = fingerprint::explain(object, &seen.metadata)
         .into_iter()
         .map(|(manager, field)| format!("{field} was changed by {manager}"))

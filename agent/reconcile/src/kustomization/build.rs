@@ -12,7 +12,8 @@ use windlass_api::kustomization::{
     SubstituteStrategy,
 };
 use windlass_api::{names, reasons};
-use windlass_kustomize::{BuildError, Built, ImageOverride, Overlay, OverlayPatch, substitute};
+use windlass_kustomize::substitute::{self, Options, Strategy};
+use windlass_kustomize::{BuildError, Built, ImageOverride, Overlay, OverlayPatch};
 use windlass_object::{GroupVersionKind, Object};
 use windlass_plan::{change, fingerprint};
 
@@ -47,7 +48,10 @@ pub(crate) async fn build(
     };
     let rendered = tokio::task::spawn_blocking(move || job.run()).await;
     rendered.unwrap_or_else(|panic| {
-        Err(StageError::retry(reasons::BUILD_FAILED, format!("the build broke off: {panic}")))
+        Err(StageError::retry(
+            reasons::BUILD_FAILED,
+            format!("the build broke off: {panic}"),
+        ))
     })
 }
 
@@ -57,7 +61,10 @@ fn refuse_unsupported(spec: &KustomizationSpec) -> Result<(), StageError> {
         ("spec.healthCheckExprs", !spec.health_check_exprs.is_empty()),
         ("spec.ignore", !spec.ignore.is_empty()),
         ("spec.buildMetadata", !spec.build_metadata.is_empty()),
-        ("spec.dependsOn.readyExpr", spec.depends_on.iter().any(|d| d.ready_expr.is_some())),
+        (
+            "spec.dependsOn.readyExpr",
+            spec.depends_on.iter().any(|d| d.ready_expr.is_some()),
+        ),
     ];
     match unsupported.into_iter().find(|(_, set)| *set) {
         None => Ok(()),
@@ -74,26 +81,45 @@ struct Job {
     ignore: Option<String>,
     owner: crate::named::Named,
     spec: KustomizationSpec,
-    variables: Option<BTreeMap<String, String>>,
+    variables: BTreeMap<String, String>,
 }
 
 impl Job {
     fn run(self) -> Result<Rendered, StageError> {
         let failed = |message: String| StageError::retry(reasons::BUILD_FAILED, message);
-        let reader = self.keep.store.reader().map_err(|error| failed(error.to_string()))?;
+        let reader = self
+            .keep
+            .store
+            .reader()
+            .map_err(|error| failed(error.to_string()))?;
         let view = View::open(&self.snapshot.source, &reader, self.ignore.as_deref())
             .map_err(|error| failed(error.to_string()))?;
         let path = directory(self.spec.path.as_deref().unwrap_or_default());
         let overlay = overlay(&self.spec);
         let mut built = windlass_kustomize::build(&view, path, &overlay)
             .map_err(|error| build_failed(path, &error))?;
-        if let Some(variables) = &self.variables {
-            substitute::substitute(&mut built, variables)
-                .map_err(|error| failed(format!("post build failed: {error}")))?;
-        }
-        let objects = built.into_iter().map(|built| self.own(built)).collect::<Result<Vec<_>, _>>()?;
+        substitute::substitute(&mut built, &self.variables, self.substitution())
+            .map_err(|error| failed(format!("post build failed: {error}")))?;
+        let objects = built
+            .into_iter()
+            .map(|built| self.own(built))
+            .collect::<Result<Vec<_>, _>>()?;
         let digest = digest_of_all(&objects);
         Ok(Rendered { objects, digest })
+    }
+
+    fn substitution(&self) -> Options {
+        let post_build = self.spec.post_build.as_ref();
+        let always = post_build.and_then(|wanted| wanted.substitute_strategy)
+            == Some(SubstituteStrategy::Always);
+        Options {
+            strategy: if always {
+                Strategy::Always
+            } else {
+                Strategy::WithVariables
+            },
+            ..Options::default()
+        }
     }
 
     fn own(&self, built: Built) -> Result<Object, StageError> {
@@ -102,7 +128,10 @@ impl Job {
             let (place, line) = (&built.origin, built.line);
             return Err(StageError::stalled(
                 reasons::BUILD_FAILED,
-                format!("{place}, line {line}: {} is encrypted with SOPS, which this version of windlass cannot decrypt", object.key()),
+                format!(
+                    "{place}, line {line}: {} is encrypted with SOPS, which this version of windlass cannot decrypt",
+                    object.key()
+                ),
             ));
         }
         change::prepare(&mut object);
@@ -122,12 +151,17 @@ fn digest_of_all(objects: &[Object]) -> String {
 }
 
 fn build_failed(path: &str, error: &BuildError) -> StageError {
-    StageError::retry(reasons::BUILD_FAILED, format!("kustomize build of './{path}' failed: {error}"))
+    StageError::retry(
+        reasons::BUILD_FAILED,
+        format!("kustomize build of './{path}' failed: {error}"),
+    )
 }
 
 /// `./a/b/` and `/a/b` mean `a/b`: paths of a Kustomization start at the root of the source.
 fn directory(path: &str) -> &str {
-    path.trim_start_matches("./").trim_matches('/').trim_start_matches("./")
+    path.trim_start_matches("./")
+        .trim_matches('/')
+        .trim_start_matches("./")
 }
 
 fn overlay(spec: &KustomizationSpec) -> Overlay {
@@ -146,41 +180,50 @@ fn overlay(spec: &KustomizationSpec) -> Overlay {
 }
 
 fn overlay_patch(patch: &Patch) -> OverlayPatch {
-    OverlayPatch { patch: patch.patch.clone(), target: patch.target.as_ref().map(selector) }
+    OverlayPatch {
+        patch: patch.patch.clone(),
+        target: patch.target.as_ref().map(selector),
+    }
 }
 
 fn selector(target: &Selector) -> windlass_kustomize::Selector {
     windlass_kustomize::Selector {
-        group: target.group.clone(),
-        version: target.version.clone(),
-        kind: target.kind.clone(),
-        name: target.name.clone(),
-        namespace: target.namespace.clone(),
-        label_selector: target.label_selector.clone(),
-        annotation_selector: target.annotation_selector.clone(),
+        group: text(&target.group),
+        version: text(&target.version),
+        kind: text(&target.kind),
+        name: text(&target.name),
+        namespace: text(&target.namespace),
+        label_selector: text(&target.label_selector),
+        annotation_selector: text(&target.annotation_selector),
     }
 }
 
 fn image(image: &Image) -> ImageOverride {
     ImageOverride {
         name: image.name.clone(),
-        new_name: image.new_name.clone(),
-        new_tag: image.new_tag.clone(),
-        digest: image.digest.clone(),
+        new_name: text(&image.new_name),
+        new_tag: text(&image.new_tag),
+        digest: text(&image.digest),
     }
 }
 
-/// The variables of `postBuild`; `None` when there is nothing to substitute.
-async fn variables(pass: &Pass) -> Result<Option<BTreeMap<String, String>>, StageError> {
-    let Some(post_build) = &pass.spec.post_build else { return Ok(None) };
+/// In a build, absent and empty mean the same.
+fn text(field: &Option<String>) -> String {
+    field.clone().unwrap_or_default()
+}
+
+/// The variables of `postBuild`.
+async fn variables(pass: &Pass) -> Result<BTreeMap<String, String>, StageError> {
+    let Some(post_build) = &pass.spec.post_build else {
+        return Ok(BTreeMap::new());
+    };
     let mut variables = BTreeMap::new();
     for reference in &post_build.substitute_from {
         variables.extend(read_variables(pass, reference).await?);
     }
     // Inline values win over those that are read.
     variables.extend(post_build.substitute.clone());
-    let always = post_build.substitute_strategy == Some(SubstituteStrategy::Always);
-    Ok((always || !variables.is_empty()).then_some(variables))
+    Ok(variables)
 }
 
 async fn read_variables(
@@ -192,10 +235,17 @@ async fn read_variables(
         SubstituteKind::Secret => "Secret",
     };
     let failed = |error| StageError::request(reasons::BUILD_FAILED, &error);
-    let resource =
-        pass.cluster.resolve(&GroupVersionKind::new("v1", kind)).await.map_err(failed)?;
+    let resource = pass
+        .cluster
+        .resolve(&GroupVersionKind::new("v1", kind))
+        .await
+        .map_err(failed)?;
     let namespace = &pass.name.namespace;
-    let object = pass.cluster.get(&resource, namespace, &reference.name).await.map_err(failed)?;
+    let object = pass
+        .cluster
+        .get(&resource, namespace, &reference.name)
+        .await
+        .map_err(failed)?;
     match object {
         Some(object) => Ok(data(&object, reference.kind)),
         None if reference.optional => Ok(BTreeMap::new()),
@@ -211,7 +261,11 @@ async fn read_variables(
 }
 
 fn data(object: &Object, kind: SubstituteKind) -> BTreeMap<String, String> {
-    let fields = object.pointer("/data").and_then(Value::as_object).into_iter().flatten();
+    let fields = object
+        .pointer("/data")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
     let decoded = fields.filter_map(|(name, value)| {
         let text = value.as_str()?;
         let text = match kind {

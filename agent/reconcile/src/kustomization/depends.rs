@@ -30,7 +30,10 @@ pub(crate) struct DependencyState {
 /// Names the Kustomizations that one waits for.
 pub(crate) fn names(own_namespace: &str, spec: &KustomizationSpec) -> Vec<Named> {
     let named = spec.depends_on.iter().map(|dependency| {
-        let namespace = dependency.namespace.as_deref().filter(|text| !text.is_empty());
+        let namespace = dependency
+            .namespace
+            .as_deref()
+            .filter(|text| !text.is_empty());
         Named::new(namespace.unwrap_or(own_namespace), &dependency.name)
     });
     named.collect()
@@ -42,8 +45,7 @@ pub(crate) fn check(
     cycle: Option<&str>,
     revision: &str,
 ) -> Result<(), StageError> {
-    let waiting =
-        |message| StageError::waiting(reasons::DEPENDENCY_NOT_READY, message, LOOK_AGAIN);
+    let waiting = |message| StageError::waiting(reasons::DEPENDENCY_NOT_READY, message, LOOK_AGAIN);
     if let Some(cycle) = cycle {
         return Err(StageError::stalled(
             reasons::DEPENDENCY_NOT_READY,
@@ -58,7 +60,9 @@ pub(crate) fn check(
             return Err(waiting(format!("dependency '{name}' is not ready")));
         }
         if state.same_source && state.status.last_applied_revision.as_deref() != Some(revision) {
-            return Err(waiting(format!("dependency '{name}' revision is not up to date")));
+            return Err(waiting(format!(
+                "dependency '{name}' revision is not up to date"
+            )));
         }
     }
     Ok(())

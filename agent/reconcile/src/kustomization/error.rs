@@ -31,11 +31,19 @@ pub(crate) enum Class {
 
 impl StageError {
     pub(crate) fn retry(reason: &'static str, message: impl Into<String>) -> Self {
-        StageError { reason, message: message.into(), class: Class::Retry }
+        StageError {
+            reason,
+            message: message.into(),
+            class: Class::Retry,
+        }
     }
 
     pub(crate) fn stalled(reason: &'static str, message: impl Into<String>) -> Self {
-        StageError { reason, message: message.into(), class: Class::Stalled }
+        StageError {
+            reason,
+            message: message.into(),
+            class: Class::Stalled,
+        }
     }
 
     pub(crate) fn waiting(
@@ -43,7 +51,11 @@ impl StageError {
         message: impl Into<String>,
         at_most: Duration,
     ) -> Self {
-        StageError { reason, message: message.into(), class: Class::Waiting(at_most) }
+        StageError {
+            reason,
+            message: message.into(),
+            class: Class::Waiting(at_most),
+        }
     }
 
     pub(crate) fn overtaken() -> Self {
@@ -66,6 +78,10 @@ impl StageError {
             }
             _ => Class::Retry,
         };
-        StageError { reason, message: error.to_string(), class }
+        StageError {
+            reason,
+            message: error.to_string(),
+            class,
+        }
     }
 }

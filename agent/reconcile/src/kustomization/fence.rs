@@ -32,7 +32,13 @@ impl<'a> Fence<'a> {
         name: Named,
         resource_version: String,
     ) -> Self {
-        Fence { cluster, leadership, resource, name, resource_version }
+        Fence {
+            cluster,
+            leadership,
+            resource,
+            name,
+            resource_version,
+        }
     }
 
     /// Takes the resourceVersion of an answer to one of our own writes of the object.
@@ -48,7 +54,10 @@ impl<'a> Fence<'a> {
                 "resourceVersion": self.resource_version,
                 "annotations": {(ours::EPOCH): epoch.to_string()},
             }});
-            let options = PatchOptions { subresource: None, manager: ours::MANAGER };
+            let options = PatchOptions {
+                subresource: None,
+                manager: ours::MANAGER,
+            };
             let authority = Authority::Leader(self.leadership);
             let (namespace, name) = (&self.name.namespace, &self.name.name);
             let answer = self
@@ -68,7 +77,10 @@ impl<'a> Fence<'a> {
         }
         Err(StageError::retry(
             reasons::RECONCILIATION_FAILED,
-            format!("{} is changed faster than its epoch can be written; trying again", self.name),
+            format!(
+                "{} is changed faster than its epoch can be written; trying again",
+                self.name
+            ),
         ))
     }
 
@@ -93,6 +105,8 @@ impl<'a> Fence<'a> {
 
 fn epoch_of(object: &Value) -> u64 {
     let annotations = object.pointer("/metadata/annotations");
-    let epoch = annotations.and_then(|map| map.get(ours::EPOCH)).and_then(Value::as_str);
+    let epoch = annotations
+        .and_then(|map| map.get(ours::EPOCH))
+        .and_then(Value::as_str);
     epoch.and_then(|text| text.parse().ok()).unwrap_or(0)
 }

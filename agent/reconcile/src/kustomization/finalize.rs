@@ -89,7 +89,10 @@ async fn exists(pass: &Pass, entry: &Stale) -> Result<bool, StageError> {
     let failed = |error| StageError::request(reasons::PRUNE_FAILED, &error);
     match pass.client.resolve(&kind).await {
         Ok(resource) => {
-            let live = pass.client.get_metadata(&resource, &key.namespace, &key.name).await;
+            let live = pass
+                .client
+                .get_metadata(&resource, &key.namespace, &key.name)
+                .await;
             Ok(live.map_err(failed)?.is_some())
         }
         Err(error) if error.class() == ErrorClass::UnknownKind => Ok(false),

@@ -69,7 +69,10 @@ pub(crate) enum Correction {
 #[derive(Clone, Debug)]
 pub(crate) enum SourceState {
     /// A verified revision, with `spec.ignore` of its source.
-    Ready { snapshot: Snapshot, ignore: Option<String> },
+    Ready {
+        snapshot: Snapshot,
+        ignore: Option<String>,
+    },
     /// The source is there but nothing of it is verified yet.
     NoRevision,
     NotFound,
@@ -110,7 +113,10 @@ impl Pass {
             return Correction::Make;
         }
         let now = BootClock.now();
-        let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut corrections = self
+            .corrections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match corrections.entry(key.clone()).or_default().judge(now) {
             Rate::Correct => Correction::Make,
             Rate::HoldAndTell => Correction::HoldAndTell,

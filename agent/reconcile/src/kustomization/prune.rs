@@ -37,7 +37,10 @@ pub(crate) fn split(inventory: &Inventory, left_out: &LeftOut) -> (Vec<Stale>, V
     for entry in &inventory.entries {
         match entry.key() {
             Ok(key) if !left_out.covers_key(&key) => {
-                deletable.push(Stale { key, version: entry.version.clone() });
+                deletable.push(Stale {
+                    key,
+                    version: entry.version.clone(),
+                });
             }
             _ => kept.push(entry.clone()),
         }
@@ -47,8 +50,10 @@ pub(crate) fn split(inventory: &Inventory, left_out: &LeftOut) -> (Vec<Stale>, V
 
 fn in_order_of_deletion(stale: Vec<Stale>) -> Vec<Stale> {
     let mut keys: Vec<ObjectKey> = stale.iter().map(|entry| entry.key.clone()).collect();
-    let mut versions: BTreeMap<ObjectKey, String> =
-        stale.into_iter().map(|entry| (entry.key, entry.version)).collect();
+    let mut versions: BTreeMap<ObjectKey, String> = stale
+        .into_iter()
+        .map(|entry| (entry.key, entry.version))
+        .collect();
     order::sort_for_delete(&mut keys);
     let ordered = keys.into_iter().filter_map(|key| {
         let version = versions.remove(&key)?;
@@ -100,8 +105,13 @@ async fn delete(pass: &Pass, entry: &Stale) -> Result<Deletion, StageError> {
         Err(error) if error.class() == ErrorClass::UnknownKind => return Ok(Deletion::NotOurs),
         Err(error) => return Err(failed(error)),
     };
-    let live = cluster.get_metadata(&resource, &key.namespace, &key.name).await.map_err(failed)?;
-    let Some(live) = live else { return Ok(Deletion::NotOurs) };
+    let live = cluster
+        .get_metadata(&resource, &key.namespace, &key.name)
+        .await
+        .map_err(failed)?;
+    let Some(live) = live else {
+        return Ok(Deletion::NotOurs);
+    };
     if pass.left_out.covers(&live) {
         return Ok(Deletion::LeftOut);
     }
@@ -115,7 +125,14 @@ async fn delete(pass: &Pass, entry: &Stale) -> Result<Deletion, StageError> {
     };
     let (authority, policy) = (Authority::Leader(&pass.leadership), Propagation::Background);
     let answer = cluster
-        .delete(authority, &resource, &key.namespace, &key.name, &preconditions, policy)
+        .delete(
+            authority,
+            &resource,
+            &key.namespace,
+            &key.name,
+            &preconditions,
+            policy,
+        )
         .await;
     match answer {
         Ok(()) => Ok(Deletion::Deleted),

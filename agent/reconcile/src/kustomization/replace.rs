@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use windlass_cluster::{
-    Authority, ErrorClass, Preconditions, Propagation, RequestError, Resource,
-};
+use windlass_cluster::{Authority, ErrorClass, Preconditions, Propagation, RequestError, Resource};
 use windlass_object::Object;
 use windlass_plan::change;
 
@@ -32,13 +30,22 @@ pub(crate) async fn delete_and_wait(
 ) -> Result<(), RequestError> {
     let authority = Authority::Leader(&pass.leadership);
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
-    let Some(live) = pass.client.get(resource, namespace, name).await? else { return Ok(()) };
+    let Some(live) = pass.client.get(resource, namespace, name).await? else {
+        return Ok(());
+    };
     let preconditions = Preconditions {
         uid: live.uid().map(str::to_owned),
         resource_version: live.resource_version().map(str::to_owned),
     };
     pass.client
-        .delete(authority, resource, namespace, name, &preconditions, Propagation::Background)
+        .delete(
+            authority,
+            resource,
+            namespace,
+            name,
+            &preconditions,
+            Propagation::Background,
+        )
         .await?;
     let give_up = tokio::time::Instant::now() + GONE_WITHIN;
     while let Some(there) = pass.client.get_metadata(resource, namespace, name).await? {

@@ -42,10 +42,13 @@ fn messages(
     took: Duration,
 ) -> Vec<(EventType, &'static str, String)> {
     let mut messages = Vec::new();
-    let (held, written): (Vec<&Change>, Vec<&Change>) =
-        progress.changes.iter().partition(|change| matches!(change.action, Action::Held(_)));
-    let (corrected, applied): (Vec<&Change>, Vec<&Change>) =
-        written.into_iter().partition(|change| is_correction(change));
+    let (held, written): (Vec<&Change>, Vec<&Change>) = progress
+        .changes
+        .iter()
+        .partition(|change| matches!(change.action, Action::Held(_)));
+    let (corrected, applied): (Vec<&Change>, Vec<&Change>) = written
+        .into_iter()
+        .partition(|change| is_correction(change));
     let lines: Vec<String> = applied
         .iter()
         .map(|change| line(change))

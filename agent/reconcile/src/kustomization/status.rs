@@ -49,8 +49,24 @@ pub(crate) fn progressing(
 ) -> KustomizationStatus {
     let mut status = old.clone();
     let words = "Reconciliation in progress";
-    set(&mut status, conditions::RECONCILING, ConditionStatus::True, reasons::PROGRESSING, message, generation, now);
-    set(&mut status, conditions::READY, ConditionStatus::Unknown, reasons::PROGRESSING, words, generation, now);
+    set(
+        &mut status,
+        conditions::RECONCILING,
+        ConditionStatus::True,
+        reasons::PROGRESSING,
+        message,
+        generation,
+        now,
+    );
+    set(
+        &mut status,
+        conditions::READY,
+        ConditionStatus::Unknown,
+        reasons::PROGRESSING,
+        words,
+        generation,
+        now,
+    );
     conditions::remove(&mut status.conditions, conditions::STALLED);
     status.last_attempted_revision = Some(revision.to_owned());
     status
@@ -85,7 +101,15 @@ fn succeed(status: &mut KustomizationStatus, end: &Conclusion<'_>, now: Time) {
     let revision = end.revision.unwrap_or_default();
     let message = format!("Applied revision: {revision}");
     let reason = reasons::RECONCILIATION_SUCCEEDED;
-    set(status, conditions::READY, ConditionStatus::True, reason, &message, end.generation, now);
+    set(
+        status,
+        conditions::READY,
+        ConditionStatus::True,
+        reason,
+        &message,
+        end.generation,
+        now,
+    );
     conditions::remove(&mut status.conditions, conditions::RECONCILING);
     conditions::remove(&mut status.conditions, conditions::STALLED);
     status.last_applied_revision = Some(revision.to_owned());
@@ -94,14 +118,38 @@ fn succeed(status: &mut KustomizationStatus, end: &Conclusion<'_>, now: Time) {
 
 fn fail(status: &mut KustomizationStatus, end: &Conclusion<'_>, error: &StageError, now: Time) {
     let (reason, message, generation) = (error.reason, &error.message, end.generation);
-    set(status, conditions::READY, ConditionStatus::False, reason, message, generation, now);
+    set(
+        status,
+        conditions::READY,
+        ConditionStatus::False,
+        reason,
+        message,
+        generation,
+        now,
+    );
     if error.class == Class::Stalled {
-        set(status, conditions::STALLED, ConditionStatus::True, reason, message, generation, now);
+        set(
+            status,
+            conditions::STALLED,
+            ConditionStatus::True,
+            reason,
+            message,
+            generation,
+            now,
+        );
         conditions::remove(&mut status.conditions, conditions::RECONCILING);
         status.observed_generation = Some(generation);
     } else {
         let retry = reasons::PROGRESSING_WITH_RETRY;
-        set(status, conditions::RECONCILING, ConditionStatus::True, retry, message, generation, now);
+        set(
+            status,
+            conditions::RECONCILING,
+            ConditionStatus::True,
+            retry,
+            message,
+            generation,
+            now,
+        );
         conditions::remove(&mut status.conditions, conditions::STALLED);
     }
 }
@@ -113,19 +161,34 @@ fn health(status: &mut KustomizationStatus, end: &Conclusion<'_>, now: Time) {
             conditions::remove(&mut status.conditions, conditions::HEALTHY);
             return;
         }
-        HealthChecked::Passed => (ConditionStatus::True, reasons::SUCCEEDED, "Health check passed"),
+        HealthChecked::Passed => (
+            ConditionStatus::True,
+            reasons::SUCCEEDED,
+            "Health check passed",
+        ),
         HealthChecked::Failed => (
             ConditionStatus::False,
             reasons::HEALTH_CHECK_FAILED,
-            end.error.map_or("Health check failed", |error| error.message.as_str()),
+            end.error
+                .map_or("Health check failed", |error| error.message.as_str()),
         ),
     };
-    set(status, conditions::HEALTHY, words.0, words.1, words.2, end.generation, now);
+    set(
+        status,
+        conditions::HEALTHY,
+        words.0,
+        words.1,
+        words.2,
+        end.generation,
+        now,
+    );
 }
 
 fn record(status: &mut KustomizationStatus, end: &Conclusion<'_>, now: Time) {
     let Some(digest) = &end.digest else { return };
-    let reason = end.error.map_or(reasons::RECONCILIATION_SUCCEEDED, |error| error.reason);
+    let reason = end
+        .error
+        .map_or(reasons::RECONCILIATION_SUCCEEDED, |error| error.reason);
     let revision = end.revision.unwrap_or_default().to_owned();
     history::record(
         &mut status.history,

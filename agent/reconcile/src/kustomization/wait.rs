@@ -27,7 +27,10 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn of(object: &Object) -> Self {
-        Target { key: object.key(), version: object.gvk().version }
+        Target {
+            key: object.key(),
+            version: object.gvk().version,
+        }
     }
 
     /// An entry of `spec.healthChecks`.
@@ -75,9 +78,15 @@ pub(crate) async fn healthy(
         let states = look(pass, pending, reread).await?;
         let failed = named(&states, |state| matches!(state, Health::Failed(_)));
         if !failed.is_empty() {
-            return Err(unhealthy(format!("failed early due to stalled resources: [{failed}]")));
+            return Err(unhealthy(format!(
+                "failed early due to stalled resources: [{failed}]"
+            )));
         }
-        pending = states.iter().filter(|(_, h)| *h != Health::Current).map(|(t, _)| t.clone()).collect();
+        pending = states
+            .iter()
+            .filter(|(_, h)| *h != Health::Current)
+            .map(|(t, _)| t.clone())
+            .collect();
         if pending.is_empty() {
             return Ok(());
         }
@@ -85,7 +94,9 @@ pub(crate) async fn healthy(
         if now >= deadline {
             let late = named(&states, |state| *state != Health::Current);
             let after = windlass_api::duration::GoDuration(timeout);
-            return Err(unhealthy(format!("timeout after {after} waiting for: [{late}]")));
+            return Err(unhealthy(format!(
+                "timeout after {after} waiting for: [{late}]"
+            )));
         }
         tokio::select! {
             () = news.notified() => reread = false,
@@ -101,7 +112,11 @@ async fn look(
     reread: bool,
 ) -> Result<Vec<(Target, Health)>, StageError> {
     let reads = stream::iter(targets).map(|target| async move {
-        let known = if reread { None } else { pass.ledger.health(&target.key) };
+        let known = if reread {
+            None
+        } else {
+            pass.ledger.health(&target.key)
+        };
         match known {
             Some(health) => Ok((target, health)),
             None => read(pass, target).await,
@@ -125,18 +140,26 @@ async fn read(pass: &Pass, target: Target) -> Result<(Target, Health), StageErro
         }
         Err(error) => return Err(failed(error)),
     };
-    let live = pass.client.get(&resource, &target.key.namespace, &target.key.name).await.map_err(failed)?;
-    let Some(live) = live else { return Ok((target, Health::NotFound)) };
+    let live = pass
+        .client
+        .get(&resource, &target.key.namespace, &target.key.name)
+        .await
+        .map_err(failed)?;
+    let Some(live) = live else {
+        return Ok((target, Health::NotFound));
+    };
     let verdict = health::assess(&live, jiff::Timestamp::now());
     let version = live.resource_version().unwrap_or_default();
-    pass.ledger.keep_health(&target.key, version, verdict.clone());
+    pass.ledger
+        .keep_health(&target.key, version, verdict.clone());
     Ok((target, verdict))
 }
 
 fn named(states: &[(Target, Health)], which: impl Fn(&Health) -> bool) -> String {
     let chosen = states.iter().filter(|(_, health)| which(health));
-    let parts: Vec<_> =
-        chosen.map(|(target, health)| format!("{} status: '{}'", target.key, word(health))).collect();
+    let parts: Vec<_> = chosen
+        .map(|(target, health)| format!("{} status: '{}'", target.key, word(health)))
+        .collect();
     parts.join(", ")
 }
 
@@ -148,5 +171,8 @@ fn word(health: &Health) -> String {
 }
 
 fn unhealthy(message: String) -> StageError {
-    StageError::retry(reasons::HEALTH_CHECK_FAILED, format!("health check failed: {message}"))
+    StageError::retry(
+        reasons::HEALTH_CHECK_FAILED,
+        format!("health check failed: {message}"),
+    )
 }

@@ -35,7 +35,10 @@ pub(crate) enum Fetched {
     Unchanged,
     Accepted(Snapshot),
     /// Looked at and refused: the last accepted revision stays.
-    Refused { refusal: Refusal, revision: String },
+    Refused {
+        refusal: Refusal,
+        revision: String,
+    },
 }
 
 /// A fetch that could not come to a verdict.
@@ -46,7 +49,10 @@ pub(crate) enum FetchError {
     #[error("the answer of windlass-net broke off")]
     Wire(#[from] WireError),
     #[error("{message}")]
-    Failed { class: FailureClass, message: String },
+    Failed {
+        class: FailureClass,
+        message: String,
+    },
     #[error("windlass-net sent {what}; restart it and look at its log")]
     Unexpected { what: &'static str },
     #[error("commit {commit} came without its object {missing}; the next fetch asks for it again")]
@@ -75,7 +81,9 @@ pub(crate) struct Keep {
 /// Loads the revision that was accepted last and proves it again from the kept objects.
 pub(crate) fn load(keep: &Keep, spec: &SourceSpec) -> Result<Option<Snapshot>, FetchError> {
     let line = spec.line();
-    let Some(kept) = keep.store.kept(&line)? else { return Ok(None) };
+    let Some(kept) = keep.store.kept(&line)? else {
+        return Ok(None);
+    };
     let reader = keep.store.reader()?;
     let ratchet = keep.ratchet(&line)?;
     match verify(&reader, &spec.policy, ratchet.as_ref(), &kept.head)? {
@@ -107,8 +115,13 @@ pub(crate) fn fetch(
     match read_answer(&mut answers)? {
         Answer::Unchanged { .. } => Ok(Fetched::Unchanged),
         Answer::Failed { class, message } => Err(FetchError::Failed { class, message }),
-        Answer::Head { oid, reference_name } => {
-            let head = oid.parse().map_err(|_| unexpected("a head that is no object id"))?;
+        Answer::Head {
+            oid,
+            reference_name,
+        } => {
+            let head = oid
+                .parse()
+                .map_err(|_| unexpected("a head that is no object id"))?;
             let mut incoming = keep.store.receive()?;
             receive(&mut answers, &mut incoming)?;
             judge(keep, spec, incoming, head, &reference_name)
@@ -129,10 +142,7 @@ fn request(spec: &SourceSpec, kept: Option<&Kept>, current: Option<Oid>) -> Fetc
     }
 }
 
-fn receive(
-    answers: &mut impl std::io::Read,
-    incoming: &mut Incoming,
-) -> Result<(), FetchError> {
+fn receive(answers: &mut impl std::io::Read, incoming: &mut Incoming) -> Result<(), FetchError> {
     loop {
         match read_answer(answers)? {
             Answer::Object { kind, oid, bytes } => {
@@ -165,7 +175,10 @@ fn judge(
         }
     };
     if let Some(missing) = missing_objects(&incoming, &accepted.source)? {
-        return Err(FetchError::Incomplete { commit: head, missing });
+        return Err(FetchError::Incomplete {
+            commit: head,
+            missing,
+        });
     }
     incoming.keep(&line, &accepted, jiff::Timestamp::now().as_second())?;
     keep.advance(&line, &accepted)?;
@@ -202,17 +215,17 @@ impl Keep {
         &self,
         line: &windlass_state::Line,
     ) -> Result<Option<windlass_trust::Ratchet>, FetchError> {
-        Ok(self.ratchets.lock().unwrap_or_else(PoisonError::into_inner).get(line))
+        Ok(self
+            .ratchets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(line))
     }
 
     /// Moves the ratchet, if it has to move: nothing is written for a head that it stands at already.
-    fn advance(
-        &self,
-        line: &windlass_state::Line,
-        accepted: &Accepted,
-    ) -> Result<(), FetchError> {
+    fn advance(&self, line: &windlass_state::Line, accepted: &Accepted) -> Result<(), FetchError> {
         let mut ratchets = self.ratchets.lock().unwrap_or_else(PoisonError::into_inner);
-        if ratchets.get(line).is_none_or(|ratchet| ratchet.head != accepted.ratchet.head) {
+        if ratchets.get(line).as_ref() != Some(&accepted.ratchet) {
             ratchets.advance(line, &accepted.ratchet)?;
         }
         Ok(())

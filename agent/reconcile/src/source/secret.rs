@@ -18,7 +18,10 @@ pub(crate) async fn read(
     source: &Named,
     name: &str,
 ) -> Result<BTreeMap<String, String>, Unusable> {
-    let failed = |message: String| Unusable { reason: reasons::AUTHENTICATION_FAILED, message };
+    let failed = |message: String| Unusable {
+        reason: reasons::AUTHENTICATION_FAILED,
+        message,
+    };
     let secrets = context
         .cluster
         .resolve(&GroupVersionKind::new("v1", "Secret"))
@@ -35,7 +38,11 @@ pub(crate) async fn read(
                 source.namespace
             ))
         })?;
-    let fields = secret.pointer("/data").and_then(Value::as_object).into_iter().flatten();
+    let fields = secret
+        .pointer("/data")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
     let decoded = fields.filter_map(|(field, value)| {
         let bytes = STANDARD.decode(value.as_str()?).ok()?;
         Some((field.clone(), String::from_utf8(bytes).ok()?))

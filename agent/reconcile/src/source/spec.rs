@@ -92,7 +92,9 @@ pub(crate) fn from_git_repository(
         url: spec.url.clone(),
         reference: reference(spec.reference.as_ref()),
         credentials: credentials(&spec.url, secret)?,
-        ca_bundle: secret.and_then(|secret| secret.get("ca.crt").or(secret.get("caFile"))).cloned(),
+        ca_bundle: secret
+            .and_then(|secret| secret.get("ca.crt").or(secret.get("caFile")))
+            .cloned(),
         interval: spec.interval.0,
         timeout: spec.effective_timeout(),
         ignore: spec.ignore.clone(),
@@ -103,7 +105,10 @@ pub(crate) fn from_git_repository(
 /// The policy for sources other than the root: the same keys; the first head that they signed is the
 /// introduction, because no node pins one.
 pub(crate) fn policy_for_others(root: &Policy) -> Policy {
-    Policy { signers: root.signers.clone(), introduction: Introduction::FirstSigned }
+    Policy {
+        signers: root.signers.clone(),
+        introduction: Introduction::FirstSigned,
+    }
 }
 
 fn refuse_unknown(spec: &GitRepositorySpec) -> Result<(), Unusable> {
@@ -112,7 +117,10 @@ fn refuse_unknown(spec: &GitRepositorySpec) -> Result<(), Unusable> {
         ("spec.recurseSubmodules", spec.recurse_submodules),
         ("spec.sparseCheckout", !spec.sparse_checkout.is_empty()),
         ("spec.proxySecretRef", spec.proxy_secret_ref.is_some()),
-        ("spec.serviceAccountName", spec.service_account_name.is_some()),
+        (
+            "spec.serviceAccountName",
+            spec.service_account_name.is_some(),
+        ),
         ("spec.verify", spec.verification.is_some()),
     ];
     match unsupported.into_iter().find(|(_, set)| *set) {
@@ -128,7 +136,9 @@ fn credentials(
     url: &str,
     secret: Option<&BTreeMap<String, String>>,
 ) -> Result<Credentials, Unusable> {
-    let Some(secret) = secret else { return Ok(Credentials::None) };
+    let Some(secret) = secret else {
+        return Ok(Credentials::None);
+    };
     let field = |name: &str| secret.get(name).cloned();
     if url.starts_with("ssh://") {
         let missing = |name| Unusable {
@@ -141,14 +151,16 @@ fn credentials(
             known_hosts: field("known_hosts").ok_or_else(|| missing("known_hosts"))?,
         });
     }
-    Ok(match (field("bearerToken"), field("username"), field("password")) {
-        (Some(token), ..) => Credentials::Bearer(Secret::from(token)),
-        (None, Some(username), password) => Credentials::Basic {
-            username,
-            password: Secret::from(password.unwrap_or_default()),
+    Ok(
+        match (field("bearerToken"), field("username"), field("password")) {
+            (Some(token), ..) => Credentials::Bearer(Secret::from(token)),
+            (None, Some(username), password) => Credentials::Basic {
+                username,
+                password: Secret::from(password.unwrap_or_default()),
+            },
+            (None, None, _) => Credentials::None,
         },
-        (None, None, _) => Credentials::None,
-    })
+    )
 }
 
 #[cfg(test)]
@@ -165,8 +177,14 @@ mod tests {
             commit: Some("a".repeat(40)),
         };
         assert_eq!(reference(Some(&all)), Reference::Commit("a".repeat(40)));
-        let named = GitRepositoryRef { commit: None, ..all };
-        assert_eq!(reference(Some(&named)), Reference::Name("refs/heads/x".into()));
+        let named = GitRepositoryRef {
+            commit: None,
+            ..all
+        };
+        assert_eq!(
+            reference(Some(&named)),
+            Reference::Name("refs/heads/x".into())
+        );
         assert_eq!(reference(None), Reference::Branch("master".into()));
     }
 }

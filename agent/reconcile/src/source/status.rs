@@ -31,7 +31,10 @@ impl Problem {
             condition: conditions::SOURCE_VERIFIED,
             condition_status: ConditionStatus::False,
             reason: reasons::INVALID_COMMIT_SIGNATURE,
-            message: format!("revision '{revision}' is refused ({}): {refusal}", refusal.reason.code()),
+            message: format!(
+                "revision '{revision}' is refused ({}): {refusal}",
+                refusal.reason.code()
+            ),
             stalled: false,
         }
     }
@@ -39,10 +42,14 @@ impl Problem {
     /// The fetch came to no verdict.
     pub(crate) fn fetch(error: &FetchError) -> Self {
         let reason = match error {
-            FetchError::Failed { class: FailureClass::Authentication, .. } => {
-                reasons::AUTHENTICATION_FAILED
-            }
-            FetchError::Failed { class: FailureClass::InvalidUrl, .. } => reasons::URL_INVALID,
+            FetchError::Failed {
+                class: FailureClass::Authentication,
+                ..
+            } => reasons::AUTHENTICATION_FAILED,
+            FetchError::Failed {
+                class: FailureClass::InvalidUrl,
+                ..
+            } => reasons::URL_INVALID,
             FetchError::Verify(_) | FetchError::Completeness(_) => reasons::INVALID_GIT_OBJECT,
             _ => reasons::GIT_OPERATION_FAILED,
         };
@@ -104,7 +111,10 @@ pub(crate) fn conclude(
     now: Time,
 ) -> GitRepositoryStatus {
     let mut status = old.clone();
-    status.last_handled_reconcile_at = finding.handled_at.clone().or(status.last_handled_reconcile_at);
+    status.last_handled_reconcile_at = finding
+        .handled_at
+        .clone()
+        .or(status.last_handled_reconcile_at);
     let generation = Some(finding.generation);
     let mut set = |kind: &str, value, reason: &str, message: String| {
         conditions::set(
@@ -115,18 +125,37 @@ pub(crate) fn conclude(
     };
     if let Some(snapshot) = finding.snapshot {
         let message = stored(snapshot);
-        set(conditions::ARTIFACT_IN_STORAGE, ConditionStatus::True, reasons::SUCCEEDED, message.clone());
+        set(
+            conditions::ARTIFACT_IN_STORAGE,
+            ConditionStatus::True,
+            reasons::SUCCEEDED,
+            message.clone(),
+        );
         if finding.problem.is_none() {
             let verified = verified(snapshot);
-            set(conditions::SOURCE_VERIFIED, ConditionStatus::True, reasons::SUCCEEDED, verified);
-            set(conditions::READY, ConditionStatus::True, reasons::SUCCEEDED, message);
+            set(
+                conditions::SOURCE_VERIFIED,
+                ConditionStatus::True,
+                reasons::SUCCEEDED,
+                verified,
+            );
+            set(
+                conditions::READY,
+                ConditionStatus::True,
+                reasons::SUCCEEDED,
+                message,
+            );
         }
         status.artifact = Some(artifact(finding.name, snapshot, old.artifact.as_ref(), now));
     }
     match finding.problem {
         Some(problem) => report(&mut status, problem, generation, now),
         None if finding.snapshot.is_some() => {
-            for gone in [conditions::FETCH_FAILED, conditions::RECONCILING, conditions::STALLED] {
+            for gone in [
+                conditions::FETCH_FAILED,
+                conditions::RECONCILING,
+                conditions::STALLED,
+            ] {
                 conditions::remove(&mut status.conditions, gone);
             }
             status.observed_generation = generation;
@@ -149,7 +178,11 @@ fn report(status: &mut GitRepositoryStatus, problem: &Problem, generation: Optio
         conditions::remove(&mut status.conditions, conditions::RECONCILING);
         status.observed_generation = generation;
     } else {
-        set(conditions::RECONCILING, ConditionStatus::True, reasons::PROGRESSING_WITH_RETRY);
+        set(
+            conditions::RECONCILING,
+            ConditionStatus::True,
+            reasons::PROGRESSING_WITH_RETRY,
+        );
         conditions::remove(&mut status.conditions, conditions::STALLED);
     }
     if problem.condition != conditions::FETCH_FAILED {
@@ -162,20 +195,21 @@ fn stored(snapshot: &Snapshot) -> String {
 }
 
 fn verified(snapshot: &Snapshot) -> String {
-    format!("verified signature of commit '{}' by {}", snapshot.source.commit(), snapshot.signer)
+    format!(
+        "verified signature of commit '{}' by {}",
+        snapshot.source.commit(),
+        snapshot.signer
+    )
 }
 
-fn artifact(
-    name: &Named,
-    snapshot: &Snapshot,
-    old: Option<&Artifact>,
-    now: Time,
-) -> Artifact {
+fn artifact(name: &Named, snapshot: &Snapshot, old: Option<&Artifact>, now: Time) -> Artifact {
     let commit = snapshot.source.commit();
-    let path = format!("gitrepository/{}/{}/{commit}.tar.gz", name.namespace, name.name);
-    let same = old.filter(|old| {
-        old.revision == snapshot.revision && old.digest == snapshot.artifact.digest
-    });
+    let path = format!(
+        "gitrepository/{}/{}/{commit}.tar.gz",
+        name.namespace, name.name
+    );
+    let same = old
+        .filter(|old| old.revision == snapshot.revision && old.digest == snapshot.artifact.digest);
     Artifact {
         digest: snapshot.artifact.digest.clone(),
         last_update_time: same.map_or(now, |old| old.last_update_time),

@@ -27,7 +27,9 @@ const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 impl ArtifactHasher {
     pub(crate) fn new() -> Self {
-        ArtifactHasher { gzip: StoredGzip::new() }
+        ArtifactHasher {
+            gzip: StoredGzip::new(),
+        }
     }
 
     /// Adds one regular file.
@@ -64,7 +66,12 @@ fn header(path: &str, kind: u8, size: usize) -> Vec<u8> {
     block.extend(padded(format!("{size:011o}").as_bytes(), 12));
     block.extend(padded(b"00000000000", 12));
     let tail = [padded(&[kind], 101), b"ustar\x0000".to_vec(), vec![0; 247]].concat();
-    let sum: u32 = block.iter().chain(&tail).map(|byte| u32::from(*byte)).sum::<u32>() + 8 * 32;
+    let sum: u32 = block
+        .iter()
+        .chain(&tail)
+        .map(|byte| u32::from(*byte))
+        .sum::<u32>()
+        + 8 * 32;
     block.extend(format!("{sum:06o}\0 ").into_bytes());
     block.extend(tail);
     block
@@ -129,7 +136,10 @@ impl StoredGzip {
         let length = ((self.input & 0xffff_ffff) as u32).to_le_bytes();
         self.emit(&length);
         let digest = hex::encode(self.hash.finalize());
-        ArtifactDigest { digest: format!("sha256:{digest}"), size: self.output }
+        ArtifactDigest {
+            digest: format!("sha256:{digest}"),
+            size: self.output,
+        }
     }
 
     fn emit(&mut self, bytes: &[u8]) {
@@ -154,7 +164,10 @@ mod tests {
     fn the_same_files_give_the_same_digest_and_another_byte_another() {
         let one = archive(&[("a.yaml", b"x"), ("b/c.yaml", b"y")]);
         assert_eq!(one, archive(&[("a.yaml", b"x"), ("b/c.yaml", b"y")]));
-        assert_ne!(one.digest, archive(&[("a.yaml", b"x"), ("b/c.yaml", b"z")]).digest);
+        assert_ne!(
+            one.digest,
+            archive(&[("a.yaml", b"x"), ("b/c.yaml", b"z")]).digest
+        );
     }
 
     #[test]

@@ -45,10 +45,18 @@ impl Ignore {
     pub(crate) fn new(files: &[(String, String)], spec: Option<&str>) -> Result<Self, IgnoreError> {
         let mut sets = vec![PatternSet::parse("", GIT_FILES, "built-in patterns")?];
         if files.is_empty() && spec.is_none() {
-            sets.push(PatternSet::parse("", DEFAULT_PATTERNS, "built-in patterns")?);
+            sets.push(PatternSet::parse(
+                "",
+                DEFAULT_PATTERNS,
+                "built-in patterns",
+            )?);
         }
         for (directory, text) in files {
-            sets.push(PatternSet::parse(directory, text, &join(directory, IGNORE_FILE))?);
+            sets.push(PatternSet::parse(
+                directory,
+                text,
+                &join(directory, IGNORE_FILE),
+            )?);
         }
         if let Some(text) = spec {
             sets.push(PatternSet::parse("", text, "spec.ignore")?);
@@ -58,7 +66,11 @@ impl Ignore {
 
     /// Whether the file or directory at `path` is left out, by itself or with a directory above it.
     pub(crate) fn excludes(&self, path: &str, is_directory: bool) -> bool {
-        let verdict = self.sets.iter().rev().find_map(|set| set.decide(path, is_directory));
+        let verdict = self
+            .sets
+            .iter()
+            .rev()
+            .find_map(|set| set.decide(path, is_directory));
         verdict.unwrap_or(false)
     }
 }
@@ -78,12 +90,18 @@ impl PatternSet {
             line: 0,
             message: error.to_string(),
         })?;
-        Ok(PatternSet { directory: directory.to_owned(), patterns })
+        Ok(PatternSet {
+            directory: directory.to_owned(),
+            patterns,
+        })
     }
 
     fn decide(&self, path: &str, is_directory: bool) -> Option<bool> {
         let relative = below(path, &self.directory)?;
-        match self.patterns.matched_path_or_any_parents(relative, is_directory) {
+        match self
+            .patterns
+            .matched_path_or_any_parents(relative, is_directory)
+        {
             Match::None => None,
             Match::Ignore(_) => Some(true),
             Match::Whitelist(_) => Some(false),
@@ -95,12 +113,18 @@ fn below<'p>(path: &'p str, directory: &str) -> Option<&'p str> {
     if directory.is_empty() {
         return (!path.is_empty()).then_some(path);
     }
-    path.strip_prefix(directory)?.strip_prefix('/').filter(|rest| !rest.is_empty())
+    path.strip_prefix(directory)?
+        .strip_prefix('/')
+        .filter(|rest| !rest.is_empty())
 }
 
 /// A path inside a tree: `directory` may be empty for the root.
 pub(crate) fn join(directory: &str, name: &str) -> String {
-    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
+    if directory.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{directory}/{name}")
+    }
 }
 
 #[cfg(test)]
@@ -108,8 +132,10 @@ mod tests {
     use super::*;
 
     fn check(files: &[(&str, &str)], spec: Option<&str>, excluded: &[&str], kept: &[&str]) {
-        let files: Vec<_> =
-            files.iter().map(|(d, t)| ((*d).to_owned(), (*t).to_owned())).collect();
+        let files: Vec<_> = files
+            .iter()
+            .map(|(d, t)| ((*d).to_owned(), (*t).to_owned()))
+            .collect();
         let ignore = Ignore::new(&files, spec).unwrap();
         for path in excluded {
             assert!(ignore.excludes(path, false), "{path} should be left out");
@@ -124,14 +150,24 @@ mod tests {
         check(
             &[],
             None,
-            &["a/logo.png", ".github/workflows/ci.yml", ".gitignore", "x/.sops.yaml"],
+            &[
+                "a/logo.png",
+                ".github/workflows/ci.yml",
+                ".gitignore",
+                "x/.sops.yaml",
+            ],
             &["a/deployment.yaml", "github/x.yaml"],
         );
     }
 
     #[test]
     fn own_patterns_replace_the_defaults_but_not_the_git_files() {
-        check(&[], Some("/docs/\n"), &["docs/a.yaml", ".gitattributes"], &["logo.png", "x/docs/a.yaml"]);
+        check(
+            &[],
+            Some("/docs/\n"),
+            &["docs/a.yaml", ".gitattributes"],
+            &["logo.png", "x/docs/a.yaml"],
+        );
     }
 
     #[test]
