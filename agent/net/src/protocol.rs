@@ -92,12 +92,10 @@ fn read_references<R: Read>(
     let first = first.ok_or_else(not_a_repository)?;
     let (line, capabilities) = split_once(&first, 0).ok_or_else(not_a_repository)?;
     let version = parse_capabilities(capabilities)?;
-    let mut pending = parse_reference(line)?;
+    let (mut target, mut name) = parse_reference(line)?;
+    let mut peeled = None;
     let mut count = 1;
-    loop {
-        let Some(text) = lines.next_text()? else {
-            break;
-        };
+    while let Some(text) = lines.next_text()? {
         count += 1;
         if count > limit {
             return Err(Failure::refused(format!(
@@ -107,18 +105,15 @@ fn read_references<R: Read>(
         if text.starts_with(b"shallow ") {
             continue;
         }
-        let (oid, name) = parse_reference(text)?;
-        match name.strip_suffix(b"^{}") {
-            Some(base) if base == pending.1 => {
-                selection.offer(&pending.1, pending.0, Some(oid));
-            }
-            _ => {
-                selection.offer(&pending.1, pending.0, None);
-                pending = (oid, name);
-            }
+        let (oid, next) = parse_reference(text)?;
+        if next.strip_suffix(b"^{}") == Some(&name) {
+            peeled = Some(oid);
+        } else {
+            selection.offer(&name, target, peeled.take());
+            (target, name) = (oid, next);
         }
     }
-    selection.offer(&pending.1, pending.0, None);
+    selection.offer(&name, target, peeled);
     Ok(version)
 }
 

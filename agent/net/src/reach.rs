@@ -52,11 +52,14 @@ struct Commit {
     time: i64,
 }
 
+/// A tag object: its id and its content.
+pub(crate) type Tag = (ObjectId, Vec<u8>);
+
 /// Follows an annotated tag to its commit; the tags on the way are returned with their bytes.
 pub(crate) fn peel(
     objects: &dyn Objects,
     target: ObjectId,
-) -> Result<(ObjectId, Vec<(ObjectId, Vec<u8>)>), ReachError> {
+) -> Result<(ObjectId, Vec<Tag>), ReachError> {
     let mut oid = target;
     let mut tags = Vec::new();
     for _ in 0..=limits::TAG_DEPTH {

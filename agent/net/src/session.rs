@@ -28,7 +28,7 @@ pub(crate) struct Session<'a> {
 }
 
 enum Carrier {
-    Http(HttpSession),
+    Http(Box<HttpSession>),
     Ssh(Box<SshSession>),
 }
 
@@ -41,7 +41,9 @@ impl<'a> Session<'a> {
         deadline: Deadline,
     ) -> Result<Self, Failure> {
         let carrier = match remote {
-            Remote::Http(http) => Carrier::Http(HttpSession::new(http, request, deadline)?),
+            Remote::Http(http) => {
+                Carrier::Http(Box::new(HttpSession::new(http, request, deadline)?))
+            }
             Remote::Ssh(ssh) => Carrier::Ssh(Box::new(SshSession::open(&ssh, request, deadline)?)),
         };
         let version = Version::Two;

@@ -76,11 +76,11 @@ impl Unpacker<'_, '_> {
             6 => {
                 let distance = reader.base_distance()?;
                 let base = self.base_at(offset, distance)?;
-                self.from_delta(&base, &reader.inflate(size)?)?
+                self.apply_delta(&base, &reader.inflate(size)?)?
             }
             7 => {
                 let base = self.base_named(&ObjectId::from(reader.exact::<20>()?))?;
-                self.from_delta(&base, &reader.inflate(size)?)?
+                self.apply_delta(&base, &reader.inflate(size)?)?
             }
             _ => return Err(damaged_pack("an entry of unknown kind").into()),
         };
@@ -118,7 +118,7 @@ impl Unpacker<'_, '_> {
         usize::try_from(size).map_err(|_| damaged_pack("an entry of impossible size"))
     }
 
-    fn from_delta(
+    fn apply_delta(
         &mut self,
         base: &Base,
         instructions: &[u8],
