@@ -1,29 +1,23 @@
 //! A small blocking client of a Kubernetes API server: what a test does in kubectl's place.
 
+mod transport;
+
 use std::collections::HashMap;
-use std::io::{self, BufReader, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
-use crate::http::{self, Head};
+pub use self::transport::Response;
+use self::transport::{Request, Transport};
 use crate::wait;
-
-/// A request that takes longer than this has failed; the slowest (an apply with a webhook) takes 10 s.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long [`Client::wait`] waits.
 pub const WAIT: Duration = Duration::from_secs(60);
 
 /// The manager's name in objects this client applies.
 pub const MANAGER: &str = "windlass-kit";
-
-type Connection = BufReader<StreamOwned<ClientConnection, TcpStream>>;
 
 /// Names one object: kind with its API version, namespace (empty: cluster-scoped) and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,33 +62,6 @@ impl ObjectRef {
     }
 }
 
-/// An answer of the API server.
-#[derive(Clone, Debug)]
-pub struct Response {
-    /// HTTP status.
-    pub status: u16,
-    /// The JSON body; a body that is not JSON is a string.
-    pub body: Value,
-}
-
-impl Response {
-    /// The body of a 2xx answer.
-    ///
-    /// # Panics
-    /// With status and body of any other answer.
-    #[track_caller]
-    #[must_use]
-    pub fn expect_success(self, what: &str) -> Value {
-        assert!(
-            (200..300).contains(&self.status),
-            "{what}: {} {}",
-            self.status,
-            self.body
-        );
-        self.body
-    }
-}
-
 /// A client with one user's token; clones share connections.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -104,9 +71,7 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Shared {
-    port: u16,
-    tls: Arc<ClientConfig>,
-    idle: Mutex<Vec<Connection>>,
+    transport: Transport,
     /// By apiVersion.
     kinds: Mutex<HashMap<String, Kinds>>,
 }
@@ -118,21 +83,9 @@ impl Client {
     /// A client of 127.0.0.1:`port`, whose certificate `authority` (PEM) signed.
     #[must_use]
     pub fn new(port: u16, authority: &str, token: &str) -> Self {
-        let mut roots = RootCertStore::empty();
-        let certificate = CertificateDer::from_pem_slice(authority.as_bytes());
-        roots
-            .add(certificate.expect("the authority is PEM"))
-            .expect("it is a certificate");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring has the default versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let transport = Transport::new(port, authority);
         let shared = Shared {
-            port,
-            tls: Arc::new(tls),
-            idle: Mutex::default(),
+            transport,
             kinds: Mutex::default(),
         };
         Self {
@@ -161,16 +114,14 @@ impl Client {
         content_type: &str,
         body: &[u8],
     ) -> io::Result<Response> {
-        let idle = self.shared.idle.lock().expect("no holder panics").pop();
-        // A kept connection may have been closed meanwhile; the server has not seen the request then.
-        let kept =
-            idle.map(|connection| self.exchange(connection, method, path, content_type, body));
-        match kept {
-            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
-            Some(Ok(response)) => return Ok(response),
-            Some(Err(_)) | None => {}
-        }
-        self.exchange(self.connect()?, method, path, content_type, body)
+        let request = Request {
+            token: &self.token,
+            method,
+            path,
+            content_type,
+            body,
+        };
+        self.shared.transport.send(&request)
     }
 
     /// Sends a JSON request and gives the answer, whatever its status.
@@ -364,59 +315,6 @@ impl Client {
         };
         let name = if object.name.is_empty() { "" } else { "/" };
         Some(format!("{root}{namespace}/{plural}{name}{}", object.name))
-    }
-
-    fn connect(&self) -> io::Result<Connection> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.shared.port))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
-        stream.set_write_timeout(Some(REQUEST_TIMEOUT))?;
-        let name = ServerName::try_from("127.0.0.1").expect("an address is a name");
-        let tls = ClientConnection::new(Arc::clone(&self.shared.tls), name);
-        let tls = tls.map_err(io::Error::other)?;
-        Ok(BufReader::new(StreamOwned::new(tls, stream)))
-    }
-
-    fn exchange(
-        &self,
-        mut connection: Connection,
-        method: &str,
-        path: &str,
-        content_type: &str,
-        body: &[u8],
-    ) -> io::Result<Response> {
-        let writer = connection.get_mut();
-        let mut message = Vec::new();
-        http::write_head(
-            &mut message,
-            &format!("{method} {path} HTTP/1.1"),
-            &[
-                ("Host", "127.0.0.1"),
-                ("Authorization", &format!("Bearer {}", self.token)),
-                ("User-Agent", MANAGER),
-                ("Accept", "application/json"),
-                ("Content-Type", content_type),
-                ("Content-Length", &body.len().to_string()),
-            ],
-        )?;
-        message.extend_from_slice(body);
-        writer.write_all(&message)?;
-        writer.flush()?;
-        let head: Head = http::read_head(&mut connection)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let bytes = http::read_body(&mut connection, &head)?;
-        if !head.closes() {
-            self.shared
-                .idle
-                .lock()
-                .expect("no holder panics")
-                .push(connection);
-        }
-        let body = serde_json::from_slice(&bytes)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-        Ok(Response {
-            status: head.word(1).parse().map_err(io::Error::other)?,
-            body,
-        })
     }
 }
 

@@ -1,0 +1,40 @@
+# The commands the README names; each says what it does. Details are in the programs they start.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/windlass/target
+
+.PHONY: build test demo cluster lint fmt crds bootstrap
+
+build: ## the program, as it is released
+	cargo build --release --package windlass
+
+test: bootstrap lint ## everything that must hold
+	@echo "== building the program under test and all tests (about 5 minutes the first time)"
+	cargo build --package windlass
+	cargo test --workspace --no-run
+	@echo "== rooms, kit and end-to-end tests, on a real control plane"
+	cargo test --workspace
+
+lint: ## format, lints, licences, walls between rooms
+	@echo "== format"
+	cargo fmt --all --check
+	@echo "== tidy: edges, licences, sizes"
+	cargo test --quiet --package windlass-tidy
+	@echo "== lints"
+	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+
+demo: bootstrap ## a signed commit goes in, the cluster follows; KEEP=1 leaves it running
+	@echo "== building the program (a few minutes the first time)"
+	cargo build --package windlass --package windlass-kit --example demo --bin windlass
+	@cargo run --quiet --package windlass-kit --example demo
+
+cluster: bootstrap ## a control plane to play with, until Ctrl-C
+	@cargo run --quiet --package windlass-kit --example cluster
+
+fmt: ## formats everything
+	cargo fmt --all
+
+crds: ## packaging/crds from the Rust types
+	cargo run --quiet --package windlass-api --example crds
+
+bootstrap:
+	@echo "== programs that tests need, and the control plane"
+	@tests/bootstrap.sh
