@@ -8,12 +8,11 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::error::{BuildError, Cause, Place};
 use crate::generator::{Generated, generate};
-use crate::kustomization::{Kind, Kustomization, Label};
+use crate::kustomization::{Kind, Kustomization};
 use crate::load::{kustomization_file, read_bounded, read_file, resolve, resources};
-use crate::patch::Prepared;
 use crate::resource::{Origin, Provenance, Resource};
 use crate::resource_map::ResourceMap;
-use crate::transform;
+use crate::stages;
 use crate::tree::{EntryKind, Tree, is_within};
 use windlass_object::yaml::{Limits, parse_documents};
 
@@ -79,7 +78,7 @@ impl Accumulator<'_> {
                 .check_unique()
                 .map_err(|cause| place.error(cause))?;
         }
-        self.transform(kustomization, &mut into)?;
+        stages::run(self.tree, kustomization, &mut into)?;
         Ok(into)
     }
 
@@ -260,96 +259,6 @@ impl Accumulator<'_> {
             )),
         }
     }
-
-    fn transform(
-        &self,
-        kustomization: &Kustomization,
-        into: &mut Accumulated,
-    ) -> Result<(), BuildError> {
-        let config = Arc::clone(&into.config);
-        let resources = &mut into.resources;
-        self.patch_before(kustomization, resources)?;
-        let at = |field: &'static str| move |cause: Cause| kustomization.place(field).error(cause);
-        if !kustomization.namespace.is_empty() {
-            let list = resources.list_mut();
-            transform::set_namespace(list, &kustomization.namespace, &config.namespace)
-                .map_err(at("namespace"))?;
-        }
-        if !kustomization.name_prefix.is_empty() {
-            let list = resources.list_mut();
-            transform::add_prefix(list, &kustomization.name_prefix, &config.name_prefix)
-                .map_err(at("namePrefix"))?;
-        }
-        if !kustomization.name_suffix.is_empty() {
-            let list = resources.list_mut();
-            transform::add_suffix(list, &kustomization.name_suffix, &config.name_suffix)
-                .map_err(at("nameSuffix"))?;
-        }
-        for label in &kustomization.labels {
-            transform::set_labels(resources.list_mut(), label, &config).map_err(at("labels"))?;
-        }
-        if !kustomization.common_labels.is_empty() {
-            let list = resources.list_mut();
-            transform::set_labels(list, &common_labels(kustomization), &config)
-                .map_err(at("commonLabels"))?;
-        }
-        if !kustomization.common_annotations.is_empty() {
-            let list = resources.list_mut();
-            transform::set_annotations(list, &kustomization.common_annotations, &config)
-                .map_err(at("commonAnnotations"))?;
-        }
-        self.patch_after(kustomization, resources)?;
-        for (index, replica) in kustomization.replicas.iter().enumerate() {
-            transform::set_replicas(resources, replica, &config.replicas)
-                .map_err(|cause| kustomization.place_of("replicas", index).error(cause))?;
-        }
-        for (index, image) in kustomization.images.iter().enumerate() {
-            transform::set_image(resources.list_mut(), image, &config.images)
-                .map_err(|cause| kustomization.place_of("images", index).error(cause))?;
-        }
-        Ok(())
-    }
-
-    /// Patches that see names and namespaces before this kustomization changes them.
-    fn patch_before(
-        &self,
-        kustomization: &Kustomization,
-        resources: &mut ResourceMap,
-    ) -> Result<(), BuildError> {
-        for (index, entry) in kustomization.patches_strategic_merge.iter().enumerate() {
-            Prepared::from_strategic_merge(self.tree, &kustomization.directory, entry)
-                .and_then(|patch| patch.apply(resources))
-                .map_err(|cause| {
-                    kustomization
-                        .place_of("patchesStrategicMerge", index)
-                        .error(cause)
-                })?;
-        }
-        for (index, patch) in kustomization.patches.iter().enumerate() {
-            Prepared::from_patch(self.tree, &kustomization.directory, patch)
-                .and_then(|patch| patch.apply(resources))
-                .map_err(|cause| kustomization.place_of("patches", index).error(cause))?;
-        }
-        Ok(())
-    }
-
-    /// `patchesJson6902` come after names and labels.
-    fn patch_after(
-        &self,
-        kustomization: &Kustomization,
-        resources: &mut ResourceMap,
-    ) -> Result<(), BuildError> {
-        for (index, patch) in kustomization.patches_json.iter().enumerate() {
-            Prepared::from_json(self.tree, &kustomization.directory, patch)
-                .and_then(|patch| patch.apply(resources))
-                .map_err(|cause| {
-                    kustomization
-                        .place_of("patchesJson6902", index)
-                        .error(cause)
-                })?;
-        }
-        Ok(())
-    }
 }
 
 /// Reads a kustomization file.
@@ -363,15 +272,6 @@ pub(crate) fn read_kustomization(
 ) -> Result<Kustomization, BuildError> {
     let text = read_bounded(tree, file).map_err(|cause| Place::file(file).error(cause))?;
     Kustomization::read(file, directory, &text)
-}
-
-/// `commonLabels` are an entry of `labels` that includes selectors.
-fn common_labels(kustomization: &Kustomization) -> Label {
-    Label {
-        pairs: kustomization.common_labels.clone(),
-        include_selectors: true,
-        ..Label::default()
-    }
 }
 
 fn extended(chain: &[String], directory: &str) -> Vec<String> {

@@ -27,7 +27,7 @@ pub struct BuildError {
     pub place: Place,
     /// What is wrong.
     #[source]
-    pub cause: Cause,
+    pub cause: Box<Cause>,
 }
 
 /// What is wrong in a build.
@@ -218,7 +218,7 @@ impl Place {
     pub(crate) fn error(&self, cause: impl Into<Cause>) -> BuildError {
         BuildError {
             place: self.clone(),
-            cause: cause.into(),
+            cause: Box::new(cause.into()),
         }
     }
 }
@@ -247,7 +247,7 @@ impl BuildError {
     /// A short name of the cause, in CamelCase, for events and metrics.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        match self.cause {
+        match *self.cause {
             Cause::PathNotFound { .. } => "PathNotFound",
             Cause::NotFound { .. } => "NotFound",
             Cause::PathOutsideRoot { .. } => "PathOutsideRoot",

@@ -23,6 +23,7 @@ mod resource_map;
 mod schema;
 mod selector;
 mod sort;
+mod stages;
 pub mod substitute;
 mod transform;
 mod tree;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use windlass_object::Value;
-use windlass_object::yaml::{Document, Limits, YamlError, parse_documents};
+use windlass_object::yaml::{Dialect, Document, Limits, YamlError, parse_documents_as};
 
 use crate::error::{BuildError, Cause, Place, Step};
 use crate::resource::{Origin, Resource};
@@ -110,7 +110,7 @@ pub(crate) fn resources(file: &str, text: &[u8]) -> Result<Vec<Resource>, BuildE
 
 /// The documents of a manifest, by kustomize's reading of YAML.
 pub(crate) fn parse_manifest(text: &[u8]) -> Result<Vec<Document>, YamlError> {
-    parse_documents(text, &Limits::DEFAULT)
+    parse_documents_as(Dialect::Kustomize, text, &Limits::DEFAULT)
 }
 
 /// The objects of some values: lists of objects (any kind that ends in `List` and has `items`) are

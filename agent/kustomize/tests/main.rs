@@ -1,6 +1,10 @@
 //! The room as its users see it: goldens made by kustomize, Flux's own rules, bad input.
 
+#[cfg(test)]
 mod errors;
+#[cfg(test)]
 mod flux;
+#[cfg(test)]
 mod goldens;
+#[cfg(test)]
 mod support;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
 
 /// A directory of this machine.
-pub struct Directory(pub PathBuf);
+pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Tree for Directory {
     fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
@@ -47,10 +47,10 @@ impl Tree for Directory {
 
 /// Files in memory.
 #[derive(Default)]
-pub struct Files(BTreeMap<String, String>);
+pub(crate) struct Files(BTreeMap<String, String>);
 
 impl Files {
-    pub fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         Self(
             files
                 .iter()
@@ -59,7 +59,7 @@ impl Files {
         )
     }
 
-    pub fn add(&mut self, path: &str, text: &str) {
+    pub(crate) fn add(&mut self, path: &str, text: &str) {
         self.0.insert(path.to_owned(), text.to_owned());
     }
 }
