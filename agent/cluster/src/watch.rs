@@ -87,7 +87,9 @@ struct Loop {
     detail: Detail,
     pending: VecDeque<WatchEvent>,
     state: State,
+    /// Failures in a row, and lists in a row that led to no working watch.
     failures: u32,
+    relists: u32,
     wait: Option<Duration>,
 }
 
@@ -164,6 +166,7 @@ impl Cluster {
                 begun: false,
             },
             failures: 0,
+            relists: 0,
             wait: None,
         };
         stream::unfold(watching, |mut watching| async move {
@@ -230,13 +233,7 @@ impl Loop {
                     version: page.version,
                 }
             }
-            Err(error) if error.status == Some(410) => {
-                self.back_off(error.retry_after);
-                State::List {
-                    token: String::new(),
-                    begun: false,
-                }
-            }
+            Err(error) if error.status == Some(410) => self.list_again(error.retry_after),
             Err(error) => {
                 self.fail(error);
                 State::List { token, begun }
@@ -298,7 +295,7 @@ impl Loop {
             // An end right after the beginning says nothing and must not become a loop without
             // rest.
             if told || opened.elapsed() >= WORKED {
-                self.failures = 0;
+                self.worked();
             } else {
                 self.back_off(None);
             }
@@ -306,7 +303,7 @@ impl Loop {
         };
         match self.told(&line) {
             Told::Event(event, newer) => {
-                self.failures = 0;
+                self.worked();
                 self.pending.extend(event);
                 let version = if newer.is_empty() { version } else { newer };
                 State::Streaming {
@@ -364,14 +361,24 @@ impl Loop {
     /// is nobody's fault.
     fn after(&mut self, error: RequestError, version: String) -> State {
         if error.status == Some(410) {
-            self.back_off(error.retry_after);
-            return State::List {
-                token: String::new(),
-                begun: false,
-            };
+            return self.list_again(error.retry_after);
         }
         self.fail(error);
         State::Watch { version }
+    }
+
+    /// Begins a new list, the first one soon: until it is there, changes go unseen.
+    fn list_again(&mut self, asked: Option<Duration>) -> State {
+        self.relists = self.relists.saturating_add(1);
+        self.wait = Some(backoff::delay(self.relists, asked, backoff::random()));
+        State::List {
+            token: String::new(),
+            begun: false,
+        }
+    }
+
+    fn worked(&mut self) {
+        (self.failures, self.relists) = (0, 0);
     }
 
     fn fail(&mut self, error: RequestError) {
