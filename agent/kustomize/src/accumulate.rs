@@ -14,6 +14,7 @@ use crate::resource::{Origin, Provenance, Resource};
 use crate::resource_map::ResourceMap;
 use crate::stages;
 use crate::tree::{EntryKind, Tree, is_within};
+use crate::variable::{self, Variable};
 use windlass_object::yaml::{Limits, parse_documents};
 
 /// How deep kustomizations may refer to each other.
@@ -27,6 +28,7 @@ const RESOURCE_LIMIT: usize = 100_000;
 pub(crate) struct Accumulated {
     pub(crate) resources: ResourceMap,
     pub(crate) config: Arc<Config>,
+    pub(crate) variables: Vec<Variable>,
 }
 
 /// Gathers what the kustomizations of one tree say.
@@ -45,6 +47,7 @@ impl Accumulated {
         Self {
             resources: ResourceMap::default(),
             config: Config::defaults(),
+            variables: Vec::new(),
         }
     }
 }
@@ -79,6 +82,7 @@ impl Accumulator<'_> {
                 .map_err(|cause| place.error(cause))?;
         }
         stages::run(self.tree, kustomization, &mut into)?;
+        add_variables(kustomization, &mut into)?;
         Ok(into)
     }
 
@@ -109,6 +113,8 @@ impl Accumulator<'_> {
                 let gathered = self.gather(&base, &chain, Accumulated::empty())?;
                 Config::merge(&mut into.config, &gathered.config)
                     .map_err(|message| place.error(Cause::invalid(message)))?;
+                variable::merge(&mut into.variables, gathered.variables)
+                    .map_err(|cause| place.error(cause))?;
                 gathered.resources.into_list()
             }
         };
@@ -272,6 +278,15 @@ pub(crate) fn read_kustomization(
 ) -> Result<Kustomization, BuildError> {
     let text = read_bounded(tree, file).map_err(|cause| Place::file(file).error(cause))?;
     Kustomization::read(file, directory, &text)
+}
+
+fn add_variables(kustomization: &Kustomization, into: &mut Accumulated) -> Result<(), BuildError> {
+    for (index, variable) in kustomization.variables.iter().enumerate() {
+        variable::mark(&mut into.resources, variable)
+            .map_err(|cause| kustomization.place_of("vars", index).error(cause))?;
+    }
+    variable::merge(&mut into.variables, kustomization.variables.clone())
+        .map_err(|cause| kustomization.place("vars").error(cause))
 }
 
 fn extended(chain: &[String], directory: &str) -> Vec<String> {

@@ -12,6 +12,7 @@ use crate::overlay::Overlay;
 use crate::resource::Resource;
 use crate::sort::sort;
 use crate::tree::{EntryKind, Tree, TreeError, join};
+use crate::variable;
 
 /// How deep directories may nest when a kustomization is generated from them.
 const DIRECTORY_DEPTH_LIMIT: usize = 64;
@@ -116,6 +117,12 @@ fn run(tree: &dyn Tree, kustomization: &Kustomization) -> Result<Vec<Resource>, 
     add_hashes(gathered.resources.list_mut()).map_err(at_file)?;
     let resources = gathered.resources.list_mut();
     name_reference::follow(resources, &gathered.config.name_reference).map_err(at_file)?;
+    variable::resolve(
+        resources,
+        &gathered.variables,
+        &gathered.config.var_reference,
+    )
+    .map_err(at_file)?;
     let mut resources = gathered.resources.into_list();
     resources.retain(|resource| {
         resource

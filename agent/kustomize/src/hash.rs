@@ -45,9 +45,13 @@ pub(crate) fn name_suffix(resource: &Resource) -> Step<String> {
 
 /// JSON as Go's encoder writes it: keys sorted, and some characters escaped for HTML.
 fn go_json(value: &Value) -> String {
-    let text = value.to_string();
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
+    escape_html(&value.to_string())
+}
+
+/// Escapes what Go's JSON encoder escapes and Rust's does not.
+pub(crate) fn escape_html(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
         match character {
             '<' => escaped.push_str("\\u003c"),
             '>' => escaped.push_str("\\u003e"),

@@ -11,6 +11,8 @@ pub(crate) use fields::{
 };
 
 use crate::error::Place;
+use crate::replacement::WrittenReplacement;
+use crate::variable::Variable;
 
 /// What a kustomization file is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub(crate) struct Kustomization {
     pub(crate) patches: Vec<Patch>,
     pub(crate) images: Vec<Image>,
     pub(crate) replicas: Vec<Replica>,
+    pub(crate) replacements: Vec<WrittenReplacement>,
+    pub(crate) variables: Vec<Variable>,
     pub(crate) sort_options: Option<SortOptions>,
     pub(crate) resources: Vec<String>,
     pub(crate) components: Vec<String>,

@@ -16,8 +16,10 @@ mod kustomization;
 mod load;
 mod merge;
 mod name_reference;
+mod object_path;
 mod overlay;
 mod patch;
+mod replacement;
 mod resource;
 mod resource_map;
 mod schema;
@@ -27,6 +29,7 @@ mod stages;
 pub mod substitute;
 mod transform;
 mod tree;
+mod variable;
 
 pub use crate::build::{Built, build};
 pub use crate::error::{BuildError, Cause, Place};

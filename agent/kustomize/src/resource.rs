@@ -36,6 +36,8 @@ pub(crate) struct Resource {
     pub(crate) affixes: Affixes,
     pub(crate) behavior: Behavior,
     pub(crate) needs_hash: bool,
+    /// The names of the `vars` that read it.
+    pub(crate) variables: Vec<String>,
     /// `buildMetadata`: where it comes from, and what changed it.
     pub(crate) provenance: Provenance,
 }
@@ -81,6 +83,7 @@ impl Resource {
             affixes: Affixes::default(),
             behavior: Behavior::Create,
             needs_hash: false,
+            variables: Vec::new(),
             provenance: Provenance::default(),
         }
     }

@@ -163,6 +163,7 @@ impl Resource {
         self.behavior = old.behavior;
         self.needs_hash &= old.needs_hash;
         self.previous = old.previous.clone();
+        self.variables = old.variables.clone();
         self.affixes = old.affixes.clone();
     }
 

@@ -64,6 +64,7 @@ impl Selector {
 // === impl Matcher ===
 
 impl Matcher {
+    /// Whether a patch with this target is for the resource.
     pub(crate) fn matches(&self, resource: &Resource) -> bool {
         let original = resource.original_identity();
         let current = resource.identity();
@@ -72,17 +73,49 @@ impl Matcher {
         };
         either(&self.namespace, Identity::effective_namespace)
             && either(&self.name, |identity| &identity.name)
-            && fits(&self.group, &current.gvk.group)
-            && fits(&self.version, &current.gvk.version)
-            && fits(&self.kind, &current.gvk.kind)
-            && self
-                .labels
-                .as_ref()
-                .is_none_or(|selector| selector.matches(&resource.labels()))
+            && self.fits_type(&current)
+            && self.fits_metadata(resource)
+    }
+
+    /// Whether one identity fits, its namespace as written.
+    pub(crate) fn fits_identity(&self, identity: &Identity) -> bool {
+        self.fits_type(identity)
+            && fits(&self.name, &identity.name)
+            && fits(&self.namespace, &identity.namespace)
+    }
+
+    fn fits_type(&self, identity: &Identity) -> bool {
+        fits(&self.group, &identity.gvk.group)
+            && fits(&self.version, &identity.gvk.version)
+            && fits(&self.kind, &identity.gvk.kind)
+    }
+
+    /// Whether labels and annotations fit.
+    pub(crate) fn fits_metadata(&self, resource: &Resource) -> bool {
+        self.labels
+            .as_ref()
+            .is_none_or(|selector| selector.matches(&resource.labels()))
             && self
                 .annotations
                 .as_ref()
                 .is_none_or(|selector| selector.matches(&resource.annotations()))
+    }
+
+    /// Whether it says anything about the identity.
+    pub(crate) fn names_identity(&self) -> bool {
+        let parts = [
+            &self.group,
+            &self.version,
+            &self.kind,
+            &self.name,
+            &self.namespace,
+        ];
+        parts.into_iter().any(Option::is_some)
+    }
+
+    /// Whether it says anything about labels or annotations.
+    pub(crate) fn names_metadata(&self) -> bool {
+        self.labels.is_some() || self.annotations.is_some()
     }
 }
 

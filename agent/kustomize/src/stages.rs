@@ -6,6 +6,7 @@ use crate::accumulate::Accumulated;
 use crate::error::{BuildError, Cause};
 use crate::kustomization::{Kustomization, Label};
 use crate::patch::Prepared;
+use crate::replacement;
 use crate::resource_map::ResourceMap;
 use crate::transform;
 use crate::tree::Tree;
@@ -59,6 +60,20 @@ pub(crate) fn run(
     for (index, image) in kustomization.images.iter().enumerate() {
         transform::set_image(resources.list_mut(), image, &config.images)
             .map_err(|cause| kustomization.place_of("images", index).error(cause))?;
+    }
+    replace(tree, kustomization, resources)
+}
+
+/// Replacements come last; each entry is read only when it is its turn.
+fn replace(
+    tree: &dyn Tree,
+    kustomization: &Kustomization,
+    resources: &mut ResourceMap,
+) -> Result<(), BuildError> {
+    for (index, written) in kustomization.replacements.iter().enumerate() {
+        replacement::prepare(tree, &kustomization.directory, written)
+            .and_then(|replacements| replacement::apply(resources.list_mut(), &replacements))
+            .map_err(|cause| kustomization.place_of("replacements", index).error(cause))?;
     }
     Ok(())
 }

@@ -105,6 +105,8 @@ impl Kustomization {
             "resources" => self.resources.splice(0..0, list(value)?).for_each(drop),
             "bases" => self.resources.extend(list(value)?),
             "replicas" => self.replicas = list(value)?,
+            "replacements" => self.replacements = list(value)?,
+            "vars" => self.variables = list(value)?,
             "sortOptions" => self.sort_options = Some(typed(value)?),
             "components" => self.components = list(value)?,
             "configMapGenerator" => self.config_map_generator = list(value)?,
@@ -126,8 +128,6 @@ fn refuse(field: &str, value: &Value) -> Step<()> {
         "generators" | "transformers" | "validators" => {
             "plugins are off in Flux, too; use the built-in fields"
         }
-        "vars" => "use a patch",
-        "replacements" => "use a patch",
         "crds" => "use configurations",
         _ => {
             return Err(Cause::invalid(format!(
