@@ -103,19 +103,10 @@ pub async fn run(
         allow_insecure_tls: false,
     })?;
     let (sender, events) = mpsc::unbounded_channel();
-    let ledger = Ledger::default();
-    let context = Arc::new(Context {
-        drift: DriftWatch::new(cluster.clone(), ledger.clone(), sender.clone()),
-        net: Net::new(settings.net.socket.clone(), start_net),
-        corrections: Arc::default(),
-        left_out: LeftOut::new(name.clone()),
-        kinds: Kinds::new(),
-        cluster,
-        keep,
-        ledger,
-    });
+    let net = Net::new(settings.net.socket.clone(), start_net);
+    let context = Arc::new(context(cluster, keep, net, &name, &sender));
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
-    let status = NodeStatus::new(name.clone(), settings.node.name.clone(), annotations);
+    let status = NodeStatus::new(name.clone(), annotations);
     let mark = settings.state.dir.join(UNINSTALL_MARK);
     let election = elect(
         &context.cluster,
@@ -156,6 +147,26 @@ pub async fn run(
     // The Lease is given back before the process ends, so that another node goes on at once.
     let _ = election.await;
     Ok(())
+}
+
+fn context(
+    cluster: Cluster,
+    keep: Arc<Keep>,
+    net: Net,
+    root: &Named,
+    sender: &UnboundedSender<Event>,
+) -> Context {
+    let ledger = Ledger::default();
+    Context {
+        drift: DriftWatch::new(cluster.clone(), ledger.clone(), sender.clone()),
+        corrections: Arc::default(),
+        left_out: LeftOut::new(root.clone()),
+        kinds: Kinds::new(),
+        cluster,
+        keep,
+        net,
+        ledger,
+    }
 }
 
 fn open_keep(settings: &Settings) -> Result<Keep, AgentError> {

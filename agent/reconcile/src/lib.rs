@@ -18,7 +18,6 @@ mod named;
 mod net;
 mod node;
 mod ours;
-mod pause;
 mod queue;
 mod seen;
 mod source;

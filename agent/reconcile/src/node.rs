@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use windlass_api::node::NodeStatus as Said;
+use windlass_api::time::Time;
 use windlass_cluster::FluxStanding;
 use windlass_host::systemd;
 
@@ -15,23 +17,19 @@ use crate::source::status::Problem;
 #[derive(Debug)]
 pub(crate) struct NodeStatus {
     root: Named,
-    node: String,
     said: String,
     offline_since: Option<Timestamp>,
+    fetched_at: Option<Time>,
     annotations: watch::Sender<BTreeMap<String, String>>,
 }
 
 impl NodeStatus {
-    pub(crate) fn new(
-        root: Named,
-        node: String,
-        annotations: watch::Sender<BTreeMap<String, String>>,
-    ) -> Self {
+    pub(crate) fn new(root: Named, annotations: watch::Sender<BTreeMap<String, String>>) -> Self {
         NodeStatus {
             root,
-            node,
             said: String::new(),
             offline_since: None,
+            fetched_at: None,
             annotations,
         }
     }
@@ -43,7 +41,10 @@ impl NodeStatus {
         }
         match problem.is_some_and(Problem::is_fetch) {
             true => self.offline_since = self.offline_since.or_else(|| Some(Timestamp::now())),
-            false => self.offline_since = None,
+            false => {
+                self.offline_since = None;
+                self.fetched_at = Some(Timestamp::now().into());
+            }
         }
     }
 
@@ -63,7 +64,7 @@ impl NodeStatus {
         }
         tracing::debug!(status = %text);
         self.said = text;
-        self.annotate(revision);
+        self.annotate(revision, ready, total);
     }
 
     /// Says that the agent is going down.
@@ -95,20 +96,15 @@ impl NodeStatus {
         parts.join(", ")
     }
 
-    fn annotate(&self, revision: Option<&str>) {
-        let mut values = BTreeMap::from([
-            ("windlass.dev/node".to_owned(), self.node.clone()),
-            (
-                "windlass.dev/version".to_owned(),
-                env!("CARGO_PKG_VERSION").to_owned(),
-            ),
-        ]);
-        if let Some(revision) = revision {
-            values.insert("windlass.dev/revision".to_owned(), revision.to_owned());
-        }
-        if let Some(since) = self.offline_since {
-            values.insert("windlass.dev/offline-since".to_owned(), since.to_string());
-        }
+    fn annotate(&self, revision: Option<&str>, ready: usize, total: usize) {
+        let said = Said {
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            revision: revision.map(str::to_owned),
+            fetched_at: self.fetched_at,
+            offline_since: self.offline_since.map(Time::new),
+            ready: Some((ready as u64, total as u64)),
+        };
+        let values = said.to_annotations();
         self.annotations.send_if_modified(|old| {
             let moved = *old != values;
             *old = values;

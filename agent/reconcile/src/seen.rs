@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
+use windlass_api::git_repository::{GitRepositorySpec, GitRepositoryStatus};
+use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
+use windlass_api::parse::{self, ParseError};
+use windlass_object::Object;
 
 use crate::named::Named;
 
@@ -14,6 +17,12 @@ pub(crate) struct Seen<Spec, Status> {
     pub(crate) spec: Result<Spec, String>,
     pub(crate) status: Status,
 }
+
+/// A GitRepository as the watch shows it.
+pub(crate) type SeenGitRepository = Seen<GitRepositorySpec, GitRepositoryStatus>;
+
+/// A Kustomization as the watch shows it.
+pub(crate) type SeenKustomization = Seen<KustomizationSpec, KustomizationStatus>;
 
 /// The metadata that decides whether a pass is due.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,16 +37,36 @@ pub(crate) struct Meta {
     pub(crate) annotations: BTreeMap<String, String>,
 }
 
-impl<Spec: DeserializeOwned, Status: DeserializeOwned + Default> Seen<Spec, Status> {
+impl<Spec, Status: Default> Seen<Spec, Status> {
     /// Takes a whole object as the API server sent it. `None` when it has no name.
-    pub(crate) fn parse(object: &Value) -> Option<Self> {
+    fn parse_with(
+        object: &Value,
+        parse: impl FnOnce(&Object) -> Result<(Spec, Option<Status>), ParseError>,
+    ) -> Option<Self> {
         let meta = Meta::parse(object)?;
-        let spec = object.get("spec").cloned().unwrap_or_default();
-        let status = object.get("status").cloned().unwrap_or_default();
-        Some(Seen {
-            meta,
-            spec: serde_json::from_value(spec).map_err(|error| format!("spec: {error}")),
-            status: serde_json::from_value(status).unwrap_or_default(),
+        let typed = Object::from_value(object.clone())
+            .map_err(|error| error.to_string())
+            .and_then(|object| parse(&object).map_err(|error| error.to_string()));
+        let (spec, status) = match typed {
+            Ok((spec, status)) => (Ok(spec), status.unwrap_or_default()),
+            Err(message) => (Err(message), Status::default()),
+        };
+        Some(Seen { meta, spec, status })
+    }
+}
+
+impl SeenGitRepository {
+    pub(crate) fn parse(object: &Value) -> Option<Self> {
+        Seen::parse_with(object, |object| {
+            parse::git_repository(object).map(|typed| (typed.spec, typed.status))
+        })
+    }
+}
+
+impl SeenKustomization {
+    pub(crate) fn parse(object: &Value) -> Option<Self> {
+        Seen::parse_with(object, |object| {
+            parse::kustomization(object).map(|typed| (typed.spec, typed.status))
         })
     }
 }
@@ -102,42 +131,41 @@ fn pairs(map: Option<&Value>) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
     use serde_json::json;
 
     use super::*;
 
-    #[derive(Clone, Debug, Deserialize)]
-    struct Spec {
-        interval: String,
+    fn kustomization(spec: Value) -> SeenKustomization {
+        let object = json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": {"name": "a", "namespace": "b"}, "spec": spec,
+        });
+        SeenKustomization::parse(&object).unwrap()
     }
-
-    type Object = Seen<Spec, BTreeMap<String, String>>;
 
     #[test]
     fn a_malformed_spec_is_kept_as_a_reason_and_does_not_hide_the_object() {
-        let object = json!({"metadata": {"name": "a", "namespace": "b"}, "spec": {"interval": 1}});
-        let seen = Object::parse(&object).unwrap();
+        let seen = kustomization(json!({"interval": 1}));
         assert_eq!(seen.meta.name, Named::new("b", "a"));
-        assert!(seen.spec.unwrap_err().starts_with("spec: invalid type"));
+        let reason = seen.spec.unwrap_err();
+        assert!(reason.contains("spec.interval"), "{reason}");
     }
 
     #[test]
     fn a_status_write_asks_for_no_pass_but_a_request_does() {
-        let before =
-            Meta::parse(&json!({"metadata": {"name": "a", "resourceVersion": "1"}})).unwrap();
-        let status =
-            Meta::parse(&json!({"metadata": {"name": "a", "resourceVersion": "2"}})).unwrap();
-        let request =
-            Meta::parse(&json!({"metadata": {"name": "a", "annotations": {"ask": "now"}}}))
-                .unwrap();
+        let meta = |value| Meta::parse(&json!({"metadata": value})).unwrap();
+        let before = meta(json!({"name": "a", "resourceVersion": "1"}));
+        let status = meta(json!({"name": "a", "resourceVersion": "2"}));
+        let request = meta(json!({"name": "a", "annotations": {"ask": "now"}}));
         assert!(!status.asks_for_a_pass(&before, &["ask"]));
         assert!(request.asks_for_a_pass(&before, &["ask"]));
     }
 
     #[test]
     fn a_good_spec_is_parsed() {
-        let object = json!({"metadata": {"name": "a"}, "spec": {"interval": "1m"}});
-        assert_eq!(Object::parse(&object).unwrap().spec.unwrap().interval, "1m");
+        let seen = kustomization(json!({
+            "interval": "1m", "prune": true, "sourceRef": {"kind": "GitRepository", "name": "x"},
+        }));
+        assert_eq!(seen.spec.unwrap().interval.to_string(), "1m0s");
     }
 }

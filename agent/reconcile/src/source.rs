@@ -7,7 +7,6 @@ pub(crate) mod status;
 
 use std::sync::Arc;
 
-use windlass_api::git_repository::{GitRepositorySpec, GitRepositoryStatus};
 use windlass_api::{names, reasons};
 use windlass_cluster::{EventType, Leadership, ObjectReference};
 use windlass_object::Object;
@@ -20,10 +19,7 @@ use crate::announce::{announce, event};
 use crate::context::Context;
 use crate::finalizer;
 use crate::named::Named;
-use crate::seen::{Meta, Seen};
-
-/// A GitRepository as the watch shows it.
-pub(crate) type SeenGitRepository = Seen<GitRepositorySpec, GitRepositoryStatus>;
+use crate::seen::{Meta, SeenGitRepository};
 
 /// What one pass of a source works with.
 #[derive(Debug)]

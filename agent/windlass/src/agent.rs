@@ -1,11 +1,10 @@
 //! `windlass agent` and `windlass check --config`.
 
 use std::error::Error;
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use windlass_host::config::{self, Settings};
@@ -13,30 +12,18 @@ use windlass_host::log;
 use windlass_reconcile::StartCommand;
 
 /// Where the node's configuration is unless told otherwise.
-const CONFIG: &str = "/etc/windlass/config.toml";
+pub(crate) const CONFIG: &str = "/etc/windlass/config.toml";
 /// What a wrong configuration exits with, as sysexits.h has it (EX_CONFIG): systemd need not restart it.
 const WRONG_CONFIG: u8 = 78;
 
-/// Follows the repository that the configuration names and keeps the cluster like it.
-#[derive(Debug, Parser)]
-#[command(name = "windlass agent")]
-struct AgentArguments {
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
     /// The node's configuration
     #[arg(long, default_value = CONFIG, value_name = "FILE")]
     config: PathBuf,
 }
 
-/// Says what is wrong with a configuration before anything is started.
-#[derive(Debug, Parser)]
-#[command(name = "windlass check")]
-struct CheckArguments {
-    /// The configuration to check
-    #[arg(long, default_value = CONFIG, value_name = "FILE")]
-    config: PathBuf,
-}
-
-pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
-    let arguments = AgentArguments::parse_from(arguments.into_iter().skip(1));
+pub(crate) fn main(arguments: &Arguments) -> ExitCode {
     let logging = match log::init() {
         Ok(logging) => logging,
         Err(error) => return fail(&error),
@@ -60,12 +47,12 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     clippy::print_stderr,
     reason = "a command for a person"
 )]
-pub(crate) fn check(arguments: Vec<OsString>) -> ExitCode {
-    let arguments = CheckArguments::parse_from(arguments.into_iter().skip(1));
-    match config::load(&arguments.config) {
+/// Says what is wrong with a configuration before anything is started.
+pub(crate) fn check(file: &Path) -> ExitCode {
+    match config::load(file) {
         Ok(settings) => {
             let root = &settings.root;
-            println!("✔ {} is fine", arguments.config.display());
+            println!("✔ {} is fine", file.display());
             println!(
                 "  follows {} of {}, path {}",
                 root.branch, root.url, root.path

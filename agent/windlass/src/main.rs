@@ -9,17 +9,44 @@ mod net;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use windlass_cli::{Globals, program_name};
+
+/// Keeps a cluster equal to a signed Git repository.
+#[derive(Debug, Parser)]
+#[command(name = "windlass", version, disable_help_subcommand = true)]
+struct CommandLine {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Follow the repository and keep the cluster like it (systemd runs this)
+    Agent(agent::Arguments),
+    /// Fetch for the agent: the process with the network and no credential (systemd runs this)
+    Net(net::Arguments),
+    #[command(flatten)]
+    Person(windlass_cli::Command),
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let checks_config = arguments.iter().any(|argument| {
-        argument
-            .to_str()
-            .is_some_and(|text| text == "--config" || text.starts_with("--config="))
-    });
-    match arguments.get(1).and_then(|argument| argument.to_str()) {
-        Some("agent") => agent::main(arguments),
-        Some("net") => net::main(arguments),
-        Some("check") if checks_config => agent::check(arguments),
-        _ => windlass_cli::run(arguments),
+    let name = program_name(arguments.first());
+    let command_line = CommandLine::command().name(name).bin_name(name);
+    let parsed = command_line
+        .clone()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let CommandLine { globals, command } = parsed.unwrap_or_else(|error| error.exit());
+    match command {
+        Command::Agent(arguments) => agent::main(&arguments),
+        Command::Net(arguments) => net::main(&arguments),
+        Command::Person(windlass_cli::Command::Check(check)) if check.config.is_some() => {
+            agent::check(check.config.as_deref().unwrap_or(agent::CONFIG.as_ref()))
+        }
+        Command::Person(command) => windlass_cli::execute(&globals, &command, command_line),
     }
 }

@@ -1,13 +1,12 @@
 //! `windlass net`: the process that has the network and no credential of the cluster.
 
-use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::Args;
 use nix::unistd::getppid;
 use windlass_host::{log, systemd};
 use windlass_net::Settings;
@@ -18,10 +17,8 @@ const IDLE: Duration = Duration::from_secs(20);
 /// How soon the end of the parent is noticed.
 const LOOK_FOR_PARENT: Duration = Duration::from_millis(500);
 
-/// Fetches for the agent. Started by systemd's socket, or by the agent where there is no systemd.
-#[derive(Debug, Parser)]
-#[command(name = "windlass net")]
-struct NetArguments {
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
     /// The socket to listen on, when systemd passes none
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
@@ -33,13 +30,12 @@ struct NetArguments {
     with_parent: bool,
 }
 
-pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
-    let arguments = NetArguments::parse_from(arguments.into_iter().skip(1));
+pub(crate) fn main(arguments: &Arguments) -> ExitCode {
     if let Err(error) = log::init() {
         tracing::error!(%error);
         return ExitCode::FAILURE;
     }
-    match serve(&arguments) {
+    match serve(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -48,7 +44,7 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn serve(arguments: &NetArguments) -> Result<(), Box<dyn std::error::Error>> {
+fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if arguments.with_parent {
         std::thread::spawn(end_with_parent);
     }

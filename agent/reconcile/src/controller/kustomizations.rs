@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus, SourceKind};
+use windlass_api::kustomization::{KustomizationSpec, SourceKind};
 use windlass_api::{conditions, names};
 use windlass_cluster::{Cluster, WatchEvent};
 use windlass_plan::graph;
@@ -22,10 +22,7 @@ use crate::kustomization::depends::{self, Dependency, DependencyState};
 use crate::kustomization::pass::{Pass, SourceState, Waiting};
 use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
-use crate::seen::{Meta, Seen};
-
-/// A Kustomization as the watch shows it.
-pub(super) type SeenKustomization = Seen<KustomizationSpec, KustomizationStatus>;
+use crate::seen::{Meta, SeenKustomization};
 
 /// One Kustomization.
 #[derive(Debug)]

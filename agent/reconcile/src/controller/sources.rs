@@ -11,9 +11,10 @@ use super::{Controller, with_jitter};
 use crate::event::Event;
 use crate::finalizer;
 use crate::named::Named;
+use crate::seen::SeenGitRepository;
 use crate::source::fetch::Snapshot;
 use crate::source::status::Problem;
-use crate::source::{self, Outcome, Pass, SeenGitRepository};
+use crate::source::{self, Outcome, Pass};
 
 /// Annotations whose change asks for a pass.
 pub(super) const WATCHED: [&str; 2] = [names::REQUESTED_AT, names::SUSPEND_UNTIL];

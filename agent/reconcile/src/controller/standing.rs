@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::Value;
 use tokio::time::Instant;
-use windlass_api::names;
+use windlass_api::pause::Pause;
+use windlass_api::{names, suspension, time::Time};
 use windlass_cluster::{
     Authority, FluxStanding, Leadership, PatchOptions, RequestError, WatchEvent,
 };
+use windlass_object::Object;
 
 use super::Controller;
 use crate::establish::establish;
 use crate::event::Event;
 use crate::named::Named;
 use crate::ours;
-use crate::pause::Pause;
 
 /// How soon a failed preparation of the cluster is tried again.
 const ESTABLISH_AGAIN: Duration = Duration::from_secs(5);
@@ -81,7 +82,7 @@ impl Standing {
         if self
             .pause
             .as_ref()
-            .is_some_and(|pause| !pause.holds(Timestamp::now()))
+            .is_some_and(|pause| !pause.holds_at(now()))
         {
             tracing::info!("the pause has ended");
             self.pause = None;
@@ -95,7 +96,7 @@ impl Standing {
             .as_ref()
             .and_then(|pause| pause.until)
             .map(|until| {
-                let left = until.duration_since(Timestamp::now());
+                let left = until.timestamp().duration_since(Timestamp::now());
                 Instant::now() + Duration::try_from(left).unwrap_or(Duration::ZERO)
             });
         let due = match self.established {
@@ -199,11 +200,11 @@ impl Controller {
 
     pub(super) fn pause_seen(&mut self, event: WatchEvent) {
         let pause = match event {
-            WatchEvent::Applied(object) => Some(Pause::parse(&object)),
+            WatchEvent::Applied(object) => Some(read_pause(object)),
             WatchEvent::Restarted | WatchEvent::Deleted(_) => None,
             WatchEvent::Synced | WatchEvent::Failed(_) => return,
         };
-        let pause = pause.filter(|pause| pause.holds(Timestamp::now()));
+        let pause = pause.filter(|pause| pause.holds_at(now()));
         match (&self.standing.pause, &pause) {
             (None, Some(pause)) => {
                 tracing::warn!(
@@ -279,8 +280,7 @@ impl Controller {
         }
         let (context, resource, name) = (Arc::clone(&self.context), resource.clone(), name.clone());
         self.passes.spawn(async move {
-            let body = json!({"metadata": {"annotations": {(names::SUSPEND_UNTIL): null}},
-                "spec": {"suspend": false}});
+            let body = suspension::resume(None);
             let options = PatchOptions {
                 subresource: None,
                 manager: ours::MANAGER,
@@ -329,6 +329,28 @@ impl Controller {
         self.status
             .show(&self.standing, revision.as_deref(), readiness);
     }
+}
+
+/// A pause that cannot be read counts as one without an end: the safe side is to write nothing.
+fn read_pause(config_map: Value) -> Pause {
+    let parsed = Object::from_value(config_map).map_err(|error| error.to_string());
+    parsed
+        .and_then(|object| Pause::from_object(&object).map_err(|error| error.to_string()))
+        .unwrap_or_else(|error| {
+            tracing::warn!(
+                error,
+                "a pause that cannot be read: nothing is written until it is corrected"
+            );
+            Pause {
+                until: None,
+                reason: error,
+                by: String::new(),
+            }
+        })
+}
+
+fn now() -> Time {
+    Timestamp::now().into()
 }
 
 /// Stops a task together with whoever waits for it.
