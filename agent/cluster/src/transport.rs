@@ -1,6 +1,7 @@
 //! Connections to the API server: opened on demand, shared, given up when they go quiet.
 
 mod dial;
+mod idle;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -15,12 +16,11 @@ use hyper::client::conn::{http1, http2};
 use crate::connect::{Connect, ConnectError};
 use crate::kubeconfig::{Access, Token, load, read_file};
 use crate::secret::Secret;
+use idle::Idle;
 
 /// How long a token read from a file is used before the file is read again (client-go does it each
 /// minute).
 const TOKEN_AGE: Duration = Duration::from_secs(60);
-/// HTTP/1.1 connections kept for the next request; only a proxy without HTTP/2 needs any.
-const IDLE_CONNECTIONS: usize = 8;
 /// Requests at a time on one HTTP/2 connection; above it another connection is opened. The API
 /// server allows 100 streams by default and makes the next wait, which for a watch means for ever.
 const STREAMS: usize = 80;
@@ -67,7 +67,7 @@ struct Pool {
     /// no longer good.
     renew: AtomicBool,
     open: tokio::sync::Mutex<Open>,
-    idle: Arc<Mutex<Vec<http1::SendRequest<Body>>>>,
+    idle: Arc<Idle>,
 }
 
 #[derive(Default)]
@@ -195,7 +195,7 @@ impl Transport {
                     .try_send_request(self.relative(request).map_err(Undelivered::Sent)?)
                     .await
                     .map_err(undelivered)?;
-                keep_when_idle(&pool.idle, sender);
+                idle::keep(&pool.idle, sender);
                 Ok(response)
             }
         }
@@ -241,7 +241,7 @@ impl Transport {
         if let Some(sender) = open.take_slot() {
             return Ok(sender);
         }
-        if let Some(sender) = take_idle(&pool.idle) {
+        if let Some(sender) = idle::take(&pool.idle) {
             return Ok(Sender::Http1(sender));
         }
         if let Some((_, error)) = open.failure.as_ref().filter(|(failed, _)| *failed >= asked) {
@@ -372,33 +372,6 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
-}
-
-fn take_idle(idle: &Mutex<Vec<http1::SendRequest<Body>>>) -> Option<http1::SendRequest<Body>> {
-    let mut idle = lock(idle);
-    while let Some(sender) = idle.pop() {
-        if sender.is_ready() {
-            return Some(sender);
-        }
-    }
-    None
-}
-
-/// Puts an HTTP/1.1 connection back once its answer has been read; the task ends with the
-/// connection.
-fn keep_when_idle(
-    idle: &Arc<Mutex<Vec<http1::SendRequest<Body>>>>,
-    mut sender: http1::SendRequest<Body>,
-) {
-    let idle = Arc::clone(idle);
-    tokio::spawn(async move {
-        if sender.ready().await.is_ok() {
-            let mut idle = lock(&idle);
-            if idle.len() < IDLE_CONNECTIONS {
-                idle.push(sender);
-            }
-        }
-    });
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

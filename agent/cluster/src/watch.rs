@@ -2,6 +2,7 @@
 //! stream is read.
 
 mod lines;
+mod scope;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,9 +16,11 @@ use crate::call::{Call, JSON, METADATA};
 use crate::cluster::Cluster;
 use crate::discovery::Resource;
 use crate::error::{ErrorClass, RequestError};
-use crate::path::{Query, Target};
+use crate::path::Target;
 use crate::read::name_kind;
 use crate::redact::Redactor;
+pub use scope::Scope;
+
 use lines::Lines;
 
 /// Longest watch: after it a new one is opened, so that a dead one is never believed for long.
@@ -26,17 +29,6 @@ const WATCH: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(10);
 /// A watch that lived this long worked, and the next failure begins with the shortest delay again.
 const WORKED: Duration = Duration::from_secs(5);
-
-/// Which objects of a kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
-    /// One namespace, or `""` for all.
-    pub namespace: String,
-    /// Label selector in Kubernetes' string syntax, or `""`.
-    pub label_selector: String,
-    /// Field selector, such as `metadata.name=x`, or `""`.
-    pub field_selector: String,
-}
 
 /// How much of each object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,48 +89,6 @@ struct Loop {
 enum Told {
     Event(Option<WatchEvent>, String),
     Error(RequestError),
-}
-
-// === impl Scope ===
-
-impl Scope {
-    /// Every object of the kind.
-    #[must_use]
-    pub fn all() -> Self {
-        Self::default()
-    }
-
-    /// Every object of the kind in one namespace.
-    #[must_use]
-    pub fn in_namespace(namespace: &str) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            ..Self::default()
-        }
-    }
-
-    /// Every object of the kind that a label selector picks.
-    #[must_use]
-    pub fn labelled(label_selector: &str) -> Self {
-        Self {
-            label_selector: label_selector.to_owned(),
-            ..Self::default()
-        }
-    }
-
-    /// The one object of that name.
-    #[must_use]
-    pub fn named(namespace: &str, name: &str) -> Self {
-        Self {
-            field_selector: format!("metadata.name={name}"),
-            ..Self::in_namespace(namespace)
-        }
-    }
-
-    pub(crate) fn query(&self) -> Query {
-        let query = Query::default().add_some("labelSelector", &self.label_selector);
-        query.add_some("fieldSelector", &self.field_selector)
-    }
 }
 
 // === impl Cluster ===
