@@ -41,10 +41,26 @@ impl House {
 
     /// Starts everything and waits until the root is ready.
     pub(crate) fn start(files: &[(&str, &str)]) -> Self {
-        let mut house = Self::prepare(&Options::api_server(), files);
+        Self::start_with(&Options::api_server(), files, |_| {})
+    }
+
+    /// As [`House::start`], with another control plane or other settings of the agent.
+    pub(crate) fn start_with(
+        options: &Options,
+        files: &[(&str, &str)],
+        settings: impl FnOnce(&mut Agent),
+    ) -> Self {
+        let mut house = Self::prepare(options, files);
+        settings(&mut house.agent);
         house.agent.start();
         house.root_ready();
         house
+    }
+
+    /// Waits until a Kustomization is ready.
+    pub(crate) fn ready(&self, namespace: &str, name: &str) -> Value {
+        self.admin()
+            .wait_ready(&kustomization(namespace, name), "True")
     }
 
     pub(crate) fn admin(&self) -> &Client {
@@ -108,6 +124,33 @@ pub(crate) fn root_source() -> ObjectRef {
 
 pub(crate) fn config_map(namespace: &str, name: &str) -> ObjectRef {
     ObjectRef::new("v1", "ConfigMap", namespace, name)
+}
+
+pub(crate) fn namespace(name: &str) -> ObjectRef {
+    ObjectRef::new("v1", "Namespace", "", name)
+}
+
+pub(crate) fn kustomization(namespace: &str, name: &str) -> ObjectRef {
+    ObjectRef::new(KUSTOMIZATION, "Kustomization", namespace, name)
+}
+
+/// The manifest of a Kustomization of the root source; `spec` adds to it and wins.
+pub(crate) fn nested(name: &str, path: &str, spec: Value) -> String {
+    let mut object = json!({
+        "apiVersion": KUSTOMIZATION, "kind": "Kustomization",
+        "metadata": {"name": name, "namespace": "flux-system"},
+        "spec": {
+            "path": path, "prune": true, "interval": "10m",
+            "sourceRef": {"kind": "GitRepository", "name": "flux-system"},
+        },
+    });
+    if let Value::Object(fields) = spec {
+        fields
+            .into_iter()
+            .for_each(|(field, value)| object["spec"][field] = value);
+    }
+    // JSON is YAML.
+    object.to_string()
 }
 
 pub(crate) fn is_ready(object: &Value) -> bool {

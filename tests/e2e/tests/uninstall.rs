@@ -1,0 +1,226 @@
+//! Removing Flux's API removes no workload, while windlass leads.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use windlass_kit::api::{Client, ObjectRef};
+use windlass_kit::controlplane::{Options, Parts};
+use windlass_kit::wait;
+
+use crate::house::{
+    GIT_REPOSITORY, House, KUSTOMIZATION, config_map, namespace, nested, root, root_source,
+};
+
+/// As long as a wrong deletion would need several times over.
+const LONG_ENOUGH: Duration = Duration::from_secs(3);
+
+const APPS: &str = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: apps\n---\n\
+    apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  namespace: apps\ndata:\n  a: b\n---\n\
+    apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: photos\n  namespace: apps\nspec:\n  \
+    accessModes: [ReadWriteOnce]\n  resources:\n    requests:\n      storage: 1Gi\n";
+
+fn start(parts: Parts) -> House {
+    let options = Options {
+        parts,
+        ..Options::api_server()
+    };
+    let apps = nested("apps", "./apps", json!({"prune": true}));
+    let house = House::start_with(
+        &options,
+        &[
+            ("cluster/apps.yaml", &apps),
+            ("cluster/own.yaml", &APPS.replace("apps", "own")),
+            ("apps/apps.yaml", APPS),
+        ],
+        |agent| agent.set("root", "path", "./cluster"),
+    );
+    house.ready("flux-system", "apps");
+    house
+}
+
+fn workloads(admin: &Client) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for name in ["apps", "own"] {
+        let claim = ObjectRef::new("v1", "PersistentVolumeClaim", name, "photos");
+        for object in [namespace(name), config_map(name, "settings"), claim] {
+            let live = admin.get(&object).unwrap_or_default();
+            let deleting = live.pointer("/metadata/deletionTimestamp").is_some();
+            let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
+            let uid = uid.filter(|_| !deleting).unwrap_or("gone");
+            found.insert(format!("{} {name}", object.kind), uid.to_owned());
+        }
+    }
+    assert_eq!(found.len(), 6);
+    found
+}
+
+fn definition(name: &str) -> ObjectRef {
+    ObjectRef::new(
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        "",
+        name,
+    )
+}
+
+fn definitions() -> [ObjectRef; 2] {
+    [
+        definition("gitrepositories.source.toolkit.fluxcd.io"),
+        definition("kustomizations.kustomize.toolkit.fluxcd.io"),
+    ]
+}
+
+/// What `flux uninstall --silent` sends: finalizers off all of Flux's objects, then its definitions.
+fn flux_uninstall(admin: &Client) {
+    let kinds = [
+        (GIT_REPOSITORY, "GitRepository"),
+        (KUSTOMIZATION, "Kustomization"),
+    ];
+    for (api_version, kind) in kinds {
+        for object in admin.list(api_version, kind, "", "") {
+            let mut reference = ObjectRef::of(&object);
+            reference.api_version = api_version.to_owned();
+            reference.kind = kind.to_owned();
+            admin.patch(&reference, &json!({"metadata": {"finalizers": null}}));
+        }
+    }
+    let part_of_flux = "labelSelector=app.kubernetes.io%2Fpart-of%3Dflux";
+    let definitions = admin.list(
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        "",
+        part_of_flux,
+    );
+    assert!(
+        definitions.len() >= 2,
+        "flux finds windlass's definitions by their label"
+    );
+    for found in definitions {
+        let name = found
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap();
+        admin.delete(&definition(name));
+    }
+    admin.delete(&namespace("flux-system"));
+}
+
+/// Everything lives on, now and over a restart; and windlass says why it stopped.
+fn all_is_kept(house: &mut House, before: &BTreeMap<String, String>) {
+    wait::until_true(
+        "windlass to say UninstallDetected",
+        Duration::from_secs(30),
+        || house.agent.log().contains("UninstallDetected"),
+    );
+    wait::holds("every workload", LONG_ENOUGH, || {
+        workloads(house.admin()) == *before
+    });
+    house.agent.stop();
+    house.agent.start();
+    wait::holds("every workload after a restart", LONG_ENOUGH, || {
+        workloads(house.admin()) == *before
+    });
+}
+
+/// Doing what the log says brings windlass back, and it adopts what is there.
+fn takes_it_again(house: &mut House, before: &BTreeMap<String, String>) {
+    house.agent.stop();
+    std::fs::remove_file(house.agent.state().join("uninstalled")).unwrap();
+    house.agent.start();
+    house.root_ready();
+    house.ready("flux-system", "apps");
+    assert_eq!(workloads(house.admin()), *before);
+}
+
+#[test]
+fn flux_uninstall_keeps_every_workload() {
+    let mut house = start(Parts::Controllers);
+    let before = workloads(house.admin());
+    flux_uninstall(house.admin());
+    for definition in definitions() {
+        house.admin().wait_gone(&definition);
+    }
+    house.admin().wait_gone(&namespace("flux-system"));
+    all_is_kept(&mut house, &before);
+    for definition in definitions() {
+        assert!(
+            house.admin().get(&definition).is_none(),
+            "windlass must not bring the API back"
+        );
+    }
+    assert!(house.admin().get(&namespace("flux-system")).is_none());
+    takes_it_again(&mut house, &before);
+}
+
+#[test]
+fn deleting_the_definitions_keeps_every_workload() {
+    let mut house = start(Parts::ApiServer);
+    let before = workloads(house.admin());
+    for definition in definitions() {
+        house.admin().delete(&definition);
+    }
+    for definition in definitions() {
+        house.admin().wait_gone(&definition);
+    }
+    all_is_kept(&mut house, &before);
+    takes_it_again(&mut house, &before);
+}
+
+#[test]
+fn deleting_one_definition_while_the_agent_is_down_keeps_every_workload() {
+    let mut house = start(Parts::ApiServer);
+    let before = workloads(house.admin());
+    house.agent.stop();
+    house
+        .admin()
+        .delete(&definition("kustomizations.kustomize.toolkit.fluxcd.io"));
+    house.agent.start();
+    house
+        .admin()
+        .wait_gone(&definition("kustomizations.kustomize.toolkit.fluxcd.io"));
+    wait::holds("every workload", LONG_ENOUGH, || {
+        workloads(house.admin()) == before
+    });
+}
+
+#[test]
+fn deleting_the_namespace_keeps_every_workload_outside_of_it() {
+    let mut house = start(Parts::Controllers);
+    let before = workloads(house.admin());
+    house.admin().delete(&namespace("flux-system"));
+    house.admin().wait_gone(&namespace("flux-system"));
+    all_is_kept(&mut house, &before);
+    assert!(house.admin().get(&root()).is_none());
+    assert!(house.admin().get(&root_source()).is_none());
+    takes_it_again(&mut house, &before);
+}
+
+#[test]
+fn deleting_one_kustomization_prunes_what_it_applied_and_the_root_is_made_again() {
+    let house = start(Parts::ApiServer);
+    let admin = house.admin();
+    let root_uid = admin.get(&root()).unwrap()["metadata"]["uid"].clone();
+    let own = config_map("own", "settings");
+    let own_uid = admin.get(&own).unwrap()["metadata"]["uid"].clone();
+    let apps = ObjectRef::new(KUSTOMIZATION, "Kustomization", "flux-system", "apps");
+    let settings = config_map("apps", "settings");
+    let uid = admin.get(&settings).unwrap()["metadata"]["uid"].clone();
+    admin.delete(&apps);
+    // The root puts the Kustomization back, and that one its objects: new ones.
+    admin.wait_for("a new settings map", &settings, |new| {
+        new["metadata"]["uid"] != uid
+    });
+    house.ready("flux-system", "apps");
+
+    admin.delete(&root());
+    admin.wait_for("a new root", &root(), |new| {
+        new["metadata"]["uid"] != root_uid
+    });
+    house.root_ready();
+    assert_eq!(
+        admin.get(&own).unwrap()["metadata"]["uid"],
+        own_uid,
+        "deleting the root Kustomization prunes nothing"
+    );
+}
