@@ -1,7 +1,7 @@
 # The commands the README names; each says what it does. Details are in the programs they start.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/windlass/target
 
-.PHONY: build test demo cluster lint fmt crds bootstrap
+.PHONY: build test bench demo cluster lint fmt crds bootstrap
 
 build: ## the program, as it is released
 	cargo build --release --package windlass
@@ -20,6 +20,13 @@ lint: ## format, lints, licences, walls between rooms
 	cargo test --quiet --package windlass-tidy
 	@echo "== lints"
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+
+bench: ## the figures, measured against their limits (docs/bench.md); ONLY=name measures one
+	@tests/bootstrap.sh strace
+	@echo "== building the program as it is released, and the bench (a few minutes the first time)"
+	cargo build --release --package windlass
+	cargo build --release --package windlass-bench
+	@WINDLASS_BIN=$(CARGO_TARGET_DIR)/release/windlass $(CARGO_TARGET_DIR)/release/windlass-bench
 
 demo: bootstrap ## a signed commit goes in, the cluster follows; KEEP=1 leaves it running
 	@echo "== building the program (a few minutes the first time)"

@@ -1,0 +1,34 @@
+//! The scenes, one file each: a scene sets a stage once and measures one or more rows on it.
+//!
+//! A new row: a file beside these that gives a [`Scene`], and its name in [`SCENES`].
+
+mod binary;
+mod hundred_kustomizations;
+mod hundred_objects;
+mod thousand_config_maps;
+
+use crate::report::Row;
+
+/// What is measured on one stage.
+pub(crate) struct Scene {
+    /// For the person who waits.
+    pub(crate) what: &'static str,
+    /// The names of the rows it gives.
+    pub(crate) rows: &'static [&'static str],
+    pub(crate) run: fn() -> Vec<Row>,
+}
+
+/// Every scene, in the order in which they run.
+pub(crate) const SCENES: &[Scene] = &[
+    binary::SCENE,
+    hundred_objects::SCENE,
+    thousand_config_maps::SCENE,
+    hundred_kustomizations::SCENE,
+];
+
+impl Scene {
+    /// Whether it gives the row of that name; the empty name is every row's.
+    pub(crate) fn gives(&self, name: &str) -> bool {
+        name.is_empty() || self.rows.contains(&name)
+    }
+}
