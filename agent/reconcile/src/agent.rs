@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use futures::StreamExt;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use windlass_api::names;
 use windlass_cluster::{
-    Cluster, Connect, ConnectError, Detail, Elector, ElectorSettings, FluxLeases, Resource, Scope,
-    SettingsError, WatchEvent,
+    Cluster, Connect, ConnectError, Detail, Elector, ElectorSettings, EpochFloor, FluxLeases,
+    Resource, Scope, SettingsError, WatchEvent,
 };
 use windlass_host::config::{RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
@@ -108,7 +109,7 @@ pub async fn run(
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
     let status = NodeStatus::new(name.clone(), annotations);
     let mark = settings.state.dir.join(UNINSTALL_MARK);
-    let election = elect(
+    let (election, epoch_floor) = elect(
         &context.cluster,
         &settings,
         lease_annotations,
@@ -122,7 +123,7 @@ pub async fn run(
         mark.clone(),
     ));
     let watches = watch_all(&context, &settings.root.namespace, &sender);
-    let standing = Standing::new(settings.leadership.flux_leases, mark);
+    let standing = Standing::new(settings.leadership.flux_leases, epoch_floor, mark);
     let root = Root {
         name,
         spec,
@@ -142,7 +143,7 @@ pub async fn run(
         tracing::warn!(%error, "systemd could not be told that the agent is ready");
     }
     controller.run(stop).await;
-    watches.iter().for_each(tokio::task::JoinHandle::abort);
+    watches.iter().for_each(JoinHandle::abort);
     watchdog.abort();
     // The Lease is given back before the process ends, so that another node goes on at once.
     let _ = election.await;
@@ -162,6 +163,7 @@ fn context(
         corrections: Arc::default(),
         left_out: LeftOut::new(root.clone()),
         kinds: Kinds::new(),
+        installed: watch::Sender::default(),
         cluster,
         keep,
         net,
@@ -242,7 +244,7 @@ fn elect(
     annotations: watch::Receiver<BTreeMap<String, String>>,
     sender: &UnboundedSender<Event>,
     stop: &CancellationToken,
-) -> Result<tokio::task::JoinHandle<()>, AgentError> {
+) -> Result<(JoinHandle<()>, EpochFloor), AgentError> {
     let elector = Elector::new(
         cluster.clone(),
         ElectorSettings {
@@ -263,7 +265,8 @@ fn elect(
         forward(leases.standing(), sender, Event::Flux);
         tokio::spawn(leases.run(leadership, stop.clone()));
     }
-    Ok(tokio::spawn(elector.run(stop.clone())))
+    let epoch_floor = elector.epoch_floor();
+    Ok((tokio::spawn(elector.run(stop.clone())), epoch_floor))
 }
 
 /// Hands every new value on as an event.
@@ -287,7 +290,7 @@ fn watch_all(
     context: &Arc<Context>,
     namespace: &str,
     sender: &UnboundedSender<Event>,
-) -> Vec<tokio::task::JoinHandle<()>> {
+) -> Vec<JoinHandle<()>> {
     let kinds = &context.kinds;
     let everything = Scope::default();
     let definitions_of_flux = Scope {
@@ -304,14 +307,10 @@ fn watch_all(
         ..Scope::default()
     };
     let watch = |resource: &Resource, scope: &Scope, detail, event: fn(WatchEvent) -> Event| {
-        let mut watch = Box::pin(context.cluster.watch(resource, scope.clone(), detail));
-        let sender = sender.clone();
+        let (context, sender) = (Arc::clone(context), sender.clone());
+        let (resource, scope) = (resource.clone(), scope.clone());
         tokio::spawn(async move {
-            while let Some(seen) = watch.next().await {
-                if sender.send(event(seen)).is_err() {
-                    return;
-                }
-            }
+            while follow(&context, &resource, &scope, detail, event, &sender).await {}
         })
     };
     vec![
@@ -341,6 +340,32 @@ fn watch_all(
         ),
         watch(&config_maps(), &pause, Detail::Object, Event::Pause),
     ]
+}
+
+/// Hands on what a watch says. Returns true when it is worth starting afresh: the watch had failed, perhaps
+/// because its kind was not served, and the definitions have been installed since.
+async fn follow(
+    context: &Context,
+    resource: &Resource,
+    scope: &Scope,
+    detail: Detail,
+    event: fn(WatchEvent) -> Event,
+    sender: &UnboundedSender<Event>,
+) -> bool {
+    let mut installed = context.installed.subscribe();
+    let mut watch = Box::pin(context.cluster.watch(resource, scope.clone(), detail));
+    let mut failing = false;
+    loop {
+        let seen = tokio::select! {
+            seen = watch.next() => seen,
+            Ok(()) = installed.changed(), if failing => return true,
+        };
+        let Some(seen) = seen else { return false };
+        failing = matches!(seen, WatchEvent::Failed(_));
+        if sender.send(event(seen)).is_err() {
+            return false;
+        }
+    }
 }
 
 fn config_maps() -> Resource {

@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) corrections: Corrections,
     pub(crate) left_out: LeftOut,
     pub(crate) kinds: Kinds,
+    /// Tells each time the definitions of our kinds have been installed.
+    pub(crate) installed: tokio::sync::watch::Sender<()>,
 }
 
 /// Our own kinds: known from the start, so that nothing has to be discovered for them.

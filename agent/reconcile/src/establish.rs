@@ -37,6 +37,7 @@ pub(crate) async fn establish(
     for definition in windlass_api::crds() {
         install(cluster, authority, definition).await?;
     }
+    context.installed.send_replace(());
     let (source, kustomization) = root_pair(root);
     cluster
         .apply(authority, &context.kinds.git_repository, &source, &APPLY)
@@ -245,9 +246,10 @@ async fn served(cluster: &Cluster, kind: &GroupVersionKind) -> Result<Resource, 
             },
             Err(error) => error,
         };
+        // A kind that was made just now is answered with 404 and then with 429 until its storage is ready.
         let not_yet = matches!(
             error.class(),
-            ErrorClass::UnknownKind | ErrorClass::NotFound
+            ErrorClass::UnknownKind | ErrorClass::NotFound | ErrorClass::TooManyRequests
         );
         if !not_yet || tokio::time::Instant::now() > give_up {
             return Err(error);

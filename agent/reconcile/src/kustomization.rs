@@ -58,6 +58,8 @@ struct Progress {
     inventory: Option<Inventory>,
     changes: Vec<Change>,
     pruned: Vec<ObjectKey>,
+    /// Whether anything was written, also if it was told already.
+    wrote: bool,
     digest: Option<String>,
     health: Option<HealthChecked>,
     waiting_since: Option<Waiting>,
@@ -92,13 +94,7 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
             format!("the object cannot be read: {message}; correct it"),
         ));
     }
-    let mut fence = Fence::new(
-        &pass.cluster,
-        &pass.leadership,
-        &pass.resource,
-        pass.name.clone(),
-        pass.meta.resource_version.clone(),
-    );
+    let mut fence = Fence::new(pass);
     add_finalizer(pass, &mut fence, progress).await?;
     let (snapshot, ignore) = source(pass)?;
     depends::check(
@@ -122,6 +118,7 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
         .partition(|object| pass.left_out.covers(object));
     let report = apply::apply(pass, &mut fence, wanted).await;
     progress.changes = report.changes;
+    progress.wrote = !progress.changes.is_empty();
     let kept = left_out
         .iter()
         .map(|object| (object.key(), object.gvk().version));
@@ -192,14 +189,24 @@ async fn report_progress(
     snapshot: &Snapshot,
     message: &str,
 ) -> Result<(), StageError> {
-    let generation = pass.meta.generation;
-    let status = status::progressing(&pass.status, generation, &snapshot.revision, message, now());
+    let base = written_status(pass, progress);
+    let mut status = status::progressing(
+        &base,
+        pass.meta.generation,
+        &snapshot.revision,
+        message,
+        now(),
+    );
+    if progress.inventory.is_some() {
+        // Before health is waited for, so that nothing applied is forgotten whatever happens then.
+        status.inventory.clone_from(&progress.inventory);
+    }
     let written = crate::status::write(
         &pass.cluster,
         &pass.leadership,
         &pass.resource,
         &pass.name,
-        (&pass.status, &status),
+        (&base, &status),
         names::KUSTOMIZATION_STATUS_MANAGER,
     )
     .await
@@ -255,6 +262,7 @@ async fn prune_stale(
             .iter()
             .map(|stale| Entry::new(&stale.key, &stale.version)),
     );
+    progress.wrote |= !pruned.deleted.is_empty();
     progress.pruned = pruned.deleted;
     pruned.error.map_or(Ok(()), Err)
 }
@@ -282,6 +290,8 @@ async fn check_health(
         snapshot.revision
     );
     report_progress(pass, fence, progress, snapshot, &message).await?;
+    // Told before the wait, which may be long and may be cut short.
+    report::changes(pass, progress, Some(&snapshot.revision)).await;
     let waiting = waiting(pass, snapshot);
     progress.waiting_since = Some(waiting.clone());
     let result = wait::healthy(pass, targets, waiting.since + timeout, timeout).await;
@@ -325,7 +335,7 @@ fn health_targets(pass: &Pass, handled: Vec<(ObjectKey, String)>) -> Vec<Target>
 
 async fn conclude(
     pass: &Pass,
-    progress: Progress,
+    mut progress: Progress,
     result: Result<(), StageError>,
     started: Instant,
 ) -> Outcome {
@@ -348,7 +358,6 @@ async fn conclude(
     };
     let base = written_status(pass, &progress);
     let ready_before = conditions::is_true(&pass.status.conditions, conditions::READY);
-    let wrote = !progress.changes.is_empty() || !progress.pruned.is_empty();
     let end = Conclusion {
         generation: pass.meta.generation,
         handled_at: pass.meta.annotation(names::REQUESTED_AT).map(str::to_owned),
@@ -358,7 +367,7 @@ async fn conclude(
         error: error.as_ref(),
         took: started.elapsed(),
         digest: progress.digest.clone(),
-        worth_history: wrote || ready_before == error.is_some(),
+        worth_history: progress.wrote || ready_before == error.is_some(),
     };
     let new = status::conclude(&base, end, now());
     let written = crate::status::write(
@@ -370,7 +379,8 @@ async fn conclude(
         names::KUSTOMIZATION_STATUS_MANAGER,
     )
     .await;
-    report::publish(pass, &progress, error.as_ref(), revision, started.elapsed()).await;
+    report::changes(pass, &mut progress, revision).await;
+    report::end(pass, &progress, error.as_ref(), revision, started.elapsed()).await;
     let lost = written.as_ref().err().map(ToString::to_string);
     if let Some(lost) = &lost {
         tracing::warn!(kustomization = %pass.name, error = %lost, "the status could not be written");

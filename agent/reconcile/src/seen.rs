@@ -106,7 +106,7 @@ impl Meta {
         self.uid != before.uid
             || self.generation != before.generation
             || self.deleting != before.deleting
-            || self.finalizers != before.finalizers
+            || (self.deleting && self.finalizers != before.finalizers)
             || watched_annotations
                 .iter()
                 .any(|name| self.annotation(name) != before.annotation(name))

@@ -193,6 +193,7 @@ impl Controller {
             cluster: self.context.cluster.clone(),
             resource: self.context.kinds.kustomization.clone(),
             leadership,
+            epoch_floor: self.standing.epoch_floor.clone(),
             ledger: self.context.ledger.clone(),
             drift: self.context.drift.clone(),
             keep: Arc::clone(&self.context.keep),

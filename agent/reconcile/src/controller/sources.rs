@@ -6,6 +6,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use windlass_api::names;
 use windlass_cluster::WatchEvent;
+use windlass_plan::backoff;
 
 use super::{Controller, with_jitter};
 use crate::event::Event;
@@ -26,6 +27,8 @@ pub(super) struct SourceSlot {
     pub(super) snapshot: Option<Snapshot>,
     pub(super) problem: Option<Problem>,
     loaded: bool,
+    /// Fetches in a row that came to no verdict.
+    failures: u32,
     /// Seen in the list that is under way.
     listed: bool,
 }
@@ -159,14 +162,25 @@ impl Controller {
             let (reason, message) = (problem.reason, &problem.message);
             tracing::warn!(kind = "GitRepository", %name, reason, "{message}");
         }
+        let failed = outcome.problem.as_ref().is_some_and(Problem::is_fetch);
+        slot.failures = if failed {
+            slot.failures.saturating_add(1)
+        } else {
+            0
+        };
+        let wait = if failed {
+            let jitter = rand::random();
+            backoff::delay(slot.failures, backoff::MINIMUM, outcome.interval, jitter)
+        } else {
+            with_jitter(outcome.interval)
+        };
         slot.problem = outcome.problem;
         slot.snapshot = outcome.snapshot;
         slot.loaded = true;
         if outcome.only_loaded {
             self.source_queue.wake(name);
         }
-        self.source_queue
-            .schedule(name, Instant::now() + with_jitter(outcome.interval));
+        self.source_queue.schedule(name, Instant::now() + wait);
         if before != after {
             if let Some(revision) = after {
                 tracing::info!(kind = "GitRepository", %name, revision, "accepted");

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use windlass_api::pause::Pause;
 use windlass_api::{names, suspension, time::Time};
 use windlass_cluster::{
-    Authority, FluxStanding, Leadership, PatchOptions, RequestError, WatchEvent,
+    Authority, EpochFloor, FluxStanding, Leadership, PatchOptions, RequestError, WatchEvent,
 };
 use windlass_object::Object;
 
@@ -28,6 +28,7 @@ const ESTABLISH_AGAIN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Standing {
     pub(crate) leadership: Option<Leadership>,
+    pub(crate) epoch_floor: EpochFloor,
     pub(crate) flux: FluxStanding,
     /// Whether Flux's Leases count.
     pub(crate) flux_leases: bool,
@@ -56,10 +57,11 @@ pub(super) enum OwnKind {
 }
 
 impl Standing {
-    pub(crate) fn new(flux_leases: bool, uninstall_mark: PathBuf) -> Self {
+    pub(crate) fn new(flux_leases: bool, epoch_floor: EpochFloor, uninstall_mark: PathBuf) -> Self {
         let uninstall = std::fs::read_to_string(&uninstall_mark).ok();
         Standing {
             leadership: None,
+            epoch_floor,
             flux: FluxStanding::Unknown,
             flux_leases,
             established: Established::Due(Instant::now()),

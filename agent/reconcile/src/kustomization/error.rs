@@ -5,6 +5,10 @@ use std::time::Duration;
 use windlass_api::reasons;
 use windlass_cluster::{ErrorClass, RequestError};
 
+/// How soon a server that did not answer well is asked again.
+const SERVER_AGAIN: Duration = Duration::from_secs(5);
+const FORBIDDEN_AGAIN: Duration = Duration::from_secs(15);
+
 /// A stage that could not do its job: the reason and message of the condition, and when to try again.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -71,11 +75,13 @@ impl StageError {
         let class = match error.class() {
             ErrorClass::NotLeading => Class::NotLeading,
             ErrorClass::TooManyRequests => {
-                Class::Waiting(error.retry_after.unwrap_or(Duration::from_secs(5)))
+                Class::Waiting(error.retry_after.unwrap_or(SERVER_AGAIN))
             }
             ErrorClass::Unreachable | ErrorClass::Timeout | ErrorClass::Server => {
-                Class::Waiting(Duration::from_secs(5))
+                Class::Waiting(SERVER_AGAIN)
             }
+            // An API server that has just started knows no rights for a second or two.
+            ErrorClass::Forbidden => Class::Waiting(FORBIDDEN_AGAIN),
             _ => Class::Retry,
         };
         StageError {

@@ -5,9 +5,12 @@
 
 use serde_json::{Value, json};
 use windlass_api::reasons;
-use windlass_cluster::{Authority, Cluster, ErrorClass, Leadership, PatchOptions, Resource};
+use windlass_cluster::{
+    Authority, Cluster, EpochFloor, ErrorClass, Leadership, PatchOptions, Resource,
+};
 
 use super::error::{Class, StageError};
+use super::pass::Pass;
 use crate::named::Named;
 use crate::ours;
 
@@ -19,25 +22,21 @@ const CONFLICT_LIMIT: usize = 5;
 pub(crate) struct Fence<'a> {
     cluster: &'a Cluster,
     leadership: &'a Leadership,
+    floor: &'a EpochFloor,
     resource: &'a Resource,
     name: Named,
     resource_version: String,
 }
 
 impl<'a> Fence<'a> {
-    pub(crate) fn new(
-        cluster: &'a Cluster,
-        leadership: &'a Leadership,
-        resource: &'a Resource,
-        name: Named,
-        resource_version: String,
-    ) -> Self {
+    pub(crate) fn new(pass: &'a Pass) -> Self {
         Fence {
-            cluster,
-            leadership,
-            resource,
-            name,
-            resource_version,
+            cluster: &pass.cluster,
+            leadership: &pass.leadership,
+            floor: &pass.epoch_floor,
+            resource: &pass.resource,
+            name: pass.name.clone(),
+            resource_version: pass.meta.resource_version.clone(),
         }
     }
 
@@ -91,7 +90,10 @@ impl<'a> Fence<'a> {
             .await
             .map_err(|error| StageError::request(reasons::RECONCILIATION_FAILED, &error))?
             .ok_or_else(StageError::overtaken)?;
-        if epoch_of(live.as_value()) > self.leadership.epoch() {
+        let epoch = epoch_of(live.as_value());
+        if epoch > self.leadership.epoch() {
+            // A Lease that was made anew begins behind: the next term starts above this.
+            self.floor.raise(epoch);
             return Err(StageError {
                 reason: reasons::RECONCILIATION_FAILED,
                 message: "another node leads".to_owned(),

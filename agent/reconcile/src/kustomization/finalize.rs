@@ -40,13 +40,7 @@ async fn deletes_objects(pass: &Pass) -> Result<bool, StageError> {
 }
 
 async fn delete_objects(pass: &Pass) -> Result<(), StageError> {
-    let mut fence = Fence::new(
-        &pass.cluster,
-        &pass.leadership,
-        &pass.resource,
-        pass.name.clone(),
-        pass.meta.resource_version.clone(),
-    );
+    let mut fence = Fence::new(pass);
     fence.raise().await?;
     let empty = Inventory::default();
     let inventory = pass.status.inventory.as_ref().unwrap_or(&empty);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
 use windlass_api::reasons;
-use windlass_cluster::{BootClock, Clock, Cluster, Leadership, Resource};
+use windlass_cluster::{BootClock, Clock, Cluster, EpochFloor, Leadership, Resource};
 use windlass_object::{Object, ObjectKey};
 use windlass_plan::rate::{Limiter, Verdict as Rate};
 
@@ -34,6 +34,7 @@ pub(crate) struct Pass {
     /// The Kustomization kind itself.
     pub(crate) resource: Resource,
     pub(crate) leadership: Leadership,
+    pub(crate) epoch_floor: EpochFloor,
     pub(crate) ledger: Ledger,
     pub(crate) drift: DriftWatch,
     pub(crate) keep: Arc<Keep>,

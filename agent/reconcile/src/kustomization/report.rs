@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use windlass_api::duration::GoDuration;
-use windlass_api::{conditions, names};
+use windlass_api::{conditions, names, reasons};
 use windlass_cluster::{EventType, ObjectReference};
 
 use super::Progress;
@@ -12,81 +12,78 @@ use super::error::StageError;
 use super::pass::Pass;
 use crate::announce::{announce, event};
 
-/// Publishes the events that this pass is worth; a pass that changed nothing is worth none.
-pub(super) async fn publish(
+/// Publishes what changed since it was last told, and takes it out of the progress.
+pub(super) async fn changes(pass: &Pass, progress: &mut Progress, revision: Option<&str>) {
+    let written = std::mem::take(&mut progress.changes);
+    let pruned = std::mem::take(&mut progress.pruned);
+    let (mut applied, mut corrected, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    for change in &written {
+        match change.action {
+            Action::Created | Action::Configured => applied.push(line(change)),
+            Action::Corrected(_) | Action::Restored => corrected.push(line(change)),
+            Action::Held(_) => held.push(line(change)),
+        }
+    }
+    applied.extend(pruned.iter().map(|key| format!("{key} deleted")));
+    let groups = [
+        (EventType::Normal, reasons::PROGRESSING, applied),
+        (EventType::Warning, "DriftCorrected", corrected),
+        (EventType::Warning, "DriftCorrectionHeld", held),
+    ];
+    for (kind, reason, lines) in groups {
+        if !lines.is_empty() {
+            publish(pass, kind, reason, lines.join("\n"), revision).await;
+        }
+    }
+}
+
+/// Publishes how the pass ended, if that is news.
+pub(super) async fn end(
     pass: &Pass,
     progress: &Progress,
     error: Option<&StageError>,
     revision: Option<&str>,
     took: Duration,
 ) {
-    for (kind, reason, message) in messages(pass, progress, error, took) {
-        log(pass, kind, reason, &message);
-        let revision = revision.map(|revision| (names::EVENT_REVISION, revision));
-        let spec = event(
-            regarding(pass),
-            kind,
-            reason,
-            message,
-            revision,
-            names::KUSTOMIZE_CONTROLLER,
-        );
-        announce(&pass.cluster, &pass.leadership, spec).await;
-    }
-}
-
-fn messages(
-    pass: &Pass,
-    progress: &Progress,
-    error: Option<&StageError>,
-    took: Duration,
-) -> Vec<(EventType, &'static str, String)> {
-    let mut messages = Vec::new();
-    let (held, written): (Vec<&Change>, Vec<&Change>) = progress
-        .changes
-        .iter()
-        .partition(|change| matches!(change.action, Action::Held(_)));
-    let (corrected, applied): (Vec<&Change>, Vec<&Change>) = written
-        .into_iter()
-        .partition(|change| is_correction(change));
-    let lines: Vec<String> = applied
-        .iter()
-        .map(|change| line(change))
-        .chain(progress.pruned.iter().map(|key| format!("{key} deleted")))
-        .collect();
-    if !lines.is_empty() {
-        messages.push((EventType::Normal, "Progressing", lines.join("\n")));
-    }
-    if !corrected.is_empty() {
-        let lines: Vec<String> = corrected.iter().map(|change| line(change)).collect();
-        messages.push((EventType::Warning, "DriftCorrected", lines.join("\n")));
-    }
-    if !held.is_empty() {
-        let lines: Vec<String> = held.iter().map(|change| line(change)).collect();
-        messages.push((EventType::Warning, "DriftCorrectionHeld", lines.join("\n")));
-    }
     match error {
         Some(error) if is_new(pass, error) => {
-            messages.push((EventType::Warning, error.reason, error.message.clone()));
+            // Waiting for a dependency is the order of things.
+            let waits = error.reason == reasons::DEPENDENCY_NOT_READY;
+            let kind = if waits {
+                EventType::Normal
+            } else {
+                EventType::Warning
+            };
+            publish(pass, kind, error.reason, error.message.clone(), revision).await;
         }
-        None if !progress.changes.is_empty() || !progress.pruned.is_empty() => {
+        None if progress.wrote => {
             let (took, next) = (GoDuration(rounded(took)), pass.spec.interval);
             let message = format!("Reconciliation finished in {took}, next run in {next}");
-            messages.push((EventType::Normal, "ReconciliationSucceeded", message));
+            let reason = reasons::RECONCILIATION_SUCCEEDED;
+            publish(pass, EventType::Normal, reason, message, revision).await;
         }
         _ => {}
     }
-    messages
+}
+
+async fn publish(
+    pass: &Pass,
+    kind: EventType,
+    reason: &str,
+    message: String,
+    revision: Option<&str>,
+) {
+    log(pass, kind, reason, &message);
+    let revision = revision.map(|revision| (names::EVENT_REVISION, revision));
+    let component = names::KUSTOMIZE_CONTROLLER;
+    let spec = event(regarding(pass), kind, reason, message, revision, component);
+    announce(&pass.cluster, &pass.leadership, spec).await;
 }
 
 /// The same failure again is no news.
 fn is_new(pass: &Pass, error: &StageError) -> bool {
     conditions::get(&pass.status.conditions, conditions::READY)
         .is_none_or(|ready| ready.reason != error.reason || ready.message != error.message)
-}
-
-fn is_correction(change: &Change) -> bool {
-    matches!(change.action, Action::Corrected(_) | Action::Restored)
 }
 
 fn line(change: &Change) -> String {
@@ -108,7 +105,7 @@ fn rounded(took: Duration) -> Duration {
 }
 
 fn log(pass: &Pass, kind: EventType, reason: &str, message: &str) {
-    let name = &pass.name;
+    let (name, message) = (&pass.name, message.replace('\n', ", "));
     match kind {
         EventType::Normal => tracing::info!(kind = "Kustomization", %name, reason, "{message}"),
         EventType::Warning => tracing::warn!(kind = "Kustomization", %name, reason, "{message}"),
