@@ -353,3 +353,6 @@ fn remove(file: &Path) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

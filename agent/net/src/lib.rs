@@ -8,6 +8,7 @@ mod cache;
 mod delta;
 mod failure;
 mod fetch;
+mod host_key;
 mod http;
 mod known_hosts;
 mod limits;
@@ -26,3 +27,6 @@ mod unpack;
 mod zlib;
 
 pub use server::{ServeError, Settings, serve};
+
+#[cfg(test)]
+mod tests;

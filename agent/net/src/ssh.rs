@@ -3,21 +3,20 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::{self, Handle, Msg};
 use russh::keys::key::PrivateKeyWithHashAlg;
-use russh::keys::{
-    Algorithm, HashAlg, PrivateKey, PublicKeyBase64 as _, PublicKeyOrCertificate, decode_secret_key,
-};
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKeyBase64 as _, decode_secret_key};
 use russh::{Channel, ChannelMsg, Disconnect, Preferred};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use windlass_wire::{Credentials, DisplayUrl, FailureClass, FetchRequest, Secret};
 
 use crate::failure::{Deadline, Failure, server_text};
-use crate::known_hosts::{KnownHosts, Verdict, fingerprint};
+use crate::host_key::{HostKeyCheck, host_key_algorithms};
+use crate::known_hosts::{KnownHosts, fingerprint};
 use crate::limits::CONNECT_TIMEOUT;
 use crate::origin::SshOrigin;
 
@@ -255,54 +254,10 @@ async fn connect(
         channel_buffer_size: WAITING_MESSAGES,
         ..client::Config::default()
     };
-    let rejection = Arc::new(Mutex::new(None));
-    let check = HostKeyCheck {
-        known_hosts,
-        host: host.to_owned(),
-        port: origin.port,
-        rejection: Arc::clone(&rejection),
-    };
+    let (check, rejection) = HostKeyCheck::new(known_hosts, host, origin.port);
     client::connect_stream(Arc::new(config), stream, check)
         .await
-        .map_err(|error| {
-            let rejection = rejection
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            rejection.unwrap_or_else(|| ssh_failure(url, &error))
-        })
-}
-
-/// Key types the server is asked for: those known for the host first and only, in our order of preference;
-/// all when none is known, so that the failure can show a fingerprint. SHA-1 signatures are never taken.
-fn host_key_algorithms(known_hosts: &KnownHosts, host: &str, port: u16) -> Vec<Algorithm> {
-    let known = known_hosts.algorithms(host, port);
-    let all = Preferred::DEFAULT
-        .key
-        .iter()
-        .filter(|algorithm| !is_sha1(algorithm));
-    let wanted: Vec<Algorithm> = all
-        .clone()
-        .filter(|algorithm| known.contains(&key_type(algorithm)))
-        .cloned()
-        .collect();
-    if wanted.is_empty() {
-        all.cloned().collect()
-    } else {
-        wanted
-    }
-}
-
-fn is_sha1(algorithm: &Algorithm) -> bool {
-    matches!(algorithm, Algorithm::Rsa { hash: None })
-}
-
-/// The name of the key's type; for RSA that is not the name of the signature algorithm (RFC 8332, 3).
-fn key_type(algorithm: &Algorithm) -> &str {
-    match algorithm {
-        Algorithm::Rsa { .. } => "ssh-rsa",
-        other => other.as_str(),
-    }
+        .map_err(|error| rejection.take().unwrap_or_else(|| ssh_failure(url, &error)))
 }
 
 async fn start(
@@ -364,74 +319,4 @@ fn ssh_failure(url: &str, error: &russh::Error) -> Failure {
         _ => FailureClass::Unreachable,
     };
     Failure::new(class, format!("ssh with {url} failed: {error}"))
-}
-
-/// Judges the host key; the reason of a rejection is left where the caller finds it.
-struct HostKeyCheck {
-    known_hosts: KnownHosts,
-    host: String,
-    port: u16,
-    rejection: Arc<Mutex<Option<Failure>>>,
-}
-
-impl HostKeyCheck {
-    fn judge(&self, key: &[u8]) -> Result<(), Failure> {
-        let Self {
-            known_hosts,
-            host,
-            port,
-            ..
-        } = self;
-        let fingerprint = fingerprint(key);
-        let why = match known_hosts.judge(host, *port, key) {
-            Verdict::Trusted => return Ok(()),
-            Verdict::Revoked => format!("known_hosts revokes the host key {fingerprint} of {host}"),
-            Verdict::Mismatch => format!(
-                "{host} shows the host key {fingerprint}, which is not one of those in known_hosts: \
-                 the server was changed, or somebody is in between; compare with its operator"
-            ),
-            Verdict::OnlyAuthority => format!(
-                "known_hosts trusts a @cert-authority for {host}, which is not supported; add the \
-                 host's own key ({fingerprint} is shown, compare it with its operator)"
-            ),
-            Verdict::Unknown => {
-                let hint = match known_hosts.unreadable_line() {
-                    Some(line) => format!("; its line {line} cannot be read"),
-                    None => String::new(),
-                };
-                format!(
-                    "known_hosts has no entry for {host} port {port}{hint}; compare the host key \
-                     {fingerprint} with the server's operator and add it"
-                )
-            }
-        };
-        Err(Failure::new(FailureClass::HostKey, why))
-    }
-}
-
-impl client::Handler for HostKeyCheck {
-    type Error = russh::Error;
-
-    async fn check_server_key(
-        &mut self,
-        server_key: &PublicKeyOrCertificate,
-    ) -> Result<bool, Self::Error> {
-        let judged = match server_key {
-            PublicKeyOrCertificate::PublicKey { key, .. } => self.judge(&key.public_key_bytes()),
-            PublicKeyOrCertificate::Certificate(_) => Err(Failure::new(
-                FailureClass::HostKey,
-                format!(
-                    "{} shows a host certificate, which is not supported",
-                    self.host
-                ),
-            )),
-        };
-        let rejection = judged.err();
-        let is_trusted = rejection.is_none();
-        *self
-            .rejection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = rejection;
-        Ok(is_trusted)
-    }
 }

@@ -257,14 +257,31 @@ impl Shared {
                 None => lines.push_str(&format!("{line}\r\n")),
             }
         }
-        let mut answer = format!(
-            "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{lines}\r\n",
-            body.len()
-        )
-        .into_bytes();
-        answer.extend(body);
-        answer
+        framed(&status, &lines, body, request.method == "POST")
     }
+}
+
+/// Packs come in chunks, as from most servers; the rest comes with its length.
+fn framed(status: &str, lines: &str, body: &[u8], in_chunks: bool) -> Vec<u8> {
+    let length = format!("Content-Length: {}", body.len());
+    let framing = if in_chunks {
+        "Transfer-Encoding: chunked"
+    } else {
+        &length
+    };
+    let header = format!("HTTP/1.1 {status}\r\nConnection: close\r\n{framing}\r\n{lines}\r\n");
+    let mut answer = header.into_bytes();
+    if !in_chunks {
+        answer.extend(body);
+        return answer;
+    }
+    for chunk in body.chunks(7000) {
+        answer.extend(format!("{:x}\r\n", chunk.len()).bytes());
+        answer.extend(chunk);
+        answer.extend(b"\r\n");
+    }
+    answer.extend(b"0\r\n\r\n");
+    answer
 }
 
 fn plain(status: &str, headers: &str) -> Vec<u8> {
