@@ -11,6 +11,9 @@ use crate::named::Named;
 use crate::ours;
 use crate::seen::Meta;
 
+/// How often an object that changes meanwhile is read again; each time somebody else has got a write done.
+const CONFLICT_LIMIT: usize = 10;
+
 /// Whether the object carries it.
 pub(crate) fn is_on(meta: &Meta) -> bool {
     meta.finalizers.iter().any(|name| name == names::FINALIZER)
@@ -90,11 +93,20 @@ pub(crate) async fn release_now(
     resource: &Resource,
     name: &Named,
 ) -> Result<(), RequestError> {
-    let live = cluster
-        .get_metadata(resource, &name.namespace, &name.name)
-        .await?;
-    match live.as_ref().and_then(|live| Meta::parse(live.as_value())) {
-        Some(meta) => release(cluster, leadership, resource, &meta).await,
-        None => Ok(()),
+    let mut attempts = 1;
+    loop {
+        let live = cluster
+            .get_metadata(resource, &name.namespace, &name.name)
+            .await?;
+        let Some(meta) = live.as_ref().and_then(|live| Meta::parse(live.as_value())) else {
+            return Ok(());
+        };
+        match release(cluster, leadership, resource, &meta).await {
+            // A write of ours that was under way, or somebody else's, came between.
+            Err(error) if error.class() == ErrorClass::Conflict && attempts < CONFLICT_LIMIT => {
+                attempts += 1;
+            }
+            answer => return answer,
+        }
     }
 }

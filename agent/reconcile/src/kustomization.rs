@@ -2,6 +2,7 @@
 
 mod apply;
 mod build;
+mod check;
 pub(crate) mod depends;
 mod error;
 mod fence;

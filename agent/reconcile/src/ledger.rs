@@ -66,7 +66,9 @@ enum Observation {
 pub(crate) enum Verdict {
     /// The object is as we left it: no request.
     Unchanged,
-    /// New, or the desired state changed.
+    /// Nothing is known of it in this term of leadership.
+    Unknown,
+    /// The desired state changed.
     Changed,
     /// Somebody else changed it.
     Drifted(Seen),
@@ -79,10 +81,10 @@ impl Ledger {
     pub(crate) fn verdict(&self, owner: &Named, key: &ObjectKey, desired: &[u8; 32]) -> Verdict {
         let inner = self.lock();
         let Some(entry) = inner.entries.get(key).filter(|entry| entry.owner == *owner) else {
-            return Verdict::Changed;
+            return Verdict::Unknown;
         };
         match (&entry.fingerprint, &entry.live) {
-            (None, _) => Verdict::Changed,
+            (None, _) => Verdict::Unknown,
             (Some(_), Live::Gone) => Verdict::Vanished,
             (Some(_), Live::Drifted(drift)) => Verdict::Drifted(drift.clone()),
             (Some(fingerprint), _) if fingerprint.desired() == desired => Verdict::Unchanged,

@@ -40,10 +40,15 @@ impl LeftOut {
 
     /// The same by identity alone, for inventories and health checks.
     pub(crate) fn covers_key(&self, key: &ObjectKey) -> bool {
-        self.is_root(key) || is_flux_itself(key)
+        self.is_of_root_pair(key) || is_flux_itself(key)
     }
 
-    fn is_root(&self, key: &ObjectKey) -> bool {
+    /// Whether this is the name of the root pair.
+    pub(crate) fn is_root(&self, name: &Named) -> bool {
+        self.root == *name
+    }
+
+    fn is_of_root_pair(&self, key: &ObjectKey) -> bool {
         let pair = (key.group == names::SOURCE_GROUP && key.kind == names::GIT_REPOSITORY)
             || (key.group == names::KUSTOMIZE_GROUP && key.kind == names::KUSTOMIZATION);
         pair && key.namespace == self.root.namespace && key.name == self.root.name

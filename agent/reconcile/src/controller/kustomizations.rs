@@ -308,6 +308,8 @@ impl Controller {
         let sources = self.sources.values().filter_map(|slot| slot.seen.as_ref());
         let source_metas: Vec<Meta> = sources.map(|seen| seen.meta.clone()).collect();
         let context = Arc::clone(&self.context);
+        // Whatever is under way could put a finalizer back.
+        self.passes.abort_all();
         self.passes.spawn(async move {
             let kinds = &context.kinds;
             let all = metas.iter().map(|meta| (&kinds.kustomization, meta));

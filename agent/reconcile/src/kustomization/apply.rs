@@ -1,12 +1,13 @@
 //! Applies the objects of a Kustomization in Flux's stages: dry-run of the whole stage, then its writes.
 
 use futures::stream::{self, StreamExt};
-use windlass_api::{names, reasons};
-use windlass_cluster::{ApplyOptions, Authority, ErrorClass, PatchOptions, RequestError, Resource};
+use windlass_api::names;
+use windlass_cluster::{ApplyOptions, Authority, PatchOptions, RequestError, Resource};
 use windlass_object::{Object, ObjectKey};
-use windlass_plan::change::{self, Treatment};
+use windlass_plan::change;
 use windlass_plan::{fingerprint, health, order};
 
+use super::check::{self, Checked, Finding, refused};
 use super::error::StageError;
 use super::fence::Fence;
 use super::pass::{Correction, Pass};
@@ -15,9 +16,9 @@ use super::wait::{self, Target};
 use crate::ledger::{Applied, Verdict};
 
 /// Requests in flight at once while a stage is dry-run or written.
-const CONCURRENT_REQUESTS: usize = 16;
+pub(super) const CONCURRENT_REQUESTS: usize = 16;
 /// As Flux applies: its field manager, conflicts forced.
-const APPLY: ApplyOptions<'static> = ApplyOptions {
+pub(super) const APPLY: ApplyOptions<'static> = ApplyOptions {
     manager: names::APPLY_MANAGER,
     force: true,
 };
@@ -51,26 +52,6 @@ pub(crate) enum Action {
     Held(String),
 }
 
-/// An object of the stage that needs a request, after its dry-run.
-struct Checked {
-    object: Object,
-    resource: Resource,
-    verdict: Verdict,
-    dry_run: DryRun,
-}
-
-enum DryRun {
-    /// The API server takes it; `before` is the resourceVersion of the live object, if there is one.
-    Accepted {
-        before: Option<String>,
-        live: Object,
-    },
-    /// Only deleting and creating it again helps, and the owner allows that.
-    Replace,
-    /// The live object says hands off.
-    Skip,
-}
-
 /// Applies all stages. Stops at the first one that fails.
 pub(crate) async fn apply(pass: &Pass, fence: &mut Fence<'_>, objects: Vec<Object>) -> Report {
     let mut report = Report::default();
@@ -89,21 +70,21 @@ async fn apply_stage(
     stage: order::Stage,
     report: &mut Report,
 ) -> Result<(), StageError> {
-    let keys: Vec<_> = stage
-        .objects
+    let placed = check::place(pass, stage.objects).await?;
+    let keys: Vec<_> = placed
         .iter()
-        .map(|o| (o.key(), o.gvk().version))
+        .map(|(object, _)| (object.key(), object.gvk().version))
         .collect();
-    let needed = needing_requests(pass, stage.objects).await?;
+    let needed = check::needing_requests(pass, placed);
     let waited: Vec<Target> = needed
         .iter()
-        .map(|(object, ..)| Target::of(object))
+        .map(|((object, _), _)| Target::of(object))
         .collect();
-    let checked = dry_run_all(pass, needed).await?;
+    let checked = check::check_all(pass, needed).await?;
     report.handled.extend(keys);
     if checked
         .iter()
-        .any(|one| !matches!(one.dry_run, DryRun::Skip))
+        .any(|one| !matches!(one.finding, Finding::Nothing))
     {
         pass.may_write()?;
         fence.raise().await?;
@@ -113,102 +94,6 @@ async fn apply_stage(
         wait::stage_ready(pass, &waited).await?;
     }
     Ok(())
-}
-
-/// Drops the objects that are as we left them, and those whose manifest says hands off.
-async fn needing_requests(
-    pass: &Pass,
-    objects: Vec<Object>,
-) -> Result<Vec<(Object, Resource, Verdict)>, StageError> {
-    let mut needed = Vec::new();
-    for object in objects {
-        let digest = fingerprint::digest(&object);
-        let verdict = pass.ledger.verdict(&pass.name, &object.key(), &digest);
-        let skipped = change::treatment(&object, None) == Treatment::Skip;
-        if verdict == Verdict::Unchanged || skipped {
-            continue;
-        }
-        let resource = pass.resolve(&object).await?;
-        needed.push((object, resource, verdict));
-    }
-    Ok(needed)
-}
-
-async fn dry_run_all(
-    pass: &Pass,
-    needed: Vec<(Object, Resource, Verdict)>,
-) -> Result<Vec<Checked>, StageError> {
-    let answers: Vec<_> = stream::iter(needed)
-        .map(|(object, resource, verdict)| dry_run(pass, object, resource, verdict))
-        .buffered(CONCURRENT_REQUESTS)
-        .collect()
-        .await;
-    let (good, bad): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
-    let mut errors = bad.into_iter().filter_map(Result::err);
-    match errors.next() {
-        None => Ok(good.into_iter().filter_map(Result::ok).collect()),
-        Some(first) => Err(with_count(first, errors.count())),
-    }
-}
-
-fn with_count(first: StageError, more: usize) -> StageError {
-    if more == 0 {
-        return first;
-    }
-    StageError {
-        message: format!("{} (and {more} more objects failed)", first.message),
-        ..first
-    }
-}
-
-async fn dry_run(
-    pass: &Pass,
-    object: Object,
-    resource: Resource,
-    verdict: Verdict,
-) -> Result<Checked, StageError> {
-    if only_created(&object) {
-        let namespace = object.namespace().unwrap_or_default();
-        let there = pass
-            .client
-            .get_metadata(&resource, namespace, object.name())
-            .await;
-        if there.map_err(|error| refused(&object, &error))?.is_some() {
-            return Ok(Checked {
-                object,
-                resource,
-                verdict,
-                dry_run: DryRun::Skip,
-            });
-        }
-    }
-    let outcome = match pass.client.apply_dry_run(&resource, &object, &APPLY).await {
-        Ok(live) => judge(&object, live),
-        Err(error) if replace::helps(pass, &object, &error) => DryRun::Replace,
-        Err(error) => return Err(refused(&object, &error)),
-    };
-    Ok(Checked {
-        object,
-        resource,
-        verdict,
-        dry_run: outcome,
-    })
-}
-
-/// `ssa: IfNotPresent`: once the object is there, it is left alone.
-fn only_created(object: &Object) -> bool {
-    change::treatment(object, Some(object)) == Treatment::Skip
-}
-
-/// The answer to a dry-run shows the live object; one that is not there yet has no resourceVersion.
-fn judge(object: &Object, live: Object) -> DryRun {
-    let before = live.resource_version().map(str::to_owned);
-    let left_alone = before.is_some() && change::treatment(object, Some(&live)) == Treatment::Skip;
-    if left_alone {
-        DryRun::Skip
-    } else {
-        DryRun::Accepted { before, live }
-    }
 }
 
 /// Writes the checked objects: kinds in order, objects of one kind side by side.
@@ -248,13 +133,13 @@ async fn write(pass: &Pass, checked: Checked) -> Result<Option<Change>, StageErr
         object,
         resource,
         verdict,
-        dry_run,
+        finding,
     } = checked;
     let key = object.key();
-    let before = match &dry_run {
-        DryRun::Skip => return Ok(None),
-        DryRun::Replace => None,
-        DryRun::Accepted { before, .. } => before.clone(),
+    let before = match &finding {
+        Finding::Nothing => return Ok(None),
+        Finding::Replace => None,
+        Finding::Accepted { before, .. } => before.clone(),
     };
     match pass.judge_correction(&key, &verdict) {
         Correction::Make => {}
@@ -266,7 +151,7 @@ async fn write(pass: &Pass, checked: Checked) -> Result<Option<Change>, StageErr
     }
     pass.ledger.begin(&pass.name, &key);
     pass.drift.watch(&resource);
-    match send(pass, &object, &resource, dry_run).await {
+    match send(pass, &object, &resource, finding).await {
         Ok(applied) => {
             let after = applied.resource_version().map(str::to_owned);
             settle(pass, &object, &applied);
@@ -284,13 +169,13 @@ async fn send(
     pass: &Pass,
     object: &Object,
     resource: &Resource,
-    dry_run: DryRun,
+    finding: Finding,
 ) -> Result<Object, RequestError> {
     let authority = Authority::Leader(&pass.leadership);
-    match &dry_run {
-        DryRun::Replace => replace::delete_and_wait(pass, object, resource).await?,
-        DryRun::Accepted { live, .. } => {
-            if let Some(patch) = change::takeover(object, live) {
+    match &finding {
+        Finding::Replace => replace::delete_and_wait(pass, object, resource).await?,
+        Finding::Accepted { answer, .. } => {
+            if let Some(patch) = change::takeover(object, answer) {
                 let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
                 let options = PatchOptions {
                     subresource: None,
@@ -301,12 +186,13 @@ async fn send(
                     .await?;
             }
         }
-        DryRun::Skip => {}
+        Finding::Nothing => {}
     }
     pass.client.apply(authority, resource, object, &APPLY).await
 }
 
-fn settle(pass: &Pass, object: &Object, applied: &Object) {
+/// Puts what is there now into the ledger.
+pub(super) fn settle(pass: &Pass, object: &Object, applied: &Object) {
     let needs_pass = pass.ledger.settle(
         &object.key(),
         Applied {
@@ -324,8 +210,8 @@ fn action(object: &Object, verdict: &Verdict, existed: bool) -> Action {
     match verdict {
         Verdict::Drifted(_) => Action::Corrected(describe(object, verdict)),
         Verdict::Vanished => Action::Restored,
-        Verdict::Changed | Verdict::Unchanged if existed => Action::Configured,
-        Verdict::Changed | Verdict::Unchanged => Action::Created,
+        _ if existed => Action::Configured,
+        _ => Action::Created,
     }
 }
 
@@ -349,12 +235,4 @@ fn describe(object: &Object, verdict: &Verdict) -> String {
         [] => format!("it was changed by {managers}"),
         fields => format!("{} changed by {managers}", fields.join(", ")),
     }
-}
-
-fn refused(object: &Object, error: &RequestError) -> StageError {
-    let mut stage = StageError::request(reasons::RECONCILIATION_FAILED, error);
-    if error.class() != ErrorClass::NotLeading {
-        stage.message = format!("{}: {}", object.key(), stage.message);
-    }
-    stage
 }

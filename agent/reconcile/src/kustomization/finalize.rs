@@ -29,7 +29,9 @@ pub(crate) async fn finalize(pass: &Pass) -> Result<(), StageError> {
 
 async fn deletes_objects(pass: &Pass) -> Result<bool, StageError> {
     let orphan = pass.spec.effective_deletion_policy() == DeletionPolicy::Orphan;
-    if orphan || pass.spec.suspend {
+    // The root is made again from the node's config: its objects only change hands.
+    let root = pass.left_out.is_root(&pass.name);
+    if orphan || root || pass.spec.suspend {
         return Ok(false);
     }
     // Asked afresh, not from what a watch said: a wrong answer would delete the workloads.

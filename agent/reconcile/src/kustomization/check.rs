@@ -1,0 +1,203 @@
+//! Looks at the objects of a stage before anything is written: which need a request, and what the API server
+//! says to them.
+
+use futures::stream::{self, StreamExt};
+use windlass_cluster::{ErrorClass, RequestError, Resource};
+use windlass_object::Object;
+use windlass_plan::change::{self, Treatment};
+use windlass_plan::fingerprint;
+
+use super::apply::{APPLY, CONCURRENT_REQUESTS, settle};
+use super::error::StageError;
+use super::pass::Pass;
+use super::replace;
+use crate::ledger::Verdict;
+
+/// An object and the resource that it is sent to.
+pub(super) type Placed = (Object, Resource);
+
+/// An object of the stage that was looked at.
+pub(super) struct Checked {
+    pub(super) object: Object,
+    pub(super) resource: Resource,
+    pub(super) verdict: Verdict,
+    pub(super) finding: Finding,
+}
+
+/// What the API server says to an object.
+pub(super) enum Finding {
+    /// It is to be written; `before` is the resourceVersion of the live object, if there is one.
+    Accepted {
+        before: Option<String>,
+        answer: Object,
+    },
+    /// Only deleting and creating it again helps, and the owner allows that.
+    Replace,
+    /// It is as it should be, or the live object says hands off.
+    Nothing,
+}
+
+/// Finds where each object belongs. A namespace on a kind that has none is dropped, as the API server's own
+/// clients do.
+pub(super) async fn place(pass: &Pass, objects: Vec<Object>) -> Result<Vec<Placed>, StageError> {
+    let mut placed = Vec::with_capacity(objects.len());
+    for mut object in objects {
+        let resource = pass.resolve(&object).await?;
+        if !resource.namespaced && object.namespace().is_some() {
+            object.set_namespace(None);
+        }
+        if resource.namespaced && object.namespace().is_none() {
+            return Err(StageError::retry(
+                windlass_api::reasons::RECONCILIATION_FAILED,
+                format!(
+                    "{} has no namespace; give it one in its manifest, its kustomization or \
+                     spec.targetNamespace",
+                    object.key()
+                ),
+            ));
+        }
+        placed.push((object, resource));
+    }
+    Ok(placed)
+}
+
+/// Drops the objects that are as we left them, and those whose manifest says hands off.
+pub(super) fn needing_requests(pass: &Pass, objects: Vec<Placed>) -> Vec<(Placed, Verdict)> {
+    let judged = objects.into_iter().filter_map(|(object, resource)| {
+        let digest = fingerprint::digest(&object);
+        let verdict = pass.ledger.verdict(&pass.name, &object.key(), &digest);
+        let skipped = change::treatment(&object, None) == Treatment::Skip;
+        let needed = verdict != Verdict::Unchanged && !skipped;
+        needed.then_some(((object, resource), verdict))
+    });
+    judged.collect()
+}
+
+/// Dry-runs all of them; one refusal fails the stage before anything of it is written.
+pub(super) async fn check_all(
+    pass: &Pass,
+    needed: Vec<(Placed, Verdict)>,
+) -> Result<Vec<Checked>, StageError> {
+    let answers: Vec<_> = stream::iter(needed)
+        .map(|((object, resource), verdict)| check(pass, object, resource, verdict))
+        .buffered(CONCURRENT_REQUESTS)
+        .collect()
+        .await;
+    let (good, bad): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    let mut errors = bad.into_iter().filter_map(Result::err);
+    match errors.next() {
+        None => Ok(good.into_iter().filter_map(Result::ok).collect()),
+        Some(first) => Err(with_count(first, errors.count())),
+    }
+}
+
+fn with_count(first: StageError, more: usize) -> StageError {
+    if more == 0 {
+        return first;
+    }
+    StageError {
+        message: format!("{} (and {more} more objects failed)", first.message),
+        ..first
+    }
+}
+
+async fn check(
+    pass: &Pass,
+    object: Object,
+    resource: Resource,
+    verdict: Verdict,
+) -> Result<Checked, StageError> {
+    let finding = find(pass, &object, &resource, &verdict)
+        .await
+        .map_err(|error| refused(&object, &error))?;
+    Ok(Checked {
+        object,
+        resource,
+        verdict,
+        finding,
+    })
+}
+
+async fn find(
+    pass: &Pass,
+    object: &Object,
+    resource: &Resource,
+    verdict: &Verdict,
+) -> Result<Finding, RequestError> {
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
+    if only_created(object)
+        && pass
+            .client
+            .get_metadata(resource, namespace, name)
+            .await?
+            .is_some()
+    {
+        return Ok(Finding::Nothing);
+    }
+    let answer = match pass.client.apply_dry_run(resource, object, &APPLY).await {
+        Ok(answer) => answer,
+        Err(error) if replace::helps(pass, object, &error) => return Ok(Finding::Replace),
+        Err(error) => return Err(error),
+    };
+    // The answer shows the live object; one that is not there yet has no resourceVersion.
+    let Some(before) = answer.resource_version().map(str::to_owned) else {
+        return Ok(Finding::Accepted {
+            before: None,
+            answer,
+        });
+    };
+    if change::treatment(object, Some(&answer)) == Treatment::Skip {
+        return Ok(Finding::Nothing);
+    }
+    if *verdict == Verdict::Unknown && is_right_already(pass, object, resource, &answer).await? {
+        return Ok(Finding::Nothing);
+    }
+    Ok(Finding::Accepted {
+        before: Some(before),
+        answer,
+    })
+}
+
+/// `ssa: IfNotPresent`: once the object is there, it is left alone.
+fn only_created(object: &Object) -> bool {
+    change::treatment(object, Some(object)) == Treatment::Skip
+}
+
+/// A leader that is new, or one that was restarted, finds most objects as they should be: it reads what is
+/// there and writes nothing.
+async fn is_right_already(
+    pass: &Pass,
+    object: &Object,
+    resource: &Resource,
+    answer: &Object,
+) -> Result<bool, RequestError> {
+    let key = object.key();
+    pass.ledger.begin(&pass.name, &key);
+    pass.drift.watch(resource);
+    let namespace = object.namespace().unwrap_or_default();
+    let live = pass.client.get(resource, namespace, object.name()).await;
+    let right = live.as_ref().is_ok_and(|live| {
+        live.as_ref().is_some_and(|live| {
+            !change::differs(live, answer) && change::takeover(object, live).is_none()
+        })
+    });
+    match live {
+        Ok(Some(live)) if right => settle(pass, object, &live),
+        Ok(_) => pass.ledger.unsettle(&key),
+        Err(error) => {
+            pass.ledger.unsettle(&key);
+            return Err(error);
+        }
+    }
+    Ok(right)
+}
+
+/// Names the object in front of what the API server said.
+pub(super) fn refused(object: &Object, error: &RequestError) -> StageError {
+    let reason = windlass_api::reasons::RECONCILIATION_FAILED;
+    let mut stage = StageError::request(reason, error);
+    if error.class() != ErrorClass::NotLeading {
+        stage.message = format!("{}: {}", object.key(), stage.message);
+    }
+    stage
+}
