@@ -198,7 +198,7 @@ fn deleting_the_namespace_keeps_every_workload_outside_of_it() {
 
 #[test]
 fn deleting_one_kustomization_prunes_what_it_applied_and_the_root_is_made_again() {
-    let house = start(Parts::ApiServer);
+    let house = start(Parts::Controllers);
     let admin = house.admin();
     let root_uid = admin.get(&root()).unwrap()["metadata"]["uid"].clone();
     let own = config_map("own", "settings");
