@@ -86,7 +86,7 @@ fn root_pair(root: &RootSettings) -> (Object, Object) {
         "apiVersion": names::SOURCE_API_VERSION, "kind": names::GIT_REPOSITORY,
         "metadata": metadata,
         "spec": {
-            "url": root.url,
+            "url": url_of(root),
             "ref": {"branch": root.branch},
             "interval": windlass_api::duration::GoDuration(root.interval).to_string(),
         },
@@ -102,6 +102,11 @@ fn root_pair(root: &RootSettings) -> (Object, Object) {
         },
     });
     (object(source), object(kustomization))
+}
+
+/// The URL as Flux's API takes it, which knows no paths.
+fn url_of(root: &RootSettings) -> String {
+    if root.url.starts_with('/') { format!("ssh://localhost{}", root.url) } else { root.url.clone() }
 }
 
 fn object(value: serde_json::Value) -> Object {

@@ -154,7 +154,7 @@ fn every_wrong_value_is_reported_at_once() {
     check_refused(
         text,
         &[
-            "main.toml:2: [root] url must start with https://",
+            "main.toml:2: [root] url must be a path on this node, or start with https://",
             "main.toml:3: [root] interval \"10\" is not a duration",
             "main.toml:4: [root] timeout must be a string in quotes, not 5",
             "main.toml:5: [root] path must stay inside the repository",

@@ -12,7 +12,7 @@ const COMMIT_ID_LENGTH: usize = 40;
 /// `[root]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootSettings {
-    /// The repository: `https://`, `ssh://` or `http://`, without a password in it.
+    /// The repository: `https://`, `ssh://` or `http://`, without a password in it, or a path on this node.
     pub url: String,
     /// The branch to follow.
     pub branch: String,
@@ -61,6 +61,8 @@ pub enum RootAccess {
 enum Scheme {
     Http,
     Ssh,
+    /// A repository on this node.
+    Path,
 }
 
 /// Judges the section; `None` when there is no usable url, which was then reported.
@@ -113,8 +115,12 @@ fn url(section: &mut SectionReader<'_>, main: &Path) -> Option<(String, Scheme)>
 }
 
 fn parse_url(url: &str) -> Result<Scheme, &'static str> {
+    if url.starts_with('/') {
+        let plain = url.split('/').all(|segment| segment != "." && segment != "..");
+        return if plain { Ok(Scheme::Path) } else { Err("must be a path without . and ..") };
+    }
     let (scheme, rest) = url.split_once("://").ok_or(
-        "must start with https://, ssh:// or http:// (write git@host:path as ssh://git@host/path)",
+        "must be a path on this node, or start with https://, ssh:// or http:// (write git@host:path as ssh://git@host/path)",
     )?;
     let authority = rest.split('/').next().unwrap_or("");
     let (user, host) = authority
@@ -142,6 +148,12 @@ fn access(section: &mut SectionReader<'_>, scheme: Option<Scheme>) -> Option<Roo
     let identity_file = section.path("identity_file");
     let known_hosts_file = section.path("known_hosts_file");
     match scheme? {
+        Scheme::Path => {
+            for key in ["username", "password_file", "identity_file", "known_hosts_file"] {
+                refuse(section, key, "is for URLs; a path on this node needs no credential");
+            }
+            Some(RootAccess::Anonymous)
+        }
         Scheme::Http => {
             refuse(
                 section,
