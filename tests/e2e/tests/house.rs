@@ -57,6 +57,24 @@ impl House {
         house
     }
 
+    /// An agent of another node, whose requests the audit log shows as [`User::Tenant`]'s. Not started yet.
+    pub(crate) fn second_agent(&self) -> Agent {
+        self.admin().apply(&json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "metadata": {"name": "second-node"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                "name": "windlass"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User",
+                "name": User::Tenant.name()}],
+        }));
+        let kubeconfig = self.control_plane.kubeconfig(User::Tenant);
+        let url = self.git.url("house.git");
+        let mut agent = Agent::prepare(&kubeconfig, &url, &[&self.signer]);
+        agent.set("root", "interval", "5s");
+        agent.set("node", "name", "node-b");
+        agent
+    }
+
     /// Waits until a Kustomization is ready.
     pub(crate) fn ready(&self, namespace: &str, name: &str) -> Value {
         self.admin()

@@ -1,6 +1,7 @@
 //! The program as its users meet it, on a real control plane.
 
 mod house;
+mod leadership;
 mod left_out;
 mod main_job;
 mod older_flux;
