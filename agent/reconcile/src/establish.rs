@@ -106,7 +106,11 @@ fn root_pair(root: &RootSettings) -> (Object, Object) {
 
 /// The URL as Flux's API takes it, which knows no paths.
 fn url_of(root: &RootSettings) -> String {
-    if root.url.starts_with('/') { format!("ssh://localhost{}", root.url) } else { root.url.clone() }
+    if root.url.starts_with('/') {
+        format!("ssh://localhost{}", root.url)
+    } else {
+        root.url.clone()
+    }
 }
 
 fn object(value: serde_json::Value) -> Object {

@@ -91,11 +91,13 @@ async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable>
     let gone = || Unusable {
         reason: reasons::FAILED,
         message: "the object is gone".to_owned(),
+        stalled: false,
     };
     let seen = pass.seen.as_ref().ok_or_else(gone)?;
     let spec = seen.spec.as_ref().map_err(|message| Unusable {
         reason: reasons::FAILED,
         message: format!("the object cannot be read: {message}; correct it"),
+        stalled: true,
     })?;
     let secret = match &spec.secret_ref {
         Some(reference) => Some(secret::read(context, &pass.name, &reference.name).await?),

@@ -78,6 +78,11 @@ impl Controller {
             }
             return;
         }
+        let changed = old.is_some_and(|old| old.seen.meta.generation != seen.meta.generation);
+        if changed && name == self.root.name {
+            // The node's config has the last word on the root.
+            self.establish_again();
+        }
         let until = suspended_until(&seen.meta, suspended(&seen));
         match self.kustomizations.get_mut(&name) {
             Some(slot) => {

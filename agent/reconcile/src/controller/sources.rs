@@ -69,8 +69,16 @@ impl Controller {
             .seen
             .as_ref()
             .is_none_or(|old| seen.meta.asks_for_a_pass(&old.meta, &WATCHED));
+        let changed = slot
+            .seen
+            .as_ref()
+            .is_some_and(|old| old.meta.generation != seen.meta.generation);
         let until = super::kustomizations::suspended_until(&seen.meta, suspended(&seen));
         slot.seen = Some(seen);
+        if changed && name == self.root.name {
+            // The node's config has the last word on the root.
+            self.establish_again();
+        }
         if let Some(until) = until {
             self.source_queue.schedule(&name, until);
         }

@@ -182,6 +182,7 @@ fn judge(
     }
     incoming.keep(&line, &accepted, jiff::Timestamp::now().as_second())?;
     keep.advance(&line, &accepted)?;
+    keep.tidy();
     snapshot(keep, spec, accepted, short_tag(reference_name)).map(Fetched::Accepted)
 }
 
@@ -220,6 +221,13 @@ impl Keep {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get(line))
+    }
+
+    /// Drops what no kept head reaches any more; it costs nothing when there is nothing.
+    fn tidy(&self) {
+        if let Err(error) = self.store.collect_garbage(&[]) {
+            tracing::warn!(%error, "old objects could not be dropped; it is tried again with the next revision");
+        }
     }
 
     /// Moves the ratchet, if it has to move: nothing is written for a head that it stands at already.

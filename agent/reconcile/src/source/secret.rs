@@ -21,6 +21,7 @@ pub(crate) async fn read(
     let failed = |message: String| Unusable {
         reason: reasons::AUTHENTICATION_FAILED,
         message,
+        stalled: false,
     };
     let secrets = context
         .cluster

@@ -31,6 +31,8 @@ pub(crate) struct SourceSpec {
 pub(crate) struct Unusable {
     pub(crate) reason: &'static str,
     pub(crate) message: String,
+    /// Only a change of the object can help.
+    pub(crate) stalled: bool,
 }
 
 impl SourceSpec {
@@ -128,6 +130,7 @@ fn refuse_unknown(spec: &GitRepositorySpec) -> Result<(), Unusable> {
         Some((field, _)) => Err(Unusable {
             reason: reasons::FAILED,
             message: format!("{field} is not supported by this version of windlass; remove it"),
+            stalled: true,
         }),
     }
 }
@@ -144,6 +147,7 @@ fn credentials(
         let missing = |name| Unusable {
             reason: reasons::AUTHENTICATION_FAILED,
             message: format!("the secret of spec.secretRef has no key {name:?}, which ssh needs"),
+            stalled: false,
         };
         return Ok(Credentials::Ssh {
             identity: Secret::from(field("identity").ok_or_else(|| missing("identity"))?),

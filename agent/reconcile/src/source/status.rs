@@ -74,7 +74,7 @@ impl Problem {
             condition_status: ConditionStatus::True,
             reason: unusable.reason,
             message: unusable.message.clone(),
-            stalled: true,
+            stalled: unusable.stalled,
         }
     }
 }
