@@ -28,7 +28,7 @@ impl Sshd {
             ("rsa", "host_rsa"),
             ("ecdsa", "host_ecdsa"),
         ] {
-            keygen(&["-q", "-t", kind, "-N", "", "-f", &at(name)]);
+            make_key(kind, "", &at(name));
         }
         for (kind, passphrase, name) in [
             ("ed25519", "", "user_ed25519"),
@@ -36,9 +36,9 @@ impl Sshd {
             ("rsa", "", "user_rsa"),
             ("ecdsa", "", "user_ecdsa"),
         ] {
-            keygen(&["-q", "-t", kind, "-N", passphrase, "-f", &at(name)]);
+            make_key(kind, passphrase, &at(name));
         }
-        keygen(&["-q", "-t", "ed25519", "-N", "", "-f", &at("stranger")]);
+        make_key("ed25519", "", &at("stranger"));
         let authorized: String = ["user_ed25519", "user_locked", "user_rsa", "user_ecdsa"]
             .iter()
             .map(|name| fs::read_to_string(at(&format!("{name}.pub"))).unwrap())
@@ -131,6 +131,12 @@ impl Drop for Sshd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// RSA keys of the smallest size that sshd takes, because making larger ones takes seconds.
+fn make_key(kind: &str, passphrase: &str, file: &str) {
+    let bits = if kind == "rsa" { "2048" } else { "256" };
+    keygen(&["-q", "-t", kind, "-b", bits, "-N", passphrase, "-f", file]);
 }
 
 fn keygen(arguments: &[&str]) {
