@@ -30,6 +30,7 @@ pub(crate) struct Pass {
     /// The object, once the cluster has shown it.
     pub(crate) seen: Option<SeenGitRepository>,
     pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) refused: Option<RefusedHead>,
     /// Whether what is kept on disk was looked at already.
     pub(crate) loaded: bool,
     pub(crate) policy: Arc<Policy>,
@@ -37,11 +38,19 @@ pub(crate) struct Pass {
     pub(crate) leadership: Option<Leadership>,
 }
 
+/// A head that was judged and refused; it is not fetched again while the reference points to it.
+#[derive(Clone, Debug)]
+pub(crate) struct RefusedHead {
+    pub(crate) head: Oid,
+    pub(crate) problem: Problem,
+}
+
 /// What the controller has to know after a pass.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) problem: Option<Problem>,
+    pub(crate) refused: Option<RefusedHead>,
     pub(crate) object: Option<Object>,
     /// The pass only loaded what is kept; the network was not asked.
     pub(crate) only_loaded: bool,
@@ -58,16 +67,16 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         Err(unusable) => return stalled(context, pass, &unusable).await,
     };
     let interval = spec.interval;
-    let (snapshot, problem) = if pass.loaded {
-        ask(
-            context,
-            &spec,
-            pass.snapshot.as_ref().map(|held| held.source.commit()),
-        )
-        .await
+    let found = if pass.loaded {
+        ask(context, &spec, &pass).await
     } else {
         load(context, &spec).await
     };
+    let Found {
+        snapshot,
+        problem,
+        refused,
+    } = found;
     let only_loaded = !pass.loaded;
     let snapshot = snapshot.or_else(|| pass.snapshot.clone());
     let object = if only_loaded && snapshot.is_none() {
@@ -78,6 +87,7 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
     Outcome {
         snapshot,
         problem,
+        refused,
         object,
         only_loaded,
         interval,
@@ -106,32 +116,83 @@ async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable>
     spec::from_git_repository(&pass.name, spec, secret.as_ref(), &pass.policy)
 }
 
-type Found = (Option<Snapshot>, Option<Problem>);
+/// What a load or a fetch came to.
+#[derive(Debug, Default)]
+struct Found {
+    snapshot: Option<Snapshot>,
+    problem: Option<Problem>,
+    refused: Option<RefusedHead>,
+}
 
 async fn load(context: &Arc<Context>, spec: &SourceSpec) -> Found {
     let (context, spec) = (Arc::clone(context), spec.clone());
-    let loaded = tokio::task::spawn_blocking(move || fetch::load(&context.keep, &spec)).await;
-    match loaded {
-        Ok(Ok(snapshot)) => (snapshot, None),
-        Ok(Err(error)) => (None, Some(Problem::fetch(&error))),
-        Err(panic) => (None, Some(broke(&panic))),
+    let loaded = tokio::task::spawn_blocking(move || {
+        let loaded = fetch::load(&context.keep, &spec);
+        match &loaded {
+            // The fetch that follows brings everything again.
+            Err(error) if context.keep.heal(error).unwrap_or(false) => Ok(None),
+            _ => loaded,
+        }
+    });
+    match loaded.await {
+        Ok(Ok(snapshot)) => Found {
+            snapshot,
+            ..Found::default()
+        },
+        Ok(Err(error)) => Found::problem(Problem::fetch(&error)),
+        Err(panic) => Found::problem(broke(&panic)),
     }
 }
 
-async fn ask(context: &Arc<Context>, spec: &SourceSpec, current: Option<Oid>) -> Found {
+async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
+    let known = match (&pass.refused, &pass.snapshot) {
+        (Some(refused), _) => Some(refused.head),
+        (None, Some(snapshot)) => Some(snapshot.source.commit()),
+        (None, None) => None,
+    };
     let (context, spec) = (Arc::clone(context), spec.clone());
     let asked = tokio::task::spawn_blocking(move || {
-        fetch::fetch(&context.keep, &context.net, &spec, current)
+        fetch::fetch(&context.keep, &context.net, &spec, known)
     });
-    let asked = asked.await;
-    match asked {
-        Ok(Ok(Fetched::Unchanged)) => (None, None),
-        Ok(Ok(Fetched::Accepted(snapshot))) => (Some(snapshot), None),
-        Ok(Ok(Fetched::Refused { refusal, revision })) => {
-            (None, Some(Problem::refused(&revision, &refusal)))
+    match asked.await {
+        Ok(Ok(Fetched::Unchanged)) => Found {
+            problem: pass.refused.as_ref().map(|refused| refused.problem.clone()),
+            refused: pass.refused.clone(),
+            snapshot: None,
+        },
+        Ok(Ok(Fetched::Accepted(snapshot))) => Found {
+            snapshot: Some(snapshot),
+            ..Found::default()
+        },
+        Ok(Ok(Fetched::Refused {
+            head,
+            refusal,
+            revision,
+        })) => {
+            let problem = Problem::refused(&revision, &refusal);
+            let refused = Some(RefusedHead {
+                head,
+                problem: problem.clone(),
+            });
+            Found {
+                refused,
+                ..Found::problem(problem)
+            }
         }
-        Ok(Err(error)) => (None, Some(Problem::fetch(&error))),
-        Err(panic) => (None, Some(broke(&panic))),
+        Ok(Err(error)) => Found {
+            refused: pass.refused.clone(),
+            ..Found::problem(Problem::fetch(&error))
+        },
+        Err(panic) => Found::problem(broke(&panic)),
+    }
+}
+
+impl Found {
+    fn problem(problem: Problem) -> Self {
+        Found {
+            problem: Some(problem),
+            ..Found::default()
+        }
     }
 }
 
@@ -148,6 +209,7 @@ async fn stalled(context: &Context, pass: Pass, unusable: &Unusable) -> Outcome 
     Outcome {
         snapshot: pass.snapshot,
         problem: Some(problem),
+        refused: None,
         object,
         only_loaded: false,
         interval: STALLED_INTERVAL,

@@ -15,7 +15,7 @@ use crate::named::Named;
 use crate::seen::SeenGitRepository;
 use crate::source::fetch::Snapshot;
 use crate::source::status::Problem;
-use crate::source::{self, Outcome, Pass};
+use crate::source::{self, Outcome, Pass, RefusedHead};
 
 /// Annotations whose change asks for a pass.
 pub(super) const WATCHED: [&str; 2] = [names::REQUESTED_AT, names::SUSPEND_UNTIL];
@@ -26,6 +26,7 @@ pub(super) struct SourceSlot {
     pub(super) seen: Option<SeenGitRepository>,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) problem: Option<Problem>,
+    refused: Option<RefusedHead>,
     loaded: bool,
     /// Fetches in a row that came to no verdict.
     failures: u32,
@@ -126,6 +127,7 @@ impl Controller {
             fixed: is_root.then(|| self.root.spec.clone()),
             seen: slot.seen.clone(),
             snapshot: slot.snapshot.clone(),
+            refused: slot.refused.clone(),
             loaded: slot.loaded,
             policy: Arc::clone(&self.policy_for_others),
             leadership,
@@ -183,6 +185,7 @@ impl Controller {
             with_jitter(outcome.interval)
         };
         slot.problem = outcome.problem;
+        slot.refused = outcome.refused;
         slot.snapshot = outcome.snapshot;
         slot.loaded = true;
         if outcome.only_loaded {

@@ -7,14 +7,17 @@
 use std::io::{BufReader, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use windlass_state::{Incoming, Kept, PutError, RatchetError, RatchetFile, Store, StoreError};
+use windlass_state::{
+    Incoming, Kept, PutError, RatchetError, RatchetFile, Refused, Store, StoreError,
+};
 use windlass_trust::{
-    Accepted, ObjectKind, Oid, Refusal, Verdict, VerifiedSource, VerifyError, missing_objects,
-    verify,
+    Accepted, LoadError, ObjectKind, Oid, Refusal, Verdict, VerifiedSource, VerifyError,
+    missing_objects, verify,
 };
 use windlass_wire::{Answer, FailureClass, FetchRequest, WireError, read_answer, write_request};
 
 use super::spec::SourceSpec;
+use super::status::chain;
 use crate::net::{Net, NetError};
 use crate::view::artifact::ArtifactDigest;
 use crate::view::{View, ViewFailure};
@@ -36,6 +39,7 @@ pub(crate) enum Fetched {
     Accepted(Snapshot),
     /// Looked at and refused: the last accepted revision stays.
     Refused {
+        head: Oid,
         refusal: Refusal,
         revision: String,
     },
@@ -100,16 +104,33 @@ pub(crate) fn load(keep: &Keep, spec: &SourceSpec) -> Result<Option<Snapshot>, F
 
 /// Asks windlass-net for what is new and takes it if it is vouched for.
 ///
-/// `current` is the commit in use; only a head other than that is worth an answer.
+/// `known` is the head that was judged last; only another one is worth an answer. When what is kept turns out to
+/// be damaged or incomplete, everything is fetched again.
 pub(crate) fn fetch(
     keep: &Keep,
     net: &Net,
     spec: &SourceSpec,
-    current: Option<Oid>,
+    known: Option<Oid>,
 ) -> Result<Fetched, FetchError> {
     let kept = keep.store.kept(&spec.line())?;
+    match fetch_beyond(keep, net, spec, kept.as_ref(), known) {
+        Err(error) if keep.heal(&error)? => {
+            tracing::warn!(source = %spec.name, error = %chain(&error), "fetching everything again");
+            fetch_beyond(keep, net, spec, None, None)
+        }
+        answer => answer,
+    }
+}
+
+fn fetch_beyond(
+    keep: &Keep,
+    net: &Net,
+    spec: &SourceSpec,
+    kept: Option<&Kept>,
+    known: Option<Oid>,
+) -> Result<Fetched, FetchError> {
     let mut stream = net.open()?;
-    write_request(&mut stream, &request(spec, kept.as_ref(), current))?;
+    write_request(&mut stream, &request(spec, kept, known))?;
     stream.flush().map_err(WireError::Io)?;
     let mut answers = BufReader::with_capacity(64 * 1024, stream);
     match read_answer(&mut answers)? {
@@ -130,7 +151,7 @@ pub(crate) fn fetch(
     }
 }
 
-fn request(spec: &SourceSpec, kept: Option<&Kept>, current: Option<Oid>) -> FetchRequest {
+fn request(spec: &SourceSpec, kept: Option<&Kept>, known: Option<Oid>) -> FetchRequest {
     FetchRequest {
         url: spec.url.clone(),
         reference: spec.reference.clone(),
@@ -138,7 +159,7 @@ fn request(spec: &SourceSpec, kept: Option<&Kept>, current: Option<Oid>) -> Fetc
         credentials: spec.credentials.clone(),
         ca_bundle: spec.ca_bundle.clone(),
         timeout_seconds: spec.timeout.as_secs().max(1),
-        known_head: current.map(|head| head.to_string()),
+        known_head: known.map(|head| head.to_string()),
     }
 }
 
@@ -171,7 +192,12 @@ fn judge(
         Verdict::Accepted(accepted) => accepted,
         Verdict::Refused(refusal) => {
             let revision = spec.revision(&head.to_string(), short_tag(reference_name));
-            return Ok(Fetched::Refused { refusal, revision });
+            keep.note_refusal(&line, head, &refusal);
+            return Ok(Fetched::Refused {
+                head,
+                refusal,
+                revision,
+            });
         }
     };
     if let Some(missing) = missing_objects(&incoming, &accepted.source)? {
@@ -221,6 +247,42 @@ impl Keep {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get(line))
+    }
+
+    /// Drops what an error shows to be damaged. Says whether fetching everything again can help.
+    pub(crate) fn heal(
+        &self,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Result<bool, StoreError> {
+        let mut cause = Some(error);
+        while let Some(inner) = cause {
+            match inner.downcast_ref::<LoadError>() {
+                Some(LoadError::Tampered { expected, .. }) => {
+                    self.store.drop_object(expected)?;
+                    return Ok(true);
+                }
+                Some(LoadError::Missing { .. }) => return Ok(true),
+                _ => {}
+            }
+            if matches!(inner.downcast_ref(), Some(FetchError::Incomplete { .. })) {
+                return Ok(true);
+            }
+            cause = inner.source();
+        }
+        Ok(false)
+    }
+
+    /// Keeps the refusal in the node's history.
+    fn note_refusal(&self, line: &windlass_state::Line, head: Oid, refusal: &Refusal) {
+        let refused = Refused {
+            at: jiff::Timestamp::now().as_second(),
+            head,
+            reason: refusal.to_string(),
+            signer: String::new(),
+        };
+        if let Err(error) = self.store.record_refused(line, &refused) {
+            tracing::warn!(%error, "the refusal could not be kept in the history");
+        }
     }
 
     /// Drops what no kept head reaches any more; it costs nothing when there is nothing.
