@@ -1,5 +1,6 @@
 //! The event loop: one task that knows everything, starts passes, and takes their outcomes.
 
+mod assemble;
 mod kustomizations;
 mod sources;
 mod standing;

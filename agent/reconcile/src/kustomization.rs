@@ -3,10 +3,12 @@
 mod apply;
 mod build;
 mod check;
+mod conclude;
 pub(crate) mod depends;
 mod error;
 mod fence;
 mod finalize;
+mod health;
 pub(crate) mod pass;
 mod prune;
 mod replace;
@@ -18,16 +20,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use windlass_api::inventory::{Entry, Inventory};
-use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
-use windlass_api::{conditions, names, reasons, time::Time};
+use windlass_api::kustomization::KustomizationSpec;
+use windlass_api::{names, reasons, time::Time};
 use windlass_object::{Object, ObjectKey};
 
 use self::apply::Change;
-use self::error::{Class, StageError};
+use self::conclude::{conclude, finalized, written_status};
+use self::error::StageError;
 use self::fence::Fence;
 use self::pass::{Pass, SourceState, Waiting};
-use self::status::{Conclusion, HealthChecked};
-use self::wait::Target;
+use self::status::HealthChecked;
 use crate::finalizer;
 use crate::source::fetch::Snapshot;
 
@@ -130,7 +132,7 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
         return Err(error);
     }
     prune_stale(pass, &mut fence, progress).await?;
-    check_health(pass, &mut fence, progress, snapshot, handled).await
+    health::check(pass, &mut fence, progress, snapshot, handled).await
 }
 
 fn source(pass: &Pass) -> Result<(&Snapshot, &Option<String>), StageError> {
@@ -266,168 +268,6 @@ async fn prune_stale(
     progress.wrote |= !pruned.deleted.is_empty();
     progress.pruned = pruned.deleted;
     pruned.error.map_or(Ok(()), Err)
-}
-
-async fn check_health(
-    pass: &Pass,
-    fence: &mut Fence<'_>,
-    progress: &mut Progress,
-    snapshot: &Snapshot,
-    handled: Vec<(ObjectKey, String)>,
-) -> Result<(), StageError> {
-    let targets = health_targets(pass, handled);
-    if targets.is_empty() {
-        progress.health = Some(HealthChecked::NotAsked);
-        return Ok(());
-    }
-    if wait::all_current(pass, &targets).await? {
-        progress.health = Some(HealthChecked::Passed);
-        return Ok(());
-    }
-    let timeout = pass.spec.effective_timeout();
-    let words = windlass_api::duration::GoDuration(timeout);
-    let message = format!(
-        "Running health checks for revision {} with a timeout of {words}",
-        snapshot.revision
-    );
-    report_progress(pass, fence, progress, snapshot, &message).await?;
-    // Told before the wait, which may be long and may be cut short.
-    report::changes(pass, progress, Some(&snapshot.revision)).await;
-    let waiting = waiting(pass, snapshot);
-    progress.waiting_since = Some(waiting.clone());
-    let result = wait::healthy(pass, targets, waiting.since + timeout, timeout).await;
-    progress.health = match &result {
-        Ok(()) => Some(HealthChecked::Passed),
-        Err(error) if error.class == Class::Overtaken => None,
-        Err(_) => Some(HealthChecked::Failed),
-    };
-    result
-}
-
-fn waiting(pass: &Pass, snapshot: &Snapshot) -> Waiting {
-    let fresh = Waiting {
-        revision: snapshot.revision.clone(),
-        generation: pass.meta.generation,
-        since: Instant::now(),
-    };
-    let earlier = pass.waiting_since.as_ref().filter(|earlier| {
-        earlier.revision == fresh.revision && earlier.generation == fresh.generation
-    });
-    earlier.cloned().unwrap_or(fresh)
-}
-
-fn health_targets(pass: &Pass, handled: Vec<(ObjectKey, String)>) -> Vec<Target> {
-    let all: Vec<Target> = if pass.spec.wait {
-        handled
-            .into_iter()
-            .map(|(key, version)| Target { key, version })
-            .collect()
-    } else {
-        pass.spec
-            .health_checks
-            .iter()
-            .map(Target::from_reference)
-            .collect()
-    };
-    all.into_iter()
-        .filter(|target| !pass.left_out.covers_key(&target.key))
-        .collect()
-}
-
-async fn conclude(
-    pass: &Pass,
-    mut progress: Progress,
-    result: Result<(), StageError>,
-    started: Instant,
-) -> Outcome {
-    let error = result.err();
-    match error.as_ref().map(|error| error.class) {
-        Some(Class::NotLeading) => return Outcome::quiet(Next::Never),
-        Some(Class::Overtaken) => {
-            let waiting_since = progress.waiting_since;
-            return Outcome {
-                object: progress.object,
-                waiting_since,
-                ..Outcome::quiet(Next::Now)
-            };
-        }
-        _ => {}
-    }
-    let revision = match &pass.source {
-        SourceState::Ready { snapshot, .. } => Some(snapshot.revision.as_str()),
-        _ => None,
-    };
-    let base = written_status(pass, &progress);
-    let ready_before = conditions::is_true(&pass.status.conditions, conditions::READY);
-    let end = Conclusion {
-        generation: pass.meta.generation,
-        handled_at: pass.meta.annotation(names::REQUESTED_AT).map(str::to_owned),
-        revision,
-        inventory: progress.inventory.clone(),
-        health: progress.health.unwrap_or(HealthChecked::NotReached),
-        error: error.as_ref(),
-        took: started.elapsed(),
-        digest: progress.digest.clone(),
-        worth_history: progress.wrote || ready_before == error.is_some(),
-    };
-    let new = status::conclude(&base, end, now());
-    let written = crate::status::write(
-        &pass.cluster,
-        &pass.leadership,
-        &pass.resource,
-        &pass.name,
-        (&base, &new),
-        names::KUSTOMIZATION_STATUS_MANAGER,
-    )
-    .await;
-    report::changes(pass, &mut progress, revision).await;
-    report::end(pass, &progress, error.as_ref(), revision, started.elapsed()).await;
-    let lost = written.as_ref().err().map(ToString::to_string);
-    if let Some(lost) = &lost {
-        tracing::warn!(kustomization = %pass.name, error = %lost, "the status could not be written");
-    }
-    Outcome {
-        object: written.ok().flatten().or(progress.object),
-        next: next(pass, error.as_ref(), lost.is_some()),
-        blocked: error
-            .as_ref()
-            .is_some_and(|e| e.reason == reasons::DEPENDENCY_NOT_READY),
-        ready: error.is_none(),
-        waiting_since: None,
-    }
-}
-
-/// The status that the API server holds now: the one of the last progress write, if there was one.
-fn written_status(pass: &Pass, progress: &Progress) -> KustomizationStatus {
-    let written = progress
-        .object
-        .as_ref()
-        .and_then(|object| object.pointer("/status"));
-    written
-        .and_then(|status| serde_json::from_value(status.clone()).ok())
-        .unwrap_or_else(|| pass.status.clone())
-}
-
-fn next(pass: &Pass, error: Option<&StageError>, status_lost: bool) -> Next {
-    match error.map(|error| error.class) {
-        None if status_lost => Next::In(Duration::from_secs(5)),
-        None => Next::In(pass.spec.interval.0),
-        Some(Class::Waiting(at_most)) => Next::In(at_most),
-        Some(Class::Retry) => Next::In(pass.spec.effective_retry_interval()),
-        Some(Class::Stalled) => Next::In(pass.spec.interval.0),
-        Some(Class::Overtaken) => Next::Now,
-        Some(Class::NotLeading) => Next::Never,
-    }
-}
-
-fn finalized(pass: &Pass, result: Result<(), StageError>) -> Outcome {
-    match result {
-        Ok(()) => Outcome::quiet(Next::Never),
-        Err(error) => {
-            tracing::warn!(kustomization = %pass.name, %error, "the deletion is not finished; trying again");
-            Outcome::quiet(Next::In(Duration::from_secs(5)))
-        }
-    }
 }
 
 fn now() -> Time {

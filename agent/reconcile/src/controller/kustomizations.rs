@@ -1,6 +1,5 @@
 //! The Kustomizations as the loop knows them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,18 +7,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use windlass_api::kustomization::{KustomizationSpec, SourceKind};
+use windlass_api::kustomization::KustomizationSpec;
 use windlass_api::{conditions, names};
-use windlass_cluster::{Cluster, WatchEvent};
-use windlass_plan::graph;
+use windlass_cluster::WatchEvent;
 
 use super::sources::WATCHED;
-use super::standing::OwnKind;
 use super::{Controller, with_jitter};
 use crate::event::Event;
 use crate::finalizer;
-use crate::kustomization::depends::{self, Dependency, DependencyState};
-use crate::kustomization::pass::{Pass, SourceState, Waiting};
+use crate::kustomization::depends;
+use crate::kustomization::pass::Waiting;
 use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
 use crate::seen::{Meta, SeenKustomization};
@@ -28,15 +25,15 @@ use crate::seen::{Meta, SeenKustomization};
 #[derive(Debug)]
 pub(super) struct KustomizationSlot {
     pub(super) seen: SeenKustomization,
-    listed: bool,
+    pub(super) listed: bool,
     /// Waits for a dependency.
-    blocked: bool,
+    pub(super) blocked: bool,
     /// When the regular pass is due, in which everything is made up for.
-    interval_at: Option<Instant>,
-    overtaken: CancellationToken,
-    waiting_since: Option<Waiting>,
+    pub(super) interval_at: Option<Instant>,
+    pub(super) overtaken: CancellationToken,
+    pub(super) waiting_since: Option<Waiting>,
     /// Another client took our finalizer off: it is left alone from then on.
-    stripped: bool,
+    pub(super) stripped: bool,
 }
 
 impl Controller {
@@ -165,109 +162,6 @@ impl Controller {
         );
     }
 
-    /// Collects what a pass needs; `None` when there is nothing to do now.
-    fn kustomization_pass(&mut self, name: &Named) -> Option<Pass> {
-        let leadership = self.standing.leadership.clone()?;
-        let slot = self.kustomizations.get(name)?;
-        if slot.stripped && !slot.seen.meta.deleting {
-            return None;
-        }
-        if suspended(&slot.seen) && !slot.seen.meta.deleting {
-            self.resume_if_due(&OwnKind::Kustomization, name);
-            return None;
-        }
-        let seen = slot.seen.clone();
-        let at_interval = slot.interval_at.is_some_and(|at| at <= Instant::now());
-        let waiting_since = slot.waiting_since.clone();
-        let (spec, problem) = match seen.spec {
-            Ok(spec) => (spec, None),
-            Err(message) => (kustomization::placeholder_spec(), Some(message)),
-        };
-        let client = client(&self.context.cluster, name, &spec);
-        let overtaken = CancellationToken::new();
-        let pass = Pass {
-            source: self.source_of(name, &spec),
-            dependencies: self.dependencies_of(name, &spec),
-            cycle: self.cycle_through(name),
-            name: name.clone(),
-            meta: seen.meta,
-            malformed: problem.or_else(|| client.as_ref().err().cloned()),
-            client: client.unwrap_or_else(|_| self.context.cluster.clone()),
-            spec,
-            status: seen.status,
-            cluster: self.context.cluster.clone(),
-            resource: self.context.kinds.kustomization.clone(),
-            leadership,
-            epoch_floor: self.standing.epoch_floor.clone(),
-            ledger: self.context.ledger.clone(),
-            drift: self.context.drift.clone(),
-            keep: Arc::clone(&self.context.keep),
-            left_out: self.context.left_out.clone(),
-            corrections: Arc::clone(&self.context.corrections),
-            at_interval,
-            waiting_since,
-            overtaken: overtaken.clone(),
-        };
-        self.kustomizations.get_mut(name)?.overtaken = overtaken;
-        Some(pass)
-    }
-
-    fn source_of(&self, name: &Named, spec: &KustomizationSpec) -> SourceState {
-        if spec.source_ref.kind != SourceKind::GitRepository {
-            return SourceState::Unsupported;
-        }
-        let source = source_named(name, spec);
-        let Some(slot) = self.sources.get(&source) else {
-            return SourceState::NotFound;
-        };
-        if slot.seen.is_none() && source != self.root.name {
-            return SourceState::NotFound;
-        }
-        let ignore = slot
-            .seen
-            .as_ref()
-            .and_then(|seen| seen.spec.as_ref().ok()?.ignore.clone());
-        match slot.snapshot.clone() {
-            Some(snapshot) => SourceState::Ready { snapshot, ignore },
-            None => SourceState::NoRevision,
-        }
-    }
-
-    fn dependencies_of(&self, name: &Named, spec: &KustomizationSpec) -> Vec<Dependency> {
-        let own_source = source_named(name, spec);
-        let needed = depends::names(&name.namespace, spec)
-            .into_iter()
-            .map(|dependency| {
-                let state = self
-                    .kustomizations
-                    .get(&dependency)
-                    .map(|slot| DependencyState {
-                        generation: slot.seen.meta.generation,
-                        status: slot.seen.status.clone(),
-                        same_source: source_name(&dependency, &slot.seen).as_ref()
-                            == Some(&own_source),
-                    });
-                Dependency {
-                    name: dependency,
-                    state,
-                }
-            });
-        needed.collect()
-    }
-
-    fn cycle_through(&self, name: &Named) -> Option<String> {
-        let edges = self.kustomizations.iter().filter_map(|(from, slot)| {
-            let needs = depends::names(&from.namespace, slot.seen.spec.as_ref().ok()?);
-            Some((
-                from.to_string(),
-                needs.iter().map(Named::to_string).collect(),
-            ))
-        });
-        let edges: BTreeMap<String, Vec<String>> = edges.collect();
-        let cycle = graph::cycle_through(&edges, &name.to_string())?;
-        Some(cycle.join(" → "))
-    }
-
     pub(super) fn kustomization_finished(&mut self, name: &Named, outcome: Outcome) {
         self.kustomization_queue.finish(name);
         if let Some(object) = &outcome.object {
@@ -368,20 +262,7 @@ fn was_stripped(seen: &SeenKustomization, before: Option<&SeenKustomization>) ->
     had && !finalizer::is_on(&seen.meta) && !seen.meta.deleting
 }
 
-fn client(cluster: &Cluster, name: &Named, spec: &KustomizationSpec) -> Result<Cluster, String> {
-    match spec
-        .service_account_name
-        .as_deref()
-        .filter(|account| !account.is_empty())
-    {
-        None => Ok(cluster.clone()),
-        Some(account) => cluster
-            .as_service_account(&name.namespace, account)
-            .map_err(|error| error.to_string()),
-    }
-}
-
-fn source_named(name: &Named, spec: &KustomizationSpec) -> Named {
+pub(super) fn source_named(name: &Named, spec: &KustomizationSpec) -> Named {
     let namespace = spec
         .source_ref
         .namespace
@@ -390,11 +271,11 @@ fn source_named(name: &Named, spec: &KustomizationSpec) -> Named {
     Named::new(namespace.unwrap_or(&name.namespace), &spec.source_ref.name)
 }
 
-fn source_name(name: &Named, seen: &SeenKustomization) -> Option<Named> {
+pub(super) fn source_name(name: &Named, seen: &SeenKustomization) -> Option<Named> {
     seen.spec.as_ref().ok().map(|spec| source_named(name, spec))
 }
 
-fn suspended(seen: &SeenKustomization) -> bool {
+pub(super) fn suspended(seen: &SeenKustomization) -> bool {
     seen.spec.as_ref().is_ok_and(|spec| spec.suspend)
 }
 

@@ -1,0 +1,136 @@
+//! Collects what a pass of a Kustomization works with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use windlass_api::kustomization::{KustomizationSpec, SourceKind};
+use windlass_cluster::Cluster;
+use windlass_plan::graph;
+
+use super::Controller;
+use super::kustomizations::{source_name, source_named, suspended};
+use super::standing::OwnKind;
+use crate::kustomization;
+use crate::kustomization::depends::{self, Dependency, DependencyState};
+use crate::kustomization::pass::{Pass, SourceState};
+use crate::named::Named;
+
+impl Controller {
+    /// Collects what a pass needs; `None` when there is nothing to do now.
+    pub(super) fn kustomization_pass(&mut self, name: &Named) -> Option<Pass> {
+        let leadership = self.standing.leadership.clone()?;
+        let slot = self.kustomizations.get(name)?;
+        if slot.stripped && !slot.seen.meta.deleting {
+            return None;
+        }
+        if suspended(&slot.seen) && !slot.seen.meta.deleting {
+            self.resume_if_due(&OwnKind::Kustomization, name);
+            return None;
+        }
+        let seen = slot.seen.clone();
+        let at_interval = slot.interval_at.is_some_and(|at| at <= Instant::now());
+        let waiting_since = slot.waiting_since.clone();
+        let (spec, problem) = match seen.spec {
+            Ok(spec) => (spec, None),
+            Err(message) => (kustomization::placeholder_spec(), Some(message)),
+        };
+        let client = client(&self.context.cluster, name, &spec);
+        let overtaken = CancellationToken::new();
+        let pass = Pass {
+            source: self.source_of(name, &spec),
+            dependencies: self.dependencies_of(name, &spec),
+            cycle: self.cycle_through(name),
+            name: name.clone(),
+            meta: seen.meta,
+            malformed: problem.or_else(|| client.as_ref().err().cloned()),
+            client: client.unwrap_or_else(|_| self.context.cluster.clone()),
+            spec,
+            status: seen.status,
+            cluster: self.context.cluster.clone(),
+            resource: self.context.kinds.kustomization.clone(),
+            leadership,
+            epoch_floor: self.standing.epoch_floor.clone(),
+            ledger: self.context.ledger.clone(),
+            drift: self.context.drift.clone(),
+            keep: Arc::clone(&self.context.keep),
+            left_out: self.context.left_out.clone(),
+            corrections: Arc::clone(&self.context.corrections),
+            at_interval,
+            waiting_since,
+            overtaken: overtaken.clone(),
+        };
+        self.kustomizations.get_mut(name)?.overtaken = overtaken;
+        Some(pass)
+    }
+
+    fn source_of(&self, name: &Named, spec: &KustomizationSpec) -> SourceState {
+        if spec.source_ref.kind != SourceKind::GitRepository {
+            return SourceState::Unsupported;
+        }
+        let source = source_named(name, spec);
+        let Some(slot) = self.sources.get(&source) else {
+            return SourceState::NotFound;
+        };
+        if slot.seen.is_none() && source != self.root.name {
+            return SourceState::NotFound;
+        }
+        let ignore = slot
+            .seen
+            .as_ref()
+            .and_then(|seen| seen.spec.as_ref().ok()?.ignore.clone());
+        match slot.snapshot.clone() {
+            Some(snapshot) => SourceState::Ready { snapshot, ignore },
+            None => SourceState::NoRevision,
+        }
+    }
+
+    fn dependencies_of(&self, name: &Named, spec: &KustomizationSpec) -> Vec<Dependency> {
+        let own_source = source_named(name, spec);
+        let needed = depends::names(&name.namespace, spec)
+            .into_iter()
+            .map(|dependency| {
+                let state = self
+                    .kustomizations
+                    .get(&dependency)
+                    .map(|slot| DependencyState {
+                        generation: slot.seen.meta.generation,
+                        status: slot.seen.status.clone(),
+                        same_source: source_name(&dependency, &slot.seen).as_ref()
+                            == Some(&own_source),
+                    });
+                Dependency {
+                    name: dependency,
+                    state,
+                }
+            });
+        needed.collect()
+    }
+
+    fn cycle_through(&self, name: &Named) -> Option<String> {
+        let edges = self.kustomizations.iter().filter_map(|(from, slot)| {
+            let needs = depends::names(&from.namespace, slot.seen.spec.as_ref().ok()?);
+            Some((
+                from.to_string(),
+                needs.iter().map(Named::to_string).collect(),
+            ))
+        });
+        let edges: BTreeMap<String, Vec<String>> = edges.collect();
+        let cycle = graph::cycle_through(&edges, &name.to_string())?;
+        Some(cycle.join(" → "))
+    }
+}
+
+fn client(cluster: &Cluster, name: &Named, spec: &KustomizationSpec) -> Result<Cluster, String> {
+    match spec
+        .service_account_name
+        .as_deref()
+        .filter(|account| !account.is_empty())
+    {
+        None => Ok(cluster.clone()),
+        Some(account) => cluster
+            .as_service_account(&name.namespace, account)
+            .map_err(|error| error.to_string()),
+    }
+}

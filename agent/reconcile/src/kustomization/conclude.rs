@@ -1,0 +1,113 @@
+//! The end of a pass: status, events, and when to look again.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use windlass_api::kustomization::KustomizationStatus;
+use windlass_api::{conditions, names, reasons};
+
+use super::error::{Class, StageError};
+use super::pass::{Pass, SourceState};
+use super::status::{self, Conclusion, HealthChecked};
+use super::{Next, Outcome, Progress, now, report};
+
+/// How soon a pass is tried again whose status could not be written, or that had no time left in the term.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Makes status, events and outcome of what the stages came to.
+pub(super) async fn conclude(
+    pass: &Pass,
+    mut progress: Progress,
+    result: Result<(), StageError>,
+    started: Instant,
+) -> Outcome {
+    let error = result.err();
+    match error.as_ref().map(|error| error.class) {
+        Some(Class::NotLeading) => return Outcome::quiet(Next::In(SOON)),
+        Some(Class::Overtaken) => {
+            let waiting_since = progress.waiting_since;
+            return Outcome {
+                object: progress.object,
+                waiting_since,
+                ..Outcome::quiet(Next::Now)
+            };
+        }
+        _ => {}
+    }
+    let revision = match &pass.source {
+        SourceState::Ready { snapshot, .. } => Some(snapshot.revision.as_str()),
+        _ => None,
+    };
+    let base = written_status(pass, &progress);
+    let ready_before = conditions::is_true(&pass.status.conditions, conditions::READY);
+    let end = Conclusion {
+        generation: pass.meta.generation,
+        handled_at: pass.meta.annotation(names::REQUESTED_AT).map(str::to_owned),
+        revision,
+        inventory: progress.inventory.clone(),
+        health: progress.health.unwrap_or(HealthChecked::NotReached),
+        error: error.as_ref(),
+        took: started.elapsed(),
+        digest: progress.digest.clone(),
+        worth_history: progress.wrote || ready_before == error.is_some(),
+    };
+    let new = status::conclude(&base, end, now());
+    let written = crate::status::write(
+        &pass.cluster,
+        &pass.leadership,
+        &pass.resource,
+        &pass.name,
+        (&base, &new),
+        names::KUSTOMIZATION_STATUS_MANAGER,
+    )
+    .await;
+    report::changes(pass, &mut progress, revision).await;
+    report::end(pass, &progress, error.as_ref(), revision, started.elapsed()).await;
+    let lost = written.as_ref().err().map(ToString::to_string);
+    if let Some(lost) = &lost {
+        tracing::warn!(kustomization = %pass.name, error = %lost, "the status could not be written");
+    }
+    Outcome {
+        object: written.ok().flatten().or(progress.object),
+        next: next(pass, error.as_ref(), lost.is_some()),
+        blocked: error
+            .as_ref()
+            .is_some_and(|e| e.reason == reasons::DEPENDENCY_NOT_READY),
+        ready: error.is_none(),
+        waiting_since: None,
+    }
+}
+
+/// The status that the API server holds now: the one of the last progress write, if there was one.
+pub(super) fn written_status(pass: &Pass, progress: &Progress) -> KustomizationStatus {
+    let written = progress
+        .object
+        .as_ref()
+        .and_then(|object| object.pointer("/status"));
+    written
+        .and_then(|status| serde_json::from_value(status.clone()).ok())
+        .unwrap_or_else(|| pass.status.clone())
+}
+
+fn next(pass: &Pass, error: Option<&StageError>, status_lost: bool) -> Next {
+    match error.map(|error| error.class) {
+        None if status_lost => Next::In(SOON),
+        None => Next::In(pass.spec.interval.0),
+        Some(Class::Waiting(at_most)) => Next::In(at_most),
+        Some(Class::Retry) => Next::In(pass.spec.effective_retry_interval()),
+        Some(Class::Stalled) => Next::In(pass.spec.interval.0),
+        Some(Class::Overtaken) => Next::Now,
+        Some(Class::NotLeading) => Next::In(SOON),
+    }
+}
+
+/// The end of a pass over an object that is being deleted.
+pub(super) fn finalized(pass: &Pass, result: Result<(), StageError>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::quiet(Next::Never),
+        Err(error) => {
+            tracing::warn!(kustomization = %pass.name, %error, "the deletion is not finished; trying again");
+            Outcome::quiet(Next::In(SOON))
+        }
+    }
+}

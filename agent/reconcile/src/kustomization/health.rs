@@ -1,0 +1,80 @@
+//! Whether what was applied has come to rest, and how long that may take.
+
+use tokio::time::Instant;
+use windlass_api::duration::GoDuration;
+use windlass_object::ObjectKey;
+
+use super::error::{Class, StageError};
+use super::fence::Fence;
+use super::pass::{Pass, Waiting};
+use super::status::HealthChecked;
+use super::wait::{self, Target};
+use super::{Progress, report, report_progress};
+use crate::source::fetch::Snapshot;
+
+/// Looks at health if the spec asks for it, and waits for it as long as the spec allows.
+pub(super) async fn check(
+    pass: &Pass,
+    fence: &mut Fence<'_>,
+    progress: &mut Progress,
+    snapshot: &Snapshot,
+    handled: Vec<(ObjectKey, String)>,
+) -> Result<(), StageError> {
+    let targets = targets(pass, handled);
+    if targets.is_empty() {
+        progress.health = Some(HealthChecked::NotAsked);
+        return Ok(());
+    }
+    if wait::all_current(pass, &targets).await? {
+        progress.health = Some(HealthChecked::Passed);
+        return Ok(());
+    }
+    let timeout = pass.spec.effective_timeout();
+    let words = GoDuration(timeout);
+    let message = format!(
+        "Running health checks for revision {} with a timeout of {words}",
+        snapshot.revision
+    );
+    report_progress(pass, fence, progress, snapshot, &message).await?;
+    // Told before the wait, which may be long and may be cut short.
+    report::changes(pass, progress, Some(&snapshot.revision)).await;
+    let waiting = waiting(pass, snapshot);
+    progress.waiting_since = Some(waiting.clone());
+    let result = wait::healthy(pass, targets, waiting.since + timeout, timeout).await;
+    progress.health = match &result {
+        Ok(()) => Some(HealthChecked::Passed),
+        Err(error) if error.class == Class::Overtaken => None,
+        Err(_) => Some(HealthChecked::Failed),
+    };
+    result
+}
+
+fn waiting(pass: &Pass, snapshot: &Snapshot) -> Waiting {
+    let fresh = Waiting {
+        revision: snapshot.revision.clone(),
+        generation: pass.meta.generation,
+        since: Instant::now(),
+    };
+    let earlier = pass.waiting_since.as_ref().filter(|earlier| {
+        earlier.revision == fresh.revision && earlier.generation == fresh.generation
+    });
+    earlier.cloned().unwrap_or(fresh)
+}
+
+fn targets(pass: &Pass, handled: Vec<(ObjectKey, String)>) -> Vec<Target> {
+    let all: Vec<Target> = if pass.spec.wait {
+        handled
+            .into_iter()
+            .map(|(key, version)| Target { key, version })
+            .collect()
+    } else {
+        pass.spec
+            .health_checks
+            .iter()
+            .map(Target::from_reference)
+            .collect()
+    };
+    all.into_iter()
+        .filter(|target| !pass.left_out.covers_key(&target.key))
+        .collect()
+}
