@@ -161,6 +161,7 @@ fn context(
     Context {
         drift: DriftWatch::new(cluster.clone(), ledger.clone(), sender.clone()),
         corrections: Arc::default(),
+        halted: Arc::default(),
         left_out: LeftOut::new(root.clone()),
         kinds: Kinds::new(),
         installed: watch::Sender::default(),

@@ -1,6 +1,7 @@
 //! What all passes share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use windlass_api::names;
 use windlass_cluster::{Cluster, Resource};
@@ -26,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) kinds: Kinds,
     /// Tells each time the definitions of our kinds have been installed.
     pub(crate) installed: tokio::sync::watch::Sender<()>,
+    /// Set while nothing may be written: paused, or Flux was uninstalled. Passes under way look at it.
+    pub(crate) halted: Arc<AtomicBool>,
 }
 
 /// Our own kinds: known from the start, so that nothing has to be discovered for them.

@@ -94,7 +94,10 @@ impl Controller {
                     None => break,
                 },
                 Some(_) = self.passes.join_next() => {}
-                () = tokio::time::sleep_until(due) => self.standing.tick(),
+                () = tokio::time::sleep_until(due) => {
+                    self.standing.tick();
+                    self.halt_if_needed();
+                }
             }
             self.take_waiting();
         }

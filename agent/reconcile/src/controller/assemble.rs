@@ -57,6 +57,7 @@ impl Controller {
             keep: Arc::clone(&self.context.keep),
             left_out: self.context.left_out.clone(),
             corrections: Arc::clone(&self.context.corrections),
+            halted: Arc::clone(&self.context.halted),
             at_interval,
             waiting_since,
             overtaken: overtaken.clone(),

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -218,7 +219,17 @@ impl Controller {
             _ => {}
         }
         self.standing.pause = pause;
+        self.halt_if_needed();
         self.prepare();
+    }
+
+    /// Tells the passes under way whether they may go on writing, and ends their waits if not.
+    pub(super) fn halt_if_needed(&mut self) {
+        let halted = self.standing.pause.is_some() || self.standing.uninstall.is_some();
+        self.context.halted.store(halted, Ordering::SeqCst);
+        if halted {
+            self.wake_all_kustomizations();
+        }
     }
 
     /// A definition or the namespace of Flux moved: is it being removed?
@@ -255,6 +266,7 @@ impl Controller {
         self.release_kustomizations();
         self.context.drift.stop();
         self.standing.uninstall = Some(what);
+        self.halt_if_needed();
     }
 
     /// Ends a suspension whose time is up.

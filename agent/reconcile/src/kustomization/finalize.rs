@@ -42,6 +42,7 @@ async fn deletes_objects(pass: &Pass) -> Result<bool, StageError> {
 }
 
 async fn delete_objects(pass: &Pass) -> Result<(), StageError> {
+    pass.may_write()?;
     let mut fence = Fence::new(pass);
     fence.raise().await?;
     let empty = Inventory::default();

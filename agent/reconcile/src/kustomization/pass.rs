@@ -1,6 +1,7 @@
 //! What one pass of a Kustomization works with.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
@@ -46,6 +47,8 @@ pub(crate) struct Pass {
     pub(crate) cycle: Option<String>,
     pub(crate) left_out: LeftOut,
     pub(crate) corrections: Corrections,
+    /// Nothing may be written any more, whoever leads.
+    pub(crate) halted: Arc<AtomicBool>,
     /// Whether the pass is the regular one, in which rate-limited corrections are made up for.
     pub(crate) at_interval: bool,
     /// Since when health of this revision and generation is waited for.
@@ -90,13 +93,19 @@ pub(crate) struct Waiting {
 }
 
 impl Pass {
-    /// Fails when this node does not lead any more.
+    /// Fails when this node does not lead any more, or everything was halted.
     pub(crate) fn may_write(&self) -> Result<(), StageError> {
-        self.leadership.check().map_err(|error| StageError {
+        let not_leading = |message: String| StageError {
             reason: reasons::RECONCILIATION_FAILED,
-            message: error.to_string(),
+            message,
             class: Class::NotLeading,
-        })
+        };
+        if self.halted.load(Ordering::SeqCst) {
+            return Err(not_leading("everything is paused".to_owned()));
+        }
+        self.leadership
+            .check()
+            .map_err(|error| not_leading(error.to_string()))
     }
 
     /// The API resource of an object.
