@@ -1,5 +1,6 @@
 //! The program as its users meet it, on a real control plane.
 
+mod faults;
 mod house;
 mod leadership;
 mod left_out;
