@@ -124,7 +124,8 @@ impl Client {
         self.shared.transport.send(&request)
     }
 
-    /// Sends a JSON request and gives the answer, whatever its status.
+    /// Sends a JSON request and gives the answer, whatever its status; only a 429 (the server asks for
+    /// patience, as while a new kind's storage starts) is asked again, as kubectl does.
     ///
     /// # Panics
     /// When no answer comes.
@@ -136,8 +137,15 @@ impl Client {
         } else {
             body.to_string().into_bytes()
         };
-        self.try_request(method, path, content_type, &bytes)
-            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+        wait::until("the API server to take a request", WAIT, || {
+            let answer = self.try_request(method, path, content_type, &bytes);
+            let answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+            if answer.status == 429 {
+                Err(answer.body.to_string())
+            } else {
+                Ok(answer)
+            }
+        })
     }
 
     /// The object, or `None` when there is none.
@@ -279,6 +287,13 @@ impl Client {
                 current && ready.is_some_and(|ready| ready["status"] == status)
             },
         )
+    }
+
+    /// Whether the API server serves a kind.
+    #[must_use]
+    pub fn serves(&self, api_version: &str, kind: &str) -> bool {
+        self.find_path(&ObjectRef::new(api_version, kind, "", ""))
+            .is_some()
     }
 
     /// The path of an object, or of its collection when the name is empty.
