@@ -139,17 +139,18 @@ fn a_flipped_bit_anywhere_is_found() {
 
 #[test]
 fn a_lost_ratchet_is_never_taken_for_a_new_node() {
-    let remove = |place: &Path, slot: &str| fs::remove_file(place.join(slot)).unwrap();
-    let damage =
-        |place: &Path, slot: &str| fs::write(place.join(slot), "windlass-ratchet 1 x\n{}").unwrap();
-    let empty = |place: &Path, slot: &str| fs::write(place.join(slot), "").unwrap();
-    let ways: [&dyn Fn(&Path, &str); 3] = [&remove, &damage, &empty];
+    type Harm = fn(&Path);
+    let ways: [Harm; 3] = [
+        |slot| fs::remove_file(slot).unwrap(),
+        |slot| fs::write(slot, "windlass-ratchet 1 x\n{}").unwrap(),
+        |slot| fs::write(slot, "").unwrap(),
+    ];
     for first in ways {
         for second in ways {
             let place = tempfile::tempdir().unwrap();
             drop(advanced(place.path(), 1..=2));
-            first(place.path(), SLOTS[0]);
-            second(place.path(), SLOTS[1]);
+            first(&place.path().join(SLOTS[0]));
+            second(&place.path().join(SLOTS[1]));
             let error = RatchetFile::open(place.path()).unwrap_err();
             assert!(matches!(error, RatchetError::Lost { .. }), "{error}");
             assert!(

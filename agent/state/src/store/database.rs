@@ -31,8 +31,8 @@ const CHECK_STEPS: i32 = 10_000;
 /// Nobody but us writes, so waiting at all means that a person looks into the file with another program.
 const BUSY_TIME: Duration = Duration::from_secs(5);
 
-/// Git objects are mostly small and rows over a quarter of a page leave the B-tree; measured on 20,000 objects
-/// of 100 bytes to 8 KiB, 8 KiB pages take a fifth less space than 4 KiB ones.
+/// Rows over a quarter of a page leave the B-tree. Filling a table with 20,000 compressed manifests of 0.2 to 4 KiB
+/// takes a third less time on pages of 8 KiB than on pages of 4 KiB, and as much space.
 const LAYOUT: &str = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;";
 
 /// NORMAL in WAL mode fsyncs at checkpoints only: a power cut may take the latest rows, never the database. Where a

@@ -69,6 +69,14 @@ pub enum PutError {
     Write(#[from] WriteError),
 }
 
+/// What a head reaches among the objects that were received.
+struct Walk {
+    /// Those objects, in the order of their ids.
+    reached: Vec<(Oid, Entry)>,
+    /// And every object that is named on the way, received or not.
+    seen: HashSet<Oid>,
+}
+
 // === impl Incoming ===
 
 impl Incoming {
@@ -126,7 +134,7 @@ impl Incoming {
     /// The database cannot be written; what was kept before is then still kept.
     pub fn keep(self, line: &Line, accepted: &Accepted, fetched_at: i64) -> Result<(), StoreError> {
         let head = accepted.source.commit();
-        let (reached, seen) = self
+        let Walk { reached, seen } = self
             .reached(&head)
             .map_err(|source| self.unreadable(source))?;
         let mut writer = self.store.writer();
@@ -153,8 +161,8 @@ impl Incoming {
         result.map_err(|error| self.store.0.database.explain(error))
     }
 
-    /// Walks from the head through what was received; gives what it reached there, and all that is named on the way.
-    fn reached(&self, head: &Oid) -> io::Result<(Vec<(Oid, Entry)>, HashSet<Oid>)> {
+    /// Walks from the head through what was received.
+    fn reached(&self, head: &Oid) -> io::Result<Walk> {
         let mut reached = Vec::new();
         let mut seen = HashSet::from([*head]);
         let mut pending = vec![*head];
@@ -178,7 +186,7 @@ impl Incoming {
         }
         // Rows in the order of their key fill the pages of the table one after the other.
         reached.sort_unstable_by_key(|(oid, _)| *oid);
-        Ok((reached, seen))
+        Ok(Walk { reached, seen })
     }
 
     fn write(
