@@ -117,13 +117,15 @@ impl House {
         (text("status"), text("reason"), text("message"))
     }
 
-    /// The newest event about a correction of `object` (such as `Deployment/network/home-echo`).
-    pub(crate) fn event_about(&self, object: &str) -> Option<String> {
+    /// What the event about the correction of `object` (such as `Deployment/network/home-echo`) says.
+    pub(crate) fn correction_of(&self, object: &str) -> Option<String> {
         let events = self.admin().list("v1", "Event", "flux-system", "");
-        let messages = events.iter().filter_map(|event| event["message"].as_str());
+        let corrections = events
+            .iter()
+            .filter(|event| event["reason"] == "DriftCorrected");
+        let mut messages = corrections.filter_map(|event| event["message"].as_str());
         messages
-            .filter(|message| message.contains(object))
-            .next_back()
+            .find(|message| message.contains(object))
             .map(str::to_owned)
     }
 }

@@ -163,12 +163,14 @@ fn drift(terminal: &Terminal, house: &House) {
     terminal.holds("5 replicas were put back to 1", start.elapsed());
     let event = wait::until("the event about the correction", LIMIT, || {
         house
-            .event_about("Deployment/network/home-echo")
+            .correction_of("Deployment/network/home-echo")
             .ok_or_else(|| "none".to_owned())
     });
-    for line in event.lines() {
-        terminal.say(&format!("  event: {line}"));
-    }
+    assert!(
+        event.contains("spec.replicas"),
+        "the event names the field: {event}"
+    );
+    terminal.say(&format!("  event: {event}"));
 }
 
 fn prune(terminal: &Terminal, house: &mut House) {
