@@ -70,10 +70,12 @@ pub(crate) async fn namespace(cluster: Cluster, name: String, uninstall_mark: Pa
             let made = cluster
                 .create(Authority::Person, &kind, &namespace, ours::MANAGER)
                 .await;
-            if let Err(error) = made {
-                tracing::debug!(%error, "the namespace could not be made; trying again");
+            match made {
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "the namespace could not be made; trying again");
+                }
             }
-            continue;
         }
         tokio::time::sleep(NAMESPACE_AGAIN).await;
     }

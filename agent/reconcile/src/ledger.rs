@@ -85,10 +85,11 @@ impl Ledger {
         };
         match (&entry.fingerprint, &entry.live) {
             (None, _) => Verdict::Unknown,
+            // A new wish is no correction, whatever somebody did meanwhile.
+            (Some(fingerprint), _) if fingerprint.desired() != desired => Verdict::Changed,
             (Some(_), Live::Gone) => Verdict::Vanished,
             (Some(_), Live::Drifted(drift)) => Verdict::Drifted(drift.clone()),
-            (Some(fingerprint), _) if fingerprint.desired() == desired => Verdict::Unchanged,
-            _ => Verdict::Changed,
+            (Some(_), Live::AsApplied(_) | Live::Matches(_)) => Verdict::Unchanged,
         }
     }
 

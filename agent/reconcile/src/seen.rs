@@ -101,6 +101,13 @@ impl Meta {
         self.annotations.get(name).map(String::as_str)
     }
 
+    /// Whether this is an earlier state of the same object than the other. Kubernetes numbers the states of a
+    /// kind in order; what is no number is taken as it comes.
+    pub(crate) fn is_before(&self, other: &Meta) -> bool {
+        let number = |meta: &Meta| meta.resource_version.parse::<u64>().ok();
+        self.uid == other.uid && number(self).zip(number(other)).is_some_and(|(a, b)| a < b)
+    }
+
     /// Whether something changed that a pass has to look at: everything but status and our own notes.
     pub(crate) fn asks_for_a_pass(&self, before: &Meta, watched_annotations: &[&str]) -> bool {
         self.uid != before.uid

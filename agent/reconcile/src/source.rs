@@ -54,11 +54,16 @@ pub(crate) struct Outcome {
     pub(crate) object: Option<Object>,
     /// The pass only loaded what is kept; the network was not asked.
     pub(crate) only_loaded: bool,
+    /// What is kept on disk has been looked at, by this pass or an earlier one.
+    pub(crate) loaded: bool,
     pub(crate) interval: std::time::Duration,
 }
 
 /// How often a source is asked again whose spec cannot be followed.
 const STALLED_INTERVAL: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// How often what a source needs is looked for, such as its Secret.
+const UNUSABLE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Runs one pass: the first one loads what the node keeps, the others ask the network.
 pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
@@ -90,6 +95,7 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         refused,
         object,
         only_loaded,
+        loaded: true,
         interval,
     }
 }
@@ -110,8 +116,11 @@ async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable>
         stalled: true,
     })?;
     let secret = match &spec.secret_ref {
-        Some(reference) => Some(secret::read(context, &pass.name, &reference.name).await?),
-        None => None,
+        // What is kept on disk needs no credential, and perhaps there is no API server to ask for it.
+        Some(reference) if pass.loaded => {
+            Some(secret::read(context, &pass.name, &reference.name).await?)
+        }
+        _ => None,
     };
     spec::from_git_repository(&pass.name, spec, secret.as_ref(), &pass.policy)
 }
@@ -147,8 +156,9 @@ async fn load(context: &Arc<Context>, spec: &SourceSpec) -> Found {
 async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
     let known = match (&pass.refused, &pass.snapshot) {
         (Some(refused), _) => Some(refused.head),
-        (None, Some(snapshot)) => Some(snapshot.source.commit()),
-        (None, None) => None,
+        // A revision of another URL or reference says nothing about this one.
+        (None, Some(snapshot)) if snapshot.line == spec.line() => Some(snapshot.source.commit()),
+        (None, _) => None,
     };
     let (context, spec) = (Arc::clone(context), spec.clone());
     let asked = tokio::task::spawn_blocking(move || {
@@ -205,6 +215,12 @@ fn broke(panic: &tokio::task::JoinError) -> Problem {
 
 async fn stalled(context: &Context, pass: Pass, unusable: &Unusable) -> Outcome {
     let problem = Problem::unusable(unusable);
+    let interval = if unusable.stalled {
+        STALLED_INTERVAL
+    } else {
+        UNUSABLE_INTERVAL
+    };
+    let loaded = pass.loaded;
     let object = conclude(context, &pass, pass.snapshot.as_ref(), Some(&problem)).await;
     Outcome {
         snapshot: pass.snapshot,
@@ -212,7 +228,8 @@ async fn stalled(context: &Context, pass: Pass, unusable: &Unusable) -> Outcome 
         refused: None,
         object,
         only_loaded: false,
-        interval: STALLED_INTERVAL,
+        loaded,
+        interval,
     }
 }
 

@@ -40,6 +40,7 @@ impl Controller {
     pub(super) fn kustomization_seen(&mut self, event: WatchEvent) {
         match event {
             WatchEvent::Restarted => {
+                self.standing.kustomizations_listing = true;
                 self.kustomizations
                     .values_mut()
                     .for_each(|slot| slot.listed = false);
@@ -55,6 +56,7 @@ impl Controller {
                 let gone: Vec<Named> = unlisted.map(|(name, _)| name.clone()).collect();
                 gone.iter().for_each(|name| self.kustomization_gone(name));
                 self.standing.kustomizations_listed = true;
+                self.standing.kustomizations_listing = false;
             }
             WatchEvent::Failed(error) => self.standing.api_answered(Err(&error)),
         }
@@ -69,7 +71,13 @@ impl Controller {
         let old = self.kustomizations.get(&name);
         let stripped = was_stripped(&seen, old.map(|slot| &slot.seen));
         let asks = old.is_none_or(|old| seen.meta.asks_for_a_pass(&old.seen.meta, &WATCHED));
-        if old.is_some_and(|old| old.seen.meta.resource_version == seen.meta.resource_version) {
+        // A list shows what is; other news may come late, behind the answer to a write of ours.
+        let listing = self.standing.kustomizations_listing;
+        let late = |old: &KustomizationSlot| {
+            let (old, new) = (&old.seen.meta, &seen.meta);
+            old.resource_version == new.resource_version || (!listing && new.is_before(old))
+        };
+        if old.is_some_and(late) {
             if let Some(slot) = self.kustomizations.get_mut(&name) {
                 slot.listed = true;
             }
@@ -103,6 +111,8 @@ impl Controller {
         }
         if asks {
             self.wake_kustomization(&name);
+            // One that waits for it may find it now, or find a cycle.
+            self.wake_dependents_of(&name);
         }
     }
 
@@ -139,7 +149,7 @@ impl Controller {
     fn wake_dependents_of(&mut self, dependency: &Named) {
         let waiting = self.kustomizations.iter().filter(|(name, slot)| {
             let spec = slot.seen.spec.as_ref();
-            slot.blocked
+            (slot.blocked || self.kustomization_queue.is_running(name))
                 && spec.is_ok_and(|s| depends::names(&name.namespace, s).contains(dependency))
         });
         let names: Vec<Named> = waiting.map(|(name, _)| name.clone()).collect();

@@ -38,6 +38,7 @@ impl Controller {
     pub(super) fn git_repository_seen(&mut self, event: WatchEvent) {
         match event {
             WatchEvent::Restarted => {
+                self.standing.sources_listing = true;
                 self.sources
                     .values_mut()
                     .for_each(|slot| slot.listed = false);
@@ -53,6 +54,7 @@ impl Controller {
                 let gone: Vec<Named> = unlisted.map(|(name, _)| name.clone()).collect();
                 gone.iter().for_each(|name| self.git_repository_gone(name));
                 self.standing.sources_listed = true;
+                self.standing.sources_listing = false;
             }
             WatchEvent::Failed(error) => self.standing.api_answered(Err(&error)),
         }
@@ -64,8 +66,16 @@ impl Controller {
             return;
         };
         let name = seen.meta.name.clone();
+        let listing = self.standing.sources_listing;
         let slot = self.sources.entry(name.clone()).or_default();
         slot.listed = true;
+        if slot
+            .seen
+            .as_ref()
+            .is_some_and(|old| !listing && seen.meta.is_before(&old.meta))
+        {
+            return;
+        }
         let asks = slot
             .seen
             .as_ref()
@@ -76,6 +86,11 @@ impl Controller {
             .is_some_and(|old| old.meta.generation != seen.meta.generation);
         let until = super::kustomizations::suspended_until(&seen.meta, suspended(&seen));
         slot.seen = Some(seen);
+        if changed {
+            // Another URL or reference is another line: what is kept of it is looked at first.
+            slot.loaded = false;
+            slot.refused = None;
+        }
         if changed && name == self.root.name {
             // The node's config has the last word on the root.
             self.establish_again();
@@ -187,7 +202,7 @@ impl Controller {
         slot.problem = outcome.problem;
         slot.refused = outcome.refused;
         slot.snapshot = outcome.snapshot;
-        slot.loaded = true;
+        slot.loaded |= outcome.loaded;
         if outcome.only_loaded {
             self.source_queue.wake(name);
         }

@@ -35,7 +35,9 @@ pub(crate) struct Standing {
     pub(crate) flux_leases: bool,
     established: Established,
     pub(crate) sources_listed: bool,
+    pub(crate) sources_listing: bool,
     pub(crate) kustomizations_listed: bool,
+    pub(crate) kustomizations_listing: bool,
     pub(crate) pause: Option<Pause>,
     pub(crate) uninstall: Option<String>,
     /// Where it is remembered that Flux's API was removed on purpose.
@@ -67,7 +69,9 @@ impl Standing {
             flux_leases,
             established: Established::Due(Instant::now()),
             sources_listed: false,
+            sources_listing: false,
             kustomizations_listed: false,
+            kustomizations_listing: false,
             pause: None,
             uninstall,
             uninstall_mark,
@@ -103,10 +107,15 @@ impl Standing {
                 Instant::now() + Duration::try_from(left).unwrap_or(Duration::ZERO)
             });
         let due = match self.established {
-            Established::Due(at) if self.leads() => Some(at),
+            Established::Due(at) if self.may_write() => Some(at),
             _ => None,
         };
         [pause, due].into_iter().flatten().min()
+    }
+
+    /// Whether this node may write anything to the cluster now.
+    fn may_write(&self) -> bool {
+        self.leads() && self.pause.is_none() && self.uninstall.is_none()
     }
 
     fn leads(&self) -> bool {
@@ -120,7 +129,7 @@ impl Standing {
 impl Controller {
     /// Whether this node may write anything to the cluster now.
     pub(super) fn may_write(&self) -> bool {
-        self.standing.leads() && self.standing.pause.is_none() && self.standing.uninstall.is_none()
+        self.standing.may_write()
     }
 
     /// Whether Kustomizations may be worked on now.

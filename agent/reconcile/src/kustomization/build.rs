@@ -13,7 +13,7 @@ use windlass_api::kustomization::{
 };
 use windlass_api::{names, reasons};
 use windlass_kustomize::substitute::{self, Options, Strategy};
-use windlass_kustomize::{BuildError, Built, ImageOverride, Overlay, OverlayPatch};
+use windlass_kustomize::{BuildError, Built, Cause, ImageOverride, Overlay, OverlayPatch};
 use windlass_object::{GroupVersionKind, Object};
 use windlass_plan::{change, fingerprint};
 
@@ -151,6 +151,10 @@ fn digest_of_all(objects: &[Object]) -> String {
 }
 
 fn build_failed(path: &str, error: &BuildError) -> StageError {
+    // Flux looks for the path before it builds, and names another reason.
+    if matches!(*error.cause, Cause::PathNotFound { .. }) {
+        return StageError::retry(reasons::ARTIFACT_FAILED, error.cause.to_string());
+    }
     StageError::retry(
         reasons::BUILD_FAILED,
         format!("kustomize build of './{path}' failed: {error}"),

@@ -8,7 +8,7 @@ use std::io::{BufReader, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass_state::{
-    Incoming, Kept, PutError, RatchetError, RatchetFile, Refused, Store, StoreError,
+    Incoming, Kept, Line, PutError, RatchetError, RatchetFile, Refused, Store, StoreError,
 };
 use windlass_trust::{
     Accepted, LoadError, ObjectKind, Oid, Refusal, Verdict, VerifiedSource, VerifyError,
@@ -25,6 +25,7 @@ use crate::view::{View, ViewFailure};
 /// A revision that the node's keys vouch for.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
+    pub(crate) line: Line,
     pub(crate) source: Arc<VerifiedSource>,
     pub(crate) revision: String,
     pub(crate) signer: String,
@@ -222,6 +223,7 @@ fn snapshot(
     let view = View::open(&accepted.source, &reader, spec.ignore.as_deref())?;
     let artifact = view.artifact()?;
     Ok(Snapshot {
+        line: spec.line(),
         revision: spec.revision(&accepted.source.commit().to_string(), tag),
         source: Arc::new(accepted.source),
         signer: accepted.signer,
@@ -238,10 +240,7 @@ fn unexpected(what: &'static str) -> FetchError {
 }
 
 impl Keep {
-    fn ratchet(
-        &self,
-        line: &windlass_state::Line,
-    ) -> Result<Option<windlass_trust::Ratchet>, FetchError> {
+    fn ratchet(&self, line: &Line) -> Result<Option<windlass_trust::Ratchet>, FetchError> {
         Ok(self
             .ratchets
             .lock()
@@ -273,7 +272,7 @@ impl Keep {
     }
 
     /// Keeps the refusal in the node's history.
-    fn note_refusal(&self, line: &windlass_state::Line, head: Oid, refusal: &Refusal) {
+    fn note_refusal(&self, line: &Line, head: Oid, refusal: &Refusal) {
         let refused = Refused {
             at: jiff::Timestamp::now().as_second(),
             head,
@@ -293,7 +292,7 @@ impl Keep {
     }
 
     /// Moves the ratchet, if it has to move: nothing is written for a head that it stands at already.
-    fn advance(&self, line: &windlass_state::Line, accepted: &Accepted) -> Result<(), FetchError> {
+    fn advance(&self, line: &Line, accepted: &Accepted) -> Result<(), FetchError> {
         let mut ratchets = self.ratchets.lock().unwrap_or_else(PoisonError::into_inner);
         if ratchets.get(line).as_ref() != Some(&accepted.ratchet) {
             ratchets.advance(line, &accepted.ratchet)?;
