@@ -220,6 +220,10 @@ fn access_fits_the_kind_of_url() {
             known_hosts_file: "/h".into()
         }
     );
+    assert_eq!(
+        root("url = \"/srv/git/cluster.git\"\n").unwrap(),
+        RootAccess::Anonymous
+    );
     let refused = [
         (
             "url = \"https://me:secret@h/r\"\n",
@@ -244,6 +248,14 @@ fn access_fits_the_kind_of_url() {
         (
             "url = \"https:///r\"\n",
             "main.toml:2: [root] url must name a host",
+        ),
+        (
+            "url = \"/srv/../etc\"\n",
+            "main.toml:2: [root] url must be a path without . and ..",
+        ),
+        (
+            "url = \"/srv/r\"\nusername = \"x\"\n",
+            "main.toml:3: [root] username is for URLs",
         ),
     ];
     for (lines, expected) in refused {

@@ -116,8 +116,14 @@ fn url(section: &mut SectionReader<'_>, main: &Path) -> Option<(String, Scheme)>
 
 fn parse_url(url: &str) -> Result<Scheme, &'static str> {
     if url.starts_with('/') {
-        let plain = url.split('/').all(|segment| segment != "." && segment != "..");
-        return if plain { Ok(Scheme::Path) } else { Err("must be a path without . and ..") };
+        let plain = url
+            .split('/')
+            .all(|segment| segment != "." && segment != "..");
+        return if plain {
+            Ok(Scheme::Path)
+        } else {
+            Err("must be a path without . and ..")
+        };
     }
     let (scheme, rest) = url.split_once("://").ok_or(
         "must be a path on this node, or start with https://, ssh:// or http:// (write git@host:path as ssh://git@host/path)",
@@ -149,8 +155,17 @@ fn access(section: &mut SectionReader<'_>, scheme: Option<Scheme>) -> Option<Roo
     let known_hosts_file = section.path("known_hosts_file");
     match scheme? {
         Scheme::Path => {
-            for key in ["username", "password_file", "identity_file", "known_hosts_file"] {
-                refuse(section, key, "is for URLs; a path on this node needs no credential");
+            for key in [
+                "username",
+                "password_file",
+                "identity_file",
+                "known_hosts_file",
+            ] {
+                refuse(
+                    section,
+                    key,
+                    "is for URLs; a path on this node needs no credential",
+                );
             }
             Some(RootAccess::Anonymous)
         }
