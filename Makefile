@@ -11,7 +11,7 @@ test: bootstrap lint ## everything that must hold
 	cargo build --package windlass
 	cargo test --workspace --no-run
 	@echo "== rooms, kit and end-to-end tests, on a real control plane"
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 lint: ## format, lints, licences, walls between rooms
 	@echo "== format"
@@ -35,6 +35,11 @@ demo: bootstrap ## a signed commit goes in, the cluster follows; KEEP=1 leaves i
 
 cluster: bootstrap ## a control plane to play with, until Ctrl-C
 	@cargo run --quiet --package windlass-kit --example cluster
+
+bench: bootstrap ## the figures, each with its limit; ONLY=ROW measures one
+	@echo "== building the program as it is released, and the bench"
+	cargo build --release --package windlass --package windlass-bench
+	@cargo run --quiet --release --package windlass-bench
 
 fmt: ## formats everything
 	cargo fmt --all

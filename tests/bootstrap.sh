@@ -11,6 +11,7 @@ need git git
 need ssh openssh-client
 need sshd openssh-server
 need setpriv util-linux
+need strace strace
 need cargo cargo-from-rustup
 need go go-1.26
 for program; do need "$program" "$program"; done

@@ -22,12 +22,21 @@ compile() { # name, folder, package, linker flags
     echo "building $1: looking at what is to be compiled (the first time, modules are downloaded)" >&2
     total=$(cd "$2" && go list -trimpath -deps -f '{{if .Stale}}x{{end}}' "$3" | grep -c x) || true
     echo "building $1: $total packages; about 8 minutes on 2 cores when all are new, 1 minute when few are" >&2
-    { cd "$2" && go build -v -trimpath -ldflags "$4" -o "$work/$1" "$3" 2>&1 || echo "build-failed"; } |
-        awk -v name="$1" -v total="$total" '
-            /^build-failed$/ { failed = 1; next }
-            /^[a-zA-Z0-9_.\/-]+$/ { count++; if (count % 100 == 0) printf "building %s: %d packages of %d\n", name, count, total; next }
-            { print }
-            END { exit failed }' >&2
+    { cd "$2" && go build -v -trimpath -ldflags "$4" -o "$work/$1" "$3" 2>&1 || true; } | progress "$1" "$total" >&2
+    [ -x "$work/$1" ] || { echo "building $1 failed, see above" >&2; exit 1; }
+}
+
+progress() { # name, number of packages
+    count=0
+    while IFS= read -r line; do
+        case $line in
+            "go: "* | *[!a-zA-Z0-9_./~-]*) echo "$line" ;;
+            *)
+                count=$((count + 1))
+                [ $((count % 50)) != 0 ] || echo "building $1: $count packages of $2"
+                ;;
+        esac
+    done
 }
 
 mkdir -p "$cache"
