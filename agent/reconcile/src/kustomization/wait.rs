@@ -59,9 +59,20 @@ pub(crate) async fn all_current(pass: &Pass, targets: &[Target]) -> Result<bool,
 pub(crate) async fn stage_ready(pass: &Pass, targets: &[Target]) -> Result<(), StageError> {
     let deadline = Instant::now() + STAGE_TIMEOUT;
     healthy(pass, targets.to_vec(), deadline, STAGE_TIMEOUT).await?;
-    // New definitions bring new kinds.
-    pass.cluster.forget_discovery();
+    if targets.iter().any(brings_kinds) {
+        pass.cluster.forget_discovery();
+    }
     Ok(())
+}
+
+/// Definitions and API services change which kinds there are.
+fn brings_kinds(target: &Target) -> bool {
+    let (group, kind) = (target.key.group.as_str(), target.key.kind.as_str());
+    let bringing = [
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ("apiregistration.k8s.io", "APIService"),
+    ];
+    bringing.contains(&(group, kind))
 }
 
 /// Waits until all targets are current, one has failed, or the deadline has come.
