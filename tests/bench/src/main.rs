@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             .for_each(|scene| println!("  {}", scene.rows.join(" ")));
         return ExitCode::FAILURE;
     }
+    println!("{}", load());
     let mut rows = Vec::new();
     let mut broken = Vec::new();
     for scene in wanted {
@@ -50,6 +51,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// How busy the machine is: figures in seconds mean little when others compute on it.
+fn load() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let averages = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let last_minute = averages.split(' ').next().unwrap_or_default();
+    format!("load of the last minute: {last_minute} on {cores} cores")
+}
+
 /// Runs a scene on a thread of its own, so that one that panics does not take the others with it.
 fn measure(scene: &Scene) -> Option<Vec<Row>> {
     println!("== {}", scene.what);
@@ -58,6 +67,6 @@ fn measure(scene: &Scene) -> Option<Vec<Row>> {
     for row in &measured {
         println!("   {}", row.line());
     }
-    println!("   ({:.0} s)", start.elapsed().as_secs_f64());
+    println!("   ({:.0} s; {})", start.elapsed().as_secs_f64(), load());
     Some(measured)
 }

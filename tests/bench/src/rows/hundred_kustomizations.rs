@@ -1,11 +1,13 @@
 //! 100 Kustomizations of 11 objects: the first sync, and what the agent costs when nothing happens.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use windlass_kit::controlplane::User;
+use windlass_kit::wait;
 
 use super::Scene;
 use super::hundred_objects::{requests, words};
@@ -89,8 +91,10 @@ fn first_sync(house: &mut House) -> Row {
         unit: "s",
         reach: Reach::AtMost(10.0),
         note: format!(
-            "from the agent's start on an empty cluster; the root was ready after {:.2} s",
-            root_ready.as_secs_f64()
+            "from the agent's start on an empty cluster; the root was ready after {:.2} s; \
+             the agent used {:.2} s of processor time",
+            root_ready.as_secs_f64(),
+            house.agent.processor_time().as_secs_f64()
         ),
     }
 }
@@ -156,25 +160,36 @@ fn expected(house: &House, mark: windlass_kit::controlplane::audit::Mark) -> Str
 
 /// Another minute, under strace, which would spoil the processor time of the first.
 fn fsyncs(house: &House) -> Row {
+    let calls = house.agent.path().join("fsync.log");
+    let words =
+        File::create(house.agent.path().join("strace.log")).expect("the kit's folder is writable");
     let mut strace = Command::new("strace");
     strace.args([
         "--follow-forks",
-        "--quiet=all",
-        "--trace=fsync,fdatasync,sync_file_range,syncfs,sync",
+        "--trace=fsync,fdatasync,sync_file_range,syncfs,sync,msync",
     ]);
-    let log = house.agent.path().join("fsync.log");
-    strace.arg("--output").arg(&log);
+    strace.arg("--output").arg(&calls).stderr(words);
     for (pid, _) in house.agent.processes() {
         strace.arg("--attach").arg(pid.to_string());
     }
     let mut strace = strace.spawn().unwrap_or_else(|error| {
         panic!("strace counts the fsyncs ({error}); install it: apt-get install strace")
     });
+    wait::until_true("strace to attach to all processes", PATIENCE, || {
+        house
+            .agent
+            .processes()
+            .iter()
+            .all(|(pid, _)| is_traced(*pid))
+    });
     std::thread::sleep(REST);
-    let early = strace.try_wait().expect("our own child can be waited for");
     assert!(
-        early.is_none(),
-        "strace ended at once: {early:?}; may this user trace processes?"
+        house
+            .agent
+            .processes()
+            .iter()
+            .all(|(pid, _)| is_traced(*pid)),
+        "strace was there to the end"
     );
     // It detaches when it is asked to end.
     let interrupted = Command::new("kill")
@@ -185,7 +200,7 @@ fn fsyncs(house: &House) -> Row {
         "strace can be ended"
     );
     strace.wait().expect("our own child can be waited for");
-    let calls = std::fs::read_to_string(&log).expect("strace writes its log");
+    let calls = std::fs::read_to_string(&calls).expect("strace writes its log");
     let lines: Vec<&str> = calls.lines().filter(|line| line.contains("sync")).collect();
     Row {
         name: "rest_fsync",
@@ -194,6 +209,13 @@ fn fsyncs(house: &House) -> Row {
         reach: Reach::AtMost(0.0),
         note: format!("under strace, a further minute: {}", lines.join("; ")),
     }
+}
+
+fn is_traced(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status
+        .lines()
+        .any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
 }
 
 /// The 11 objects of one application, all of kinds that are healthy without a controller.

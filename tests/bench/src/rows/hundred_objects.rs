@@ -82,6 +82,11 @@ fn idle_pass(house: &House) -> Vec<Row> {
     let objects = [("resource", "configmaps"), ("group", "")];
     let watches = [objects[0], objects[1], ("verb", "WATCH")];
     let object_requests = count(&objects) - count(&watches);
+    let first_sync = before.sum(total, &objects);
+    assert!(
+        first_sync >= 2.0 * OBJECTS as f64,
+        "the API server counts requests for ConfigMaps: {first_sync}"
+    );
     let patches = count(&[("resource", "kustomizations"), ("subresource", "status")]);
     let is_patch = |record: &AuditRecord| record.verb == "patch" && record.subresource == "status";
     let other = seen.iter().filter(|record| !is_patch(record));
