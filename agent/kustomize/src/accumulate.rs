@@ -10,9 +10,9 @@ use crate::error::{BuildError, Cause, Place};
 use crate::generator::{Generated, generate};
 use crate::kustomization::{Kind, Kustomization};
 use crate::load::{kustomization_file, read_bounded, read_file, resolve, resources};
-use crate::resource::{Origin, Provenance, Resource};
+use crate::resource::{Origin, Resource};
 use crate::resource_map::ResourceMap;
-use crate::stages;
+use crate::stages::Stages;
 use crate::tree::{EntryKind, Tree, is_within};
 use crate::variable::{self, Variable};
 use windlass_object::yaml::{Limits, parse_documents};
@@ -34,8 +34,9 @@ pub(crate) struct Accumulated {
 /// Gathers what the kustomizations of one tree say.
 pub(crate) struct Accumulator<'a> {
     pub(crate) tree: &'a dyn Tree,
-    /// `buildMetadata` of the outermost kustomization holds for all.
-    pub(crate) records_origins: bool,
+    /// Whether origins and transformers are recorded: `buildMetadata` of the outermost kustomization
+    /// holds for all.
+    pub(crate) records: bool,
     /// The directory of the outermost kustomization: origins are written relative to it.
     pub(crate) root: String,
 }
@@ -81,7 +82,15 @@ impl Accumulator<'_> {
                 .check_unique()
                 .map_err(|cause| place.error(cause))?;
         }
-        stages::run(self.tree, kustomization, &mut into)?;
+        let configured_in = self
+            .records
+            .then(|| relative(&self.root, &kustomization.file));
+        let stages = Stages {
+            tree: self.tree,
+            kustomization,
+            configured_in,
+        };
+        stages.run(&mut into)?;
         add_variables(kustomization, &mut into)?;
         Ok(into)
     }
@@ -102,7 +111,7 @@ impl Accumulator<'_> {
             Some(EntryKind::File) => {
                 let text = read_bounded(self.tree, &file).map_err(|cause| place.error(cause))?;
                 let mut added = resources(&file, &text)?;
-                if self.records_origins {
+                if self.records {
                     self.record_origins(&file, &mut added);
                 }
                 added
@@ -131,9 +140,7 @@ impl Accumulator<'_> {
     fn record_origins(&self, file: &str, added: &mut [Resource]) {
         let path = relative(&self.root, file);
         for resource in added {
-            resource.provenance = Provenance {
-                origin: Some(format!("path: {path}\n")),
-            };
+            resource.provenance.origin = Some(format!("path: {path}\n"));
         }
     }
 
@@ -241,8 +248,9 @@ impl Accumulator<'_> {
                     origin,
                 )
                 .map_err(|cause| place.error(cause))?;
-                if self.records_origins {
-                    resource.provenance = self.generated_origin(kustomization, generated);
+                if self.records {
+                    resource.provenance.origin =
+                        Some(self.generated_origin(kustomization, generated));
                 }
                 into.resources
                     .absorb(resource)
@@ -253,17 +261,13 @@ impl Accumulator<'_> {
     }
 
     /// As kustomize writes it: the file that configures the generator, and its built-in kind.
-    fn generated_origin(&self, kustomization: &Kustomization, generated: Generated) -> Provenance {
+    fn generated_origin(&self, kustomization: &Kustomization, generated: Generated) -> String {
         let kind = match generated {
             Generated::ConfigMap => "ConfigMapGenerator",
             Generated::Secret => "SecretGenerator",
         };
         let path = relative(&self.root, &kustomization.file);
-        Provenance {
-            origin: Some(format!(
-                "configuredIn: {path}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n"
-            )),
-        }
+        format!("configuredIn: {path}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n")
     }
 }
 

@@ -23,6 +23,9 @@ const LOCAL_CONFIG: &str = "config.kubernetes.io/local-config";
 /// Where `buildMetadata` writes the origin.
 const ORIGIN: &str = "config.kubernetes.io/origin";
 
+/// Where `buildMetadata` writes the transformers.
+const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
+
 /// The label that `buildMetadata: [managedByLabel]` writes, and the version it names.
 const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "kustomize-v5.8.1");
 
@@ -48,7 +51,7 @@ const BUILD_ANNOTATIONS: [&str; 21] = [
     "config.k8s.io/id",
     "internal.config.kubernetes.io/helm-generated",
     ORIGIN,
-    "alpha.config.kubernetes.io/transformations",
+    TRANSFORMATIONS,
 ];
 
 /// One object of a build, and where it was written.
@@ -109,7 +112,8 @@ fn run(tree: &dyn Tree, kustomization: &Kustomization) -> Result<Vec<Resource>, 
     let at_file = |cause: Cause| Place::file(&kustomization.file).error(cause);
     let accumulator = Accumulator {
         tree,
-        records_origins: kustomization.build_metadata.origins,
+        records: kustomization.build_metadata.origins
+            || kustomization.build_metadata.transformations,
         root: kustomization.directory.clone(),
     };
     let chain = [kustomization.directory.clone()];
@@ -150,10 +154,15 @@ fn finish(
     kustomization: &Kustomization,
     overlay: &Overlay,
 ) -> Result<Built, BuildError> {
+    let metadata = &kustomization.build_metadata;
     let mut annotations = resource.annotations();
     annotations.retain(|key, _| !BUILD_ANNOTATIONS.contains(&key.as_str()));
-    if let Some(origin) = resource.provenance.origin.take() {
+    let provenance = std::mem::take(&mut resource.provenance);
+    if let (true, Some(origin)) = (metadata.origins, provenance.origin) {
         annotations.insert(ORIGIN.to_owned(), origin);
+    }
+    if metadata.transformations && !provenance.transformations.is_empty() {
+        annotations.insert(TRANSFORMATIONS.to_owned(), provenance.transformations);
     }
     annotations.extend(overlay.common_annotations.clone());
     resource.set_metadata_map("annotations", annotations);
@@ -164,7 +173,7 @@ fn finish(
             message: error.to_string(),
         })
     })?;
-    if kustomization.build_metadata.managed_by {
+    if metadata.managed_by {
         object.set_label(MANAGED_BY.0, MANAGED_BY.1);
     }
     for (key, value) in &overlay.common_labels {

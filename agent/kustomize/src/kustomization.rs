@@ -62,6 +62,7 @@ pub(crate) struct Kustomization {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BuildMetadata {
     pub(crate) origins: bool,
+    pub(crate) transformations: bool,
     pub(crate) managed_by: bool,
 }
 

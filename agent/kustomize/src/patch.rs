@@ -1,5 +1,7 @@
 //! `patches`, `patchesStrategicMerge` and `patchesJson6902`.
 
+use std::collections::BTreeMap;
+
 use windlass_object::Value;
 use windlass_object::patch::json;
 use windlass_object::yaml::{Limits, parse_documents};
@@ -9,7 +11,7 @@ use crate::identity::Identity;
 use crate::kustomization::{Patch, PatchOptions};
 use crate::load::{parse_manifest, read_file, take_apart};
 use crate::merge;
-use crate::resource::{Origin, Resource};
+use crate::resource::{Origin, Resource, scalar_text};
 use crate::resource_map::ResourceMap;
 use crate::selector::{Matcher, Selector};
 use crate::tree::Tree;
@@ -20,8 +22,16 @@ pub(crate) struct Prepared {
     content: Content,
     target: Option<Matcher>,
     options: PatchOptions,
-    /// Whether the names a JSON patch may change are remembered for references.
-    remembers: bool,
+    /// The field it stands in: some differ in small ways.
+    field: Field,
+}
+
+/// The field of a kustomization that a patch stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    Patches,
+    StrategicMerge,
+    Json,
 }
 
 #[derive(Debug)]
@@ -63,7 +73,7 @@ impl Prepared {
             content,
             target,
             options: patch.options,
-            remembers: true,
+            field: Field::Patches,
         })
     }
 
@@ -84,7 +94,7 @@ impl Prepared {
             content: Content::Merge(objects),
             target: None,
             options: PatchOptions::default(),
-            remembers: false,
+            field: Field::StrategicMerge,
         })
     }
 
@@ -106,7 +116,7 @@ impl Prepared {
             content: Content::Json(operations),
             target: Some(target.matcher()?),
             options: PatchOptions::default(),
-            remembers: false,
+            field: Field::Json,
         })
     }
 
@@ -118,7 +128,8 @@ impl Prepared {
         match &self.content {
             Content::Json(operations) => {
                 for resource in self.targets(resources) {
-                    if self.remembers {
+                    // Only `patches` remember the name, so that a changed one is followed.
+                    if self.field == Field::Patches {
                         resource.remember();
                     }
                     operate(resource, operations)?;
@@ -157,6 +168,23 @@ impl Prepared {
         })
     }
 
+    /// The patch as it is merged: one that is copied to several objects (and one of
+    /// `patchesStrategicMerge`) has its labels and annotations rewritten, and takes the object's
+    /// `apiVersion`.
+    fn content_for(&self, patch: &Resource, api_version: &str) -> Value {
+        if self.target.is_none() && self.field == Field::Patches {
+            return patch.value.clone();
+        }
+        let mut copy = patch.clone();
+        for field in ["labels", "annotations"] {
+            as_text(&mut copy, field);
+        }
+        if let Some(fields) = copy.value.as_object_mut() {
+            fields.insert("apiVersion".to_owned(), Value::from(api_version));
+        }
+        copy.value
+    }
+
     /// Merges a patch into a resource. The identity stays, unless the options say otherwise.
     fn merge(&self, resource: &mut Resource, patch: &Resource) -> Step<()> {
         let (name, namespace) = (resource.name().to_owned(), resource.namespace().to_owned());
@@ -171,12 +199,7 @@ impl Prepared {
         if allow_name_change || allow_kind_change {
             resource.remember();
         }
-        let mut content = patch.value.clone();
-        if self.target.is_some()
-            && let Some(fields) = content.as_object_mut()
-        {
-            fields.insert("apiVersion".to_owned(), Value::from(api_version));
-        }
+        let content = self.content_for(patch, &api_version);
         merge::merge(&mut resource.value, &content).map_err(|source| Cause::Merge {
             object: resource.describe(),
             source,
@@ -193,6 +216,27 @@ impl Prepared {
         resource.set_namespace(&namespace);
         Ok(())
     }
+}
+
+/// Labels or annotations as kustomize rewrites them in a patch: as text, a null becoming `"null"`.
+fn as_text(resource: &mut Resource, field: &str) {
+    let entries = resource
+        .value
+        .get("metadata")
+        .and_then(|metadata| metadata.get(field));
+    let text = |value: &Value| match value {
+        Value::Null => "null".to_owned(),
+        other => scalar_text(other),
+    };
+    let entries = match entries {
+        Some(Value::Object(entries)) => entries
+            .iter()
+            .map(|(key, value)| (key.clone(), text(value)))
+            .collect(),
+        Some(Value::Null) => BTreeMap::new(),
+        _ => return,
+    };
+    resource.set_metadata_map(field, entries);
 }
 
 fn one_target(resources: &ResourceMap, identity: &Identity) -> Step<usize> {

@@ -66,10 +66,13 @@ pub(crate) enum Match {
     Strict,
 }
 
-/// What `buildMetadata` writes into annotations at the end: where a resource comes from, as YAML.
+/// What `buildMetadata` writes into annotations at the end, as YAML.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Provenance {
+    /// Where the resource comes from.
     pub(crate) origin: Option<String>,
+    /// Which transformers ran on it.
+    pub(crate) transformations: String,
 }
 
 // === impl Resource ===

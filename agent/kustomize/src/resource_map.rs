@@ -158,8 +158,9 @@ impl Resource {
                 self.merge_data(old, field);
             }
             self.origin = old.origin.clone();
-            self.provenance = old.provenance.clone();
+            self.provenance.origin = old.provenance.origin.clone();
         }
+        self.provenance.transformations = old.provenance.transformations.clone();
         self.behavior = old.behavior;
         self.needs_hash &= old.needs_hash;
         self.previous = old.previous.clone();

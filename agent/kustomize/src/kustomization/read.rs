@@ -150,12 +150,7 @@ fn build_metadata(options: Vec<String>) -> Step<BuildMetadata> {
         match option.as_str() {
             "originAnnotations" => metadata.origins = true,
             "managedByLabel" => metadata.managed_by = true,
-            "transformerAnnotations" => {
-                return Err(Cause::NotImplemented {
-                    what: option,
-                    instead: "leave it out; every error names file and line without it",
-                });
-            }
+            "transformerAnnotations" => metadata.transformations = true,
             _ => {
                 return Err(Cause::invalid(format!(
                     "{option:?} must be originAnnotations, transformerAnnotations or managedByLabel"

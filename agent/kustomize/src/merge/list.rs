@@ -29,7 +29,9 @@ pub(super) fn merge(
         (Directive::Delete, _) => return Ok(Merged::Removed),
         (Directive::Merge, Some(Value::Array(elements))) => elements.clone(),
         // Added or replaced: the patch is merged with itself.
-        (Directive::Merge | Directive::Replace, _) => patched.clone(),
+        (Directive::Merge | Directive::Replace, _) => {
+            without_directives(&patched, keys, schema, path)?
+        }
     };
     if keys.is_empty() {
         return Ok(Merged::Replaced(Value::Array(merge_scalars(
@@ -39,6 +41,29 @@ pub(super) fn merge(
     let element_schema = schema.and_then(Schema::element);
     let merged = merge_elements(&mut elements, &patched, keys, element_schema, path)?;
     Ok(Merged::Replaced(Value::Array(merged)))
+}
+
+/// Elements that are added, their own directives followed.
+fn without_directives(
+    elements: &[Value],
+    keys: &[&str],
+    schema: Option<Schema>,
+    path: &mut Vec<String>,
+) -> Result<Vec<Value>, MergeError> {
+    let mut clean = Vec::with_capacity(elements.len());
+    let element_schema = schema.and_then(Schema::element);
+    for element in elements {
+        match element {
+            Value::Object(_) if !keys.is_empty() => {
+                if let Merged::Replaced(element) = walk(None, Some(element), element_schema, path)?
+                {
+                    clean.push(element);
+                }
+            }
+            other => clean.push(other.clone()),
+        }
+    }
+    Ok(clean)
 }
 
 /// Takes an element that is nothing but a `$patch` out of a list.
