@@ -36,11 +36,6 @@ demo: bootstrap ## a signed commit goes in, the cluster follows; KEEP=1 leaves i
 cluster: bootstrap ## a control plane to play with, until Ctrl-C
 	@cargo run --quiet --package windlass-kit --example cluster
 
-bench: bootstrap ## the figures, each with its limit; ONLY=ROW measures one
-	@echo "== building the program as it is released, and the bench"
-	cargo build --release --package windlass --package windlass-bench
-	@cargo run --quiet --release --package windlass-bench
-
 fmt: ## formats everything
 	cargo fmt --all
 
