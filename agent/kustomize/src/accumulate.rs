@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::crd;
 use crate::error::{BuildError, Cause, Place};
 use crate::generator::{Generated, generate};
 use crate::kustomization::{Kind, Kustomization};
@@ -72,6 +73,7 @@ impl Accumulator<'_> {
             self.add_resource(kustomization, path, &place, chain, &mut into)?;
         }
         self.add_configurations(kustomization, &mut into)?;
+        self.add_definitions(kustomization, &mut into)?;
         self.add_generated(kustomization, &mut into)?;
         for (index, path) in kustomization.components.iter().enumerate() {
             let place = kustomization.place_of("components", index);
@@ -212,6 +214,20 @@ impl Accumulator<'_> {
                 let config = Config::from_value(document.value).map_err(in_file)?;
                 Config::merge(&mut into.config, &Arc::new(config)).map_err(in_file)?;
             }
+        }
+        Ok(())
+    }
+
+    fn add_definitions(
+        &self,
+        kustomization: &Kustomization,
+        into: &mut Accumulated,
+    ) -> Result<(), BuildError> {
+        for (index, path) in kustomization.crds.iter().enumerate() {
+            read_file(self.tree, &kustomization.directory, path)
+                .and_then(|text| crd::config(&text))
+                .and_then(|config| Config::merge(&mut into.config, &config).map_err(Cause::invalid))
+                .map_err(|cause| kustomization.place_of("crds", index).error(cause))?;
         }
         Ok(())
     }

@@ -55,6 +55,7 @@ pub(crate) struct Kustomization {
     pub(crate) secret_generator: Vec<GeneratorArguments>,
     pub(crate) generator_options: GeneratorOptions,
     pub(crate) configurations: Vec<String>,
+    pub(crate) crds: Vec<String>,
     pub(crate) build_metadata: BuildMetadata,
 }
 

@@ -7,6 +7,7 @@ mod accumulate;
 mod build;
 mod cluster_scope;
 mod config;
+mod crd;
 mod error;
 mod field_spec;
 mod generator;

@@ -112,6 +112,7 @@ impl Kustomization {
             "configMapGenerator" => self.config_map_generator = list(value)?,
             "secretGenerator" => self.secret_generator = list(value)?,
             "generatorOptions" => self.generator_options = typed(value)?,
+            "crds" => self.crds = list(value)?,
             "configurations" => self.configurations = list(value)?,
             "buildMetadata" => self.build_metadata = build_metadata(list(value)?)?,
             "openapi" => openapi(typed(value)?)?,
@@ -128,7 +129,6 @@ fn refuse(field: &str, value: &Value) -> Step<()> {
         "generators" | "transformers" | "validators" => {
             "plugins are off in Flux, too; use the built-in fields"
         }
-        "crds" => "use configurations",
         _ => {
             return Err(Cause::invalid(format!(
                 "{field:?} is no field of a kustomization"
