@@ -68,6 +68,10 @@ impl<K: Ord + Clone> Queue<K> {
             }
             slot.running = true;
             slot.woken = false;
+            // What was due is this pass; its end says when the next one is.
+            if let Some(due) = slot.due.take() {
+                self.due.remove(&(due, key.clone()));
+            }
             self.running += 1;
             return Some(key);
         }
@@ -178,6 +182,19 @@ mod tests {
         assert_eq!(queue.next_due(), Some(now + Duration::from_secs(9)));
         assert_eq!(queue.start(now + Duration::from_secs(2)), None);
         assert_eq!(queue.start(now + Duration::from_secs(9)), Some("a"));
+    }
+
+    #[test]
+    fn a_pass_that_was_woken_early_takes_the_place_of_the_one_that_was_due() {
+        let (mut queue, now) = (queue(1), Instant::now());
+        let soon = now + Duration::from_secs(1);
+        queue.schedule(&"a", soon);
+        queue.wake(&"a");
+        assert_eq!(queue.start(now), Some("a"));
+        assert_eq!(queue.next_due(), None);
+        assert_eq!(queue.start(soon), None);
+        queue.finish(&"a");
+        assert_eq!(queue.start(soon), None, "it had its pass");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The program as its users meet it, on a real control plane.
 
+mod bad_input;
 mod faults;
+mod features;
 mod house;
 mod leadership;
 mod left_out;
 mod main_job;
 mod older_flux;
+mod tenant;
 mod uninstall;

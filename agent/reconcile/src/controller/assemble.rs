@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_api::kustomization::{KustomizationSpec, SourceKind};
+use windlass_api::names;
 use windlass_cluster::Cluster;
 use windlass_plan::graph;
 
@@ -16,6 +17,7 @@ use crate::kustomization;
 use crate::kustomization::depends::{self, Dependency, DependencyState};
 use crate::kustomization::pass::{Pass, SourceState};
 use crate::named::Named;
+use crate::seen::SeenKustomization;
 
 impl Controller {
     /// Collects what a pass needs; `None` when there is nothing to do now.
@@ -30,7 +32,8 @@ impl Controller {
             return None;
         }
         let seen = slot.seen.clone();
-        let at_interval = slot.interval_at.is_some_and(|at| at <= Instant::now());
+        let due = slot.interval_at.is_some_and(|at| at <= Instant::now());
+        let at_interval = due || is_asked_for(&slot.seen);
         let waiting_since = slot.waiting_since.clone();
         let (spec, problem) = match seen.spec {
             Ok(spec) => (spec, None),
@@ -134,4 +137,10 @@ fn client(cluster: &Cluster, name: &Named, spec: &KustomizationSpec) -> Result<C
             .as_service_account(&name.namespace, account)
             .map_err(|error| error.to_string()),
     }
+}
+
+/// Whether a person asked for a pass that has not been yet.
+fn is_asked_for(seen: &SeenKustomization) -> bool {
+    let asked = seen.meta.annotation(names::REQUESTED_AT);
+    asked.is_some() && asked != seen.status.last_handled_reconcile_at.as_deref()
 }

@@ -146,14 +146,18 @@ impl Controller {
         names.iter().for_each(|name| self.wake_kustomization(name));
     }
 
+    /// Wakes what waits for a Kustomization, or may be about to: a pass that is under way knows only how it was.
     fn wake_dependents_of(&mut self, dependency: &Named) {
-        let waiting = self.kustomizations.iter().filter(|(name, slot)| {
+        let dependents = self.kustomizations.iter().filter(|(name, slot)| {
             let spec = slot.seen.spec.as_ref();
-            (slot.blocked || self.kustomization_queue.is_running(name))
-                && spec.is_ok_and(|s| depends::names(&name.namespace, s).contains(dependency))
+            spec.is_ok_and(|s| depends::names(&name.namespace, s).contains(dependency))
         });
+        let waiting = dependents
+            .filter(|(name, slot)| slot.blocked || self.kustomization_queue.is_running(name));
         let names: Vec<Named> = waiting.map(|(name, _)| name.clone()).collect();
-        names.iter().for_each(|name| self.wake_kustomization(name));
+        names
+            .iter()
+            .for_each(|name| self.kustomization_queue.wake(name));
     }
 
     pub(super) fn start_kustomization(&mut self, name: Named) {

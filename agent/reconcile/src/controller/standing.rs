@@ -17,6 +17,7 @@ use windlass_cluster::{
 use windlass_object::Object;
 
 use super::Controller;
+use super::kustomizations::suspended_until;
 use crate::establish::establish;
 use crate::event::Event;
 use crate::named::Named;
@@ -24,6 +25,9 @@ use crate::ours;
 
 /// How soon a failed preparation of the cluster is tried again.
 const ESTABLISH_AGAIN: Duration = Duration::from_secs(5);
+
+/// A suspension that could not be lifted in time is looked at again this soon.
+const SUSPENSION_AGAIN: Duration = Duration::from_secs(5);
 
 /// What decides whether this node may write.
 #[derive(Debug)]
@@ -278,7 +282,7 @@ impl Controller {
         self.halt_if_needed();
     }
 
-    /// Ends a suspension whose time is up.
+    /// Ends a suspension whose time is up; one that is not yet is looked at again then.
     pub(super) fn resume_if_due(&mut self, kind: &OwnKind, name: &Named) {
         let (resource, meta) = match kind {
             OwnKind::GitRepository => (
@@ -293,6 +297,13 @@ impl Controller {
                 self.kustomizations.get(name).map(|slot| &slot.seen.meta),
             ),
         };
+        if let Some(at) = meta.and_then(|meta| suspended_until(meta, true)) {
+            let queue = match kind {
+                OwnKind::GitRepository => &mut self.source_queue,
+                OwnKind::Kustomization => &mut self.kustomization_queue,
+            };
+            queue.schedule(name, at.max(Instant::now() + SUSPENSION_AGAIN));
+        }
         let until = meta.and_then(|meta| meta.annotation(names::SUSPEND_UNTIL));
         let due = until.and_then(|until| until.parse::<Timestamp>().ok());
         let Some(leadership) = self.standing.leadership.clone() else {

@@ -24,6 +24,7 @@ pub(super) async fn conclude(
     let error = result.err();
     match error.as_ref().map(|error| error.class) {
         Some(Class::NotLeading) => return Outcome::quiet(Next::In(SOON)),
+        Some(Class::Gone) => return Outcome::quiet(Next::Never),
         Some(Class::Overtaken) => {
             let waiting_since = progress.waiting_since;
             return Outcome {
@@ -98,6 +99,7 @@ fn next(pass: &Pass, error: Option<&StageError>, status_lost: bool) -> Next {
         Some(Class::Stalled) => Next::In(pass.spec.interval.0),
         Some(Class::Overtaken) => Next::Now,
         Some(Class::NotLeading) => Next::In(SOON),
+        Some(Class::Gone) => Next::Never,
     }
 }
 
@@ -105,6 +107,7 @@ fn next(pass: &Pass, error: Option<&StageError>, status_lost: bool) -> Next {
 pub(super) fn finalized(pass: &Pass, result: Result<(), StageError>) -> Outcome {
     match result {
         Ok(()) => Outcome::quiet(Next::Never),
+        Err(error) if error.class == Class::Gone => Outcome::quiet(Next::Never),
         Err(error) => {
             tracing::warn!(kustomization = %pass.name, %error, "the deletion is not finished; trying again");
             Outcome::quiet(Next::In(SOON))

@@ -31,6 +31,8 @@ pub(crate) enum Class {
     Overtaken,
     /// This node does not lead any more: say nothing, write nothing.
     NotLeading,
+    /// The Kustomization itself is not there any more, which the watch is about to tell.
+    Gone,
 }
 
 impl StageError {
@@ -70,12 +72,24 @@ impl StageError {
         }
     }
 
+    pub(crate) fn gone() -> Self {
+        StageError {
+            reason: reasons::PROGRESSING,
+            message: "the Kustomization is gone".to_owned(),
+            class: Class::Gone,
+        }
+    }
+
     /// A request to the API server failed during the work that `reason` names.
     pub(crate) fn request(reason: &'static str, error: &RequestError) -> Self {
         let class = match error.class() {
             ErrorClass::NotLeading => Class::NotLeading,
             ErrorClass::TooManyRequests => {
                 Class::Waiting(error.retry_after.unwrap_or(SERVER_AGAIN))
+            }
+            // The API server's answer to a manifest with a field of the wrong type: asking again changes nothing.
+            ErrorClass::Server if error.message.contains("failed to create typed patch") => {
+                Class::Retry
             }
             ErrorClass::Unreachable | ErrorClass::Timeout | ErrorClass::Server => {
                 Class::Waiting(SERVER_AGAIN)

@@ -69,6 +69,9 @@ impl<'a> Fence<'a> {
                     return Ok(());
                 }
                 Err(error) if error.class() == ErrorClass::Conflict => self.read_again().await?,
+                Err(error) if error.class() == ErrorClass::NotFound => {
+                    return Err(StageError::gone());
+                }
                 Err(error) => {
                     return Err(StageError::request(reasons::RECONCILIATION_FAILED, &error));
                 }
@@ -89,7 +92,7 @@ impl<'a> Fence<'a> {
             .get(self.resource, &self.name.namespace, &self.name.name)
             .await
             .map_err(|error| StageError::request(reasons::RECONCILIATION_FAILED, &error))?
-            .ok_or_else(StageError::overtaken)?;
+            .ok_or_else(StageError::gone)?;
         let epoch = epoch_of(live.as_value());
         if epoch > self.leadership.epoch() {
             // A Lease that was made anew begins behind: the next term starts above this.
