@@ -24,6 +24,10 @@ use terminal::Terminal;
 /// No step takes longer than this, by far.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// A dependency that becomes ready wakes its dependents at once; the agent looks again by itself after
+/// 30 s only, so a wake that was lost shows here.
+const AT_ONCE: Duration = Duration::from_secs(20);
+
 /// Kustomizations that the fixture makes, the root included.
 const KUSTOMIZATIONS: usize = 13;
 
@@ -286,7 +290,7 @@ fn reconcile(terminal: &Terminal, house: &House) {
 /// Waits until every Kustomization is ready and has applied the repository's head.
 fn steady(house: &House) {
     let head = house.repo.id("HEAD");
-    wait::until("every Kustomization to be at the head", LIMIT, || {
+    wait::until("every Kustomization to be at the head", AT_ONCE, || {
         let kind = "kustomize.toolkit.fluxcd.io/v1";
         let all = house.admin().list(kind, "Kustomization", "flux-system", "");
         let behind = all.iter().filter(|object| {
