@@ -1,6 +1,7 @@
 //! The program as its users meet it, on a real control plane.
 
 mod bad_input;
+mod crd_corpus;
 mod faults;
 mod features;
 mod house;
