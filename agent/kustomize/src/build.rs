@@ -74,10 +74,7 @@ pub struct Built {
 /// # Errors
 /// The path is not there, or anything below it cannot be built; the error names file and field.
 pub fn build(tree: &dyn Tree, path: &str, overlay: &Overlay) -> Result<Vec<Built>, BuildError> {
-    let spec = Place {
-        field: "spec.path".to_owned(),
-        ..Place::default()
-    };
+    let spec = Place::field("spec.path");
     let at_spec = |cause: Cause| spec.error(cause);
     let directory = join("", path).ok_or_else(|| {
         at_spec(Cause::PathOutsideRoot {
@@ -93,13 +90,7 @@ pub fn build(tree: &dyn Tree, path: &str, overlay: &Overlay) -> Result<Vec<Built
         Some(file) => read_kustomization(tree, &file, &directory)?,
         None => generated(tree, &directory)?,
     };
-    overlay.add_to(tree, &mut kustomization).map_err(|cause| {
-        Place {
-            field: "spec".to_owned(),
-            ..Place::default()
-        }
-        .error(cause)
-    })?;
+    overlay.add_to(tree, &mut kustomization)?;
     let mut resources = run(tree, &kustomization)?;
     let objects = resources
         .drain(..)

@@ -214,6 +214,14 @@ impl Place {
         }
     }
 
+    /// A field of the Flux Kustomization's own spec.
+    pub(crate) fn field(field: &str) -> Self {
+        Self {
+            field: field.to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// The error that something is wrong here.
     pub(crate) fn error(&self, cause: impl Into<Cause>) -> BuildError {
         BuildError {

@@ -22,6 +22,14 @@ pub(crate) enum Kind {
     Component,
 }
 
+/// A field of the spec that stands in the place of a field of the file, or behind its entries.
+#[derive(Clone, Copy, Debug)]
+struct FromSpec {
+    field: &'static str,
+    /// How many entries are the file's own.
+    own: usize,
+}
+
 /// A kustomization, old fields already read as the new ones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kustomization {
@@ -34,6 +42,8 @@ pub(crate) struct Kustomization {
     pub(crate) is_empty: bool,
     /// The line of each top-level field.
     lines: BTreeMap<String, usize>,
+    /// Fields that the Flux Kustomization's spec has set or lengthened, by where its part begins.
+    from_spec: BTreeMap<&'static str, FromSpec>,
 
     pub(crate) name_prefix: String,
     pub(crate) name_suffix: String,
@@ -70,8 +80,26 @@ pub(crate) struct BuildMetadata {
 // === impl Kustomization ===
 
 impl Kustomization {
+    /// Notes that a field's entries from the given number on are those of a field of the spec.
+    pub(crate) fn note_spec(&mut self, field: &'static str, spec_field: &'static str, own: usize) {
+        self.from_spec.insert(
+            field,
+            FromSpec {
+                field: spec_field,
+                own,
+            },
+        );
+    }
+
     /// The place of a top-level field.
     pub(crate) fn place(&self, field: &str) -> Place {
+        match self.from_spec.get(field) {
+            Some(spec) if spec.own == 0 => Place::field(spec.field),
+            _ => self.own_place(field),
+        }
+    }
+
+    fn own_place(&self, field: &str) -> Place {
         Place {
             file: self.file.clone(),
             line: self.lines.get(field).copied(),
@@ -81,9 +109,14 @@ impl Kustomization {
 
     /// The place of one entry of a top-level list.
     pub(crate) fn place_of(&self, field: &str, index: usize) -> Place {
-        Place {
-            field: format!("{field}[{index}]"),
-            ..self.place(field)
+        match self.from_spec.get(field) {
+            Some(spec) if index >= spec.own => {
+                Place::field(&format!("{}[{}]", spec.field, index - spec.own))
+            }
+            _ => Place {
+                field: format!("{field}[{index}]"),
+                ..self.own_place(field)
+            },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::{Cause, Step};
+use crate::error::{BuildError, Cause, Place};
 use crate::kustomization::{Image, Kustomization, Patch, PatchOptions};
 use crate::load::resolve;
 use crate::selector::Selector;
@@ -61,16 +61,24 @@ impl Overlay {
     ///
     /// # Errors
     /// A component's path is not relative or leads out of the root.
-    pub(crate) fn add_to(&self, tree: &dyn Tree, kustomization: &mut Kustomization) -> Step<()> {
+    pub(crate) fn add_to(
+        &self,
+        tree: &dyn Tree,
+        kustomization: &mut Kustomization,
+    ) -> Result<(), BuildError> {
         if let Some(namespace) = &self.target_namespace {
             kustomization.namespace.clone_from(namespace);
+            kustomization.note_spec("namespace", "spec.targetNamespace", 0);
         }
         if !self.name_prefix.is_empty() {
             kustomization.name_prefix.clone_from(&self.name_prefix);
+            kustomization.note_spec("namePrefix", "spec.namePrefix", 0);
         }
         if !self.name_suffix.is_empty() {
             kustomization.name_suffix.clone_from(&self.name_suffix);
+            kustomization.note_spec("nameSuffix", "spec.nameSuffix", 0);
         }
+        kustomization.note_spec("patches", "spec.patches", kustomization.patches.len());
         kustomization
             .patches
             .extend(self.patches.iter().map(|patch| Patch {
@@ -79,17 +87,40 @@ impl Overlay {
                 target: patch.target.clone(),
                 options: PatchOptions::default(),
             }));
-        for component in &self.components {
-            let path = resolve(&kustomization.directory, component)?;
-            if !self.ignore_missing_components || tree.kind(&path)?.is_some() {
+        self.add_components(tree, kustomization)?;
+        self.add_images(kustomization)
+    }
+
+    fn add_components(
+        &self,
+        tree: &dyn Tree,
+        kustomization: &mut Kustomization,
+    ) -> Result<(), BuildError> {
+        let own = kustomization.components.len();
+        kustomization.note_spec("components", "spec.components", own);
+        for (index, component) in self.components.iter().enumerate() {
+            let place = Place::field(&format!("spec.components[{index}]"));
+            let path =
+                resolve(&kustomization.directory, component).map_err(|cause| place.error(cause))?;
+            let is_there = tree
+                .kind(&path)
+                .map_err(|error| place.error(error))?
+                .is_some();
+            if is_there || !self.ignore_missing_components {
                 kustomization.components.push(component.clone());
             }
         }
-        for image in &self.images {
+        Ok(())
+    }
+
+    fn add_images(&self, kustomization: &mut Kustomization) -> Result<(), BuildError> {
+        kustomization.note_spec("images", "spec.images", kustomization.images.len());
+        for (index, image) in self.images.iter().enumerate() {
+            if image.name.is_empty() {
+                let place = Place::field(&format!("spec.images[{index}].name"));
+                return Err(place.error(Cause::invalid("the name is missing")));
+            }
             add_image(&mut kustomization.images, image);
-        }
-        if let Some(empty) = self.images.iter().find(|image| image.name.is_empty()) {
-            return Err(Cause::invalid(format!("images: {empty:?} has no name")));
         }
         Ok(())
     }

@@ -1,17 +1,19 @@
 //! `replacements`: copies a value from one object into fields of others.
 
 mod embedded;
+mod options;
 
 use serde::Deserialize;
 use windlass_object::Value;
-use windlass_object::yaml::{Dialect, Document, Limits, parse_documents, parse_documents_as};
+use windlass_object::yaml::{Limits, parse_documents};
 
+use self::options::FieldOptions;
 use crate::error::{Cause, Step};
 use crate::field_spec::partial;
 use crate::identity::{Identity, is_selected};
 use crate::load::read_file;
 use crate::object_path::{Create, ObjectPath};
-use crate::resource::{Resource, scalar_text};
+use crate::resource::Resource;
 use crate::selector::{Matcher, Selector};
 use crate::tree::Tree;
 
@@ -49,17 +51,6 @@ struct Target {
     reject: Vec<Selector>,
     field_paths: Vec<String>,
     options: FieldOptions,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct FieldOptions {
-    /// Splits the text; empty leaves it whole.
-    delimiter: String,
-    /// The part that counts.
-    index: i64,
-    encoding: String,
-    create: bool,
 }
 
 /// Replacements made ready.
@@ -293,95 +284,6 @@ impl To {
     }
 }
 
-// === impl FieldOptions ===
-
-impl FieldOptions {
-    fn check(&self) -> Step<()> {
-        if self.encoding.is_empty() {
-            return Ok(());
-        }
-        Err(Cause::NotImplemented {
-            what: "options.encoding".to_owned(),
-            instead: "kustomize ignores it; remove it",
-        })
-    }
-
-    /// The part of the source's text that the options name.
-    fn part_of(&self, value: &Value) -> Step<Value> {
-        self.check()?;
-        if self.delimiter.is_empty() {
-            return Ok(value.clone());
-        }
-        let text = self.text_of(value).map_err(Cause::invalid)?;
-        let parts: Vec<&str> = text.split(&self.delimiter).collect();
-        let part = usize::try_from(self.index)
-            .ok()
-            .and_then(|index| parts.get(index));
-        match part {
-            Some(part) => Ok(with_type_of(value, part)),
-            None => Err(Cause::invalid(format!(
-                "{text:?} has no part {}",
-                self.index
-            ))),
-        }
-    }
-
-    fn text_of(&self, value: &Value) -> Result<String, String> {
-        if !is_scalar(value) {
-            return Err("a delimiter is for single values only".to_owned());
-        }
-        Ok(scalar_text(value))
-    }
-
-    /// Writes a value into a field: a scalar keeps its type where the text allows.
-    fn set(&self, field: &mut Value, value: &Value) -> Result<(), String> {
-        if !is_scalar(field) || !is_scalar(value) {
-            if !self.delimiter.is_empty() {
-                return Err("a delimiter is for single values only".to_owned());
-            }
-            *field = value.clone();
-            return Ok(());
-        }
-        let text = if self.delimiter.is_empty() {
-            scalar_text(value)
-        } else {
-            self.joined(&scalar_text(field), &scalar_text(value))
-        };
-        *field = if field.is_null() {
-            untyped(&text)
-        } else {
-            with_type_of(field, &text)
-        };
-        Ok(())
-    }
-
-    /// A position before the first part puts the value in front, one behind the last at the end.
-    fn joined(&self, field: &str, value: &str) -> String {
-        let mut parts: Vec<&str> = field.split(&self.delimiter).collect();
-        match usize::try_from(self.index) {
-            Err(_) => parts.insert(0, value),
-            Ok(index) => match parts.get_mut(index) {
-                Some(part) => *part = value,
-                None => parts.push(value),
-            },
-        }
-        parts.join(&self.delimiter)
-    }
-}
-
-/// A field that was made for the value has no type: kustomize reads the text anew, so that `"1.25"`
-/// becomes a number.
-fn untyped(text: &str) -> Value {
-    let documents = parse_documents_as(Dialect::Kustomize, text.as_bytes(), &Limits::DEFAULT);
-    match documents.ok().and_then(|mut documents| documents.pop()) {
-        Some(Document {
-            value: typed @ (Value::Number(_) | Value::Bool(_)),
-            ..
-        }) => typed,
-        _ => Value::from(text),
-    }
-}
-
 fn or_default(path: &str) -> &str {
     if path.is_empty() { DEFAULT_FIELD } else { path }
 }
@@ -393,20 +295,5 @@ fn is_empty(value: &Value) -> bool {
         Value::Array(elements) => elements.is_empty(),
         Value::Object(fields) => fields.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-fn is_scalar(value: &Value) -> bool {
-    !value.is_object() && !value.is_array()
-}
-
-/// A text in the type of another scalar; a string when it does not fit.
-fn with_type_of(value: &Value, text: &str) -> Value {
-    match value {
-        Value::Number(_) | Value::Bool(_) => match serde_json::from_str(text) {
-            Ok(typed @ (Value::Number(_) | Value::Bool(_))) => typed,
-            _ => Value::from(text),
-        },
-        _ => Value::from(text),
     }
 }

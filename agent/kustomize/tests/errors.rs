@@ -389,56 +389,84 @@ fn patches_that_fit_nothing_or_do_not_fit_are_errors() {
     }
 }
 
+/// Fields beside a resource `a.yaml`, the code of their error and a part of the message.
+const UNFIT: &[(&str, &str, &str)] = &[
+    (
+        "configMapGenerator:\n- literals: [a=b]\n",
+        "InvalidField",
+        "name is missing",
+    ),
+    (
+        "configMapGenerator:\n- name: b\n  literals: [a]\n",
+        "InvalidField",
+        "key=value",
+    ),
+    (
+        "configMapGenerator:\n- name: b\n  literals: [a=b, a=c]\n",
+        "InvalidField",
+        "twice",
+    ),
+    (
+        "configMapGenerator:\n- name: b\n  files: [none.txt]\n",
+        "NotFound",
+        "\"none.txt\"",
+    ),
+    (
+        "configMapGenerator:\n- name: b\n  type: Opaque\n",
+        "InvalidField",
+        "secretGenerator",
+    ),
+    (
+        "configMapGenerator:\n- name: b\n  behavior: merge\n",
+        "InvalidField",
+        "does not exist",
+    ),
+    (
+        "replicas:\n- name: a\n  count: 2\n",
+        "NoPatchTarget",
+        "replicas[0]",
+    ),
+    ("images:\n- name: '['\n", "InvalidField", "images[0]"),
+    (
+        "sortOptions: {order: alphabetical}\n",
+        "InvalidField",
+        "alphabetical",
+    ),
+    (
+        "crds: [a.yaml]\n",
+        "InvalidField",
+        "crds[0]: this is no map of OpenAPI definitions",
+    ),
+    (
+        "replacements:\n- source: {kind: A}\n",
+        "InvalidField",
+        "targets are missing",
+    ),
+    (
+        "replacements:\n- source: {kind: Secret}\n  targets: []\n",
+        "NoPatchTarget",
+        "replacements[0]",
+    ),
+    (
+        "replacements:\n- sourceValue: x\n  targets:\n  - select: {kind: ConfigMap}\n    fieldPaths: [data.k]\n",
+        "InvalidField",
+        "(a.yaml:1) has no field data.k",
+    ),
+    (
+        "vars:\n- name: A\n  objref: {kind: A, name: a}\n",
+        "NoPatchTarget",
+        "\"A\"",
+    ),
+    (
+        "sortOptions: {order: fifo, legacySortOptions: {orderFirst: [A]}}\n",
+        "InvalidField",
+        "legacy",
+    ),
+];
+
 #[test]
-fn generators_and_replicas_must_fit() {
-    for (text, code, message) in [
-        (
-            "configMapGenerator:\n- literals: [a=b]\n",
-            "InvalidField",
-            "name is missing",
-        ),
-        (
-            "configMapGenerator:\n- name: b\n  literals: [a]\n",
-            "InvalidField",
-            "key=value",
-        ),
-        (
-            "configMapGenerator:\n- name: b\n  literals: [a=b, a=c]\n",
-            "InvalidField",
-            "twice",
-        ),
-        (
-            "configMapGenerator:\n- name: b\n  files: [none.txt]\n",
-            "NotFound",
-            "\"none.txt\"",
-        ),
-        (
-            "configMapGenerator:\n- name: b\n  type: Opaque\n",
-            "InvalidField",
-            "secretGenerator",
-        ),
-        (
-            "configMapGenerator:\n- name: b\n  behavior: merge\n",
-            "InvalidField",
-            "does not exist",
-        ),
-        (
-            "replicas:\n- name: a\n  count: 2\n",
-            "NoPatchTarget",
-            "replicas[0]",
-        ),
-        ("images:\n- name: '['\n", "InvalidField", "images[0]"),
-        (
-            "sortOptions: {order: alphabetical}\n",
-            "InvalidField",
-            "alphabetical",
-        ),
-        (
-            "sortOptions: {order: fifo, legacySortOptions: {orderFirst: [A]}}\n",
-            "InvalidField",
-            "legacy",
-        ),
-    ] {
+fn what_fits_no_object_or_has_no_sense_is_an_error() {
+    for (text, code, message) in UNFIT {
         let text = format!("resources: [a.yaml]\n{text}");
         check(
             &[("kustomization.yaml", &text), ("a.yaml", CONFIG_MAP)],

@@ -123,13 +123,61 @@ fn the_spec_comes_on_top_of_the_kustomization() {
     assert_eq!(object.annotation("from"), Some("spec"));
     assert_eq!(object.label("team"), Some("a"));
     assert!(object.pointer("/spec/template/metadata/labels").is_none());
+}
 
-    let strict = Overlay {
-        ignore_missing_components: false,
-        ..overlay
+#[test]
+fn a_mistake_in_the_spec_is_named_as_such() {
+    let kustomization =
+        "resources: [a.yaml, b.yaml]\npatches:\n- target: {name: x}\n  patch: '[]'\n";
+    let files = Files::new(&[
+        ("kustomization.yaml", kustomization),
+        ("a.yaml", &config_map("a")),
+        ("b.yaml", &format!("{}  namespace: b\n", config_map("a"))),
+    ]);
+    let patch = |text: &str| OverlayPatch {
+        patch: text.to_owned(),
+        target: None,
     };
-    let error = build(&files, "app", &strict).unwrap_err();
-    assert_eq!(error.code(), "NotFound", "{error}");
+    for (overlay, message) in [
+        (
+            Overlay {
+                patches: vec![patch("[]")],
+                ..Overlay::default()
+            },
+            "spec.patches[0]: a JSON patch needs a target",
+        ),
+        (
+            Overlay {
+                target_namespace: Some("b".to_owned()),
+                ..Overlay::default()
+            },
+            "spec.targetNamespace: v1 ConfigMap/b/a is there twice",
+        ),
+        (
+            Overlay {
+                components: vec!["x".to_owned()],
+                ..Overlay::default()
+            },
+            "spec.components[0]: there is no file or directory \"x\"",
+        ),
+        (
+            Overlay {
+                components: vec!["../x".to_owned()],
+                ..Overlay::default()
+            },
+            "spec.components[0]: \"../x\" leads out of the source",
+        ),
+        (
+            Overlay {
+                images: vec![ImageOverride::default()],
+                ..Overlay::default()
+            },
+            "spec.images[0].name: ",
+        ),
+    ] {
+        let error = build(&files, "", &overlay).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use windlass_object::Value;
 use windlass_object::yaml::{Dialect, Limits, parse_documents_as};
 
-use super::{is_scalar, with_type_of};
+use super::options::{is_scalar, with_type_of};
 use crate::error::{Cause, Step};
 use crate::object_path::{Create, ObjectPath};
 use crate::resource::scalar_text;
