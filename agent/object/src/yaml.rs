@@ -8,12 +8,16 @@ mod arena;
 mod convert;
 mod decode;
 mod emit;
+mod events;
 mod kustomize;
 mod number;
 mod scalar;
 mod timestamp;
 
 use serde_json::Value;
+
+use crate::yaml::arena::Arena;
+use crate::yaml::events::{Failure, Text};
 
 pub use crate::yaml::emit::to_string;
 
@@ -114,12 +118,24 @@ pub fn parse_documents_as(
         let message = format!("the file has more than {} bytes; split it", limits.bytes);
         return Err(YamlError::new(start, message));
     }
-    let mut text = decode::to_utf8(text)?;
-    let unended = (!text.ends_with(['\n', '\r'])).then_some(text.len());
-    if unended.is_some() {
-        text.to_mut().push('\n');
+    let mut text = Text::new(decode::to_utf8(text)?);
+    // What may be read again after a correction, so that one input costs two at most.
+    let mut spare = limits.bytes;
+    loop {
+        match events::read(&text, limits) {
+            Ok(arena) => return documents(arena, dialect),
+            Err(Failure::QuotedIndentation { offset, .. }) if text.len() < spare => {
+                spare -= text.len();
+                text.indent_at(offset);
+            }
+            Err(Failure::QuotedIndentation { error, .. } | Failure::Other(error)) => {
+                return Err(error);
+            }
+        }
     }
-    let mut arena = arena::read(&text, unended, limits)?;
+}
+
+fn documents(mut arena: Arena<'_>, dialect: Dialect) -> Result<Vec<Document>, YamlError> {
     let mut documents = Vec::with_capacity(arena.roots.len());
     for root in std::mem::take(&mut arena.roots) {
         let line = arena.position(root).line;

@@ -132,6 +132,12 @@ impl<'p> Merge<'p> {
             }
             self.path.pop();
         }
+        for (field, value) in fields
+            .iter_mut()
+            .filter(|(field, _)| !patch.contains_key(*field))
+        {
+            list::settle(value, schema.field(field));
+        }
         self.lists_named_by_directives_only(&mut fields, patch, schema)?;
         Ok(Some(Value::Object(fields)))
     }

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StructureStyle, Tag, options};
+use granit_parser::{Event, ScalarStyle, StructureStyle, Tag};
 
 use crate::yaml::{Limits, Position, YamlError};
 
@@ -71,7 +71,7 @@ struct Open {
     cost: Cost,
 }
 
-struct Builder<'a, 't> {
+pub(super) struct Builder<'a, 't> {
     limits: &'a Limits,
     arena: Arena<'t>,
     open: Vec<Open>,
@@ -108,49 +108,10 @@ impl<'t> Arena<'t> {
     }
 }
 
-/// Reads every event of the text into nodes.
-///
-/// `unended` is the length of the text before a line break was put behind its last line.
-pub(super) fn read<'t>(
-    text: &'t str,
-    unended: Option<usize>,
-    limits: &Limits,
-) -> Result<Arena<'t>, YamlError> {
-    let options = options! {
-        emit_comments: false,
-        flow_nesting_limit: limits.depth,
-        block_nesting_limit: limits.depth,
-    };
-    let mut parser = Parser::new_from_str_with_options(text, options);
-    let mut builder = Builder::new(limits);
-    let mut last_block_end = None;
-    while let Some(event) = parser.next_event() {
-        let (mut event, span) = event.map_err(|error| parser_error(&error))?;
-        if let Event::Scalar(text, style, ..) = &mut event {
-            // The parser has a `~` for a value nobody wrote.
-            if *style == ScalarStyle::Plain && span.is_empty() {
-                *text = Cow::Borrowed("");
-            }
-            let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-            last_block_end = if block { span.end.byte_offset() } else { None };
-        }
-        builder.take(event, position_of(&span.start))?;
-    }
-    if let (Some(length), Some(end)) = (unended, last_block_end)
-        && end >= length
-    {
-        let last_line = text
-            .get(..length)
-            .and_then(|text| text.rsplit(['\n', '\r']).next());
-        builder.drop_added_break(last_line.unwrap_or_default());
-    }
-    Ok(builder.arena)
-}
-
 // === impl Builder ===
 
 impl<'a, 't> Builder<'a, 't> {
-    fn new(limits: &'a Limits) -> Self {
+    pub(super) fn new(limits: &'a Limits) -> Self {
         Self {
             limits,
             arena: Arena {
@@ -163,7 +124,8 @@ impl<'a, 't> Builder<'a, 't> {
         }
     }
 
-    fn take(&mut self, event: Event<'t>, position: Position) -> Result<(), YamlError> {
+    /// Takes in the next event.
+    pub(super) fn take(&mut self, event: Event<'t>, position: Position) -> Result<(), YamlError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar = Scalar {
@@ -188,6 +150,11 @@ impl<'a, 't> Builder<'a, 't> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Gives the nodes of all complete documents.
+    pub(super) fn finish(self) -> Arena<'t> {
+        self.arena
     }
 
     fn scalar(
@@ -269,7 +236,7 @@ impl<'a, 't> Builder<'a, 't> {
 
     /// Takes the line break that was put behind the text out of a block scalar that reaches it:
     /// libyaml's block scalar has a last line break only when the text has one.
-    fn drop_added_break(&mut self, last_line: &str) {
+    pub(super) fn drop_added_break(&mut self, last_line: &str) {
         let scalar = self
             .arena
             .nodes
@@ -350,15 +317,4 @@ impl<'a, 't> Builder<'a, 't> {
 
 fn tag_text(tag: &Tag) -> String {
     format!("{}{}", tag.handle(), tag.suffix())
-}
-
-fn parser_error(error: &ScanError) -> YamlError {
-    YamlError::new(position_of(error.marker()), error.kind().to_string())
-}
-
-fn position_of(marker: &Marker) -> Position {
-    Position {
-        line: marker.line(),
-        column: marker.col() + 1,
-    }
 }

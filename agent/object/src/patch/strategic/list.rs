@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::patch::strategic::table::Schema;
+use crate::patch::strategic::table::{Lists, Schema};
 use crate::patch::strategic::{Merge, StrategicError};
 
 /// The values of an item's merge keys; empty where it has none.
@@ -44,6 +44,7 @@ impl<'p> Merge<'p> {
                 .entry(identity(change, &keys))
                 .or_insert(*change);
         }
+        items.settle_others(&first_change, schema);
         let order = order(changes, &items, &keys);
         let mut added = HashMap::new();
         for identity in &order {
@@ -128,6 +129,17 @@ impl Items {
         }
     }
 
+    /// Brings what the patch does not name into kustomize's form.
+    fn settle_others(&mut self, changes: &HashMap<Identity, &Value>, schema: Schema) {
+        for (value, identity) in self.values.iter_mut().zip(&self.identities) {
+            if let Some(value) = value
+                && !changes.contains_key(identity)
+            {
+                settle(value, schema);
+            }
+        }
+    }
+
     /// Deletes an item; one that lacks a key others have is not found by kustomize.
     fn remove(&mut self, identity: &Identity) {
         if identity.iter().any(String::is_empty) {
@@ -197,6 +209,29 @@ impl Items {
             (!later.contains(identity) && !later_incomplete.contains(primary)).then_some(value)
         });
         new.chain(kept).collect()
+    }
+}
+
+/// Brings a value no patch names into the form kustomize gives every object it patches: of the
+/// items with one identity it keeps the last.
+pub(super) fn settle(value: &mut Value, schema: Schema) {
+    match (value, schema.lists()) {
+        (Value::Object(fields), _) if schema.is_known() => {
+            for (field, value) in fields {
+                settle(value, schema.field(field));
+            }
+        }
+        (Value::Array(items), Lists::Set) => *items = union(std::mem::take(items), &[]),
+        (Value::Array(items), Lists::Keyed(keys)) => {
+            for item in items.iter_mut() {
+                settle(item, schema.items());
+            }
+            let keys = used_keys(items, &[], keys);
+            let settled = Items::new(std::mem::take(items), &keys);
+            let order = order(&[], &settled, &keys);
+            *items = settled.with(order, HashMap::new());
+        }
+        _ => {}
     }
 }
 

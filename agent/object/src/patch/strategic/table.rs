@@ -84,6 +84,11 @@ impl Schema {
         }
     }
 
+    /// Whether a merged list is anywhere below.
+    pub(super) fn is_known(self) -> bool {
+        self.0.is_some()
+    }
+
     pub(super) fn lists(self) -> Lists {
         match self.0 {
             Some(Kind::List(Field {
