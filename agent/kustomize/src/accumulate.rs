@@ -3,6 +3,7 @@
 //! The order is kustomize's: resources and bases, configuration, generators, components, then the
 //! transformers over everything gathered so far. A component works on what its parent has gathered.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::config::Config;
@@ -32,6 +33,10 @@ pub(crate) struct Accumulated {
     pub(crate) variables: Vec<Variable>,
 }
 
+/// How many kustomizations a build may read, each as often as it is named: two bases that name two
+/// bases each, and so on, would double at every level.
+const KUSTOMIZATION_LIMIT: usize = 10_000;
+
 /// Gathers what the kustomizations of one tree say.
 pub(crate) struct Accumulator<'a> {
     pub(crate) tree: &'a dyn Tree,
@@ -40,6 +45,8 @@ pub(crate) struct Accumulator<'a> {
     pub(crate) records: bool,
     /// The directory of the outermost kustomization: origins are written relative to it.
     pub(crate) root: String,
+    /// How many kustomizations were read.
+    pub(crate) opened: Cell<usize>,
 }
 
 // === impl Accumulated ===
@@ -171,6 +178,11 @@ impl Accumulator<'_> {
                 path: directory,
                 chain: chain.to_vec(),
             }));
+        }
+        self.opened.set(self.opened.get() + 1);
+        if self.opened.get() > KUSTOMIZATION_LIMIT {
+            let message = format!("more than {KUSTOMIZATION_LIMIT} kustomizations are read");
+            return Err(error(Cause::invalid(message)));
         }
         if chain.len() >= DEPTH_LIMIT {
             return Err(error(Cause::TooDeep { limit: DEPTH_LIMIT }));

@@ -1,5 +1,7 @@
 //! The build: a path of a tree, with a Flux Kustomization's spec on top, to objects.
 
+use std::cell::Cell;
+
 use windlass_object::Object;
 
 use crate::accumulate::{Accumulated, Accumulator, read_kustomization};
@@ -106,6 +108,7 @@ fn run(tree: &dyn Tree, kustomization: &Kustomization) -> Result<Vec<Resource>, 
         records: kustomization.build_metadata.origins
             || kustomization.build_metadata.transformations,
         root: kustomization.directory.clone(),
+        opened: Cell::new(0),
     };
     let chain = [kustomization.directory.clone()];
     let mut gathered = accumulator.gather(kustomization, &chain, Accumulated::empty())?;

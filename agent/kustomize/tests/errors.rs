@@ -303,6 +303,25 @@ fn cycles_and_depth_are_bounded() {
 }
 
 #[test]
+fn bases_that_double_at_every_level_are_bounded() {
+    let mut files = Files::new(&[("kustomization.yaml", "resources: [d0]\n")]);
+    for level in 0..14 {
+        let text = format!("resources: [a, b, ../d{}]\n", level + 1);
+        files.add(&format!("d{level}/kustomization.yaml"), &text);
+        for side in ["a", "b"] {
+            let text = format!("resources: [../../d{}]\nnamePrefix: {side}-\n", level + 1);
+            files.add(&format!("d{level}/{side}/kustomization.yaml"), &text);
+        }
+    }
+    files.add("d14/kustomization.yaml", "namePrefix: a-\n");
+    let error = build(&files, "", &Overlay::default()).unwrap_err();
+    assert!(
+        error.to_string().contains("more than 10000 kustomizations"),
+        "{error}"
+    );
+}
+
+#[test]
 fn components_and_kustomizations_are_not_confused() {
     check(
         &[

@@ -34,6 +34,12 @@ pub enum ExpressionError {
         /// The variable.
         name: String,
     },
+    /// The values are too long together.
+    #[error("the values put into one object have over {limit} bytes together")]
+    TooLong {
+        /// The limit.
+        limit: usize,
+    },
     /// Expressions nest too deeply.
     #[error("expressions are nested over {limit} levels deep")]
     TooDeep {
@@ -44,6 +50,9 @@ pub enum ExpressionError {
 
 /// How deep expressions may nest: defaults of defaults, far over what anybody writes.
 const DEPTH_LIMIT: usize = 64;
+
+/// How long the values put into one object may be together: far over etcd's 1.5 MiB per object.
+const LENGTH_LIMIT: usize = 64 << 20;
 
 /// How much of a malformed expression is shown.
 const EXCERPT: usize = 20;
@@ -59,6 +68,7 @@ pub(super) fn evaluate(text: &str, lookup: Lookup<'_>) -> Result<String, Express
     let mut scanner = Scanner {
         rest: text,
         depth: 0,
+        length: 0,
     };
     loop {
         output.push_str(&scanner.text(Escapes::Dollar, |_| true));
@@ -73,6 +83,8 @@ pub(super) fn evaluate(text: &str, lookup: Lookup<'_>) -> Result<String, Express
 struct Scanner<'a> {
     rest: &'a str,
     depth: usize,
+    /// How long the values read so far are together.
+    length: usize,
 }
 
 /// Which characters a text may escape.
@@ -171,7 +183,7 @@ impl Scanner<'_> {
     fn length(&mut self, lookup: Lookup<'_>) -> Result<String, ExpressionError> {
         let name = self.name()?;
         self.close(&name, "#")?;
-        Ok(apply("#", &read(&name, lookup)?, &[]))
+        Ok(apply("#", &self.read(&name, lookup)?, &[]))
     }
 
     fn expansion(&mut self, lookup: Lookup<'_>) -> Result<String, ExpressionError> {
@@ -180,7 +192,7 @@ impl Scanner<'_> {
         match self.peek() {
             Some('}') => {
                 self.skip('}');
-                read(&name, lookup)
+                self.read(&name, lookup)
             }
             Some(':') if matches!(second, Some('=' | '-' | '?' | '+')) => {
                 let operator = self.operator(2, |_| true);
@@ -194,7 +206,7 @@ impl Scanner<'_> {
             Some(',' | '^') => {
                 let operator = self.operator(2, |character| matches!(character, ',' | '^'));
                 self.close(&name, &operator)?;
-                Ok(apply(&operator, &read(&name, lookup)?, &[]))
+                Ok(apply(&operator, &self.read(&name, lookup)?, &[]))
             }
             Some('/') => self.replacement(&name, lookup),
             Some(sign @ ('#' | '%')) => {
@@ -202,7 +214,7 @@ impl Scanner<'_> {
                 let argument =
                     self.argument(&name, &operator, Escapes::None, |end| end != '}', lookup)?;
                 self.close(&name, &operator)?;
-                Ok(apply(&operator, &read(&name, lookup)?, &[argument]))
+                Ok(apply(&operator, &self.read(&name, lookup)?, &[argument]))
             }
             _ => Err(ExpressionError::MissingBrace {
                 name,
@@ -236,6 +248,7 @@ impl Scanner<'_> {
             default.push_str(&self.argument(name, operator, Escapes::None, accepts, lookup)?);
         }
         let value = lookup(name).unwrap_or_default();
+        self.count(&value)?;
         Ok(if value.is_empty() { default } else { value })
     }
 
@@ -253,7 +266,7 @@ impl Scanner<'_> {
             arguments.push(self.argument(name, &operator, Escapes::None, accepts, lookup)?);
             self.close(name, &operator)?;
         }
-        Ok(apply(&operator, &read(name, lookup)?, &arguments))
+        Ok(apply(&operator, &self.read(name, lookup)?, &arguments))
     }
 
     /// `/from/to`, `//from/to`, `/#from/to`, `/%from/to`; an empty `to` may be left out.
@@ -273,7 +286,7 @@ impl Scanner<'_> {
             arguments.push(self.argument(name, &operator, Escapes::All, accepts, lookup)?);
         }
         self.close(name, &operator)?;
-        Ok(apply(&operator, &read(name, lookup)?, &arguments))
+        Ok(apply(&operator, &self.read(name, lookup)?, &arguments))
     }
 
     /// One argument: an expression, or a text that is not empty.
@@ -296,6 +309,25 @@ impl Scanner<'_> {
         }
     }
 
+    fn read(&mut self, name: &str, lookup: Lookup<'_>) -> Result<String, ExpressionError> {
+        let value = lookup(name);
+        let value = value.ok_or_else(|| ExpressionError::NotSet {
+            name: name.to_owned(),
+        })?;
+        self.count(&value)?;
+        Ok(value)
+    }
+
+    fn count(&mut self, value: &str) -> Result<(), ExpressionError> {
+        self.length = self.length.saturating_add(value.len());
+        if self.length > LENGTH_LIMIT {
+            return Err(ExpressionError::TooLong {
+                limit: LENGTH_LIMIT,
+            });
+        }
+        Ok(())
+    }
+
     fn close(&mut self, name: &str, operator: &str) -> Result<(), ExpressionError> {
         if self.take('}') {
             Ok(())
@@ -303,12 +335,6 @@ impl Scanner<'_> {
             Err(bad_arguments(name, operator))
         }
     }
-}
-
-fn read(name: &str, lookup: Lookup<'_>) -> Result<String, ExpressionError> {
-    lookup(name).ok_or_else(|| ExpressionError::NotSet {
-        name: name.to_owned(),
-    })
 }
 
 fn bad_arguments(name: &str, operator: &str) -> ExpressionError {

@@ -122,6 +122,18 @@ fn malformed_expressions_and_missing_variables_are_errors() {
     assert!(error_of(&deep).contains("nested"));
 }
 
+#[test]
+fn values_cannot_grow_a_text_without_bound() {
+    let long = "x".repeat(1 << 20);
+    let lookup = |_: &str| Some(long.clone());
+    let error = evaluate(&"${a}".repeat(100), &lookup).unwrap_err();
+    assert!(error.to_string().contains("bytes together"), "{error}");
+    assert_eq!(
+        evaluate(&"${a:0:1}".repeat(10), &lookup).unwrap(),
+        "x".repeat(10)
+    );
+}
+
 fn built(value: serde_json::Value) -> Built {
     Built {
         object: Object::from_value(value).unwrap(),
