@@ -1,8 +1,10 @@
 //! One homelab to measure: a control plane, a Git server with a signed repository, and an agent.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use windlass_kit::agent::Agent;
 use windlass_kit::api::{Client, ObjectRef, condition};
 use windlass_kit::controlplane::{ControlPlane, Options, User};
@@ -21,7 +23,8 @@ pub(crate) struct House {
     pub(crate) control_plane: ControlPlane,
     repo: Repo,
     signer: Signer,
-    _git: GitServer,
+    pub(crate) git: GitServer,
+    _state: TempDir,
 }
 
 impl House {
@@ -40,12 +43,23 @@ impl House {
         let kubeconfig = control_plane.kubeconfig(User::Agent);
         let mut agent = Agent::prepare(&kubeconfig, &git.url("house.git"), &[&signer]);
         agent.set("root", "path", path);
+        // The kit keeps its files in memory; what the agent keeps has to cost what a disk costs.
+        let state = tempfile::Builder::new()
+            .prefix("bench-state-")
+            .tempdir_in(target());
+        let state = state.expect("the target folder can be written");
+        agent.set(
+            "state",
+            "dir",
+            &state.path().join("state").display().to_string(),
+        );
         Self {
             agent,
             control_plane,
             repo,
             signer,
-            _git: git,
+            git,
+            _state: state,
         }
     }
 
@@ -113,6 +127,13 @@ impl Drop for House {
             println!("--- log of the agent ---\n{}", self.agent.log());
         }
     }
+}
+
+/// The repository's folder for what is built, which is on a disk.
+pub(crate) fn target() -> PathBuf {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    std::fs::create_dir_all(&target).expect("the repository can be written");
+    target.canonicalize().expect("it is there")
 }
 
 pub(crate) fn root() -> ObjectRef {

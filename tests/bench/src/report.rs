@@ -1,8 +1,8 @@
 //! Rows, the table on the terminal and `target/bench.json`.
 
-use std::path::Path;
-
 use serde_json::{Map, Value, json};
+
+use crate::house::target;
 
 /// One measured figure. All figures are better when smaller.
 #[derive(Clone, Debug)]
@@ -116,7 +116,6 @@ pub(crate) fn table(rows: &[Row]) -> String {
 
 /// Writes the rows of this run to `target/bench.json` of the repository.
 pub(crate) fn write_json(rows: &[Row]) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
     let entries = rows.iter().map(|row| {
         let figure = json!({
             "value": row.value, "unit": row.unit, "reach": row.limit(), "ok": row.ok(),
@@ -125,9 +124,8 @@ pub(crate) fn write_json(rows: &[Row]) {
     });
     let all: Map<String, Value> = entries.collect();
     let text = format!("{:#}\n", Value::Object(all));
-    let written = std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(folder.join("bench.json"), text));
-    written.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let file = target().join("bench.json");
+    std::fs::write(&file, text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
 }
 
 /// Three digits that count, no more.
