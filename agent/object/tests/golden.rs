@@ -27,8 +27,9 @@ pub(crate) fn bytes(case: &str) -> Vec<u8> {
     let mut pieces = case.split("\\x");
     let mut out = pieces.next().unwrap_or_default().as_bytes().to_vec();
     for piece in pieces {
-        out.push(u8::from_str_radix(&piece[..2], 16).expect("two hexadecimal digits"));
-        out.extend_from_slice(&piece.as_bytes()[2..]);
+        let (digits, rest) = piece.split_at(2);
+        out.push(u8::from_str_radix(digits, 16).expect("two hexadecimal digits"));
+        out.extend_from_slice(rest.as_bytes());
     }
     out
 }
@@ -37,13 +38,16 @@ fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures")
         .join(name);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    std::fs::read_to_string(path).expect("the fixture is there")
 }
 
 fn answer(line: &str) -> Answer {
     let mut answer: Value = serde_json::from_str(line).expect("a line of JSON");
-    match answer.get_mut("error") {
-        Some(error) => Err(error.as_str().expect("the error is text").to_owned()),
-        None => Ok(answer["value"].take()),
+    if let Some(error) = answer.get("error") {
+        return Err(error.to_string());
     }
+    Ok(answer
+        .get_mut("value")
+        .map(Value::take)
+        .expect("an answer has a value or an error"))
 }

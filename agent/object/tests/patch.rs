@@ -4,7 +4,7 @@ use serde_json::Value;
 use windlass_object::patch::strategic::{self, Deleted};
 use windlass_object::selector::LabelSelector;
 use windlass_object::yaml::{Dialect, Limits, parse_documents_as};
-use windlass_object::{GroupVersionKind, patch};
+use windlass_object::{Object, patch};
 
 use crate::golden::{cases, parts};
 
@@ -34,13 +34,9 @@ fn read(text: &str) -> Value {
 
 fn strategic(target: &str, patch: &str) -> Result<Value, String> {
     let mut target = read(target);
-    let text = |field: &str| {
-        target[field]
-            .as_str()
-            .expect("a case has a kind")
-            .to_owned()
-    };
-    let kind = GroupVersionKind::new(&text("apiVersion"), &text("kind"));
+    let kind = Object::from_value(target.clone())
+        .expect("a case has a kind")
+        .gvk();
     match strategic::apply(&mut target, &read(patch), &kind) {
         Ok(Deleted::No) => Ok(target),
         Ok(Deleted::Yes) => Ok(Value::Null),

@@ -87,13 +87,23 @@ fn object() -> impl Strategy<Value = Value> {
     })
 }
 
-fn read(dialect: Dialect, text: &str) -> Value {
-    let mut documents = parse_documents_as(dialect, text.as_bytes(), &Limits::DEFAULT)
-        .unwrap_or_else(|error| panic!("{error} in\n{text}"));
-    assert!(documents.len() <= 1, "one value is one document:\n{text}");
-    documents
+fn read(dialect: Dialect, text: &str) -> Result<Value, TestCaseError> {
+    let mut documents =
+        parse_documents_as(dialect, text.as_bytes(), &Limits::DEFAULT).map_err(|error| {
+            TestCaseError::fail(format!(
+                "{error} in
+{text}"
+            ))
+        })?;
+    prop_assert!(
+        documents.len() <= 1,
+        "one value is one document:
+{}",
+        text
+    );
+    Ok(documents
         .pop()
-        .map_or(Value::Null, |document| document.value)
+        .map_or(Value::Null, |document| document.value))
 }
 
 /// JSON with escapes for the characters that YAML does not print and JSON leaves as they are.
@@ -119,16 +129,16 @@ proptest! {
     #[test]
     fn what_is_written_is_read_back_by_both_dialects(value in value()) {
         let written = to_string(&value);
-        prop_assert_eq!(&read(Dialect::Kubernetes, &written), &value, "{}", written);
-        prop_assert_eq!(&read(Dialect::Kustomize, &written), &value, "{}", written);
+        prop_assert_eq!(&read(Dialect::Kubernetes, &written)?, &value, "{}", written);
+        prop_assert_eq!(&read(Dialect::Kustomize, &written)?, &value, "{}", written);
     }
 
     #[test]
     fn json_is_yaml(value in value()) {
         let written = escaped(&value.to_string());
-        prop_assert_eq!(&read(Dialect::Kubernetes, &written), &value, "{}", written);
+        prop_assert_eq!(&read(Dialect::Kubernetes, &written)?, &value, "{}", written);
         let pretty = escaped(&serde_json::to_string_pretty(&value).unwrap());
-        prop_assert_eq!(&read(Dialect::Kubernetes, &pretty), &value, "{}", pretty);
+        prop_assert_eq!(&read(Dialect::Kubernetes, &pretty)?, &value, "{}", pretty);
     }
 
     #[test]

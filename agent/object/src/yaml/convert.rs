@@ -1,7 +1,8 @@
 //! Nodes to JSON values: types, keys, merge keys, aliases.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use crate::yaml::arena::{Arena, Content, NodeId, Scalar};
@@ -35,8 +36,8 @@ struct Converter<'a, 't> {
 #[derive(Default)]
 struct Fields {
     map: Map<String, Value>,
-    /// Where the keys that stand in the map itself are; merged ones are not here.
-    written: HashMap<String, Position>,
+    /// The keys that only a merge key brought so far.
+    from_merge: HashSet<String>,
     /// Where the first merge key is.
     merged: Option<Position>,
 }
@@ -81,26 +82,47 @@ impl<'t> Converter<'_, 't> {
         children: &[NodeId],
         ownership: Ownership,
     ) -> Result<(), YamlError> {
-        for pair in children.chunks_exact(2) {
+        for (place, pair) in children.chunks_exact(2).enumerate() {
             let [key, value] = *pair else {
                 continue;
             };
             if self.is_merge(key) {
                 self.check_only_merge(fields, key)?;
-                self.merge(&mut fields.map, value, ownership)?;
+                self.merge(fields, value, ownership)?;
                 continue;
             }
-            let position = self.arena.position(key);
-            let name = self.key(key, ownership)?;
-            if let Some(first) = fields.written.get(&name) {
-                let message = format!("key {name:?} is already set on line {}", first.line);
-                return Err(YamlError::new(position, message));
-            }
+            let name = self.key(key)?;
             let value = self.value(value, ownership)?;
-            fields.written.insert(name.clone(), position);
-            fields.map.insert(name, value);
+            match fields.map.entry(name) {
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
+                }
+                Entry::Occupied(mut entry) if fields.from_merge.remove(entry.key()) => {
+                    entry.insert(value);
+                }
+                Entry::Occupied(entry) => {
+                    return Err(self.written_twice(entry.key(), key, children, place));
+                }
+            }
         }
         Ok(())
+    }
+
+    /// The error of a key that stands in its map before, among the first pairs.
+    fn written_twice(
+        &self,
+        name: &str,
+        key: NodeId,
+        children: &[NodeId],
+        pairs: usize,
+    ) -> YamlError {
+        let keys = children.iter().step_by(2).take(pairs);
+        let first = keys
+            .copied()
+            .find(|key| self.key(*key).is_ok_and(|earlier| earlier == name));
+        let line = self.arena.position(first.unwrap_or(key)).line;
+        let message = format!("key {name:?} is already set on line {line}");
+        YamlError::new(self.arena.position(key), message)
     }
 
     fn is_merge(&self, key: NodeId) -> bool {
@@ -127,29 +149,31 @@ impl<'t> Converter<'_, 't> {
     /// To go-yaml v2 a merge key below a key overrides it; to kustomize no merge key does.
     fn merge(
         &mut self,
-        map: &mut Map<String, Value>,
+        fields: &mut Fields,
         source: NodeId,
         ownership: Ownership,
     ) -> Result<(), YamlError> {
         let mut merged = Map::new();
         for source in self.merge_sources(source) {
             let position = self.arena.position(source);
-            let Value::Object(fields) = self.value(source, ownership)? else {
+            let Value::Object(values) = self.value(source, ownership)? else {
                 let message = "a merge key `<<` needs a map or a list of maps";
                 return Err(YamlError::new(position, message));
             };
-            for (name, value) in fields {
+            for (name, value) in values {
                 merged.entry(name).or_insert(value);
             }
         }
         for (name, value) in merged {
-            match self.dialect {
-                Dialect::Kubernetes => {
-                    map.insert(name, value);
+            match fields.map.entry(name) {
+                Entry::Vacant(entry) => {
+                    fields.from_merge.insert(entry.key().clone());
+                    entry.insert(value);
                 }
-                Dialect::Kustomize => {
-                    map.entry(name).or_insert(value);
+                Entry::Occupied(mut entry) if self.dialect == Dialect::Kubernetes => {
+                    entry.insert(value);
                 }
+                Entry::Occupied(_) => {}
             }
         }
         Ok(())
@@ -162,14 +186,14 @@ impl<'t> Converter<'_, 't> {
         }
     }
 
-    /// A key as text: numbers and booleans are written out as sigs.k8s.io/yaml does.
-    fn key(&mut self, id: NodeId, ownership: Ownership) -> Result<String, YamlError> {
+    /// A key as the dialect's JSON has it: kustomize keeps the text, sigs.k8s.io/yaml writes out
+    /// what it means. The node keeps its text, for the error of a key that comes twice.
+    fn key(&self, id: NodeId) -> Result<String, YamlError> {
         let position = self.arena.position(id);
-        let (content, _) = self.take(id, ownership);
-        match content {
-            Content::Alias(target) => self.key(target, Ownership::Shared),
-            Content::Scalar(scalar) => key_text(self.dialect, scalar, position),
-            Content::Sequence(_) | Content::Mapping(_) => Err(YamlError::new(
+        match self.arena.node(id).map(|node| &node.content) {
+            Some(Content::Alias(target)) => self.key(*target),
+            Some(Content::Scalar(scalar)) => key_text(self.dialect, scalar, position),
+            Some(Content::Sequence(_) | Content::Mapping(_)) | None => Err(YamlError::new(
                 position,
                 "a key must be text, not a list or a map",
             )),
@@ -187,61 +211,56 @@ fn scalar_value(
     {
         return Ok(Value::String(text));
     }
-    let (found, text) = scalar_type(dialect, scalar, position)?;
-    match found {
-        Type::Null => Ok(Value::Null),
-        Type::Bool(value) => Ok(Value::Bool(value)),
-        Type::Integer(value) => Ok(Value::from(value)),
-        Type::Unsigned(value) => {
-            Ok(number::from_unsigned(value).map_or(Value::Null, Value::Number))
-        }
-        Type::Float(value) => match number::from_float(value) {
-            Some(number) => Ok(Value::Number(number)),
-            None => {
-                let message = format!("{text} has no place in JSON; quote it to mean the text");
-                Err(YamlError::new(position, message))
-            }
-        },
-        Type::Text => Ok(Value::String(text)),
-    }
+    let number = match scalar_type(dialect, &scalar, position)? {
+        Tagged::Decoded(text) => return Ok(Value::String(text)),
+        Tagged::As(Type::Text) => return Ok(Value::String(scalar.text.into_owned())),
+        Tagged::As(Type::Null) => return Ok(Value::Null),
+        Tagged::As(Type::Bool(value)) => return Ok(Value::Bool(value)),
+        Tagged::As(Type::Integer(value)) => return Ok(Value::from(value)),
+        Tagged::As(Type::Unsigned(value)) => number::from_unsigned(value),
+        Tagged::As(Type::Float(value)) => number::from_float(value),
+    };
+    number.map(Value::Number).ok_or_else(|| {
+        let message = format!(
+            "{} has no place in JSON; quote it to mean the text",
+            scalar.text
+        );
+        YamlError::new(position, message)
+    })
 }
 
-/// A key as the dialect's JSON has it: kustomize keeps the text, sigs.k8s.io/yaml writes out what
-/// it means.
-fn key_text(dialect: Dialect, scalar: Scalar<'_>, position: Position) -> Result<String, YamlError> {
-    let (found, text) = scalar_type(dialect, scalar, position)?;
+fn key_text(
+    dialect: Dialect,
+    scalar: &Scalar<'_>,
+    position: Position,
+) -> Result<String, YamlError> {
+    let found = match scalar_type(dialect, scalar, position)? {
+        Tagged::Decoded(text) => return Ok(text),
+        Tagged::As(found) => found,
+    };
     match found {
         Type::Null => Err(YamlError::new(
             position,
             "a key must not be null; quote it to mean the text",
         )),
-        _ if dialect == Dialect::Kustomize => Ok(text),
+        _ if dialect == Dialect::Kustomize => Ok(scalar.text.to_string()),
+        Type::Text => Ok(scalar.text.to_string()),
         Type::Bool(value) => Ok(value.to_string()),
         Type::Integer(value) => Ok(value.to_string()),
         Type::Unsigned(value) => Ok(value.to_string()),
         Type::Float(value) => Ok(number::short_float_text(value)),
-        Type::Text => Ok(text),
     }
 }
 
 fn scalar_type(
     dialect: Dialect,
-    scalar: Scalar<'_>,
+    scalar: &Scalar<'_>,
     position: Position,
-) -> Result<(Type, String), YamlError> {
-    let plain = scalar.is_plain();
-    let Scalar { text, tag, .. } = scalar;
-    let Some(tag) = tag else {
-        let found = if plain {
-            scalar::plain_type(dialect, &text)
-        } else {
-            Type::Text
-        };
-        return Ok((found, text.into_owned()));
-    };
-    match scalar::tagged(dialect, &tag, &text) {
-        Ok(Tagged::As(found)) => Ok((found, text.into_owned())),
-        Ok(Tagged::Decoded(decoded)) => Ok((Type::Text, decoded)),
-        Err(message) => Err(YamlError::new(position, message)),
+) -> Result<Tagged, YamlError> {
+    match &scalar.tag {
+        Some(tag) => scalar::tagged(dialect, tag, &scalar.text)
+            .map_err(|message| YamlError::new(position, message)),
+        None if scalar.is_plain() => Ok(Tagged::As(scalar::plain_type(dialect, &scalar.text))),
+        None => Ok(Tagged::As(Type::Text)),
     }
 }
