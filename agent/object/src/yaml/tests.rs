@@ -1,3 +1,8 @@
+#![expect(
+    clippy::disallowed_methods,
+    reason = "some tests look how long reading takes"
+)]
+
 use std::time::{Duration, Instant};
 
 use serde_json::json;
