@@ -144,3 +144,51 @@ fn number(value: f64) -> String {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(value: f64, reach: Reach) -> Row {
+        Row {
+            name: "row",
+            value,
+            unit: "s",
+            reach,
+            note: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_figure_is_judged_by_its_limit_or_by_its_rival() {
+        let rival = |value| {
+            let reach = Reach::Times {
+                times: 2.5,
+                rival: "rival",
+                needed: 2.0,
+            };
+            row(value, reach)
+        };
+        assert!(row(0.0, Reach::AtMost(0.0)).ok() && !row(1.0, Reach::AtMost(0.0)).ok());
+        assert!(rival(5.0).ok() && !rival(5.1).ok());
+        assert_eq!(rival(5.0).ratio(), "2.50 ×");
+        assert_eq!(row(3.0, Reach::AtMost(4.0)).ratio(), "0.75");
+    }
+
+    #[test]
+    fn what_was_not_measured_is_missed() {
+        assert!(!row(f64::NAN, Reach::AtMost(1.0)).ok());
+        assert!(!row(f64::INFINITY, Reach::AtMost(1.0)).ok());
+    }
+
+    #[test]
+    fn the_columns_of_the_table_stand_in_line() {
+        let table = table(&[
+            row(12.34, Reach::AtMost(150.0)),
+            row(0.5, Reach::AtMost(0.0)),
+        ]);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines[1], "row   12.3   s     ≤ 150 s         0.08   ok");
+        assert_eq!(lines[2], "row   0.5    s     ≤ 0 s           -      MISSED");
+    }
+}

@@ -42,3 +42,20 @@ impl Sample {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn median_and_worst_are_those_of_the_sorted_times() {
+        let sample = Sample::of([5, 1, 9, 3, 7].map(Duration::from_millis).to_vec());
+        assert!((sample.median() - 5.0).abs() < 1e-9);
+        assert!((sample.worst() - 9.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn no_times_are_the_worst_times() {
+        assert!(Sample::of(Vec::new()).median().is_infinite());
+    }
+}
