@@ -53,6 +53,9 @@ pub const EVENT_REVISION: &str = "kustomize.toolkit.fluxcd.io/revision";
 /// Event annotation of a source with the revision it is about.
 pub const SOURCE_EVENT_REVISION: &str = "source.toolkit.fluxcd.io/revision";
 
+/// Event annotation of a source with the digest of its artifact.
+pub const SOURCE_EVENT_DIGEST: &str = "source.toolkit.fluxcd.io/digest";
+
 /// Value of the switches above (compared without case).
 pub const DISABLED: &str = "disabled";
 /// Value of the switches above (compared without case).

@@ -53,6 +53,8 @@ reasons! {
 
     /// A new revision is there.
     NEW_REVISION = "NewRevision";
+    /// An artifact of a new revision is there (events only).
+    NEW_ARTIFACT = "NewArtifact";
     /// The artifact is the newest.
     ARTIFACT_UP_TO_DATE = "ArtifactUpToDate";
     /// Something new was included.

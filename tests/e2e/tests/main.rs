@@ -9,5 +9,6 @@ mod leadership;
 mod left_out;
 mod main_job;
 mod older_flux;
+mod status;
 mod tenant;
 mod uninstall;
