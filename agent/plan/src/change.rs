@@ -61,7 +61,8 @@ pub fn is_merged(desired: &Object, live: Option<&Object>) -> bool {
 
 /// Brings an object into the form in which it is applied: no `status` (but a definition's), no
 /// `metadata.creationTimestamp`, a Secret's `stringData` moved into `data`, the protocol of ports
-/// written out, a definition's `caBundle` dropped when it is no certificate.
+/// written out, a definition's `caBundle` dropped when it is no certificate, the rules of a role that
+/// aggregates others left to the controller that writes them.
 pub fn prepare(desired: &mut Object) {
     let gvk = desired.gvk();
     let value = desired.as_value_mut();
@@ -75,6 +76,7 @@ pub fn prepare(desired: &mut Object) {
     }
     match (gvk.group.as_str(), gvk.version.as_str(), gvk.kind.as_str()) {
         ("", "v1", "Secret") => move_string_data(value),
+        ("rbac.authorization.k8s.io", "v1", "ClusterRole") => drop_aggregated_rules(value),
         ("", "v1", "Service") => default_protocol(value.pointer_mut("/spec/ports")),
         ("", "v1", "Pod") => default_container_protocol(value.get_mut("spec")),
         ("apps", "v1", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
@@ -215,6 +217,17 @@ fn body(object: &Object) -> Map<String, Value> {
         template.remove("annotations");
     }
     body
+}
+
+/// The rules of a role that aggregates others are written by kube-controller-manager.
+fn drop_aggregated_rules(role: &mut Value) {
+    if let Some(role) = role.as_object_mut()
+        && role
+            .get("aggregationRule")
+            .is_some_and(|rule| !rule.is_null())
+    {
+        role.remove("rules");
+    }
 }
 
 /// Moves `stringData` into `data`. Values that are not text are left for the API server to refuse.

@@ -116,13 +116,8 @@ pub async fn run(
         &sender,
         &stop,
     )?;
-    let namespace = settings.root.namespace.clone();
-    tokio::spawn(establish::namespace(
-        context.cluster.clone(),
-        namespace,
-        mark.clone(),
-    ));
-    let watches = watch_all(&context, &settings.root.namespace, &sender);
+    tokio::spawn(establish::namespace(context.cluster.clone(), mark.clone()));
+    let watches = watch_all(&context, &sender);
     let standing = Standing::new(settings.leadership.flux_leases, epoch_floor, mark);
     let root = Root {
         name,
@@ -249,7 +244,7 @@ fn elect(
     let elector = Elector::new(
         cluster.clone(),
         ElectorSettings {
-            namespace: settings.root.namespace.clone(),
+            namespace: names::FLUX_SYSTEM.to_owned(),
             name: names::LEASE.to_owned(),
             node: settings.node.name.clone(),
             lease_duration: settings.leadership.lease_duration,
@@ -287,11 +282,7 @@ fn forward<Value: Clone + Send + Sync + 'static>(
     });
 }
 
-fn watch_all(
-    context: &Arc<Context>,
-    namespace: &str,
-    sender: &UnboundedSender<Event>,
-) -> Vec<JoinHandle<()>> {
+fn watch_all(context: &Arc<Context>, sender: &UnboundedSender<Event>) -> Vec<JoinHandle<()>> {
     let kinds = &context.kinds;
     let everything = Scope::default();
     let definitions_of_flux = Scope {
@@ -303,7 +294,7 @@ fn watch_all(
         ..Scope::default()
     };
     let pause = Scope {
-        namespace: namespace.to_owned(),
+        namespace: names::FLUX_SYSTEM.to_owned(),
         field_selector: format!("metadata.name={}", names::PAUSE),
         ..Scope::default()
     };

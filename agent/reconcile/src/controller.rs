@@ -26,7 +26,7 @@ use crate::queue::Queue;
 use crate::source::spec::SourceSpec;
 
 /// Fetches at once: each holds one transaction and one connection to windlass-net.
-const CONCURRENT_SOURCES: usize = 2;
+const CONCURRENT_SOURCES: usize = 4;
 
 /// What the agent knows, and what it is doing.
 pub(crate) struct Controller {
@@ -118,8 +118,10 @@ impl Controller {
             Event::GitRepository(event) => self.git_repository_seen(event),
             Event::Kustomization(event) => self.kustomization_seen(event),
             Event::Api(event) => self.api_seen(&event),
+            Event::ApiGoing(what) => self.api_is_going(what),
             Event::Pause(event) => self.pause_seen(event),
             Event::Drift(owner) => self.wake_kustomization(&owner),
+            Event::Waits(name) => self.kustomization_queue.park(&name),
             Event::Leadership(leadership) => self.leadership_changed(leadership),
             Event::Flux(standing) => self.flux_standing_changed(standing),
             Event::Established(result) => self.established(result),
@@ -162,7 +164,12 @@ impl Controller {
     }
 }
 
+/// Nothing is looked at more often than this, whatever an object asks for.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Spreads what is due at the same interval: up to 5 % earlier or later, as Flux does.
 fn with_jitter(interval: Duration) -> Duration {
-    interval.mul_f64(rand::random_range(0.95..1.05))
+    interval
+        .max(SHORTEST_INTERVAL)
+        .mul_f64(rand::random_range(0.95..1.05))
 }

@@ -36,6 +36,9 @@ impl DriftWatch {
 
     /// Watches the kind from now on, if it is not watched yet.
     pub(crate) fn watch(&self, resource: &Resource) {
+        if !resource.watchable {
+            return;
+        }
         let kind = (resource.gvk.group.clone(), resource.gvk.kind.clone());
         let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         watches.entry(kind).or_insert_with(|| {
@@ -48,6 +51,11 @@ impl DriftWatch {
     pub(crate) fn report(&self, owner: &Named) {
         // The receiver is gone only when the agent stops.
         let _ = self.events.send(Event::Drift(owner.clone()));
+    }
+
+    /// Says that a pass does nothing but wait from now on, so that it keeps no other from its work.
+    pub(crate) fn waits(&self, name: &Named) {
+        let _ = self.events.send(Event::Waits(name.clone()));
     }
 
     /// Ends all watches: this node does not lead any more.

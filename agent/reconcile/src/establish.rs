@@ -1,6 +1,7 @@
 //! Before the leader reconciles anything: definitions, namespace and the root pair are there.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use windlass_api::names;
@@ -38,6 +39,19 @@ pub(crate) async fn establish(
         install(cluster, authority, definition).await?;
     }
     context.installed.send_replace(());
+    if context.halted.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    if cluster
+        .get_metadata(&namespaces(), "", &root.namespace)
+        .await?
+        .is_none()
+    {
+        let namespace = namespace_object(&root.namespace);
+        cluster
+            .create(authority, &namespaces(), &namespace, ours::MANAGER)
+            .await?;
+    }
     let (source, kustomization) = root_pair(root);
     cluster
         .apply(authority, &context.kinds.git_repository, &source, &APPLY)
@@ -57,11 +71,11 @@ pub(crate) async fn establish(
 ///
 /// This is the one write without a leader: an empty namespace, and several nodes may make it at once. Not when
 /// Flux was uninstalled on purpose, which `uninstall_mark` remembers.
-pub(crate) async fn namespace(cluster: Cluster, name: String, uninstall_mark: PathBuf) {
-    let namespace = object(json!({"apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": name}}));
+pub(crate) async fn namespace(cluster: Cluster, uninstall_mark: PathBuf) {
+    let name = names::FLUX_SYSTEM;
+    let namespace = namespace_object(name);
     while !uninstall_mark.exists() {
-        let there = cluster.get_metadata(&namespaces(), "", &name).await;
+        let there = cluster.get_metadata(&namespaces(), "", name).await;
         if matches!(there, Ok(Some(_))) {
             return;
         }
@@ -79,6 +93,10 @@ pub(crate) async fn namespace(cluster: Cluster, name: String, uninstall_mark: Pa
         }
         tokio::time::sleep(NAMESPACE_AGAIN).await;
     }
+}
+
+fn namespace_object(name: &str) -> Object {
+    object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
 }
 
 /// The root GitRepository and Kustomization that the node's config asks for.

@@ -15,10 +15,14 @@ pub(crate) enum Event {
     Kustomization(WatchEvent),
     /// A definition of Flux's API, or its namespace, appeared, changed or went.
     Api(WatchEvent),
+    /// What of Flux's API is being deleted, asked for afresh; `None`: nothing.
+    ApiGoing(Option<String>),
     /// The pause was set, changed or taken back.
     Pause(WatchEvent),
     /// Somebody changed an object of this Kustomization.
     Drift(Named),
+    /// A pass of this Kustomization only waits from now on.
+    Waits(Named),
     /// Leadership was won or lost.
     Leadership(Option<Leadership>),
     /// Who holds Flux's Leases.

@@ -29,11 +29,29 @@ pub(crate) async fn add(
     if is_on(meta) || meta.deleting {
         return Ok(None);
     }
+    match write(cluster, leadership, resource, meta, with_ours(meta)).await {
+        Err(error) if error.class() == ErrorClass::Conflict => {
+            // Somebody wrote it meanwhile: its finalizers are looked at again.
+            let name = &meta.name;
+            let live = cluster
+                .get_metadata(resource, &name.namespace, &name.name)
+                .await?;
+            let now = live.as_ref().and_then(|live| Meta::parse(live.as_value()));
+            match now.filter(|now| !is_on(now) && !now.deleting) {
+                Some(now) => write(cluster, leadership, resource, &now, with_ours(&now))
+                    .await
+                    .map(Some),
+                None => Ok(None),
+            }
+        }
+        answer => answer.map(Some),
+    }
+}
+
+fn with_ours(meta: &Meta) -> Vec<String> {
     let mut finalizers = meta.finalizers.clone();
     finalizers.push(names::FINALIZER.to_owned());
-    write(cluster, leadership, resource, meta, finalizers)
-        .await
-        .map(Some)
+    finalizers
 }
 
 /// Takes it off, so that the API server can let the object go. An object that is gone already is fine.
@@ -108,5 +126,33 @@ pub(crate) async fn release_now(
             }
             answer => return answer,
         }
+    }
+}
+
+/// How often a release is tried, and how soon again.
+const RELEASE_TRIES: usize = 5;
+const RELEASE_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Releases with several tries; that it cannot be done is logged with what to do by hand.
+pub(crate) async fn release_for_good(
+    cluster: &Cluster,
+    leadership: &Leadership,
+    resource: &Resource,
+    name: &Named,
+) {
+    for _ in 1..RELEASE_TRIES {
+        if release_now(cluster, leadership, resource, name)
+            .await
+            .is_ok()
+        {
+            return;
+        }
+        tokio::time::sleep(RELEASE_AGAIN).await;
+    }
+    if let Err(error) = release_now(cluster, leadership, resource, name).await {
+        tracing::warn!(
+            kind = %resource.gvk.kind, %name, %error,
+            "the finalizer could not be released; remove {} from it by hand", names::FINALIZER
+        );
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Outcome {
     pub(crate) blocked: bool,
     pub(crate) ready: bool,
     pub(crate) waiting_since: Option<Waiting>,
+    /// It was a regular pass and came to its end: the next one is an interval away.
+    pub(crate) regular: bool,
 }
 
 /// When the next pass is due if nothing happens before.
@@ -91,40 +93,33 @@ pub(crate) async fn run(pass: Pass) -> Outcome {
 }
 
 async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> {
-    if let Some(message) = &pass.malformed {
-        return Err(StageError::stalled(
-            reasons::FAILED,
-            format!("the object cannot be read: {message}; correct it"),
-        ));
+    if let Some(refusal) = &pass.refusal {
+        return Err(StageError::stalled(refusal.reason, refusal.message.clone()));
     }
     let mut fence = Fence::new(pass);
     add_finalizer(pass, &mut fence, progress).await?;
-    let (snapshot, ignore) = source(pass)?;
+    let snapshot = source(pass)?;
     depends::check(
         &pass.dependencies,
         pass.cycle.as_deref(),
         &snapshot.revision,
     )?;
-    if is_news(pass, snapshot) {
-        let timeout = windlass_api::duration::GoDuration(pass.spec.effective_timeout());
-        let message = format!(
-            "Building manifests for revision {} with a timeout of {timeout}",
-            snapshot.revision
-        );
-        report_progress(pass, &mut fence, progress, snapshot, &message).await?;
-    }
-    let rendered = build::build(pass, snapshot, ignore.as_deref()).await?;
+    let rendered = build::build(pass, snapshot).await?;
     progress.digest = Some(rendered.digest);
     let (left_out, wanted): (Vec<_>, Vec<_>) = rendered
         .objects
         .into_iter()
         .partition(|object| pass.left_out.covers(object));
+    let kept: Vec<_> = left_out.iter().map(identity).collect();
+    let planned = wanted
+        .iter()
+        .map(identity)
+        .chain(kept.iter().cloned())
+        .collect();
+    begin(pass, &mut fence, progress, snapshot, planned).await?;
     let report = apply::apply(pass, &mut fence, wanted).await;
     progress.changes = report.changes;
     progress.wrote = !progress.changes.is_empty();
-    let kept = left_out
-        .iter()
-        .map(|object| (object.key(), object.gvk().version));
     let handled: Vec<_> = report.handled.into_iter().chain(kept).collect();
     progress.inventory = Some(inventory_of(&handled));
     if let Some(error) = report.error {
@@ -132,10 +127,41 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
         return Err(error);
     }
     prune_stale(pass, &mut fence, progress).await?;
-    health::check(pass, &mut fence, progress, snapshot, handled).await
+    health::check(pass, &mut fence, progress, snapshot, report.targets).await
 }
 
-fn source(pass: &Pass) -> Result<(&Snapshot, &Option<String>), StageError> {
+fn identity(object: &Object) -> (ObjectKey, String) {
+    (object.key(), object.gvk().version)
+}
+
+/// Writes what is about to be applied into the inventory, if anything of it is new, and says that there is work.
+///
+/// Before anything is created, so that nothing leaks whatever happens to this pass.
+async fn begin(
+    pass: &Pass,
+    fence: &mut Fence<'_>,
+    progress: &mut Progress,
+    snapshot: &Snapshot,
+    planned: Vec<(ObjectKey, String)>,
+) -> Result<(), StageError> {
+    let planned = inventory_of(&planned);
+    let empty = Inventory::default();
+    let new = !planned
+        .without(pass.status.inventory.as_ref().unwrap_or(&empty))
+        .is_empty();
+    if !new && !is_news(pass, snapshot) {
+        return Ok(());
+    }
+    pass.may_write()?;
+    progress.inventory = Some(planned);
+    keep_the_rest(pass, progress);
+    let timeout = windlass_api::duration::GoDuration(pass.spec.effective_timeout());
+    let revision = &snapshot.revision;
+    let message = format!("Applying revision {revision} with a timeout of {timeout}");
+    report_progress(pass, fence, progress, snapshot, &message).await
+}
+
+fn source(pass: &Pass) -> Result<&Snapshot, StageError> {
     let reference = &pass.spec.source_ref;
     let namespace = reference
         .namespace
@@ -144,7 +170,7 @@ fn source(pass: &Pass) -> Result<(&Snapshot, &Option<String>), StageError> {
     let name = format!("{}/{namespace}/{}", reference.kind.as_str(), reference.name);
     let wait = Duration::from_secs(30);
     match &pass.source {
-        SourceState::Ready { snapshot, ignore } => Ok((snapshot, ignore)),
+        SourceState::Ready(snapshot) => Ok(snapshot),
         SourceState::NoRevision => Err(StageError::waiting(
             reasons::ARTIFACT_FAILED,
             format!("Source artifact not found, waiting for a verified revision of '{name}'"),
@@ -246,25 +272,22 @@ async fn prune_stale(
         entries: old.without(new).into_iter().cloned().collect(),
     };
     for key in stale.entries.iter().filter_map(|entry| entry.key().ok()) {
-        pass.ledger.forget(&key);
+        pass.ledger.forget(&pass.name, &key);
     }
     if stale.entries.is_empty() || !pass.spec.prune {
         return Ok(());
     }
-    let (deletable, kept) = prune::split(&stale, &pass.left_out);
-    new.entries.extend(kept);
+    // Until it is deleted it stays ours, whatever stops this pass.
+    new.entries.extend(stale.entries.iter().cloned());
+    let deletable = prune::deletable(&stale, &pass.left_out);
     if deletable.is_empty() {
         return Ok(());
     }
     pass.may_write()?;
     fence.raise().await?;
     let pruned = prune::prune(pass, deletable).await;
-    new.entries.extend(
-        pruned
-            .kept
-            .iter()
-            .map(|stale| Entry::new(&stale.key, &stale.version)),
-    );
+    new.entries
+        .retain(|entry| !entry.key().is_ok_and(|key| pruned.settled.contains(&key)));
     progress.wrote |= !pruned.deleted.is_empty();
     progress.pruned = pruned.deleted;
     pruned.error.map_or(Ok(()), Err)
@@ -282,6 +305,7 @@ impl Outcome {
             blocked: false,
             ready: false,
             waiting_since: None,
+            regular: false,
         }
     }
 }

@@ -189,9 +189,16 @@ impl Ledger {
         known.map(|(key, _)| key.clone()).collect()
     }
 
-    /// Forgets one object: it was pruned, or is no longer wanted.
-    pub(crate) fn forget(&self, key: &ObjectKey) {
-        self.lock().entries.remove(key);
+    /// Forgets one object of an owner: it was pruned, or is no longer wanted. Another's stays.
+    pub(crate) fn forget(&self, owner: &Named, key: &ObjectKey) {
+        let mut inner = self.lock();
+        if inner
+            .entries
+            .get(key)
+            .is_some_and(|entry| entry.owner == *owner)
+        {
+            inner.entries.remove(key);
+        }
     }
 
     /// Forgets everything of an owner.
@@ -237,6 +244,12 @@ impl Entry {
         let Some(fingerprint) = &self.fingerprint else {
             return false;
         };
+        if let (Live::AsApplied(applied), Observation::Present(metadata)) =
+            (&self.live, &observation)
+            && is_before(&resource_version(metadata), applied)
+        {
+            return false;
+        }
         let was_right = matches!(self.live, Live::AsApplied(_) | Live::Matches(_));
         self.live = match observation {
             Observation::Gone => Live::Gone,
@@ -255,4 +268,12 @@ fn resource_version(metadata: &Value) -> String {
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned()
+}
+
+/// Whether one state of an object comes before another: Kubernetes numbers the states of a kind in order.
+fn is_before(one: &str, other: &str) -> bool {
+    let number = |text: &str| text.parse::<u64>().ok();
+    number(one)
+        .zip(number(other))
+        .is_some_and(|(one, other)| one < other)
 }

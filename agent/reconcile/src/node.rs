@@ -56,6 +56,7 @@ impl NodeStatus {
         (ready, total): (usize, usize),
     ) {
         let text = self.line(standing, revision, ready, total);
+        self.annotate(revision, ready, total);
         if text == self.said {
             return;
         }
@@ -64,7 +65,6 @@ impl NodeStatus {
         }
         tracing::debug!(status = %text);
         self.said = text;
-        self.annotate(revision, ready, total);
     }
 
     /// Says that the agent is going down.

@@ -19,6 +19,8 @@ pub(crate) struct Queue<K> {
 struct Slot {
     due: Option<Instant>,
     running: bool,
+    /// In a pass that takes no worker any more.
+    parked: bool,
     woken: bool,
 }
 
@@ -86,9 +88,21 @@ impl<K: Ord + Clone> Queue<K> {
         if !std::mem::take(&mut slot.running) {
             return;
         }
-        self.running -= 1;
+        if !std::mem::take(&mut slot.parked) {
+            self.running -= 1;
+        }
         if slot.woken {
             self.ready.push_back(key.clone());
+        }
+    }
+
+    /// Gives the key's worker back while its pass goes on waiting.
+    pub(crate) fn park(&mut self, key: &K) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        if slot.running && !std::mem::replace(&mut slot.parked, true) {
+            self.running -= 1;
         }
     }
 
@@ -195,6 +209,22 @@ mod tests {
         assert_eq!(queue.start(soon), None);
         queue.finish(&"a");
         assert_eq!(queue.start(soon), None, "it had its pass");
+    }
+
+    #[test]
+    fn a_pass_that_only_waits_keeps_no_other_from_its_work_but_stays_the_only_one_of_its_key() {
+        let (mut queue, now) = (queue(1), Instant::now());
+        queue.wake(&"a");
+        queue.wake(&"b");
+        assert_eq!(queue.start(now), Some("a"));
+        queue.park(&"a");
+        queue.wake(&"a");
+        assert_eq!(queue.start(now), Some("b"));
+        queue.finish(&"b");
+        assert_eq!(queue.start(now), None, "a is still in its pass");
+        queue.finish(&"a");
+        assert_eq!(queue.start(now), Some("a"));
+        assert_eq!(queue.start(now), None);
     }
 
     #[test]

@@ -7,7 +7,9 @@ pub(crate) mod status;
 
 use std::sync::Arc;
 
-use windlass_api::{names, reasons};
+use windlass_api::git_repository::GitRepositoryStatus;
+use windlass_api::meta::ConditionStatus;
+use windlass_api::{conditions, names, reasons};
 use windlass_cluster::{EventType, Leadership, ObjectReference};
 use windlass_object::Object;
 use windlass_trust::{Oid, Policy};
@@ -56,6 +58,8 @@ pub(crate) struct Outcome {
     pub(crate) only_loaded: bool,
     /// What is kept on disk has been looked at, by this pass or an earlier one.
     pub(crate) loaded: bool,
+    /// The generation of the object that the pass worked for.
+    pub(crate) generation: Option<i64>,
     pub(crate) interval: std::time::Duration,
 }
 
@@ -67,6 +71,7 @@ const UNUSABLE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(60
 
 /// Runs one pass: the first one loads what the node keeps, the others ask the network.
 pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
+    let generation = pass.seen.as_ref().map(|seen| seen.meta.generation);
     let spec = match spec_of(context, &pass).await {
         Ok(spec) => spec,
         Err(unusable) => return stalled(context, pass, &unusable).await,
@@ -83,8 +88,9 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         refused,
     } = found;
     let only_loaded = !pass.loaded;
+    let found_nothing = only_loaded && snapshot.is_none();
     let snapshot = snapshot.or_else(|| pass.snapshot.clone());
-    let object = if only_loaded && snapshot.is_none() {
+    let object = if found_nothing {
         None
     } else {
         conclude(context, &pass, snapshot.as_ref(), problem.as_ref()).await
@@ -96,6 +102,7 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         object,
         only_loaded,
         loaded: true,
+        generation,
         interval,
     }
 }
@@ -221,6 +228,7 @@ async fn stalled(context: &Context, pass: Pass, unusable: &Unusable) -> Outcome 
         UNUSABLE_INTERVAL
     };
     let loaded = pass.loaded;
+    let generation = pass.seen.as_ref().map(|seen| seen.meta.generation);
     let object = conclude(context, &pass, pass.snapshot.as_ref(), Some(&problem)).await;
     Outcome {
         snapshot: pass.snapshot,
@@ -229,6 +237,7 @@ async fn stalled(context: &Context, pass: Pass, unusable: &Unusable) -> Outcome 
         object,
         only_loaded: false,
         loaded,
+        generation,
         interval,
     }
 }
@@ -279,7 +288,7 @@ async fn conclude(
     }
 }
 
-/// One event per new revision and per new problem.
+/// One event per new revision, per new problem and per recovery, in Flux's words.
 async fn tell(
     context: &Context,
     pass: &Pass,
@@ -289,22 +298,8 @@ async fn tell(
     leadership: &Leadership,
 ) {
     let status = pass.seen.as_ref().map(|seen| &seen.status);
-    let known = status
-        .and_then(|status| status.artifact.as_ref())
-        .map(|a| a.revision.as_str());
-    let said = status.is_some_and(|status| {
-        let ready = windlass_api::conditions::get(&status.conditions, "Ready");
-        ready.is_some_and(|ready| problem.is_some_and(|problem| ready.message == problem.message))
-    });
-    let (kind, reason, message) = match (problem, snapshot) {
-        (Some(problem), _) if !said => {
-            (EventType::Warning, problem.reason, problem.message.clone())
-        }
-        (None, Some(snapshot)) if known != Some(&snapshot.revision) => {
-            let message = format!("stored artifact for revision '{}'", snapshot.revision);
-            (EventType::Normal, reasons::NEW_REVISION, message)
-        }
-        _ => return,
+    let Some((kind, reason, message)) = news(status, snapshot, problem) else {
+        return;
     };
     let regarding = ObjectReference {
         api_version: names::SOURCE_API_VERSION.to_owned(),
@@ -316,7 +311,7 @@ async fn tell(
     };
     let revision =
         snapshot.map(|snapshot| (names::SOURCE_EVENT_REVISION, snapshot.revision.as_str()));
-    let spec = event(
+    let mut spec = event(
         regarding,
         kind,
         reason,
@@ -324,5 +319,31 @@ async fn tell(
         revision,
         names::SOURCE_CONTROLLER,
     );
+    if let Some(snapshot) = snapshot {
+        let digest = snapshot.artifact.digest.clone();
+        spec.annotations
+            .insert(names::SOURCE_EVENT_DIGEST.to_owned(), digest);
+    }
     announce(&context.cluster, leadership, spec).await;
+}
+
+/// What is worth an event against what the status said before.
+fn news(
+    status: Option<&GitRepositoryStatus>,
+    snapshot: Option<&Snapshot>,
+    problem: Option<&Problem>,
+) -> Option<(EventType, &'static str, String)> {
+    let ready = status.and_then(|status| conditions::get(&status.conditions, conditions::READY));
+    if let Some(problem) = problem {
+        let said = ready.is_some_and(|ready| ready.message == problem.message);
+        return (!said).then(|| (EventType::Warning, problem.reason, problem.message.clone()));
+    }
+    let revision = &snapshot?.revision;
+    let message = format!("stored artifact for commit '{revision}'");
+    let artifact = status.and_then(|status| status.artifact.as_ref());
+    if artifact.is_none_or(|artifact| artifact.revision != *revision) {
+        return Some((EventType::Normal, reasons::NEW_ARTIFACT, message));
+    }
+    let recovered = ready.is_some_and(|ready| ready.status == ConditionStatus::False);
+    recovered.then_some((EventType::Normal, reasons::SUCCEEDED, message))
 }

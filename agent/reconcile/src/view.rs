@@ -3,6 +3,8 @@
 pub(crate) mod artifact;
 pub(crate) mod ignore;
 
+use std::sync::Arc;
+
 use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
 use windlass_trust::{Listed, NodeKind, ObjectReader, VerifiedSource, VerifiedTree, ViewError};
 
@@ -16,7 +18,7 @@ const DEPTH_LIMIT: usize = 64;
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     tree: VerifiedTree<'a>,
-    ignore: Ignore,
+    ignore: Arc<Ignore>,
 }
 
 /// Why a revision cannot be looked at.
@@ -30,29 +32,38 @@ pub(crate) enum ViewFailure {
     TooDeep { path: String },
 }
 
+/// Reads the ignore rules of a revision: those of its tree, and `spec.ignore` of its source.
+pub(crate) fn ignore_rules(
+    source: &VerifiedSource,
+    reader: &dyn ObjectReader,
+    spec_ignore: Option<&str>,
+) -> Result<Ignore, ViewFailure> {
+    let tree = VerifiedTree::new(source, reader);
+    let mut files = Vec::new();
+    walk(&tree, "", 0, &mut |path, _| {
+        let directory = match path.rsplit_once('/') {
+            Some((directory, IGNORE_FILE)) => directory,
+            None if path == IGNORE_FILE => "",
+            _ => return Ok(()),
+        };
+        let text = String::from_utf8_lossy(&tree.read(path)?).into_owned();
+        files.push((directory.to_owned(), text));
+        Ok(())
+    })?;
+    Ok(Ignore::new(&files, spec_ignore)?)
+}
+
 impl<'a> View<'a> {
-    /// Opens the revision. `spec_ignore` is the source's `spec.ignore`.
+    /// Opens the revision with its ignore rules.
     pub(crate) fn open(
         source: &VerifiedSource,
         reader: &'a dyn ObjectReader,
-        spec_ignore: Option<&str>,
-    ) -> Result<Self, ViewFailure> {
-        let tree = VerifiedTree::new(source, reader);
-        let mut files = Vec::new();
-        walk(&tree, "", 0, &mut |path, _| {
-            let directory = match path.rsplit_once('/') {
-                Some((directory, IGNORE_FILE)) => directory,
-                None if path == IGNORE_FILE => "",
-                _ => return Ok(()),
-            };
-            let text = String::from_utf8_lossy(&tree.read(path)?).into_owned();
-            files.push((directory.to_owned(), text));
-            Ok(())
-        })?;
-        Ok(View {
-            tree,
-            ignore: Ignore::new(&files, spec_ignore)?,
-        })
+        ignore: Arc<Ignore>,
+    ) -> Self {
+        View {
+            tree: VerifiedTree::new(source, reader),
+            ignore,
+        }
     }
 
     /// Digest and size of the artifact that Flux would store. Symbolic links are not in it, as in Flux.

@@ -334,3 +334,19 @@ fn annotations_say_how_an_object_is_treated() {
     assert!(!is_forced(&with(names::FORCE, "disabled"), Some(&plain)));
     assert!(is_merged(&plain, Some(&with(names::SSA, "Merge"))));
 }
+
+#[test]
+fn the_rules_of_an_aggregating_role_are_left_to_its_controller() {
+    let role = |aggregates: bool| {
+        let mut value = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {"name": "monitoring"}, "rules": []});
+        if aggregates {
+            value["aggregationRule"] = json!({"clusterRoleSelectors": []});
+        }
+        let mut role = Object::from_value(value).unwrap();
+        prepare(&mut role);
+        role.pointer("/rules").is_some()
+    };
+    assert!(role(false));
+    assert!(!role(true));
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_api::kustomization::{KustomizationSpec, SourceKind};
-use windlass_api::names;
+use windlass_api::{names, reasons};
 use windlass_cluster::Cluster;
 use windlass_plan::graph;
 
@@ -15,7 +15,7 @@ use super::kustomizations::{source_name, source_named, suspended};
 use super::standing::OwnKind;
 use crate::kustomization;
 use crate::kustomization::depends::{self, Dependency, DependencyState};
-use crate::kustomization::pass::{Pass, SourceState};
+use crate::kustomization::pass::{Pass, Refusal, SourceState};
 use crate::named::Named;
 use crate::seen::SeenKustomization;
 
@@ -24,16 +24,14 @@ impl Controller {
     pub(super) fn kustomization_pass(&mut self, name: &Named) -> Option<Pass> {
         let leadership = self.standing.leadership.clone()?;
         let slot = self.kustomizations.get(name)?;
-        if slot.stripped && !slot.seen.meta.deleting {
-            return None;
-        }
         if suspended(&slot.seen) && !slot.seen.meta.deleting {
             self.resume_if_due(&OwnKind::Kustomization, name);
             return None;
         }
         let seen = slot.seen.clone();
-        let due = slot.interval_at.is_some_and(|at| at <= Instant::now());
+        let due = slot.regular_at.is_none_or(|at| at <= Instant::now());
         let at_interval = due || is_asked_for(&slot.seen);
+        let stripped = slot.stripped.then(stripped);
         let waiting_since = slot.waiting_since.clone();
         let (spec, problem) = match seen.spec {
             Ok(spec) => (spec, None),
@@ -44,10 +42,12 @@ impl Controller {
         let pass = Pass {
             source: self.source_of(name, &spec),
             dependencies: self.dependencies_of(name, &spec),
-            cycle: self.cycle_through(name),
+            cycle: self.cycle_through(name, &spec),
             name: name.clone(),
             meta: seen.meta,
-            malformed: problem.or_else(|| client.as_ref().err().cloned()),
+            refusal: stripped
+                .or_else(|| problem.map(malformed))
+                .or_else(|| client.as_ref().err().cloned().map(malformed)),
             client: client.unwrap_or_else(|_| self.context.cluster.clone()),
             spec,
             status: seen.status,
@@ -80,12 +80,8 @@ impl Controller {
         if slot.seen.is_none() && source != self.root.name {
             return SourceState::NotFound;
         }
-        let ignore = slot
-            .seen
-            .as_ref()
-            .and_then(|seen| seen.spec.as_ref().ok()?.ignore.clone());
         match slot.snapshot.clone() {
-            Some(snapshot) => SourceState::Ready { snapshot, ignore },
+            Some(snapshot) => SourceState::Ready(snapshot),
             None => SourceState::NoRevision,
         }
     }
@@ -112,7 +108,10 @@ impl Controller {
         needed.collect()
     }
 
-    fn cycle_through(&self, name: &Named) -> Option<String> {
+    fn cycle_through(&self, name: &Named, spec: &KustomizationSpec) -> Option<String> {
+        if spec.depends_on.is_empty() {
+            return None;
+        }
         let edges = self.kustomizations.iter().filter_map(|(from, slot)| {
             let needs = depends::names(&from.namespace, slot.seen.spec.as_ref().ok()?);
             Some((
@@ -136,6 +135,25 @@ fn client(cluster: &Cluster, name: &Named, spec: &KustomizationSpec) -> Result<C
         Some(account) => cluster
             .as_service_account(&name.namespace, account)
             .map_err(|error| error.to_string()),
+    }
+}
+
+fn malformed(message: String) -> Refusal {
+    Refusal {
+        reason: reasons::FAILED,
+        message: format!("the object cannot be read: {message}; correct it"),
+    }
+}
+
+/// Decision 4: whoever takes our finalizer off wants the objects left alone.
+fn stripped() -> Refusal {
+    Refusal {
+        reason: "UninstallDetected",
+        message: format!(
+            "another client removed the finalizer {0}; nothing of this Kustomization is touched any \
+             more. To take it up again, add {0} to metadata.finalizers",
+            names::FINALIZER
+        ),
     }
 }
 

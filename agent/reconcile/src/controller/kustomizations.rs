@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -28,13 +29,16 @@ pub(super) struct KustomizationSlot {
     pub(super) listed: bool,
     /// Waits for a dependency.
     pub(super) blocked: bool,
-    /// When the regular pass is due, in which everything is made up for.
-    pub(super) interval_at: Option<Instant>,
+    /// When the regular pass is due, in which everything is made up for. Passes for other reasons do not move it.
+    pub(super) regular_at: Option<Instant>,
     pub(super) overtaken: CancellationToken,
     pub(super) waiting_since: Option<Waiting>,
     /// Another client took our finalizer off: it is left alone from then on.
     pub(super) stripped: bool,
 }
+
+/// Finalizers released side by side at the end of Flux's API: the Lease may go within seconds.
+const RELEASES_AT_ONCE: usize = 16;
 
 impl Controller {
     pub(super) fn kustomization_seen(&mut self, event: WatchEvent) {
@@ -57,6 +61,7 @@ impl Controller {
                 gone.iter().for_each(|name| self.kustomization_gone(name));
                 self.standing.kustomizations_listed = true;
                 self.standing.kustomizations_listing = false;
+                self.standing.api_answered(Ok(()));
             }
             WatchEvent::Failed(error) => self.standing.api_answered(Err(&error)),
         }
@@ -70,7 +75,11 @@ impl Controller {
         let name = seen.meta.name.clone();
         let old = self.kustomizations.get(&name);
         let stripped = was_stripped(&seen, old.map(|slot| &slot.seen));
-        let asks = old.is_none_or(|old| seen.meta.asks_for_a_pass(&old.seen.meta, &WATCHED));
+        let asks = old.is_none_or(|old| {
+            stripped
+                || (old.stripped && finalizer::is_on(&seen.meta))
+                || seen.meta.asks_for_a_pass(&old.seen.meta, &WATCHED)
+        });
         // A list shows what is; other news may come late, behind the answer to a write of ours.
         let listing = self.standing.kustomizations_listing;
         let late = |old: &KustomizationSlot| {
@@ -83,17 +92,19 @@ impl Controller {
             }
             return;
         }
-        let changed = old.is_some_and(|old| old.seen.meta.generation != seen.meta.generation);
+        let changed = old.is_some_and(|old| old.seen.meta.generation != seen.meta.generation)
+            && !seen.meta.deleting;
         if changed && name == self.root.name {
             // The node's config has the last word on the root.
             self.establish_again();
         }
         let until = suspended_until(&seen.meta, suspended(&seen));
+        let finalizer_is_back = finalizer::is_on(&seen.meta);
         match self.kustomizations.get_mut(&name) {
             Some(slot) => {
                 slot.seen = seen;
                 slot.listed = true;
-                slot.stripped |= stripped;
+                slot.stripped = (slot.stripped || stripped) && !finalizer_is_back;
             }
             None => {
                 let slot = KustomizationSlot {
@@ -178,20 +189,28 @@ impl Controller {
 
     pub(super) fn kustomization_finished(&mut self, name: &Named, outcome: Outcome) {
         self.kustomization_queue.finish(name);
+        if !self.kustomizations.contains_key(name) {
+            self.kustomization_queue.forget(name);
+            return;
+        }
         if let Some(object) = &outcome.object {
             self.kustomization_applied(object.as_value());
         }
         let Some(slot) = self.kustomizations.get_mut(name) else {
-            self.kustomization_queue.forget(name);
             return;
         };
         slot.blocked = outcome.blocked;
         slot.waiting_since = outcome.waiting_since;
         match outcome.next {
-            Next::In(interval) => {
-                let at = Instant::now() + with_jitter(interval);
-                slot.interval_at = Some(at);
-                self.kustomization_queue.schedule(name, at);
+            Next::In(wait) => {
+                let now = Instant::now();
+                let at = now + with_jitter(wait);
+                if outcome.regular {
+                    slot.regular_at = Some(at);
+                }
+                let regular = slot.regular_at.filter(|regular| *regular > now);
+                self.kustomization_queue
+                    .schedule(name, regular.map_or(at, |regular| regular.min(at)));
             }
             Next::Now => self.kustomization_queue.wake(name),
             Next::Never => {}
@@ -225,15 +244,17 @@ impl Controller {
         self.passes.abort_all();
         self.passes.spawn(async move {
             let kinds = &context.kinds;
-            let all = metas.iter().map(|meta| (&kinds.kustomization, meta));
-            let all = all.chain(source_metas.iter().map(|meta| (&kinds.git_repository, meta)));
-            for (kind, meta) in all {
-                let released =
-                    finalizer::release_now(&context.cluster, &leadership, kind, &meta.name).await;
-                if let Err(error) = released {
-                    tracing::warn!(name = %meta.name, %error, "the finalizer could not be released");
-                }
-            }
+            let all = metas.iter().map(|meta| (&kinds.kustomization, &meta.name));
+            let all = all.chain(
+                source_metas
+                    .iter()
+                    .map(|meta| (&kinds.git_repository, &meta.name)),
+            );
+            let releases =
+                stream::iter(all).for_each_concurrent(RELEASES_AT_ONCE, |(kind, name)| {
+                    finalizer::release_for_good(&context.cluster, &leadership, kind, name)
+                });
+            releases.await;
         });
     }
 
@@ -257,7 +278,7 @@ impl KustomizationSlot {
             seen,
             listed: true,
             blocked: false,
-            interval_at: None,
+            regular_at: None,
             overtaken: CancellationToken::new(),
             waiting_since: None,
             stripped: false,

@@ -34,6 +34,9 @@ pub(super) struct SourceSlot {
     listed: bool,
 }
 
+/// How soon the release of a finalizer is tried again.
+const RELEASE_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
+
 impl Controller {
     pub(super) fn git_repository_seen(&mut self, event: WatchEvent) {
         match event {
@@ -55,6 +58,7 @@ impl Controller {
                 gone.iter().for_each(|name| self.git_repository_gone(name));
                 self.standing.sources_listed = true;
                 self.standing.sources_listing = false;
+                self.standing.api_answered(Ok(()));
             }
             WatchEvent::Failed(error) => self.standing.api_answered(Err(&error)),
         }
@@ -83,7 +87,8 @@ impl Controller {
         let changed = slot
             .seen
             .as_ref()
-            .is_some_and(|old| old.meta.generation != seen.meta.generation);
+            .is_some_and(|old| old.meta.generation != seen.meta.generation)
+            && !seen.meta.deleting;
         let until = super::kustomizations::suspended_until(&seen.meta, suspended(&seen));
         slot.seen = Some(seen);
         if changed {
@@ -200,9 +205,13 @@ impl Controller {
             with_jitter(outcome.interval)
         };
         slot.problem = outcome.problem;
-        slot.refused = outcome.refused;
         slot.snapshot = outcome.snapshot;
-        slot.loaded |= outcome.loaded;
+        // What an earlier spec came to says nothing about the present one.
+        let present = slot.seen.as_ref().map(|seen| seen.meta.generation) == outcome.generation;
+        if present || name == &self.root.name {
+            slot.refused = outcome.refused;
+            slot.loaded |= outcome.loaded;
+        }
         if outcome.only_loaded {
             self.source_queue.wake(name);
         }
@@ -232,13 +241,16 @@ impl Controller {
         if !self.may_write() {
             return;
         }
+        // Until the watch shows that it is gone, it is tried again.
+        self.source_queue
+            .schedule(name, Instant::now() + RELEASE_AGAIN);
         let context = Arc::clone(&self.context);
         self.passes.spawn(async move {
             let kind = &context.kinds.git_repository;
-            let released =
-                finalizer::release(&context.cluster, &leadership, kind, &seen.meta).await;
+            let name = &seen.meta.name;
+            let released = finalizer::release_now(&context.cluster, &leadership, kind, name).await;
             if let Err(error) = released {
-                tracing::warn!(source = %seen.meta.name, %error, "the finalizer could not be released");
+                tracing::warn!(source = %name, %error, "the finalizer could not be released; trying again");
             }
         });
     }

@@ -1,5 +1,6 @@
 //! Whether this node may act at all: leadership, Flux's Leases, pause, uninstall.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +22,10 @@ use super::kustomizations::suspended_until;
 use crate::establish::establish;
 use crate::event::Event;
 use crate::named::Named;
-use crate::ours;
+use crate::{ours, uninstall};
+
+/// How soon it is asked again whether Flux's API is there.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How soon a failed preparation of the cluster is tried again.
 const ESTABLISH_AGAIN: Duration = Duration::from_secs(5);
@@ -38,11 +42,18 @@ pub(crate) struct Standing {
     /// Whether Flux's Leases count.
     pub(crate) flux_leases: bool,
     established: Established,
+    /// The preparation under way is to be followed by another.
+    establish_again: bool,
+    /// Definitions and namespace that were seen and are not being deleted.
+    alive: BTreeSet<String>,
     pub(crate) sources_listed: bool,
     pub(crate) sources_listing: bool,
     pub(crate) kustomizations_listed: bool,
     pub(crate) kustomizations_listing: bool,
     pub(crate) pause: Option<Pause>,
+    /// Whether the cluster was asked for a pause at all.
+    pause_known: bool,
+    pause_found: bool,
     pub(crate) uninstall: Option<String>,
     /// Where it is remembered that Flux's API was removed on purpose.
     uninstall_mark: PathBuf,
@@ -72,11 +83,15 @@ impl Standing {
             flux: FluxStanding::Unknown,
             flux_leases,
             established: Established::Due(Instant::now()),
+            establish_again: false,
+            alive: BTreeSet::new(),
             sources_listed: false,
             sources_listing: false,
             kustomizations_listed: false,
             kustomizations_listing: false,
             pause: None,
+            pause_known: false,
+            pause_found: false,
             uninstall,
             uninstall_mark,
             api_error: None,
@@ -119,14 +134,21 @@ impl Standing {
 
     /// Whether this node may write anything to the cluster now.
     fn may_write(&self) -> bool {
-        self.leads() && self.pause.is_none() && self.uninstall.is_none()
+        self.leads() && self.pause_known && !self.is_halted()
+    }
+
+    fn is_halted(&self) -> bool {
+        self.pause.is_some() || self.uninstall.is_some() || !self.flux_stands_by()
+    }
+
+    fn flux_stands_by(&self) -> bool {
+        !self.flux_leases || self.flux == FluxStanding::Held
     }
 
     fn leads(&self) -> bool {
         self.leadership
             .as_ref()
             .is_some_and(|leadership| leadership.check().is_ok())
-            && (!self.flux_leases || self.flux == FluxStanding::Held)
     }
 }
 
@@ -151,10 +173,7 @@ impl Controller {
             None => {}
         }
         self.standing.leadership = leadership;
-        // What another leader did meanwhile is not known: nothing of the old term is believed.
-        self.context.drift.stop();
-        self.context.ledger.clear();
-        self.standing.established = Established::Due(Instant::now());
+        self.forget_the_cluster();
         self.prepare();
     }
 
@@ -166,8 +185,19 @@ impl Controller {
                 "Flux is running and leads; this node stands by"
             );
         }
+        if self.standing.flux == FluxStanding::Held && standing != FluxStanding::Held {
+            self.forget_the_cluster();
+        }
         self.standing.flux = standing;
+        self.halt_if_needed();
         self.prepare();
+    }
+
+    /// What another leader does is not known: nothing of the old term is believed.
+    fn forget_the_cluster(&mut self) {
+        self.context.drift.stop();
+        self.context.ledger.clear();
+        self.standing.established = Established::Due(Instant::now());
     }
 
     /// Prepares the cluster if that is due; reconciling begins when it is done.
@@ -193,14 +223,22 @@ impl Controller {
     }
 
     pub(super) fn establish_again(&mut self) {
-        if self.standing.established == Established::Done {
-            self.standing.established = Established::Due(Instant::now());
-            self.prepare();
+        match self.standing.established {
+            Established::Done => {
+                self.standing.established = Established::Due(Instant::now());
+                self.prepare();
+            }
+            Established::UnderWay => self.standing.establish_again = true,
+            Established::Due(_) => {}
         }
     }
 
     pub(super) fn established(&mut self, result: Result<(), String>) {
         match result {
+            Ok(()) if std::mem::take(&mut self.standing.establish_again) => {
+                self.standing.established = Established::Due(Instant::now());
+                self.prepare();
+            }
             Ok(()) => {
                 self.standing.established = Established::Done;
                 let sources: Vec<Named> = self.sources.keys().cloned().collect();
@@ -214,19 +252,32 @@ impl Controller {
         }
     }
 
+    /// Takes news of the pause. What a relist does not show any more is over only when it has ended.
     pub(super) fn pause_seen(&mut self, event: WatchEvent) {
-        let pause = match event {
-            WatchEvent::Applied(object) => Some(read_pause(object)),
-            WatchEvent::Restarted | WatchEvent::Deleted(_) => None,
-            WatchEvent::Synced | WatchEvent::Failed(_) => return,
-        };
-        let pause = pause.filter(|pause| pause.holds_at(now()));
+        match event {
+            WatchEvent::Restarted => self.standing.pause_found = false,
+            WatchEvent::Applied(object) => {
+                self.standing.pause_found = true;
+                let pause = read_pause(object);
+                self.pause_is(Some(pause).filter(|pause| pause.holds_at(now())));
+            }
+            WatchEvent::Deleted(_) => self.pause_is(None),
+            WatchEvent::Synced => {
+                self.standing.pause_known = true;
+                if !self.standing.pause_found {
+                    self.pause_is(None);
+                }
+                self.prepare();
+            }
+            WatchEvent::Failed(_) => {}
+        }
+    }
+
+    fn pause_is(&mut self, pause: Option<Pause>) {
         match (&self.standing.pause, &pause) {
             (None, Some(pause)) => {
-                tracing::warn!(
-                    reason = pause.reason,
-                    "paused: nothing is written to the cluster"
-                );
+                let reason = &pause.reason;
+                tracing::warn!(reason, "paused: nothing is written to the cluster");
             }
             (Some(_), None) => tracing::info!("the pause was taken back"),
             _ => {}
@@ -238,26 +289,54 @@ impl Controller {
 
     /// Tells the passes under way whether they may go on writing, and ends their waits if not.
     pub(super) fn halt_if_needed(&mut self) {
-        let halted = self.standing.pause.is_some() || self.standing.uninstall.is_some();
-        self.context.halted.store(halted, Ordering::SeqCst);
+        let halted = self.standing.is_halted();
+        let was = self.context.halted.swap(halted, Ordering::SeqCst);
         if halted {
             self.wake_all_kustomizations();
+        } else if was {
+            let sources: Vec<Named> = self.sources.keys().cloned().collect();
+            sources.iter().for_each(|name| self.source_queue.wake(name));
         }
     }
 
-    /// A definition or the namespace of Flux moved: is it being removed?
+    /// A definition of Flux's API, or its namespace, moved: is it being removed?
+    ///
+    /// Only what was seen alive counts, and it is asked for afresh: an object also leaves a filtered watch when
+    /// somebody takes its label off.
     pub(super) fn api_seen(&mut self, event: &WatchEvent) {
         let object = match event {
             WatchEvent::Applied(object) | WatchEvent::Deleted(object) => object,
             WatchEvent::Restarted | WatchEvent::Synced | WatchEvent::Failed(_) => return,
         };
+        let name = object
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let removed = matches!(event, WatchEvent::Deleted(_));
-        let going = object.pointer("/metadata/deletionTimestamp").is_some() || removed;
-        if going && self.standing.established == Established::Done {
-            let name = object
-                .pointer("/metadata/name")
-                .and_then(|name| name.as_str());
-            self.uninstall_detected(format!("{} is being deleted", name.unwrap_or_default()));
+        let going = removed || object.pointer("/metadata/deletionTimestamp").is_some();
+        if !going {
+            self.standing.alive.insert(name.to_owned());
+            return;
+        }
+        if !self.standing.alive.remove(name) {
+            return;
+        }
+        let context = Arc::clone(&self.context);
+        let ask = async move {
+            loop {
+                match uninstall::api_is_going(&context.cluster).await {
+                    Ok(going) => return going,
+                    Err(_) => tokio::time::sleep(ASK_AGAIN).await,
+                }
+            }
+        };
+        self.spawn(ask, Event::ApiGoing, Event::ApiGoing(None));
+    }
+
+    /// Takes the answer to whether Flux's API is being removed.
+    pub(super) fn api_is_going(&mut self, what: Option<String>) {
+        if let Some(what) = what {
+            self.uninstall_detected(format!("{what} is being deleted"));
         }
     }
 

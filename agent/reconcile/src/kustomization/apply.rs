@@ -4,7 +4,7 @@ use futures::stream::{self, StreamExt};
 use windlass_api::names;
 use windlass_cluster::{ApplyOptions, Authority, PatchOptions, RequestError, Resource};
 use windlass_object::{Object, ObjectKey};
-use windlass_plan::change;
+use windlass_plan::change::{self, Treatment};
 use windlass_plan::{fingerprint, health, order};
 
 use super::check::{self, Checked, Finding, refused};
@@ -28,6 +28,8 @@ pub(super) const APPLY: ApplyOptions<'static> = ApplyOptions {
 pub(crate) struct Report {
     /// Every object that is now the Kustomization's, with the version it was applied in.
     pub(crate) handled: Vec<(ObjectKey, String)>,
+    /// Whose health counts when the spec says `wait`: what is not left alone.
+    pub(crate) targets: Vec<Target>,
     /// What was written, and why.
     pub(crate) changes: Vec<Change>,
     pub(crate) error: Option<StageError>,
@@ -75,6 +77,11 @@ async fn apply_stage(
         .iter()
         .map(|(object, _)| (object.key(), object.gvk().version))
         .collect();
+    let targets: Vec<Target> = placed
+        .iter()
+        .filter(|(object, _)| change::treatment(object, None) == Treatment::Apply)
+        .map(|(object, _)| Target::of(object))
+        .collect();
     let needed = check::needing_requests(pass, placed);
     let waited: Vec<Target> = needed
         .iter()
@@ -82,6 +89,7 @@ async fn apply_stage(
         .collect();
     let checked = check::check_all(pass, needed).await?;
     report.handled.extend(keys);
+    report.targets.extend(targets);
     if checked
         .iter()
         .any(|one| !matches!(one.finding, Finding::Nothing))

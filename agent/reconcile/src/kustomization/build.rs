@@ -31,17 +31,12 @@ pub(crate) struct Rendered {
 }
 
 /// Renders the revision. The work is done on a thread of its own, because it reads and computes.
-pub(crate) async fn build(
-    pass: &Pass,
-    snapshot: &Snapshot,
-    ignore: Option<&str>,
-) -> Result<Rendered, StageError> {
+pub(crate) async fn build(pass: &Pass, snapshot: &Snapshot) -> Result<Rendered, StageError> {
     refuse_unsupported(&pass.spec)?;
     let variables = variables(pass).await?;
     let job = Job {
         keep: Arc::clone(&pass.keep),
         snapshot: snapshot.clone(),
-        ignore: ignore.map(str::to_owned),
         owner: pass.name.clone(),
         spec: pass.spec.clone(),
         variables,
@@ -78,7 +73,6 @@ fn refuse_unsupported(spec: &KustomizationSpec) -> Result<(), StageError> {
 struct Job {
     keep: Arc<crate::source::fetch::Keep>,
     snapshot: Snapshot,
-    ignore: Option<String>,
     owner: crate::named::Named,
     spec: KustomizationSpec,
     variables: BTreeMap<String, String>,
@@ -92,8 +86,8 @@ impl Job {
             .store
             .reader()
             .map_err(|error| failed(error.to_string()))?;
-        let view = View::open(&self.snapshot.source, &reader, self.ignore.as_deref())
-            .map_err(|error| failed(error.to_string()))?;
+        let ignore = Arc::clone(&self.snapshot.ignore);
+        let view = View::open(&self.snapshot.source, &reader, ignore);
         let path = directory(self.spec.path.as_deref().unwrap_or_default());
         let overlay = overlay(&self.spec);
         let mut built = windlass_kustomize::build(&view, path, &overlay)

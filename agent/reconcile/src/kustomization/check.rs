@@ -65,7 +65,10 @@ pub(super) async fn place(pass: &Pass, objects: Vec<Object>) -> Result<Vec<Place
 pub(super) fn needing_requests(pass: &Pass, objects: Vec<Placed>) -> Vec<(Placed, Verdict)> {
     let judged = objects.into_iter().filter_map(|(object, resource)| {
         let digest = fingerprint::digest(&object);
-        let verdict = pass.ledger.verdict(&pass.name, &object.key(), &digest);
+        let known = pass.ledger.verdict(&pass.name, &object.key(), &digest);
+        // What cannot be watched is looked at in every regular pass.
+        let unseen = known == Verdict::Unchanged && pass.at_interval && !resource.watchable;
+        let verdict = if unseen { Verdict::Unknown } else { known };
         let skipped = change::treatment(&object, None) == Treatment::Skip;
         let needed = verdict != Verdict::Unchanged && !skipped;
         needed.then_some(((object, resource), verdict))

@@ -26,6 +26,7 @@ pub(super) async fn conclude(
         Some(Class::NotLeading) => return Outcome::quiet(Next::In(SOON)),
         Some(Class::Gone) => return Outcome::quiet(Next::Never),
         Some(Class::Overtaken) => {
+            report::changes(pass, &mut progress, revision(pass)).await;
             let waiting_since = progress.waiting_since;
             return Outcome {
                 object: progress.object,
@@ -35,10 +36,7 @@ pub(super) async fn conclude(
         }
         _ => {}
     }
-    let revision = match &pass.source {
-        SourceState::Ready { snapshot, .. } => Some(snapshot.revision.as_str()),
-        _ => None,
-    };
+    let revision = revision(pass);
     let base = written_status(pass, &progress);
     let ready_before = conditions::is_true(&pass.status.conditions, conditions::READY);
     let end = Conclusion {
@@ -76,6 +74,14 @@ pub(super) async fn conclude(
             .is_some_and(|e| e.reason == reasons::DEPENDENCY_NOT_READY),
         ready: error.is_none(),
         waiting_since: None,
+        regular: pass.at_interval && error.is_none(),
+    }
+}
+
+fn revision(pass: &Pass) -> Option<&str> {
+    match &pass.source {
+        SourceState::Ready(snapshot) => Some(&snapshot.revision),
+        _ => None,
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn finalize(pass: &Pass) -> Result<(), StageError> {
         delete_objects(pass).await?;
     }
     pass.ledger.forget_owner(&pass.name);
-    finalizer::release(&pass.cluster, &pass.leadership, &pass.resource, &pass.meta)
+    finalizer::release_now(&pass.cluster, &pass.leadership, &pass.resource, &pass.name)
         .await
         .map_err(|error| StageError::request(reasons::RECONCILIATION_FAILED, &error))
 }
@@ -34,11 +34,32 @@ async fn deletes_objects(pass: &Pass) -> Result<bool, StageError> {
     if orphan || root || pass.spec.suspend {
         return Ok(false);
     }
+    if account_is_gone(pass).await? {
+        // As in Flux: nobody is left in whose name the objects could be deleted.
+        tracing::warn!(kustomization = %pass.name, "its service account is gone; what it applied stays");
+        return Ok(false);
+    }
     // Asked afresh, not from what a watch said: a wrong answer would delete the workloads.
     let going = uninstall::api_is_going(&pass.cluster)
         .await
         .map_err(|error| StageError::request(reasons::PRUNE_FAILED, &error))?;
     Ok(going.is_none())
+}
+
+async fn account_is_gone(pass: &Pass) -> Result<bool, StageError> {
+    let Some(account) = pass.client.impersonated() else {
+        return Ok(false);
+    };
+    let failed = |error| StageError::request(reasons::PRUNE_FAILED, &error);
+    let kind = GroupVersionKind::new("v1", "ServiceAccount");
+    let accounts = pass.cluster.resolve(&kind).await.map_err(failed)?;
+    let (namespace, name) = (account.namespace(), account.name());
+    match pass.cluster.get_metadata(&accounts, namespace, name).await {
+        Ok(live) => Ok(live.is_none()),
+        // Whoever may not look cannot tell; the deletion itself will say what is wrong.
+        Err(error) if error.class() == ErrorClass::Forbidden => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 async fn delete_objects(pass: &Pass) -> Result<(), StageError> {
@@ -47,7 +68,7 @@ async fn delete_objects(pass: &Pass) -> Result<(), StageError> {
     fence.raise().await?;
     let empty = Inventory::default();
     let inventory = pass.status.inventory.as_ref().unwrap_or(&empty);
-    let (stale, _) = prune::split(inventory, &pass.left_out);
+    let stale = prune::deletable(inventory, &pass.left_out);
     let pruned = prune::prune(pass, stale.clone()).await;
     match pruned.error {
         Some(error) => Err(error),

@@ -2,7 +2,6 @@
 
 use tokio::time::Instant;
 use windlass_api::duration::GoDuration;
-use windlass_object::ObjectKey;
 
 use super::error::{Class, StageError};
 use super::fence::Fence;
@@ -18,9 +17,9 @@ pub(super) async fn check(
     fence: &mut Fence<'_>,
     progress: &mut Progress,
     snapshot: &Snapshot,
-    handled: Vec<(ObjectKey, String)>,
+    applied: Vec<Target>,
 ) -> Result<(), StageError> {
-    let targets = targets(pass, handled);
+    let targets = targets(pass, applied);
     if targets.is_empty() {
         progress.health = Some(HealthChecked::NotAsked);
         return Ok(());
@@ -40,6 +39,7 @@ pub(super) async fn check(
     report::changes(pass, progress, Some(&snapshot.revision)).await;
     let waiting = waiting(pass, snapshot);
     progress.waiting_since = Some(waiting.clone());
+    pass.drift.waits(&pass.name);
     let result = wait::healthy(pass, targets, waiting.since + timeout, timeout).await;
     progress.health = match &result {
         Ok(()) => Some(HealthChecked::Passed),
@@ -61,20 +61,12 @@ fn waiting(pass: &Pass, snapshot: &Snapshot) -> Waiting {
     earlier.cloned().unwrap_or(fresh)
 }
 
-fn targets(pass: &Pass, handled: Vec<(ObjectKey, String)>) -> Vec<Target> {
-    let all: Vec<Target> = if pass.spec.wait {
-        handled
-            .into_iter()
-            .map(|(key, version)| Target { key, version })
-            .collect()
-    } else {
-        pass.spec
-            .health_checks
-            .iter()
-            .map(Target::from_reference)
-            .collect()
-    };
-    all.into_iter()
+fn targets(pass: &Pass, applied: Vec<Target>) -> Vec<Target> {
+    if pass.spec.wait {
+        return applied;
+    }
+    let named = pass.spec.health_checks.iter().map(Target::from_reference);
+    named
         .filter(|target| !pass.left_out.covers_key(&target.key))
         .collect()
 }

@@ -41,8 +41,8 @@ pub(crate) struct Pass {
     pub(crate) keep: Arc<Keep>,
     pub(crate) source: SourceState,
     pub(crate) dependencies: Vec<Dependency>,
-    /// The spec cannot be read; this is why.
-    pub(crate) malformed: Option<String>,
+    /// The Kustomization is not worked on; this is why.
+    pub(crate) refusal: Option<Refusal>,
     /// The dependencies form a circle; it is named here.
     pub(crate) cycle: Option<String>,
     pub(crate) left_out: LeftOut,
@@ -55,6 +55,13 @@ pub(crate) struct Pass {
     pub(crate) waiting_since: Option<Waiting>,
     /// Cancelled when something newer should be done instead of waiting for health.
     pub(crate) overtaken: CancellationToken,
+}
+
+/// Why a Kustomization is not worked on, for its condition.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
 }
 
 /// How often each object was put back lately.
@@ -72,11 +79,8 @@ pub(crate) enum Correction {
 /// What is known of the source.
 #[derive(Clone, Debug)]
 pub(crate) enum SourceState {
-    /// A verified revision, with `spec.ignore` of its source.
-    Ready {
-        snapshot: Snapshot,
-        ignore: Option<String>,
-    },
+    /// A verified revision.
+    Ready(Snapshot),
     /// The source is there but nothing of it is verified yet.
     NoRevision,
     NotFound,

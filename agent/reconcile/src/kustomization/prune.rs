@@ -1,11 +1,11 @@
 //! Deletes what the last revisions applied and this one does not hold any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use windlass_api::inventory::{Entry, Inventory};
+use windlass_api::inventory::Inventory;
 use windlass_api::reasons;
-use windlass_cluster::{Authority, ErrorClass, Preconditions, Propagation};
+use windlass_cluster::{Authority, ErrorClass, Preconditions, Propagation, RequestError};
 use windlass_object::{GroupVersionKind, ObjectKey};
 use windlass_plan::{order, prune as rules};
 
@@ -20,32 +20,27 @@ pub(crate) struct Stale {
     pub(crate) version: String,
 }
 
-/// What a prune did. Objects that could not be deleted stay in the inventory and are tried again.
+/// What a prune did. Objects that are not settled stay in the inventory and are tried again.
 #[derive(Debug, Default)]
 pub(crate) struct Pruned {
     pub(crate) deleted: Vec<ObjectKey>,
-    pub(crate) kept: Vec<Stale>,
+    /// Deleted, gone already, or somebody else's by now.
+    pub(crate) settled: BTreeSet<ObjectKey>,
     pub(crate) error: Option<StageError>,
 }
 
-/// Parts an inventory into what may be deleted, in the order of deletion, and what is left out for good.
+/// What of an inventory may be deleted, in the order of deletion.
 ///
-/// An entry whose id cannot be read is kept: a wrong guess would delete something else.
-pub(crate) fn split(inventory: &Inventory, left_out: &LeftOut) -> (Vec<Stale>, Vec<Entry>) {
-    let mut deletable = Vec::new();
-    let mut kept = Vec::new();
-    for entry in &inventory.entries {
-        match entry.key() {
-            Ok(key) if !left_out.covers_key(&key) => {
-                deletable.push(Stale {
-                    key,
-                    version: entry.version.clone(),
-                });
-            }
-            _ => kept.push(entry.clone()),
-        }
-    }
-    (in_order_of_deletion(deletable), kept)
+/// An entry whose id cannot be read is none: a wrong guess would delete something else.
+pub(crate) fn deletable(inventory: &Inventory, left_out: &LeftOut) -> Vec<Stale> {
+    let entries = inventory.entries.iter().filter_map(|entry| {
+        let key = entry.key().ok().filter(|key| !left_out.covers_key(key))?;
+        Some(Stale {
+            key,
+            version: entry.version.clone(),
+        })
+    });
+    in_order_of_deletion(entries.collect())
 }
 
 fn in_order_of_deletion(stale: Vec<Stale>) -> Vec<Stale> {
@@ -68,13 +63,15 @@ pub(crate) async fn prune(pass: &Pass, stale: Vec<Stale>) -> Pruned {
     for entry in stale {
         match delete(pass, &entry).await {
             Ok(Deletion::Deleted) => {
-                pass.ledger.forget(&entry.key);
-                pruned.deleted.push(entry.key);
+                pass.ledger.forget(&pass.name, &entry.key);
+                pruned.deleted.push(entry.key.clone());
+                pruned.settled.insert(entry.key);
             }
-            Ok(Deletion::NotOurs) => pass.ledger.forget(&entry.key),
-            Ok(Deletion::LeftOut) => pruned.kept.push(entry),
+            Ok(Deletion::NotOurs) => {
+                pruned.settled.insert(entry.key);
+            }
+            Ok(Deletion::LeftOut) => {}
             Err(error) => {
-                pruned.kept.push(entry);
                 pruned.error.get_or_insert(error);
             }
         }
@@ -90,10 +87,28 @@ enum Deletion {
     LeftOut,
 }
 
+/// A busy object moves between the look and the deletion; it is looked at again this often.
+const TRIES: usize = 3;
+
 async fn delete(pass: &Pass, entry: &Stale) -> Result<Deletion, StageError> {
+    for _ in 1..TRIES {
+        match try_delete(pass, entry).await {
+            Err(error) if error.class() == ErrorClass::Conflict => {}
+            answer => return answer.map_err(|error| failed(&error)),
+        }
+    }
+    try_delete(pass, entry)
+        .await
+        .map_err(|error| failed(&error))
+}
+
+fn failed(error: &RequestError) -> StageError {
+    StageError::request(reasons::PRUNE_FAILED, error)
+}
+
+async fn try_delete(pass: &Pass, entry: &Stale) -> Result<Deletion, RequestError> {
     let cluster = &pass.client;
     let key = &entry.key;
-    let failed = |error| StageError::request(reasons::PRUNE_FAILED, &error);
     let kind = GroupVersionKind {
         group: key.group.clone(),
         version: entry.version.clone(),
@@ -103,12 +118,11 @@ async fn delete(pass: &Pass, entry: &Stale) -> Result<Deletion, StageError> {
         Ok(resource) => resource,
         // Without its kind the object is gone too.
         Err(error) if error.class() == ErrorClass::UnknownKind => return Ok(Deletion::NotOurs),
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(error),
     };
     let live = cluster
         .get_metadata(&resource, &key.namespace, &key.name)
-        .await
-        .map_err(failed)?;
+        .await?;
     let Some(live) = live else {
         return Ok(Deletion::NotOurs);
     };
@@ -137,6 +151,6 @@ async fn delete(pass: &Pass, entry: &Stale) -> Result<Deletion, StageError> {
     match answer {
         Ok(()) => Ok(Deletion::Deleted),
         Err(error) if error.class() == ErrorClass::NotFound => Ok(Deletion::Deleted),
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(error),
     }
 }

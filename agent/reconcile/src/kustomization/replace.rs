@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass_cluster::{Authority, ErrorClass, Preconditions, Propagation, RequestError, Resource};
+use windlass_cluster::{Authority, Preconditions, Propagation, RequestError, Resource};
 use windlass_object::Object;
 use windlass_plan::change;
 
@@ -18,7 +18,7 @@ pub(crate) fn helps(pass: &Pass, object: &Object, error: &RequestError) -> bool 
     // The words are the API server's own, for fields that no update may touch.
     let immutable = error.message.contains("is immutable")
         || error.message.contains("immutable field")
-        || error.class() == ErrorClass::Invalid;
+        || matches!(error.status, Some(409 | 422));
     forced && immutable
 }
 

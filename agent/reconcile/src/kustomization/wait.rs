@@ -23,6 +23,8 @@ const CONCURRENT_READS: usize = 8;
 pub(crate) struct Target {
     pub(crate) key: ObjectKey,
     pub(crate) version: String,
+    /// It counts as done once it is gone: a Job that is deleted some time after its end.
+    pub(crate) may_be_gone: bool,
 }
 
 impl Target {
@@ -30,6 +32,7 @@ impl Target {
         Target {
             key: object.key(),
             version: object.gvk().version,
+            may_be_gone: health::absent_is_current(object),
         }
     }
 
@@ -45,6 +48,7 @@ impl Target {
                 name: reference.name.clone(),
             },
             version: kind.version,
+            may_be_gone: false,
         }
     }
 }
@@ -157,7 +161,12 @@ async fn read(pass: &Pass, target: Target) -> Result<(Target, Health), StageErro
         .await
         .map_err(failed)?;
     let Some(live) = live else {
-        return Ok((target, Health::NotFound));
+        let done = if target.may_be_gone {
+            Health::Current
+        } else {
+            Health::NotFound
+        };
+        return Ok((target, done));
     };
     let verdict = health::assess(&live, jiff::Timestamp::now());
     let version = live.resource_version().unwrap_or_default();

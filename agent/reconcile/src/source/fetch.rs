@@ -6,6 +6,7 @@
 
 use std::io::{BufReader, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use windlass_state::{
     Incoming, Kept, Line, PutError, RatchetError, RatchetFile, Refused, Store, StoreError,
@@ -20,7 +21,11 @@ use super::spec::SourceSpec;
 use super::status::chain;
 use crate::net::{Net, NetError};
 use crate::view::artifact::ArtifactDigest;
-use crate::view::{View, ViewFailure};
+use crate::view::ignore::Ignore;
+use crate::view::{View, ViewFailure, ignore_rules};
+
+/// How much longer than the fetch itself the agent waits for an answer of windlass-net.
+const NET_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A revision that the node's keys vouch for.
 #[derive(Clone, Debug)]
@@ -30,6 +35,7 @@ pub(crate) struct Snapshot {
     pub(crate) revision: String,
     pub(crate) signer: String,
     pub(crate) artifact: ArtifactDigest,
+    pub(crate) ignore: Arc<Ignore>,
 }
 
 /// What a fetch found.
@@ -131,6 +137,11 @@ fn fetch_beyond(
     known: Option<Oid>,
 ) -> Result<Fetched, FetchError> {
     let mut stream = net.open()?;
+    // windlass-net keeps the timeout itself; this is for the case that it hangs.
+    let patience = spec.timeout + NET_PATIENCE;
+    stream
+        .set_read_timeout(Some(patience))
+        .map_err(WireError::Io)?;
     write_request(&mut stream, &request(spec, kept, known))?;
     stream.flush().map_err(WireError::Io)?;
     let mut answers = BufReader::with_capacity(64 * 1024, stream);
@@ -220,14 +231,16 @@ fn snapshot(
     tag: Option<&str>,
 ) -> Result<Snapshot, FetchError> {
     let reader = keep.store.reader()?;
-    let view = View::open(&accepted.source, &reader, spec.ignore.as_deref())?;
-    let artifact = view.artifact()?;
+    let ignore = ignore_rules(&accepted.source, &reader, spec.ignore.as_deref())?;
+    let ignore = Arc::new(ignore);
+    let artifact = View::open(&accepted.source, &reader, Arc::clone(&ignore)).artifact()?;
     Ok(Snapshot {
         line: spec.line(),
         revision: spec.revision(&accepted.source.commit().to_string(), tag),
         source: Arc::new(accepted.source),
         signer: accepted.signer,
         artifact,
+        ignore,
     })
 }
 
