@@ -1,6 +1,7 @@
 //! The event loop: one task that knows everything, starts passes, and takes their outcomes.
 
 mod assemble;
+mod halt;
 mod kustomizations;
 mod sources;
 mod standing;

@@ -4,28 +4,22 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::time::Instant;
 use windlass_api::pause::Pause;
 use windlass_api::{names, suspension, time::Time};
 use windlass_cluster::{
-    Authority, EpochFloor, FluxStanding, Leadership, PatchOptions, RequestError, WatchEvent,
+    Authority, EpochFloor, FluxStanding, Leadership, PatchOptions, RequestError,
 };
-use windlass_object::Object;
 
 use super::Controller;
 use super::kustomizations::suspended_until;
 use crate::establish::establish;
 use crate::event::Event;
 use crate::named::Named;
-use crate::{ours, uninstall};
-
-/// How soon it is asked again whether Flux's API is there.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+use crate::ours;
 
 /// How soon a failed preparation of the cluster is tried again.
 const ESTABLISH_AGAIN: Duration = Duration::from_secs(5);
@@ -45,18 +39,18 @@ pub(crate) struct Standing {
     /// The preparation under way is to be followed by another.
     establish_again: bool,
     /// Definitions and namespace that were seen and are not being deleted.
-    alive: BTreeSet<String>,
+    pub(super) alive: BTreeSet<String>,
     pub(crate) sources_listed: bool,
     pub(crate) sources_listing: bool,
     pub(crate) kustomizations_listed: bool,
     pub(crate) kustomizations_listing: bool,
     pub(crate) pause: Option<Pause>,
     /// Whether the cluster was asked for a pause at all.
-    pause_known: bool,
-    pause_found: bool,
+    pub(super) pause_known: bool,
+    pub(super) pause_found: bool,
     pub(crate) uninstall: Option<String>,
     /// Where it is remembered that Flux's API was removed on purpose.
-    uninstall_mark: PathBuf,
+    pub(super) uninstall_mark: PathBuf,
     pub(crate) api_error: Option<String>,
 }
 
@@ -137,7 +131,7 @@ impl Standing {
         self.leads() && self.pause_known && !self.is_halted()
     }
 
-    fn is_halted(&self) -> bool {
+    pub(super) fn is_halted(&self) -> bool {
         self.pause.is_some() || self.uninstall.is_some() || !self.flux_stands_by()
     }
 
@@ -252,115 +246,6 @@ impl Controller {
         }
     }
 
-    /// Takes news of the pause. What a relist does not show any more is over only when it has ended.
-    pub(super) fn pause_seen(&mut self, event: WatchEvent) {
-        match event {
-            WatchEvent::Restarted => self.standing.pause_found = false,
-            WatchEvent::Applied(object) => {
-                self.standing.pause_found = true;
-                let pause = read_pause(object);
-                self.pause_is(Some(pause).filter(|pause| pause.holds_at(now())));
-            }
-            WatchEvent::Deleted(_) => self.pause_is(None),
-            WatchEvent::Synced => {
-                self.standing.pause_known = true;
-                if !self.standing.pause_found {
-                    self.pause_is(None);
-                }
-                self.prepare();
-            }
-            WatchEvent::Failed(_) => {}
-        }
-    }
-
-    fn pause_is(&mut self, pause: Option<Pause>) {
-        match (&self.standing.pause, &pause) {
-            (None, Some(pause)) => {
-                let reason = &pause.reason;
-                tracing::warn!(reason, "paused: nothing is written to the cluster");
-            }
-            (Some(_), None) => tracing::info!("the pause was taken back"),
-            _ => {}
-        }
-        self.standing.pause = pause;
-        self.halt_if_needed();
-        self.prepare();
-    }
-
-    /// Tells the passes under way whether they may go on writing, and ends their waits if not.
-    pub(super) fn halt_if_needed(&mut self) {
-        let halted = self.standing.is_halted();
-        let was = self.context.halted.swap(halted, Ordering::SeqCst);
-        if halted {
-            self.wake_all_kustomizations();
-        } else if was {
-            let sources: Vec<Named> = self.sources.keys().cloned().collect();
-            sources.iter().for_each(|name| self.source_queue.wake(name));
-        }
-    }
-
-    /// A definition of Flux's API, or its namespace, moved: is it being removed?
-    ///
-    /// Only what was seen alive counts, and it is asked for afresh: an object also leaves a filtered watch when
-    /// somebody takes its label off.
-    pub(super) fn api_seen(&mut self, event: &WatchEvent) {
-        let object = match event {
-            WatchEvent::Applied(object) | WatchEvent::Deleted(object) => object,
-            WatchEvent::Restarted | WatchEvent::Synced | WatchEvent::Failed(_) => return,
-        };
-        let name = object
-            .pointer("/metadata/name")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let removed = matches!(event, WatchEvent::Deleted(_));
-        let going = removed || object.pointer("/metadata/deletionTimestamp").is_some();
-        if !going {
-            self.standing.alive.insert(name.to_owned());
-            return;
-        }
-        if !self.standing.alive.remove(name) {
-            return;
-        }
-        let context = Arc::clone(&self.context);
-        let ask = async move {
-            loop {
-                match uninstall::api_is_going(&context.cluster).await {
-                    Ok(going) => return going,
-                    Err(_) => tokio::time::sleep(ASK_AGAIN).await,
-                }
-            }
-        };
-        self.spawn(ask, Event::ApiGoing, Event::ApiGoing(None));
-    }
-
-    /// Takes the answer to whether Flux's API is being removed.
-    pub(super) fn api_is_going(&mut self, what: Option<String>) {
-        if let Some(what) = what {
-            self.uninstall_detected(format!("{what} is being deleted"));
-        }
-    }
-
-    /// Stops all writing but the release of our finalizers, for good.
-    pub(super) fn uninstall_detected(&mut self, what: String) {
-        if self.standing.uninstall.is_some() {
-            return;
-        }
-        let mark = &self.standing.uninstall_mark;
-        tracing::warn!(
-            reason = "UninstallDetected",
-            "{what}: Flux is being uninstalled; every workload stays, windlass stops. To take the \
-             cluster again: rm {} and restart windlass",
-            mark.display()
-        );
-        if let Err(error) = std::fs::write(mark, &what) {
-            tracing::warn!(%error, "it cannot be remembered over a restart");
-        }
-        self.release_kustomizations();
-        self.context.drift.stop();
-        self.standing.uninstall = Some(what);
-        self.halt_if_needed();
-    }
-
     /// Ends a suspension whose time is up; one that is not yet is looked at again then.
     pub(super) fn resume_if_due(&mut self, kind: &OwnKind, name: &Named) {
         let (resource, meta) = match kind {
@@ -444,25 +329,7 @@ impl Controller {
     }
 }
 
-/// A pause that cannot be read counts as one without an end: the safe side is to write nothing.
-fn read_pause(config_map: Value) -> Pause {
-    let parsed = Object::from_value(config_map).map_err(|error| error.to_string());
-    parsed
-        .and_then(|object| Pause::from_object(&object).map_err(|error| error.to_string()))
-        .unwrap_or_else(|error| {
-            tracing::warn!(
-                error,
-                "a pause that cannot be read: nothing is written until it is corrected"
-            );
-            Pause {
-                until: None,
-                reason: error,
-                by: String::new(),
-            }
-        })
-}
-
-fn now() -> Time {
+pub(super) fn now() -> Time {
     Timestamp::now().into()
 }
 

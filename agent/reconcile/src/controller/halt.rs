@@ -1,0 +1,148 @@
+//! What stops all writing: a pause, and the end of Flux's API.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::Value;
+use windlass_api::pause::Pause;
+use windlass_cluster::WatchEvent;
+use windlass_object::Object;
+
+use super::Controller;
+use super::standing::now;
+use crate::event::Event;
+use crate::named::Named;
+use crate::uninstall;
+
+/// How soon it is asked again whether Flux's API is there.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Controller {
+    /// Takes news of the pause. What a relist does not show any more is over only when it has ended.
+    pub(super) fn pause_seen(&mut self, event: WatchEvent) {
+        match event {
+            WatchEvent::Restarted => self.standing.pause_found = false,
+            WatchEvent::Applied(object) => {
+                self.standing.pause_found = true;
+                let pause = read_pause(object);
+                self.pause_is(Some(pause).filter(|pause| pause.holds_at(now())));
+            }
+            WatchEvent::Deleted(_) => self.pause_is(None),
+            WatchEvent::Synced => {
+                self.standing.pause_known = true;
+                if !self.standing.pause_found {
+                    self.pause_is(None);
+                }
+                self.prepare();
+            }
+            WatchEvent::Failed(_) => {}
+        }
+    }
+
+    fn pause_is(&mut self, pause: Option<Pause>) {
+        match (&self.standing.pause, &pause) {
+            (None, Some(pause)) => {
+                let reason = &pause.reason;
+                tracing::warn!(reason, "paused: nothing is written to the cluster");
+            }
+            (Some(_), None) => tracing::info!("the pause was taken back"),
+            _ => {}
+        }
+        self.standing.pause = pause;
+        self.halt_if_needed();
+        self.prepare();
+    }
+
+    /// Tells the passes under way whether they may go on writing, and ends their waits if not.
+    pub(super) fn halt_if_needed(&mut self) {
+        let halted = self.standing.is_halted();
+        let was = self.context.halted.swap(halted, Ordering::SeqCst);
+        if halted {
+            self.wake_all_kustomizations();
+        } else if was {
+            let sources: Vec<Named> = self.sources.keys().cloned().collect();
+            sources.iter().for_each(|name| self.source_queue.wake(name));
+        }
+    }
+
+    /// A definition of Flux's API, or its namespace, moved: is it being removed?
+    ///
+    /// Only what was seen alive counts, and it is asked for afresh: an object also leaves a filtered watch when
+    /// somebody takes its label off.
+    pub(super) fn api_seen(&mut self, event: &WatchEvent) {
+        let object = match event {
+            WatchEvent::Applied(object) | WatchEvent::Deleted(object) => object,
+            WatchEvent::Restarted | WatchEvent::Synced | WatchEvent::Failed(_) => return,
+        };
+        let name = object
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let removed = matches!(event, WatchEvent::Deleted(_));
+        let going = removed || object.pointer("/metadata/deletionTimestamp").is_some();
+        if !going {
+            self.standing.alive.insert(name.to_owned());
+            return;
+        }
+        if !self.standing.alive.remove(name) {
+            return;
+        }
+        let context = Arc::clone(&self.context);
+        let ask = async move {
+            loop {
+                match uninstall::api_is_going(&context.cluster).await {
+                    Ok(going) => return going,
+                    Err(_) => tokio::time::sleep(ASK_AGAIN).await,
+                }
+            }
+        };
+        self.spawn(ask, Event::ApiGoing, Event::ApiGoing(None));
+    }
+
+    /// Takes the answer to whether Flux's API is being removed.
+    pub(super) fn api_is_going(&mut self, what: Option<String>) {
+        if let Some(what) = what {
+            self.uninstall_detected(format!("{what} is being deleted"));
+        }
+    }
+
+    /// Stops all writing but the release of our finalizers, for good.
+    pub(super) fn uninstall_detected(&mut self, what: String) {
+        if self.standing.uninstall.is_some() {
+            return;
+        }
+        let mark = &self.standing.uninstall_mark;
+        tracing::warn!(
+            reason = "UninstallDetected",
+            "{what}: Flux is being uninstalled; every workload stays, windlass stops. To take the \
+             cluster again: rm {} and restart windlass",
+            mark.display()
+        );
+        if let Err(error) = std::fs::write(mark, &what) {
+            tracing::warn!(%error, "it cannot be remembered over a restart");
+        }
+        self.release_kustomizations();
+        self.context.drift.stop();
+        self.standing.uninstall = Some(what);
+        self.halt_if_needed();
+    }
+}
+
+/// A pause that cannot be read counts as one without an end: the safe side is to write nothing.
+fn read_pause(config_map: Value) -> Pause {
+    let parsed = Object::from_value(config_map).map_err(|error| error.to_string());
+    parsed
+        .and_then(|object| Pause::from_object(&object).map_err(|error| error.to_string()))
+        .unwrap_or_else(|error| {
+            tracing::warn!(
+                error,
+                "a pause that cannot be read: nothing is written until it is corrected"
+            );
+            Pause {
+                until: None,
+                reason: error,
+                by: String::new(),
+            }
+        })
+}
