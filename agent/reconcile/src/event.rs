@@ -31,7 +31,7 @@ pub(crate) enum Event {
     Established(Result<(), String>),
     SourceFinished {
         name: Named,
-        outcome: SourceOutcome,
+        outcome: Box<SourceOutcome>,
     },
     KustomizationFinished {
         name: Named,

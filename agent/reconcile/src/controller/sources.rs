@@ -158,7 +158,10 @@ impl Controller {
             async move { source::run(&context, pass).await },
             {
                 let name = name.clone();
-                move |outcome| Event::SourceFinished { name, outcome }
+                move |outcome| Event::SourceFinished {
+                    name,
+                    outcome: Box::new(outcome),
+                }
             },
             Event::SourceBroke { name },
         );
