@@ -1,12 +1,12 @@
 # The commands the README names; each says what it does. Details are in the programs they start.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/windlass/target
 
-.PHONY: build test bench demo cluster lint fmt crds bootstrap
+.PHONY: build test bench demo cluster lint fmt crds bootstrap node
 
 build: ## the program, as it is released
 	cargo build --release --package windlass
 
-test: bootstrap lint ## everything that must hold
+test: bootstrap node lint ## everything that must hold
 	@echo "== building the program under test and all tests (about 5 minutes the first time)"
 	cargo build --package windlass
 	cargo test --workspace --no-run
@@ -45,3 +45,7 @@ crds: ## packaging/crds from the Rust types
 bootstrap:
 	@echo "== programs that tests need, and the control plane"
 	@tests/bootstrap.sh
+
+node:
+	@echo "== the node that the installation is tested on"
+	@[ "$$(id -u)" != 0 ] || tests/nodes/image.sh

@@ -6,6 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 usage() {
     cat <<'END'
 usage: sudo ./install.sh --repo URL --signers FILE [options]
+       sudo ./install.sh                              upgrades; the settings stay as they are
 
   --repo URL            the Git repository that holds the cluster (https://, ssh:// or http://)
   --signers FILE        the keys that may sign commits, in OpenSSH's allowed_signers format
@@ -26,8 +27,7 @@ step() {
     [ -n "$dry_run" ] || "$@"
 }
 
-repo='' signers='' branch=main path=./ introduction='' kubeconfig='' dry_run=''
-binary=${CARGO_TARGET_DIR:-$HOME/.cache/windlass/target}/release/windlass
+repo='' signers='' branch='' path='' introduction='' kubeconfig='' binary='' dry_run=''
 while [ $# -gt 0 ]; do
     case $1 in
     --repo | --signers | --branch | --path | --introduction | --kubeconfig | --binary)
@@ -41,76 +41,127 @@ while [ $# -gt 0 ]; do
     esac
 done
 
+config=/etc/windlass/config.toml
+trusted=/etc/windlass/trust.d/allowed_signers
+credential=/etc/windlass/kubeconfig
+
+# Under sudo, `make build` was run by the one who called sudo.
+find_binary() {
+    local home
+    home=$(getent passwd "${SUDO_USER:-$(id -un)}" | cut -d: -f6) || true
+    printf '%s/release/windlass' "${CARGO_TARGET_DIR:-${home:-/root}/.cache/windlass/target}"
+}
+
+# What an earlier run linked stays.
 find_kubeconfig() {
     local candidate
+    [ ! -e "$credential" ] || return 0
     for candidate in /etc/rancher/k3s/k3s.yaml /etc/rancher/rke2/rke2.yaml /etc/kubernetes/admin.conf; do
-        [ -e "$candidate" ] && { printf '%s' "$candidate"; return; }
+        [ ! -e "$candidate" ] || { printf '%s' "$candidate"; return 0; }
     done
+    fail 'no kubeconfig found; give --kubeconfig FILE'
 }
 
-write_config() {
-    {
-        printf '# Written by install.sh; every setting is explained in config.toml.example.\n[root]\n'
-        printf 'url = "%s"\nbranch = "%s"\npath = "%s"\n' "$repo" "$branch" "$path"
-        [ -z "$introduction" ] || printf 'introduction = "%s"\n' "$introduction"
-    } >/etc/windlass/config.toml
+write_settings() {
+    local text
+    if [ -n "$repo" ]; then
+        text='# Written by install.sh; every setting is explained in config.toml.example.'
+        text+=$(printf '\n[root]\nurl = "%s"\nbranch = "%s"\npath = "%s"' "$repo" "${branch:-main}" "${path:-./}")
+        [ -z "$introduction" ] || text+=$(printf '\nintroduction = "%s"' "$introduction")
+        install -m 0644 /dev/stdin "$config" <<<"$text"
+    fi
+    [ -z "$signers" ] || install -m 0644 "$signers" "$trusted"
+    [ -z "$kubeconfig" ] || [ "$(readlink -f "$kubeconfig")" = "$(readlink -f "$credential")" ] ||
+        ln -sfn "$(readlink -f "$kubeconfig")" "$credential"
 }
 
-link_kubeconfig() {
-    [ "$(readlink -f "$kubeconfig")" = "$(readlink -f /etc/windlass/kubeconfig)" ] ||
-        ln -sfn "$(readlink -f "$kubeconfig")" /etc/windlass/kubeconfig
+# The binary that is about to be installed judges. It gets the kubeconfig as the unit hands it over: as a copy that
+# nobody else reads.
+check_settings() {
+    mkdir -p "$scratch/credentials" &&
+        install -m 0600 "$credential" "$scratch/credentials/kubeconfig" &&
+        CREDENTIALS_DIRECTORY="$scratch/credentials" "$binary" check --config "$config"
 }
 
-check_config() {
-    # The unit hands the kubeconfig over as a credential; here root looks at the file itself.
-    CREDENTIALS_DIRECTORY=/etc/windlass /usr/bin/windlass check --config /etc/windlass/config.toml
+# Settings that are wrong go again, and those of before come back: a restart must not meet them.
+change_settings() {
+    local file before
+    scratch=$(mktemp -d /run/windlass-install-XXXXXX)
+    trap 'rm -rf "$scratch"' EXIT
+    before=$scratch/before
+    mkdir "$before"
+    for file in "$config" "$trusted" "$credential"; do
+        [ ! -e "$file" ] && [ ! -L "$file" ] || cp -a --parents "$file" "$before"
+    done
+    write_settings
+    check_settings && return
+    for file in "$config" "$trusted" "$credential"; do
+        rm -f "$file"
+        [ ! -e "$before$file" ] && [ ! -L "$before$file" ] || cp -a "$before$file" "$file"
+    done
+    fail 'these settings are refused, see above; nothing was started, and the settings are as they were before'
 }
 
-wait_applied() {
-    local left
+start_agent() {
+    systemctl restart windlass || fail_with_log 'the agent does not start; the log above says why'
+}
+
+wait_verified() {
+    local left text said=''
     for left in $(seq 120 -1 1); do
-        case $(systemctl show windlass --property=StatusText --value) in
+        text=$(systemctl show windlass --property=StatusText --value)
+        [ "$text" = "$said" ] || printf '  %s\n' "$text"
+        said=$text
+        case $text in
         *'no verified revision'* | '') ;;
-        *) systemctl show windlass --property=StatusText --value; return ;;
+        *) return ;;
         esac
-        systemctl is-failed --quiet windlass && break
         sleep 1
     done
-    journalctl -u windlass -n 20 --no-pager >&2
-    fail 'the first revision was not verified within two minutes; the log above says why'
+    fail_with_log 'the first revision was not verified within two minutes; the log above says why'
 }
 
-if [ -z "$repo" ] && [ -e /etc/windlass/config.toml ]; then
-    keep_config=1
-else
-    keep_config=''
-    [ -n "$repo" ] || fail 'which repository? give --repo URL; see --help'
-    [ -r "$signers" ] || fail 'which keys may sign? give --signers FILE (one "name namespaces=\"git\" ssh-ed25519 AAAA..." a line)'
+fail_with_log() {
+    journalctl -u windlass -u windlass-net -n 20 --no-pager >&2
+    fail "$1"
+}
+
+if [ -z "$repo" ]; then
+    [ -e "$config" ] || fail 'which repository? give --repo URL; see --help'
+    [ -z "$branch$path$introduction" ] || fail "--branch, --path and --introduction need --repo too; or edit $config"
 fi
+[ -n "$signers" ] || [ -e "$trusted" ] ||
+    fail 'which keys may sign? give --signers FILE (one "name namespaces=\"git\" ssh-ed25519 AAAA..." a line)'
+[ -z "$signers" ] || [ -r "$signers" ] || fail "$signers is not there"
+[ -n "$binary" ] || binary=$(find_binary)
 [ -x "$binary" ] || fail "$binary is not there; run make build, or give --binary FILE"
 [ -n "$kubeconfig" ] || kubeconfig=$(find_kubeconfig)
-[ -e "${kubeconfig:-/etc/windlass/kubeconfig}" ] || fail 'no kubeconfig found; give --kubeconfig FILE'
+[ -e "${kubeconfig:-$credential}" ] || fail "$kubeconfig is not there"
 command -v systemctl >/dev/null || fail 'this machine does not run systemd'
 [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] || fail 'root is needed; run it with sudo'
+umask 022
 
-step 'binary: /usr/bin/windlass' install -D -m 0755 "$binary" /usr/bin/windlass
-for unit in windlass.service windlass-net.service windlass-net.socket; do
-    step "unit: /etc/systemd/system/$unit" install -D -m 0644 "$here/systemd/$unit" "/etc/systemd/system/$unit"
-done
 step 'users: windlass, windlass-net' install -D -m 0644 "$here/systemd/sysusers.d/windlass.conf" /usr/lib/sysusers.d/windlass.conf
 step '       (systemd-sysusers)' systemd-sysusers /usr/lib/sysusers.d/windlass.conf
 step 'directories' install -D -m 0644 "$here/systemd/tmpfiles.d/windlass.conf" /usr/lib/tmpfiles.d/windlass.conf
 step '       (systemd-tmpfiles)' systemd-tmpfiles --create /usr/lib/tmpfiles.d/windlass.conf
-step 'explained settings: /etc/windlass/config.toml.example' install -D -m 0644 "$here/packaging/etc/windlass/config.toml" /etc/windlass/config.toml.example
-if [ -z "$keep_config" ]; then
-    step 'keys: /etc/windlass/trust.d/allowed_signers' install -D -m 0644 "$signers" /etc/windlass/trust.d/allowed_signers
-    step 'settings: /etc/windlass/config.toml' write_config
+step 'explained settings: /etc/windlass/config.toml.example' install -m 0644 "$here/packaging/etc/windlass/config.toml" "$config.example"
+[ -z "$repo" ] || printf '► settings: %s\n' "$config"
+[ -z "$signers" ] || printf '► keys: %s\n' "$trusted"
+[ -z "$kubeconfig" ] || printf '► credential: %s → %s\n' "$credential" "$kubeconfig"
+step '       (check; what is refused is not kept)' change_settings
+step 'binary: /usr/bin/windlass' install -m 0755 "$binary" /usr/bin/windlass
+for unit in windlass.service windlass-net.service windlass-net.socket; do
+    step "unit: /etc/systemd/system/$unit" install -m 0644 "$here/systemd/$unit" "/etc/systemd/system/$unit"
+done
+step '       (systemd)' systemctl daemon-reload
+step '       (at every boot)' systemctl --quiet enable windlass-net.socket windlass.service
+# The network process goes with its socket, so that both processes are of one version.
+step 'socket (re)start' systemctl restart windlass-net.socket
+step 'agent (re)start' start_agent
+step 'waiting for the first verified revision' wait_verified
+if [ -n "$dry_run" ]; then
+    printf '✔ that is what it would do; nothing was done\n'
+else
+    printf '✔ done; look with: systemctl status windlass; windlass get all -A\n'
 fi
-[ -z "$kubeconfig" ] || step "credential: /etc/windlass/kubeconfig → $kubeconfig" link_kubeconfig
-step 'check' check_config
-step 'systemd' systemctl daemon-reload
-step 'socket' systemctl enable --now windlass-net.socket
-step 'agent' systemctl enable windlass
-step 'agent (re)start' systemctl restart windlass
-step 'waiting for the first verified revision' wait_applied
-printf '✔ done; look with: systemctl status windlass; windlass get all -A\n'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sees to the programs that tests and demo start: installs what is missing when it may, else says how.
-# Programs named on the command line, whose package has the same name, are needed too.
+# Programs named on the command line are needed too; a package of another name follows a colon.
 set -eu
 missing=''
 need() { # program, Debian package
@@ -14,7 +14,7 @@ need setpriv util-linux
 need strace strace
 need cargo cargo-from-rustup
 need go go-1.26
-for program; do need "$program" "$program"; done
+for program; do need "${program%%:*}" "${program##*:}"; done
 case $missing in
     *cargo-from-rustup*) echo "Rust is missing: https://rustup.rs" >&2; exit 1 ;;
     *go-1.26*) echo "Go 1.26 or newer is missing: https://go.dev/doc/install" >&2; exit 1 ;;

@@ -1,0 +1,52 @@
+//! What `install.sh` does not do.
+
+use crate::node::Node;
+
+/// A key that may sign, and a kubeconfig: present, and never looked into here.
+const SIGNERS: &str = "a@b.example namespaces=\"git\" ssh-ed25519 \
+                       AAAAC3NzaC1lZDI1NTE5AAAAIDH2i9IimsNbyvHRY4zmcbPLi5sVEp3AH9hgFMnJmPqj\n";
+const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\n";
+const FULL: &str = "--binary /opt/windlass --repo https://git.example.com/house.git --signers /root/signers";
+
+/// Every file of the node with size and time of its last change, but for what systemd itself keeps writing.
+fn files(node: &Node) -> String {
+    node.sh(
+        "find / -xdev -path /proc -prune -o -path /var/log -prune -o -path /var/lib/systemd -prune \
+         -o -printf '%p %s %T@ %m %U\\n' | sort",
+    )
+}
+
+#[test]
+fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
+    let Some(node) = Node::boot("fresh") else { return };
+    node.put("/root/signers", SIGNERS);
+
+    let answer = node.install(FULL);
+    assert_ne!(answer.code, Some(0));
+    assert!(answer.output.contains("--kubeconfig"), "{}", answer.output);
+
+    node.put("/etc/rancher/k3s/k3s.yaml", KUBECONFIG);
+    let before = files(&node);
+    let answer = node.install(&format!("{FULL} --dry-run"));
+    assert_eq!(answer.code, Some(0), "{}", answer.output);
+    for step in ["/etc/rancher/k3s/k3s.yaml", "/usr/bin/windlass", "nothing was done"] {
+        assert!(answer.output.contains(step), "{step}: {}", answer.output);
+    }
+    assert_eq!(files(&node), before, "a dry run changes nothing");
+
+    let wrong = [
+        ("--branch main", "--repo"),
+        ("--binary /opt/windlass --repo https://git.example.com/house.git", "--signers"),
+        (&format!("{FULL} --introduction 12345"), "introduction"),
+        (&format!("{FULL} --repo ftp://git.example.com/house.git"), "url"),
+        (&format!("{FULL} --path /etc/../.."), "path"),
+    ];
+    for (arguments, word) in wrong {
+        let answer = node.install(arguments);
+        assert_ne!(answer.code, Some(0), "{arguments}: {}", answer.output);
+        assert!(answer.output.contains(word), "{word}: {}", answer.output);
+        let left = "ls /usr/bin/windlass /etc/systemd/system/windlass* /etc/windlass/config.toml \
+                    /etc/windlass/kubeconfig /etc/windlass/trust.d/* 2>/dev/null || true";
+        assert_eq!(node.sh(left), "", "{arguments}: nothing is left to be started");
+    }
+}

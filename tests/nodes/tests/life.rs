@@ -1,0 +1,1 @@
+//! A node from its installation over an upgrade to a power cut.
