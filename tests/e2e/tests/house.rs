@@ -22,8 +22,17 @@ pub(crate) struct House {
 impl House {
     /// Starts all but the agent, with `files` in the first, signed commit.
     pub(crate) fn prepare(options: &Options, files: &[(&str, &str)]) -> Self {
+        Self::prepare_with_git(options, &git::Options::default(), files)
+    }
+
+    /// As [`House::prepare`], with another kind of Git server.
+    pub(crate) fn prepare_with_git(
+        options: &Options,
+        git: &git::Options,
+        files: &[(&str, &str)],
+    ) -> Self {
         let control_plane = ControlPlane::start(options);
-        let git = GitServer::start(&git::Options::default());
+        let git = GitServer::start(git);
         let signer = Signer::new("owner@house.example");
         let mut repo = Repo::new(&git.create("house.git"));
         repo.publish(files, "Begin", &signer);
