@@ -190,9 +190,15 @@ pub struct ResumeArguments {
     /// Every object of the kind in the namespace
     #[arg(long, global = true)]
     pub(crate) all: bool,
-    /// Wait until each is ready (a single one is always waited for)
-    #[arg(long, global = true)]
-    pub(crate) wait: bool,
+    /// Wait until each is ready [default: when a single one is named]
+    #[arg(
+        long,
+        global = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub(crate) wait: Option<bool>,
     #[command(subcommand)]
     pub(crate) what: Which,
 }
@@ -315,6 +321,28 @@ pub struct LogsArguments {
     /// Only lines that are not older than this, as 1h
     #[arg(long)]
     pub(crate) since: Option<GoDuration>,
+    /// Only lines of this level or a more serious one
+    #[arg(long, value_enum)]
+    pub(crate) level: Option<LogLevel>,
+    /// Only lines about objects of this kind
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Only lines about the object of this name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// About objects in all namespaces, which is how it is without --name
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+    /// Accepted for scripts written for Flux; the logs are in no namespace
+    #[arg(long, hide = true)]
+    pub(crate) flux_namespace: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Debug,
+    Info,
+    Error,
 }
 
 /// Arguments of `check`.

@@ -84,7 +84,7 @@ fn found(result: Result<Object, CommandError>) -> Result<Option<Object>, Command
 fn render(facts: &Facts, now: Timestamp) -> String {
     let object = &facts.kustomization;
     let mut page = format!("{}\n", object.key());
-    page.push_str(&table::render(&[], &settings(facts)));
+    page.push_str(&table::aligned(&[], &settings(facts)));
     section(&mut page, "Conditions", &conditions_rows(object, now));
 
     let dependencies: Vec<Vec<String>> = facts
@@ -120,7 +120,7 @@ fn render(facts: &Facts, now: Timestamp) -> String {
     let events: Vec<Vec<String>> = facts
         .events
         .iter()
-        .map(|event| events::row(event, false, now))
+        .map(|event| event_row(event, now))
         .collect();
     section(&mut page, "Events", &events);
     page
@@ -131,8 +131,8 @@ fn section(page: &mut String, title: &str, rows: &[Vec<String>]) {
         return;
     }
     page.push_str(&format!("\n{title}\n"));
-    for line in table::render(&[], rows).lines() {
-        page.push_str(&format!("  {}\n", line.trim_end().replace('\t', "  ")));
+    for line in table::aligned(&[], rows).lines() {
+        page.push_str(&format!("  {line}\n"));
     }
 }
 
@@ -246,6 +246,13 @@ fn history_row(past: &Value, now: Timestamp) -> Vec<String> {
             field(past, "lastReconciledDuration")
         ),
     ]
+}
+
+/// An event without its object, which is the one that is described.
+fn event_row(event: &Object, now: Timestamp) -> Vec<String> {
+    let mut row = events::row(event, false, now);
+    row.remove(events::OBJECT);
+    row
 }
 
 fn ago(since: Timestamp, now: Timestamp) -> String {

@@ -90,9 +90,9 @@ pub(crate) async fn run(
     events.retain(|event| shown(event, &arguments.types));
     if events.is_empty() {
         let place = if namespace.is_empty() {
-            ""
+            String::new()
         } else {
-            " in this namespace"
+            format!(" in {namespace} namespace")
         };
         return Ok(screen.failure(&format!("No events found{place}."))?);
     }
@@ -195,6 +195,9 @@ fn shown(event: &Object, types: &[EventType]) -> bool {
         });
     wanted && KINDS.contains(&text(event, "/involvedObject/kind"))
 }
+
+/// Which column names the object, where there is none for the namespace.
+pub(crate) const OBJECT: usize = 3;
 
 pub(crate) fn header(with_namespace: bool) -> Vec<&'static str> {
     let mut header = vec!["Last seen", "Type", "Reason", "Object", "Message"];

@@ -102,7 +102,8 @@ async fn several(
                 unknown = Some((error, unknown.map_or(1, |(_, count)| count + 1)));
                 continue;
             }
-            Err(error @ CommandError::Request(_)) => {
+            // Rights may differ from kind to kind; any other error would only be repeated.
+            Err(CommandError::Request(error)) if error.class() == ErrorClass::Forbidden => {
                 screen.failure(&error.to_string())?;
                 failed += 1;
                 continue;

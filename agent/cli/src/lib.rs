@@ -192,7 +192,7 @@ async fn dispatch(
     let paused = if unpausing {
         Paused::No
     } else {
-        session.paused().await
+        session.paused().await?
     };
     paused.show(screen)?;
     with_cluster(&session, command, &paused, screen).await
@@ -229,7 +229,7 @@ async fn with_cluster(
             let lead = lease::lead(session).await?;
             let node = lead.as_ref().map(|lead| lead.node.as_str());
             let node = node.filter(|node| !node.is_empty());
-            Ok(screen.print(&logs::render(node, arguments))?)
+            Ok(screen.print(&logs::render(node, &session.namespace, arguments))?)
         }
         Command::Check(arguments) => check::run(session, screen, arguments.pre).await,
         Command::Status => status::run(session, screen).await,

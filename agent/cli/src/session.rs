@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 use windlass_api::pause::{Pause, PauseError};
 use windlass_api::{names, time::Time};
 use windlass_cluster::{Cluster, Connect, Detail, ErrorClass, RequestError, Resource, Scope};
@@ -21,6 +22,8 @@ pub(crate) struct Session {
     pub(crate) cluster: Cluster,
     pub(crate) namespace: String,
     pub(crate) timeout: Duration,
+    /// When the timeout has passed, counted from the start of the command as Flux does.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// What stops the nodes' writes, as the cluster says it.
@@ -39,10 +42,12 @@ impl Session {
             user_agent: format!("windlass/{}", env!("CARGO_PKG_VERSION")),
             allow_insecure_tls: true,
         };
+        let timeout = globals.timeout.into();
         Ok(Session {
             cluster: Cluster::connect(connect)?,
             namespace: globals.namespace.clone(),
-            timeout: globals.timeout.into(),
+            timeout,
+            deadline: Instant::now().checked_add(timeout),
         })
     }
 
@@ -100,25 +105,31 @@ impl Session {
         })
     }
 
-    /// Whether everything is paused. A person without the right to know is told nothing.
-    pub(crate) async fn paused(&self) -> Paused {
+    /// Whether everything is paused. A person without the right to know is told nothing; that no
+    /// API server answers is an error here already, so that it is waited for only once.
+    pub(crate) async fn paused(&self) -> Result<Paused, RequestError> {
+        let config_maps = GroupVersionKind::new("v1", "ConfigMap");
         let found = async {
-            let resource = self
-                .cluster
-                .resolve(&GroupVersionKind::new("v1", "ConfigMap"))
-                .await
-                .ok()?;
+            let resource = self.cluster.resolve(&config_maps).await?;
             self.cluster
                 .get(&resource, names::FLUX_SYSTEM, names::PAUSE)
                 .await
-                .ok()?
         };
-        match found.await.as_ref().map(Pause::from_object) {
+        let found = match found.await {
+            Err(error)
+                if matches!(error.class(), ErrorClass::Unreachable | ErrorClass::Timeout) =>
+            {
+                return Err(error);
+            }
+            Ok(found) => found,
+            Err(_) => None,
+        };
+        Ok(match found.as_ref().map(Pause::from_object) {
             None => Paused::No,
             Some(Err(error)) => Paused::Unclear(error),
             Some(Ok(pause)) if pause.holds_at(now()) => Paused::Yes(pause),
             Some(Ok(_)) => Paused::No,
-        }
+        })
     }
 }
 

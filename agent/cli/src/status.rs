@@ -66,7 +66,7 @@ fn render(facts: &Facts, now: Timestamp) -> String {
     let is_suspended = |object: &Object| flag(object, "/spec/suspend");
     let total = objects().count();
     let ready = objects().filter(|(_, object)| is_ready(object)).count();
-    let mut text = table::render(
+    let mut text = table::aligned(
         &[],
         &[
             line(
@@ -119,7 +119,7 @@ fn line(name: &str, value: String) -> Vec<String> {
 fn section(text: &mut String, header: &[&str], rows: &[Vec<String>]) {
     if !rows.is_empty() {
         text.push('\n');
-        text.push_str(&table::render(header, rows));
+        text.push_str(&table::aligned(header, rows));
     }
 }
 

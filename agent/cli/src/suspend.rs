@@ -65,10 +65,13 @@ pub(crate) async fn resume(
     }
     // Flux waits for a single object unless told otherwise, for several only when told.
     let mut failed = found.missing;
-    if arguments.wait || names.len() == 1 {
+    if arguments.wait.unwrap_or(names.len() == 1) {
         for object in &found.objects {
             if let Err(error) = settle(session, screen, kind, object).await {
                 screen.failure(&error.to_string())?;
+                if let Some(next) = error.next() {
+                    screen.action(&next)?;
+                }
                 failed += 1;
             }
         }
@@ -157,6 +160,7 @@ async fn find(
             None => {
                 let text = format!("{} {name} not found in {namespace} namespace", kind.name());
                 screen.failure(&text)?;
+                screen.action("look in all namespaces with `windlass get all -A`")?;
                 found.missing += 1;
             }
         }

@@ -47,6 +47,13 @@ pub(crate) fn render(header: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Like [`render`], for pages that are not Flux's: two spaces between columns, nothing after the last.
+pub(crate) fn aligned(header: &[&str], rows: &[Vec<String>]) -> String {
+    let text = render(header, rows);
+    let lines = text.lines().map(|line| line.trim_end().replace('\t', "  "));
+    lines.map(|line| line + "\n").collect()
+}
+
 fn join<'a>(widths: &[usize], cell: impl Fn(usize) -> &'a str) -> String {
     let padded = widths.iter().enumerate().map(|(column, width)| {
         let text = cell(column);

@@ -1,6 +1,7 @@
 //! Waiting for an object, with progress.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures::StreamExt;
 use windlass_api::duration::GoDuration;
@@ -12,9 +13,13 @@ use windlass_object::{Object, Value};
 use crate::error::{CommandError, Subject};
 use crate::facts::{condition, flag, text};
 use crate::kind::Kind;
+use crate::lease::lead;
 use crate::screen::Screen;
-use crate::session::Session;
+use crate::session::{Session, now};
 use crate::words::shorten_digests;
+
+/// After this long without a result somebody may be missing: a leading node acts within a second.
+const DOUBT: Duration = Duration::from_secs(5);
 
 /// What has to have happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,11 +54,12 @@ pub(crate) async fn wait_for(
 ) -> Result<Object, CommandError> {
     let subject = Session::subject(kind, namespace, name);
     let mut last = Last::default();
-    let waited = tokio::time::timeout(
-        session.timeout,
-        follow(session, screen, kind, &subject, goal, &mut last),
-    );
-    match waited.await {
+    let follow = follow(session, screen, kind, &subject, goal, &mut last);
+    let waited = match session.deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, follow).await,
+        None => Ok(follow.await),
+    };
+    match waited {
         Ok(result) => result,
         Err(_) => Err(CommandError::TimedOut {
             subject,
@@ -86,46 +92,80 @@ async fn follow(
     let resource = session.resource(kind).await?;
     let scope = Scope::named(&subject.namespace, &subject.name);
     let mut events = pin!(session.cluster.watch(&resource, scope, Detail::Object));
-    while let Some(event) = events.next().await {
-        let value = match event {
-            WatchEvent::Applied(value) => value,
-            WatchEvent::Deleted(_) => {
-                return Err(CommandError::Deleted {
-                    subject: Box::new(subject.clone()),
-                });
-            }
-            WatchEvent::Failed(error) => {
-                if matches!(
-                    error.class(),
-                    ErrorClass::Forbidden | ErrorClass::Unauthorized
-                ) {
-                    return Err(error.into());
+    let mut doubt = pin!(tokio::time::sleep(DOUBT));
+    let mut doubted = false;
+    loop {
+        tokio::select! {
+            event = events.next() => {
+                let Some(event) = event else { break };
+                if let Some(object) = seen(screen, event, subject, goal, last)? {
+                    return Ok(object);
                 }
-                tell(screen, last, error.to_string())?;
-                continue;
             }
-            WatchEvent::Restarted | WatchEvent::Synced => continue,
-        };
-        let Ok(object) = Object::from_value(value) else {
-            continue;
-        };
-        match judge(&object, goal) {
-            Verdict::Done => return Ok(object),
-            Verdict::Failed(message) => {
-                return Err(CommandError::Failed {
-                    subject: Box::new(subject.clone()),
-                    message,
-                });
-            }
-            Verdict::Waiting { handled, progress } => {
-                last.handled |= handled;
-                tell(screen, last, progress)?;
+            () = &mut doubt, if !doubted => {
+                doubted = true;
+                if nobody_leads(session).await {
+                    let text = "no node leads at the moment, so nobody acts on it: see `windlass status`";
+                    tell(screen, last, text.to_owned())?;
+                }
             }
         }
     }
     Err(CommandError::Deleted {
         subject: Box::new(subject.clone()),
     })
+}
+
+/// Whether it is known that no node leads.
+async fn nobody_leads(session: &Session) -> bool {
+    match lead(session).await {
+        Ok(lead) => lead.is_none_or(|lead| !lead.is_held(now().timestamp())),
+        Err(_) => false,
+    }
+}
+
+/// Takes one event of the watch and gives the object when it has reached the goal.
+fn seen(
+    screen: &mut Screen<'_>,
+    event: WatchEvent,
+    subject: &Subject,
+    goal: &Goal,
+    last: &mut Last,
+) -> Result<Option<Object>, CommandError> {
+    let value = match event {
+        WatchEvent::Applied(value) => value,
+        WatchEvent::Deleted(_) => {
+            return Err(CommandError::Deleted {
+                subject: Box::new(subject.clone()),
+            });
+        }
+        WatchEvent::Failed(error) => {
+            if matches!(
+                error.class(),
+                ErrorClass::Forbidden | ErrorClass::Unauthorized
+            ) {
+                return Err(error.into());
+            }
+            tell(screen, last, error.to_string())?;
+            return Ok(None);
+        }
+        WatchEvent::Restarted | WatchEvent::Synced => return Ok(None),
+    };
+    let Ok(object) = Object::from_value(value) else {
+        return Ok(None);
+    };
+    match judge(&object, goal) {
+        Verdict::Done => Ok(Some(object)),
+        Verdict::Failed(message) => Err(CommandError::Failed {
+            subject: Box::new(subject.clone()),
+            message,
+        }),
+        Verdict::Waiting { handled, progress } => {
+            last.handled |= handled;
+            tell(screen, last, progress)?;
+            Ok(None)
+        }
+    }
 }
 
 /// Prints progress that is new.

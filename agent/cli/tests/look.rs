@@ -129,7 +129,10 @@ fn describe_and_events_show_one_kustomization() {
     .done();
     events.says(&["HealthCheckFailed\tKustomization/root\tweb is not ready"]);
     let none = run_in(&namespace, "events --for GitRepository").done();
-    assert_eq!(none.progress, "✗ No events found in this namespace.\n");
+    assert_eq!(
+        none.progress,
+        format!("✗ No events found in {namespace} namespace.\n")
+    );
     let base = format!("Kustomization/{namespace}/base  missing");
     let parts = [
         "(missing)",

@@ -87,29 +87,27 @@ fn facts() -> Facts {
 }
 
 fn shown(facts: &Facts) -> String {
-    let text = render(facts, at("2026-01-01T01:00:00Z")).replace('\t', " ");
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    lines.join("\n")
+    render(facts, at("2026-01-01T01:00:00Z"))
 }
 
 #[test]
 fn one_screen_says_who_leads_how_fresh_things_are_and_what_is_not_ready() {
     insta::assert_snapshot!(shown(&facts()), @r"
-    Cluster Kubernetes v1.37.2 at https://127.0.0.1:6443
-    Leader  node-1, windlass 0.1.0, renewed 2s ago
-    Root    main@sha1:67e2c98a verified, checked 70s ago, offline for 60s
-    Ready   2 of 5
+    Cluster  Kubernetes v1.37.2 at https://127.0.0.1:6443
+    Leader   node-1, windlass 0.1.0, renewed 2s ago
+    Root     main@sha1:67e2c98a verified, checked 70s ago, offline for 60s
+    Ready    2 of 5
 
-    SOURCE                                REVISION           SINCE SIGNATURES STATE
-    GitRepository/flux-system/flux-system main@sha1:67e2c98a 30m   good       cannot be fetched for 60s: connection refused
-    GitRepository/flux-system/new                                  unknown    not ready
+    SOURCE                                 REVISION            SINCE  SIGNATURES  STATE
+    GitRepository/flux-system/flux-system  main@sha1:67e2c98a  30m    good        cannot be fetched for 60s: connection refused
+    GitRepository/flux-system/new                                     unknown     not ready
 
-    NOT READY                      REASON      FOR MESSAGE
-    GitRepository/flux-system/new  -               waiting to be reconciled
-    Kustomization/flux-system/apps BuildFailed 60m apps/web.yaml:3: bad indentation
+    NOT READY                       REASON       FOR  MESSAGE
+    GitRepository/flux-system/new   -                 waiting to be reconciled
+    Kustomization/flux-system/apps  BuildFailed  60m  apps/web.yaml:3: bad indentation
 
     SUSPENDED
-    Kustomization/flux-system/resting until resumed
+    Kustomization/flux-system/resting  until resumed
     ");
 }
 
@@ -122,10 +120,10 @@ fn a_cluster_without_an_agent_says_so() {
         ..facts()
     };
     insta::assert_snapshot!(shown(&facts), @r"
-    Cluster Kubernetes v1.37.2 at https://127.0.0.1:6443
-    Leader  none: no node has ever led (is the agent running? see `windlass check`)
-    Root    unknown
-    Ready   0 of 0
+    Cluster  Kubernetes v1.37.2 at https://127.0.0.1:6443
+    Leader   none: no node has ever led (is the agent running? see `windlass check`)
+    Root     unknown
+    Ready    0 of 0
     ");
 }
 
