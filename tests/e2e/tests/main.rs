@@ -1,4 +1,12 @@
 //! The program as its users meet it, on a real control plane.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "clippy knows no test but a function marked as one; a helper of a test fails it, loudly"
+)]
 
 mod bad_input;
 mod commands;
@@ -10,6 +18,7 @@ mod leadership;
 mod left_out;
 mod main_job;
 mod node;
+mod objects;
 mod older_flux;
 mod status;
 mod tenant;
