@@ -1,7 +1,7 @@
 //! Where log lines go and how they look; this is the only place that decides it.
 //!
 //! Under systemd each event becomes one journal entry whose span and event fields are fields of their own:
-//! `journalctl WINDLASS_KIND=Kustomization WINDLASS_NAME=apps`. Elsewhere it is one line on stderr.
+//! `journalctl WINDLASS_KIND=Kustomization WINDLASS_NAME=flux-system/apps`. Elsewhere it is one line on stderr.
 
 mod fields;
 mod journal;

@@ -6,7 +6,8 @@ use crate::node::Node;
 const SIGNERS: &str = "a@b.example namespaces=\"git\" ssh-ed25519 \
                        AAAAC3NzaC1lZDI1NTE5AAAAIDH2i9IimsNbyvHRY4zmcbPLi5sVEp3AH9hgFMnJmPqj\n";
 const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\n";
-const FULL: &str = "--binary /opt/windlass --repo https://git.example.com/house.git --signers /root/signers";
+const FULL: &str =
+    "--binary /opt/windlass --repo https://git.example.com/house.git --signers /root/signers";
 
 /// Every file of the node with size and time of its last change, but for what systemd itself keeps writing.
 fn files(node: &Node) -> String {
@@ -18,7 +19,9 @@ fn files(node: &Node) -> String {
 
 #[test]
 fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
-    let Some(node) = Node::boot("fresh") else { return };
+    let Some(node) = Node::boot("fresh") else {
+        return;
+    };
     node.put("/root/signers", SIGNERS);
 
     let answer = node.install(FULL);
@@ -29,16 +32,26 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
     let before = files(&node);
     let answer = node.install(&format!("{FULL} --dry-run"));
     assert_eq!(answer.code, Some(0), "{}", answer.output);
-    for step in ["/etc/rancher/k3s/k3s.yaml", "/usr/bin/windlass", "nothing was done"] {
+    for step in [
+        "/etc/rancher/k3s/k3s.yaml",
+        "/usr/bin/windlass",
+        "nothing was done",
+    ] {
         assert!(answer.output.contains(step), "{step}: {}", answer.output);
     }
     assert_eq!(files(&node), before, "a dry run changes nothing");
 
     let wrong = [
         ("--branch main", "--repo"),
-        ("--binary /opt/windlass --repo https://git.example.com/house.git", "--signers"),
+        (
+            "--binary /opt/windlass --repo https://git.example.com/house.git",
+            "--signers",
+        ),
         (&format!("{FULL} --introduction 12345"), "introduction"),
-        (&format!("{FULL} --repo ftp://git.example.com/house.git"), "url"),
+        (
+            &format!("{FULL} --repo ftp://git.example.com/house.git"),
+            "url",
+        ),
         (&format!("{FULL} --path /etc/../.."), "path"),
     ];
     for (arguments, word) in wrong {
@@ -47,6 +60,10 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
         assert!(answer.output.contains(word), "{word}: {}", answer.output);
         let left = "ls /usr/bin/windlass /etc/systemd/system/windlass* /etc/windlass/config.toml \
                     /etc/windlass/kubeconfig /etc/windlass/trust.d/* 2>/dev/null || true";
-        assert_eq!(node.sh(left), "", "{arguments}: nothing is left to be started");
+        assert_eq!(
+            node.sh(left),
+            "",
+            "{arguments}: nothing is left to be started"
+        );
     }
 }

@@ -18,7 +18,14 @@ const JOURNAL_LINES: &str = "80";
 
 /// The node's own namespaces, which end with it: killing systemd-nspawn would leave its container running, and the
 /// mount with it, but nothing outlives the first process of a pid namespace.
-const NAMESPACES: [&str; 6] = ["--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc"];
+const NAMESPACES: [&str; 6] = [
+    "--mount",
+    "--propagation=private",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+];
 
 /// The image is never written: what the node changes lands in `upper`.
 const BOOT: &str = r#"
@@ -50,7 +57,9 @@ impl Node {
     /// `None`, with a message nobody overlooks, where the test does not run as root.
     pub(crate) fn boot(name: &str) -> Option<Self> {
         if !nix::unistd::geteuid().is_root() {
-            eprintln!("\nSKIPPED, NOT TESTED: a node with systemd needs root; run the tests as root\n");
+            eprintln!(
+                "\nSKIPPED, NOT TESTED: a node with systemd needs root; run the tests as root\n"
+            );
             return None;
         }
         let directory = Directory::new("node");
@@ -181,7 +190,14 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         if std::thread::panicking() && self.machine.is_some() && self.leader().is_some() {
-            let journal = ["journalctl", "--no-pager", "-o", "short-precise", "-n", JOURNAL_LINES];
+            let journal = [
+                "journalctl",
+                "--no-pager",
+                "-o",
+                "short-precise",
+                "-n",
+                JOURNAL_LINES,
+            ];
             let mut report = self.run(&journal).output;
             let status = ["systemctl", "status", "--no-pager", "-n", "0", "windlass*"];
             let _ = write!(report, "---\n{}", self.run(&status).output);
@@ -192,7 +208,8 @@ impl Drop for Node {
 
 fn checkout() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    root.canonicalize().expect("the workspace is where it was built")
+    root.canonicalize()
+        .expect("the workspace is where it was built")
 }
 
 /// The file system every node starts from; made now if it has not been made before.
@@ -200,7 +217,11 @@ fn image() -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("image.sh");
     let output = Command::new(&script).stderr(Stdio::inherit()).output();
     let output = output.unwrap_or_else(|error| panic!("{}: {error}", script.display()));
-    assert!(output.status.success(), "{} failed, see above", script.display());
+    assert!(
+        output.status.success(),
+        "{} failed, see above",
+        script.display()
+    );
     let folder = String::from_utf8(output.stdout).expect("paths here are text");
     PathBuf::from(folder.trim_end())
 }
