@@ -11,13 +11,14 @@ use crate::crd;
 use crate::error::{BuildError, Cause, Place};
 use crate::generator::{Generated, generate};
 use crate::kustomization::{Kind, Kustomization};
-use crate::load::{kustomization_file, read_bounded, read_file, resolve, resources};
+use crate::load::{
+    KUSTOMIZATION_FILES, kustomization_file, parse_own, read_bounded, read_file, resolve, resources,
+};
 use crate::resource::{Origin, Resource};
 use crate::resource_map::ResourceMap;
 use crate::stages::Stages;
 use crate::tree::{EntryKind, Tree, is_within};
 use crate::variable::{self, Variable};
-use windlass_object::yaml::{Limits, parse_documents};
 
 /// How deep kustomizations may refer to each other.
 const DEPTH_LIMIT: usize = 32;
@@ -91,9 +92,7 @@ impl Accumulator<'_> {
                 .check_unique()
                 .map_err(|cause| place.error(cause))?;
         }
-        let configured_in = self
-            .records
-            .then(|| relative(&self.root, &kustomization.file));
+        let configured_in = self.records.then(|| self.configured_in(kustomization));
         let stages = Stages {
             tree: self.tree,
             kustomization,
@@ -216,12 +215,10 @@ impl Accumulator<'_> {
             let place = kustomization.place_of("configurations", index);
             let text = read_file(self.tree, &kustomization.directory, path)
                 .map_err(|cause| place.error(cause))?;
-            let in_file = |message: String| {
-                let file = resolve(&kustomization.directory, path).unwrap_or_default();
-                Place::file(&file).error(Cause::invalid(message))
-            };
-            let documents = parse_documents(&text, &Limits::DEFAULT)
-                .map_err(|error| in_file(error.to_string()))?;
+            let file =
+                resolve(&kustomization.directory, path).map_err(|cause| place.error(cause))?;
+            let in_file = |message: String| Place::file(&file).error(Cause::invalid(message));
+            let documents = parse_own(&text).map_err(|error| Place::yaml_error(&file, error))?;
             for document in documents {
                 let config = Config::from_value(document.value).map_err(in_file)?;
                 Config::merge(&mut into.config, &Arc::new(config)).map_err(in_file)?;
@@ -236,8 +233,11 @@ impl Accumulator<'_> {
         into: &mut Accumulated,
     ) -> Result<(), BuildError> {
         for (index, path) in kustomization.crds.iter().enumerate() {
-            read_file(self.tree, &kustomization.directory, path)
-                .and_then(|text| crd::config(&text))
+            resolve(&kustomization.directory, path)
+                .and_then(|file| {
+                    let text = read_file(self.tree, &kustomization.directory, path)?;
+                    crd::config(&file, &text)
+                })
                 .and_then(|config| Config::merge(&mut into.config, &config).map_err(Cause::invalid))
                 .map_err(|cause| kustomization.place_of("crds", index).error(cause))?;
         }
@@ -288,13 +288,21 @@ impl Accumulator<'_> {
         Ok(())
     }
 
+    /// The path of a kustomization; Flux writes one that is generated into a file.
+    fn configured_in(&self, kustomization: &Kustomization) -> String {
+        match kustomization.file.as_str() {
+            "" => KUSTOMIZATION_FILES[0].to_owned(),
+            file => relative(&self.root, file),
+        }
+    }
+
     /// As kustomize writes it: the file that configures the generator, and its built-in kind.
     fn generated_origin(&self, kustomization: &Kustomization, generated: Generated) -> String {
         let kind = match generated {
             Generated::ConfigMap => "ConfigMapGenerator",
             Generated::Secret => "SecretGenerator",
         };
-        let path = relative(&self.root, &kustomization.file);
+        let path = self.configured_in(kustomization);
         format!("configuredIn: {path}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n")
     }
 }

@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
-use windlass_object::yaml::{Limits, parse_documents};
 use windlass_object::{GroupVersionKind, Map, Value};
 
 use crate::config::{Config, NameReference};
-use crate::error::{Cause, Step};
+use crate::error::{Cause, Place, Step};
 use crate::field_spec::{FieldSpec, partial};
+use crate::load::parse_own;
 
 /// How deep types may refer to each other; a type may refer to itself.
 const DEPTH_LIMIT: usize = 32;
@@ -20,8 +20,8 @@ const DEPTH_LIMIT: usize = 32;
 ///
 /// # Errors
 /// It is no YAML, or no map of definitions.
-pub(crate) fn config(text: &[u8]) -> Step<Arc<Config>> {
-    let documents = parse_documents(text, &Limits::DEFAULT)?;
+pub(crate) fn config(file: &str, text: &[u8]) -> Step<Arc<Config>> {
+    let documents = parse_own(text).map_err(|error| Place::yaml_error(file, error))?;
     let [document] = documents.as_slice() else {
         return Err(Cause::invalid(
             "a file of OpenAPI definitions is one document",

@@ -2,19 +2,22 @@
 
 use std::fmt;
 
+use windlass_object::patch::strategic::StrategicError;
 use windlass_object::yaml::YamlError;
 
 use crate::field_spec::FieldError;
-use crate::merge::MergeError;
 use crate::tree::TreeError;
 
-/// A place in the source: a file, and the line and field in it where they are known.
+/// A place in the source: a file, and the line, column and field in it where they are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// The file, relative to the root; empty for the Flux Kustomization's own spec.
+    /// The file, relative to the root; empty for the Flux Kustomization's own spec, and in the text
+    /// of a field.
     pub file: String,
     /// The line, from 1.
     pub line: Option<usize>,
+    /// The column in the line, from 1.
+    pub column: Option<usize>,
     /// The field, as `patches[2]`.
     pub field: String,
 }
@@ -73,8 +76,14 @@ pub enum Cause {
         limit: usize,
     },
     /// A text is no YAML.
+    #[error("{message}")]
+    Yaml {
+        /// What is wrong; the place says where.
+        message: String,
+    },
+    /// A text that a field holds, or a file that it names, is wrong.
     #[error(transparent)]
-    Yaml(#[from] YamlError),
+    Inside(Box<BuildError>),
     /// A document is no Kubernetes object.
     #[error("this is no Kubernetes object: {message}")]
     NotAnObject {
@@ -160,13 +169,13 @@ pub enum Cause {
         objects: Vec<String>,
     },
     /// A strategic merge patch does not fit an object.
-    #[error("the patch does not fit {object}: {source}")]
+    #[error("{object}: {source}")]
     Merge {
         /// The object.
         object: String,
         /// Why not.
         #[source]
-        source: MergeError,
+        source: StrategicError,
     },
     /// A JSON patch does not fit an object.
     #[error("the JSON patch does not fit {object}: {message}")]
@@ -214,6 +223,19 @@ impl Place {
         }
     }
 
+    /// The error that a file is no YAML.
+    pub(crate) fn yaml_error(file: &str, error: YamlError) -> BuildError {
+        let place = Self {
+            file: file.to_owned(),
+            line: Some(error.line),
+            column: Some(error.column),
+            field: String::new(),
+        };
+        place.error(Cause::Yaml {
+            message: error.message,
+        })
+    }
+
     /// A field of the Flux Kustomization's own spec.
     pub(crate) fn field(field: &str) -> Self {
         Self {
@@ -233,18 +255,20 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        if !self.file.is_empty() {
-            write!(formatter, "{}", self.file)?;
-            if let Some(line) = self.line {
-                write!(formatter, ":{line}")?;
-            }
-            separator = ": ";
+        let file = self.file.as_str();
+        match (file, self.line, self.column) {
+            ("", None, _) => {}
+            ("", Some(line), None) => write!(formatter, "line {line}")?,
+            ("", Some(line), Some(column)) => write!(formatter, "line {line}, column {column}")?,
+            (_, None, _) => write!(formatter, "{file}")?,
+            (_, Some(line), None) => write!(formatter, "{file}:{line}")?,
+            (_, Some(line), Some(column)) => write!(formatter, "{file}:{line}:{column}")?,
         }
-        if self.field.is_empty() {
-            Ok(())
-        } else {
-            write!(formatter, "{separator}{}", self.field)
+        let is_first = file.is_empty() && self.line.is_none();
+        match self.field.as_str() {
+            "" => Ok(()),
+            field if is_first => write!(formatter, "{field}"),
+            field => write!(formatter, ": {field}"),
         }
     }
 }
@@ -262,7 +286,8 @@ impl BuildError {
             Cause::RemoteBaseDisabled { .. } => "RemoteBaseDisabled",
             Cause::Read(_) => "ReadFailed",
             Cause::TooLarge { .. } => "TooLarge",
-            Cause::Yaml(_) => "InvalidYaml",
+            Cause::Inside(ref error) => error.code(),
+            Cause::Yaml { .. } => "InvalidYaml",
             Cause::NotAnObject { .. } => "NotAnObject",
             Cause::NoKustomization { .. } => "NoKustomization",
             Cause::ManyKustomizations { .. } => "ManyKustomizations",
@@ -282,6 +307,12 @@ impl BuildError {
 }
 
 // === impl Cause ===
+
+impl From<BuildError> for Cause {
+    fn from(error: BuildError) -> Self {
+        Self::Inside(Box::new(error))
+    }
+}
 
 impl Cause {
     pub(crate) fn invalid(message: impl Into<String>) -> Self {

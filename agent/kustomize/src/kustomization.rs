@@ -60,6 +60,8 @@ pub(crate) struct Kustomization {
     pub(crate) variables: Vec<Variable>,
     pub(crate) sort_options: Option<SortOptions>,
     pub(crate) resources: Vec<String>,
+    /// How many of the resources were written under the old name `bases`.
+    pub(crate) bases: usize,
     pub(crate) components: Vec<String>,
     pub(crate) config_map_generator: Vec<GeneratorArguments>,
     pub(crate) secret_generator: Vec<GeneratorArguments>,
@@ -71,10 +73,13 @@ pub(crate) struct Kustomization {
 
 /// What is written into the objects about the build itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct BuildMetadata {
-    pub(crate) origins: bool,
-    pub(crate) transformations: bool,
-    pub(crate) managed_by: bool,
+pub struct BuildMetadata {
+    /// `originAnnotations`: the file an object was written in, or what generated it.
+    pub origins: bool,
+    /// `transformerAnnotations`: the transformers that changed it.
+    pub transformations: bool,
+    /// `managedByLabel`: kustomize's version, as a label.
+    pub managed_by: bool,
 }
 
 // === impl Kustomization ===
@@ -103,6 +108,7 @@ impl Kustomization {
         Place {
             file: self.file.clone(),
             line: self.lines.get(field).copied(),
+            column: None,
             field: field.to_owned(),
         }
     }

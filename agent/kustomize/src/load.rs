@@ -14,7 +14,8 @@ use crate::tree::{EntryKind, Tree, join};
 const FILE_LIMIT: usize = 64 << 20;
 
 /// The names a kustomization file may have, as in kustomize.
-const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(crate) const KUSTOMIZATION_FILES: [&str; 3] =
+    ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Resolves a path that a kustomization names.
 ///
@@ -85,10 +86,7 @@ pub(crate) fn kustomization_file(tree: &dyn Tree, directory: &str) -> Step<Optio
 /// # Errors
 /// The text is no YAML, or a document is no Kubernetes object; the place says which.
 pub(crate) fn resources(file: &str, text: &[u8]) -> Result<Vec<Resource>, BuildError> {
-    let documents = parse_manifest(text).map_err(|error| {
-        let place = Place::line(file, error.line);
-        place.error(error)
-    })?;
+    let documents = parse_manifest(text).map_err(|error| Place::yaml_error(file, error))?;
     let values = documents
         .into_iter()
         .map(|Document { line, value }| (line, value))
@@ -108,9 +106,16 @@ pub(crate) fn resources(file: &str, text: &[u8]) -> Result<Vec<Resource>, BuildE
     Ok(objects.into_iter().map(resource).collect())
 }
 
-/// The documents of a manifest, by kustomize's reading of YAML.
+/// The documents of a text that kustomize reads with kyaml (go-yaml v3): objects, strategic merge
+/// patches, and the values of replacements.
 pub(crate) fn parse_manifest(text: &[u8]) -> Result<Vec<Document>, YamlError> {
     parse_documents_as(Dialect::Kustomize, text, &Limits::DEFAULT)
+}
+
+/// The documents of a text that kustomize reads with sigs.k8s.io/yaml: its own files (kustomizations,
+/// configurations, definitions of custom types, replacements) and JSON patches.
+pub(crate) fn parse_own(text: &[u8]) -> Result<Vec<Document>, YamlError> {
+    parse_documents_as(Dialect::Kubernetes, text, &Limits::DEFAULT)
 }
 
 /// The objects of some values: lists of objects (any kind that ends in `List` and has `items`) are
@@ -118,9 +123,7 @@ pub(crate) fn parse_manifest(text: &[u8]) -> Result<Vec<Document>, YamlError> {
 ///
 /// # Errors
 /// A value is no object, or the items are no list.
-pub(crate) fn take_apart(
-    values: Vec<(usize, Value)>,
-) -> Result<Vec<(usize, Value)>, (usize, Cause)> {
+fn take_apart(values: Vec<(usize, Value)>) -> Result<Vec<(usize, Value)>, (usize, Cause)> {
     let mut queue: VecDeque<(usize, Value)> = values.into();
     let mut objects = Vec::with_capacity(queue.len());
     while let Some((line, mut value)) = queue.pop_front() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{BuildError, Cause, Place};
-use crate::kustomization::{Image, Kustomization, Patch, PatchOptions};
+use crate::kustomization::{BuildMetadata, Image, Kustomization, Patch, PatchOptions};
 use crate::load::resolve;
 use crate::selector::Selector;
 use crate::tree::Tree;
@@ -25,6 +25,8 @@ pub struct Overlay {
     pub components: Vec<String>,
     /// `spec.ignoreMissingComponents`: components that are not there are left out.
     pub ignore_missing_components: bool,
+    /// `spec.buildMetadata`: unless empty, takes the place of the kustomization's.
+    pub build_metadata: BuildMetadata,
     /// `spec.commonMetadata.labels`: set on every object after the build.
     pub common_labels: BTreeMap<String, String>,
     /// `spec.commonMetadata.annotations`: set on every object after the build.
@@ -88,7 +90,23 @@ impl Overlay {
                 options: PatchOptions::default(),
             }));
         self.add_components(tree, kustomization)?;
+        self.set_build_metadata(kustomization);
         self.add_images(kustomization)
+    }
+
+    /// Flux asks for origins where a file names no resources, because kustomize would refuse some of
+    /// these files as empty; that is seen in the objects of components and generators.
+    fn set_build_metadata(&self, kustomization: &mut Kustomization) {
+        let is_generated = kustomization.file.is_empty();
+        if !is_generated && kustomization.resources.len() == kustomization.bases {
+            kustomization.build_metadata = BuildMetadata {
+                origins: true,
+                ..BuildMetadata::default()
+            };
+        }
+        if self.build_metadata != BuildMetadata::default() {
+            kustomization.build_metadata = self.build_metadata;
+        }
     }
 
     fn add_components(

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use windlass_object::Value;
 use windlass_object::patch::json;
-use windlass_object::yaml::{Limits, parse_documents};
+use windlass_object::patch::strategic::{self, Deleted};
 
-use crate::error::{Cause, Step};
+use crate::error::{Cause, Place, Step};
 use crate::identity::Identity;
 use crate::kustomization::{Patch, PatchOptions};
-use crate::load::{parse_manifest, read_file, take_apart};
-use crate::merge;
-use crate::resource::{Origin, Resource, scalar_text};
+use crate::load::{parse_own, read_file, resolve, resources};
+use crate::resource::{Resource, scalar_text};
 use crate::resource_map::ResourceMap;
 use crate::selector::{Matcher, Selector};
 use crate::tree::Tree;
@@ -55,9 +54,9 @@ impl Prepared {
     /// It has neither or both of `patch` and `path`, the text is no patch, or the target is missing
     /// where one is needed.
     pub(crate) fn from_patch(tree: &dyn Tree, directory: &str, patch: &Patch) -> Step<Self> {
-        let text = text_of(tree, directory, patch)?;
+        let (file, text) = text_of(tree, directory, patch)?;
         let target = patch.target.as_ref().map(Selector::matcher).transpose()?;
-        let content = match read(&text)? {
+        let content = match read(&file, &text)? {
             Read::Objects(objects) if target.is_some() && objects.len() > 1 => {
                 return Err(Cause::invalid(
                     "a patch with a target holds one object; write one entry for each",
@@ -86,9 +85,12 @@ impl Prepared {
         directory: &str,
         entry: &str,
     ) -> Step<Self> {
-        let objects = match objects(entry.as_bytes()) {
+        let objects = match resources("", entry.as_bytes()) {
             Ok(objects) => objects,
-            Err(_) => objects_of_file(tree, directory, entry)?,
+            Err(_) => {
+                let file = resolve(directory, entry)?;
+                resources(&file, &read_file(tree, directory, entry)?)?
+            }
         };
         Ok(Self {
             content: Content::Merge(objects),
@@ -110,8 +112,9 @@ impl Prepared {
         else {
             return Err(Cause::invalid("target.name is missing"));
         };
-        let text = text_of(tree, directory, patch)?;
-        let operations = operations(&text)?.ok_or_else(|| Cause::invalid("the patch is empty"))?;
+        let (file, text) = text_of(tree, directory, patch)?;
+        let operations =
+            operations(&file, &text)?.ok_or_else(|| Cause::invalid("the patch is empty"))?;
         Ok(Self {
             content: Content::Json(operations),
             target: Some(target.matcher()?),
@@ -200,11 +203,10 @@ impl Prepared {
             resource.remember();
         }
         let content = self.content_for(patch, &api_version);
-        merge::merge(&mut resource.value, &content).map_err(|source| Cause::Merge {
-            object: resource.describe(),
-            source,
-        })?;
-        if resource.is_empty() {
+        let object = resource.describe();
+        let merged = strategic::apply(&mut resource.value, &content)
+            .map_err(|source| Cause::Merge { object, source })?;
+        if merged == Deleted::Yes {
             return Ok(());
         }
         if !allow_kind_change {
@@ -266,49 +268,28 @@ fn operate(resource: &mut Resource, operations: &json::Patch) -> Step<()> {
     })
 }
 
-fn text_of(tree: &dyn Tree, directory: &str, patch: &Patch) -> Step<Vec<u8>> {
+/// The text of a patch, and the file it is in; no file when it stands in the kustomization.
+fn text_of(tree: &dyn Tree, directory: &str, patch: &Patch) -> Step<(String, Vec<u8>)> {
     match (patch.patch.trim(), patch.path.as_str()) {
         ("", "") => Err(Cause::invalid("one of patch and path is needed")),
-        ("", path) => read_file(tree, directory, path),
-        (text, "") => Ok(text.as_bytes().to_vec()),
+        ("", path) => Ok((resolve(directory, path)?, read_file(tree, directory, path)?)),
+        (text, "") => Ok((String::new(), text.as_bytes().to_vec())),
         _ => Err(Cause::invalid("patch and path exclude each other")),
     }
 }
 
 /// Reads a patch as what it is: objects, or a list of operations.
-fn read(text: &[u8]) -> Step<Read> {
-    match operations(text) {
+fn read(file: &str, text: &[u8]) -> Step<Read> {
+    match operations(file, text) {
         Ok(Some(operations)) => Ok(Read::Operations(operations)),
-        Ok(None) => objects(text).map(Read::Objects),
-        Err(cause) => objects(text).map(Read::Objects).map_err(|_| cause),
+        Ok(None) => Ok(Read::Objects(resources(file, text)?)),
+        Err(cause) => resources(file, text).map(Read::Objects).map_err(|_| cause),
     }
 }
 
-fn objects(text: &[u8]) -> Step<Vec<Resource>> {
-    let documents = parse_manifest(text)?;
-    let values = documents
-        .into_iter()
-        .map(|document| (document.line, document.value))
-        .collect();
-    let objects = take_apart(values).map_err(|(_, cause)| cause)?;
-    let origin = |line| Origin {
-        file: "".into(),
-        line,
-    };
-    Ok(objects
-        .into_iter()
-        .map(|(line, value)| Resource::new(value, origin(line)))
-        .collect())
-}
-
-fn objects_of_file(tree: &dyn Tree, directory: &str, path: &str) -> Step<Vec<Resource>> {
-    objects(&read_file(tree, directory, path)?)
-        .map_err(|cause| Cause::invalid(format!("{path}: {cause}")))
-}
-
 /// The operations of a JSON patch, written as JSON or YAML; none when the text is no list.
-fn operations(text: &[u8]) -> Step<Option<json::Patch>> {
-    let documents = parse_documents(text, &Limits::DEFAULT)?;
+fn operations(file: &str, text: &[u8]) -> Step<Option<json::Patch>> {
+    let documents = parse_own(text).map_err(|error| Place::yaml_error(file, error))?;
     let count = documents.len();
     match documents.into_iter().next().map(|document| document.value) {
         Some(Value::Array(_)) if count > 1 => Err(Cause::invalid(

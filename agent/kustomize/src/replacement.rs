@@ -5,13 +5,12 @@ mod options;
 
 use serde::Deserialize;
 use windlass_object::Value;
-use windlass_object::yaml::{Limits, parse_documents};
 
 use self::options::FieldOptions;
-use crate::error::{Cause, Step};
+use crate::error::{Cause, Place, Step};
 use crate::field_spec::partial;
 use crate::identity::{Identity, is_selected};
-use crate::load::read_file;
+use crate::load::{parse_own, read_file, resolve};
 use crate::object_path::{Create, ObjectPath};
 use crate::resource::Resource;
 use crate::selector::{Matcher, Selector};
@@ -89,18 +88,19 @@ pub(crate) fn prepare(
     if written.source.is_some() || written.targets.is_some() || written.source_value.is_some() {
         return Err(Cause::invalid("path excludes everything else"));
     }
+    let file = resolve(directory, &written.path)?;
     let text = read_file(tree, directory, &written.path)?;
-    let in_file = |message: String| Cause::invalid(format!("{}: {message}", written.path));
+    let in_file = |line, cause: Cause| Place::line(&file, line).error(cause);
     let mut replacements = Vec::new();
-    for document in parse_documents(&text, &Limits::DEFAULT)? {
+    for document in parse_own(&text).map_err(|error| Place::yaml_error(&file, error))? {
         let entries = match document.value {
             Value::Array(entries) => entries,
             other => vec![other],
         };
         for entry in entries {
-            let entry: WrittenReplacement =
-                serde_json::from_value(entry).map_err(|error| in_file(error.to_string()))?;
-            replacements.push(ready(entry)?);
+            let entry: WrittenReplacement = serde_json::from_value(entry)
+                .map_err(|error| in_file(document.line, Cause::invalid(error.to_string())))?;
+            replacements.push(ready(entry).map_err(|cause| in_file(document.line, cause))?);
         }
     }
     Ok(replacements)

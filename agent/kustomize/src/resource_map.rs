@@ -194,8 +194,7 @@ impl Resource {
 }
 
 fn duplicate(identity: &Identity, first: &Resource, second: &Resource) -> Cause {
-    let place =
-        |resource: &Resource| format!("{} line {}", resource.origin.file, resource.origin.line);
+    let place = |resource: &Resource| format!("{}:{}", resource.origin.file, resource.origin.line);
     Cause::Duplicate {
         identity: identity.to_string(),
         first: place(first),

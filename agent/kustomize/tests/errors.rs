@@ -178,7 +178,7 @@ fn what_is_not_there_is_named() {
 #[test]
 fn malformed_manifests_are_named_with_their_line() {
     for (text, code, message) in [
-        ("a: [b\n", "InvalidYaml", "a.yaml:1: line 1, column 4"),
+        ("a: [b\n", "InvalidYaml", "a.yaml:1:4: unclosed bracket"),
         (
             "apiVersion: v1\nmetadata: {name: a}\n",
             "NotAnObject",
@@ -227,6 +227,42 @@ fn malformed_manifests_are_named_with_their_line() {
     }
 }
 
+/// A field that names `b.yaml`, and how a mistake in the YAML of that file is told.
+const NAMING: &[(&str, &str)] = &[
+    (
+        "patches:\n- path: b.yaml\n",
+        "kustomization.yaml:1: patches[0]: b.yaml:2:4: unclosed",
+    ),
+    (
+        "patchesStrategicMerge: [b.yaml]\n",
+        "kustomization.yaml:1: patchesStrategicMerge[0]: b.yaml:2:4: unclosed",
+    ),
+    (
+        "replacements:\n- path: b.yaml\n",
+        "kustomization.yaml:1: replacements[0]: b.yaml:2:4: unclosed",
+    ),
+    (
+        "crds: [b.yaml]\n",
+        "kustomization.yaml:1: crds[0]: b.yaml:2:4: unclosed",
+    ),
+    ("configurations: [b.yaml]\n", "b.yaml:2:4: unclosed"),
+    (
+        "patches:\n- patch: '{a: b'\n",
+        "kustomization.yaml:1: patches[0]: line 1, column 1: unclosed",
+    ),
+    ("namespace: [b\n", "kustomization.yaml:1:12: unclosed"),
+];
+
+#[test]
+fn yaml_that_cannot_be_read_is_named_once_with_line_and_column() {
+    for (text, message) in NAMING {
+        let files = [("kustomization.yaml", *text), ("b.yaml", "\na: [b\n")];
+        let error = error_of(&files);
+        assert_eq!(error.code(), "InvalidYaml", "{error}");
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
+}
+
 #[test]
 fn duplicates_name_both_files() {
     check(
@@ -239,7 +275,7 @@ fn duplicates_name_both_files() {
             ),
         ],
         "Duplicate",
-        "a.yaml line 1 and in b.yaml line 2",
+        "in a.yaml:1 and in b.yaml:2",
     );
     let other = CONFIG_MAP.to_owned() + "  namespace: b\n";
     check(
@@ -386,12 +422,12 @@ const BAD_PATCHES: &[(&str, &str, &str)] = &[
     (
         "- target: {name: a}\n  patch: '{kind: A, metadata: {name: a, labels: [x]}}'",
         "PatchFailed",
-        "metadata.labels is a map in the object and a list in the patch",
+        "field \"metadata.labels\": the patch has a list where the object has a map",
     ),
     (
         "- target: {name: a}\n  patch: '{kind: A, metadata: {name: a, $retainKeys: [name]}}'",
         "PatchFailed",
-        "$retainKeys",
+        "field \"metadata\": kustomize does not know the directive $retainKeys",
     ),
 ];
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use windlass_kustomize::substitute::{Options, substitute};
-use windlass_kustomize::{Built, ImageOverride, Overlay, OverlayPatch, Selector, build};
+use windlass_kustomize::{
+    BuildMetadata, Built, ImageOverride, Overlay, OverlayPatch, Selector, build,
+};
 use windlass_object::Value;
 
 use crate::support::Files;
@@ -123,6 +125,75 @@ fn the_spec_comes_on_top_of_the_kustomization() {
     assert_eq!(object.annotation("from"), Some("spec"));
     assert_eq!(object.label("team"), Some("a"));
     assert!(object.pointer("/spec/template/metadata/labels").is_none());
+}
+
+const ORIGIN: &str = "config.kubernetes.io/origin";
+const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
+
+#[test]
+fn build_metadata_of_the_spec_takes_the_place_of_the_kustomizations() {
+    let files = Files::new(&[
+        (
+            "k/kustomization.yaml",
+            "resources: [../plain/a.yaml]\nbuildMetadata: [originAnnotations]\n",
+        ),
+        ("plain/a.yaml", &config_map("a")),
+    ]);
+    let annotations = |path: &str, build_metadata: BuildMetadata| {
+        let overlay = Overlay {
+            name_prefix: "x-".to_owned(),
+            build_metadata,
+            ..Overlay::default()
+        };
+        let object = build(&files, path, &overlay).unwrap().remove(0).object;
+        let annotation = |key: &str| object.annotation(key).map(str::to_owned);
+        (annotation(ORIGIN), annotation(TRANSFORMATIONS))
+    };
+    let origins = BuildMetadata {
+        origins: true,
+        ..BuildMetadata::default()
+    };
+    let transformations = BuildMetadata {
+        transformations: true,
+        ..BuildMetadata::default()
+    };
+    let origin = |path: &str| Some(format!("path: {path}\n"));
+    let prefixed = Some("- configuredIn: kustomization.yaml\n  configuredBy:\n    apiVersion: builtin\n    kind: PrefixTransformer\n".to_owned());
+    assert_eq!(
+        annotations("k", BuildMetadata::default()),
+        (origin("../plain/a.yaml"), None)
+    );
+    assert_eq!(annotations("k", transformations), (None, prefixed.clone()));
+    assert_eq!(annotations("plain", origins), (origin("a.yaml"), None));
+    assert_eq!(annotations("plain", transformations), (None, prefixed));
+}
+
+#[test]
+fn objects_of_a_kustomization_without_resources_are_told_their_origin() {
+    let component =
+        "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [a.yaml]\n";
+    let files = Files::new(&[
+        ("component/kustomization.yaml", component),
+        ("component/a.yaml", &config_map("a")),
+        (
+            "base/kustomization.yaml",
+            "resources: [../component/a.yaml]\n",
+        ),
+        (
+            "components/kustomization.yaml",
+            "components: [../component]\n",
+        ),
+        ("bases/kustomization.yaml", "bases: [../base]\n"),
+        ("resources/kustomization.yaml", "resources: [../base]\n"),
+    ]);
+    let origin = |path: &str| {
+        let built = build(&files, path, &Overlay::default()).unwrap();
+        built[0].object.annotation(ORIGIN).map(str::to_owned)
+    };
+    for path in ["components", "bases"] {
+        assert_eq!(origin(path).as_deref(), Some("path: ../component/a.yaml\n"));
+    }
+    assert_eq!(origin("resources"), None);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Patches give what kustomize's libraries give.
 
 use serde_json::Value;
+use windlass_object::patch;
 use windlass_object::patch::strategic::{self, Deleted};
 use windlass_object::selector::LabelSelector;
 use windlass_object::yaml::{Dialect, Limits, parse_documents_as};
-use windlass_object::{Object, patch};
 
 use crate::golden::{cases, parts};
 
@@ -34,10 +34,7 @@ fn read(text: &str) -> Value {
 
 fn strategic(target: &str, patch: &str) -> Result<Value, String> {
     let mut target = read(target);
-    let kind = Object::from_value(target.clone())
-        .expect("a case has a kind")
-        .gvk();
-    match strategic::apply(&mut target, &read(patch), &kind) {
+    match strategic::apply(&mut target, &read(patch)) {
         Ok(Deleted::No) => Ok(target),
         Ok(Deleted::Yes) => Ok(Value::Null),
         Err(error) => Err(error.to_string()),

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
-use windlass_object::yaml::{Limits, parse_documents};
 use windlass_object::{Map, Value};
 
 use super::{BuildMetadata, Kind, Kustomization};
 use crate::error::{BuildError, Cause, Place, Step};
+use crate::load::parse_own;
 
 const KUSTOMIZATION_VERSION: &str = "kustomize.config.k8s.io/v1beta1";
 const COMPONENT_VERSION: &str = "kustomize.config.k8s.io/v1alpha1";
@@ -25,8 +25,7 @@ impl Kustomization {
     /// of the wrong type.
     pub(crate) fn read(file: &str, directory: &str, text: &[u8]) -> Result<Self, BuildError> {
         let place = Place::file(file);
-        let documents =
-            parse_documents(text, &Limits::DEFAULT).map_err(|error| place.error(error))?;
+        let documents = parse_own(text).map_err(|error| Place::yaml_error(file, error))?;
         let mut kustomization = Self {
             file: file.to_owned(),
             directory: directory.to_owned(),
@@ -103,7 +102,10 @@ impl Kustomization {
             "images" => self.images.splice(0..0, list(value)?).for_each(drop),
             "imageTags" => self.images.extend(list(value)?),
             "resources" => self.resources.splice(0..0, list(value)?).for_each(drop),
-            "bases" => self.resources.extend(list(value)?),
+            "bases" => {
+                self.resources.extend(list(value)?);
+                self.bases = self.resources.len();
+            }
             "replicas" => self.replicas = list(value)?,
             "replacements" => self.replacements = list(value)?,
             "vars" => self.variables = list(value)?,

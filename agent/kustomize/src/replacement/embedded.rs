@@ -1,10 +1,10 @@
 //! Replacements that lead into JSON text inside a string, as in a ConfigMap's data.
 
 use windlass_object::Value;
-use windlass_object::yaml::{Dialect, Limits, parse_documents_as};
 
 use super::options::{is_scalar, with_type_of};
 use crate::error::{Cause, Step};
+use crate::load::parse_manifest;
 use crate::object_path::{Create, ObjectPath};
 use crate::resource::scalar_text;
 
@@ -63,8 +63,7 @@ fn split(object: &Value, path: &str) -> Option<(ObjectPath, ObjectPath)> {
 }
 
 fn parse(text: &str) -> Option<Value> {
-    let mut documents =
-        parse_documents_as(Dialect::Kustomize, text.as_bytes(), &Limits::DEFAULT).ok()?;
+    let mut documents = parse_manifest(text.as_bytes()).ok()?;
     documents.pop().map(|document| document.value)
 }
 

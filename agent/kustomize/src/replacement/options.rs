@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 use windlass_object::Value;
-use windlass_object::yaml::{Dialect, Document, Limits, parse_documents_as};
+use windlass_object::yaml::Document;
 
 use crate::error::{Cause, Step};
+use crate::load::parse_manifest;
 use crate::resource::scalar_text;
 
 /// Which part of a text counts.
@@ -98,8 +99,10 @@ impl FieldOptions {
 /// A field that was made for the value has no type: kustomize reads the text anew, so that `"1.25"`
 /// becomes a number.
 fn untyped(text: &str) -> Value {
-    let documents = parse_documents_as(Dialect::Kustomize, text.as_bytes(), &Limits::DEFAULT);
-    match documents.ok().and_then(|mut documents| documents.pop()) {
+    match parse_manifest(text.as_bytes())
+        .ok()
+        .and_then(|mut documents| documents.pop())
+    {
         Some(Document {
             value: typed @ (Value::Number(_) | Value::Bool(_)),
             ..

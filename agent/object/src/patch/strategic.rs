@@ -1,9 +1,9 @@
-//! Strategic merge patch: maps are merged, and lists of built-in kinds by their merge keys.
+//! Strategic merge patch, as kustomize applies it: maps are merged, and lists of built-in kinds by
+//! their merge keys.
 //!
-//! The result is kustomize's (kyaml's merge2), as Flux users see it, order included: what the
-//! patch names comes first. On top of kustomize, the directives `kubectl` writes are understood:
-//! `$setElementOrder`, `$deleteFromPrimitiveList` and `$retainKeys`. One thing is stricter: an
-//! item without its merge key is refused, where kustomize empties the list.
+//! The result is kyaml's (merge2), as Flux users see it, order included: what the patch names comes
+//! first, and `$patch` is the only directive. Some mistakes are refused that kustomize lets pass:
+//! docs/decisions/0012.
 
 mod directive;
 mod list;
@@ -11,9 +11,8 @@ mod table;
 
 use serde_json::{Map, Value};
 
-use crate::key::GroupVersionKind;
 use crate::object::type_name;
-use crate::patch::strategic::directive::{Directive, ListDirectives};
+use crate::patch::strategic::directive::Directive;
 use crate::patch::strategic::table::{Lists, Schema};
 
 /// Whether the patch took the whole object away.
@@ -36,17 +35,14 @@ pub struct StrategicError {
     pub problem: String,
 }
 
-/// Merges a strategic merge patch into an object of the given kind. Lists of kinds that are not
-/// built into Kubernetes are replaced, and their maps merged.
+/// Merges a strategic merge patch into an object. The kind is the object's own, or the patch's when
+/// only that is known. Lists of kinds that are not built into Kubernetes are replaced, and their maps
+/// merged; an object inside an object counts as what it says it is.
 ///
 /// # Errors
 /// A directive is unknown, an item of a merged list lacks its merge key, or the patch has a list
 /// where the object has a map (or any other type). The target is to be dropped then.
-pub fn apply(
-    target: &mut Value,
-    patch: &Value,
-    kind: &GroupVersionKind,
-) -> Result<Deleted, StrategicError> {
+pub fn apply(target: &mut Value, patch: &Value) -> Result<Deleted, StrategicError> {
     let mut merge = Merge { path: Vec::new() };
     if !patch.is_object() {
         return Err(merge.error(format!(
@@ -54,7 +50,7 @@ pub fn apply(
             type_name(patch)
         )));
     }
-    let merged = merge.value(Some(target.take()), patch, table::schema(kind))?;
+    let merged = merge.value(Some(target.take()), patch, Schema::default())?;
     let deleted = if merged.is_none() {
         Deleted::Yes
     } else {
@@ -85,11 +81,9 @@ impl<'p> Merge<'p> {
             (Some(Value::Object(fields)), Value::Object(changes)) => {
                 self.map(Some(fields), changes, schema)
             }
-            (None | Some(Value::Null), Value::Array(changes)) => {
-                self.list(None, changes, schema, ListDirectives::default())
-            }
+            (None | Some(Value::Null), Value::Array(changes)) => self.list(None, changes, schema),
             (Some(Value::Array(items)), Value::Array(changes)) => {
-                self.list(Some(items), changes, schema, ListDirectives::default())
+                self.list(Some(items), changes, schema)
             }
             (Some(target @ (Value::Object(_) | Value::Array(_))), _)
             | (Some(target), Value::Object(_) | Value::Array(_)) => Err(self.error(format!(
@@ -107,27 +101,21 @@ impl<'p> Merge<'p> {
         patch: &'p Map<String, Value>,
         schema: Schema,
     ) -> Result<Option<Value>, StrategicError> {
-        let mut fields = match self.directive(patch)? {
+        let schema = match &target {
+            Some(fields) => schema.or_of(fields),
+            None => schema,
+        };
+        let schema = schema.or_of(patch);
+        let directive = directive::of_map(patch).map_err(|problem| self.error(problem))?;
+        let mut fields = match directive {
             Directive::Delete => return Ok(None),
             Directive::Replace => Map::new(),
             Directive::Merge => target.unwrap_or_default(),
         };
-        let retained = directive::retained(patch).map_err(|problem| self.error(problem))?;
-        if let Some(retained) = retained {
-            fields.retain(|field, _| retained.contains(field.as_str()));
-        }
-        for (field, change) in patch {
-            if directive::is_directive(field) {
-                continue;
-            }
+        for (field, change) in patch.iter().filter(|(field, _)| *field != directive::PATCH) {
             self.path.push(field);
             let target = fields.remove(field);
-            let schema = schema.field(field);
-            let merged = match change {
-                Value::Array(items) => self.list_field(target, items, schema, patch)?,
-                _ => self.value(target, change, schema)?,
-            };
-            if let Some(merged) = merged {
+            if let Some(merged) = self.value(target, change, schema.field(field))? {
                 fields.insert(field.clone(), merged);
             }
             self.path.pop();
@@ -138,51 +126,7 @@ impl<'p> Merge<'p> {
         {
             list::settle(value, schema.field(field));
         }
-        self.lists_named_by_directives_only(&mut fields, patch, schema)?;
         Ok(Some(Value::Object(fields)))
-    }
-
-    /// A list with the directives that stand beside it.
-    fn list_field(
-        &mut self,
-        target: Option<Value>,
-        changes: &'p [Value],
-        schema: Schema,
-        patch: &'p Map<String, Value>,
-    ) -> Result<Option<Value>, StrategicError> {
-        let field = self.path.last().copied().unwrap_or_default();
-        let directives =
-            ListDirectives::beside(patch, field).map_err(|problem| self.error(problem))?;
-        match target {
-            None | Some(Value::Null) => self.list(None, changes, schema, directives),
-            Some(Value::Array(items)) => self.list(Some(items), changes, schema, directives),
-            Some(other) => Err(self.error(format!(
-                "the patch has a list where the object has {}",
-                type_name(&other)
-            ))),
-        }
-    }
-
-    /// Lists the patch orders or takes values from without a field for the list itself.
-    fn lists_named_by_directives_only(
-        &mut self,
-        fields: &mut Map<String, Value>,
-        patch: &'p Map<String, Value>,
-        schema: Schema,
-    ) -> Result<(), StrategicError> {
-        for field in directive::lists_beside(patch) {
-            if patch.contains_key(field) {
-                continue;
-            }
-            if let Some(Value::Array(items)) = fields.get_mut(field) {
-                let directives =
-                    ListDirectives::beside(patch, field).map_err(|problem| self.error(problem))?;
-                let keys = schema.field(field).merge_keys();
-                let before = directives.names(items, keys);
-                directives.apply(items, keys, &before);
-            }
-        }
-        Ok(())
     }
 
     fn list(
@@ -190,7 +134,6 @@ impl<'p> Merge<'p> {
         target: Option<Vec<Value>>,
         changes: &'p [Value],
         schema: Schema,
-        directives: ListDirectives<'p>,
     ) -> Result<Option<Value>, StrategicError> {
         let (directive, changes) =
             directive::of_list(changes).map_err(|problem| self.error(problem))?;
@@ -199,8 +142,7 @@ impl<'p> Merge<'p> {
             Directive::Replace => None,
             Directive::Merge => target,
         };
-        let before = directives.names(target.as_deref().unwrap_or_default(), schema.merge_keys());
-        let mut merged = match (schema.lists(), target) {
+        let merged = match (schema.lists(), target) {
             (Lists::Replaced, _) => changes.into_iter().cloned().collect(),
             (Lists::Set, target) => list::union(target.unwrap_or_default(), &changes),
             (Lists::Keyed(keys), None) => self.new_list(&changes, keys, schema.items())?,
@@ -208,12 +150,7 @@ impl<'p> Merge<'p> {
                 self.keyed_list(items, &changes, keys, schema.items())?
             }
         };
-        directives.apply(&mut merged, schema.merge_keys(), &before);
         Ok(Some(Value::Array(merged)))
-    }
-
-    fn directive(&self, patch: &Map<String, Value>) -> Result<Directive, StrategicError> {
-        directive::of_map(patch).map_err(|problem| self.error(problem))
     }
 
     fn error(&self, problem: String) -> StrategicError {

@@ -5,8 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 program="$(mktemp -d)/reference"
 go build -o "$program" .
-kubernetes="$(go mod download -json k8s.io/kubernetes@v1.37.2 | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')"
-"$program" merge-keys <"$kubernetes/api/openapi-spec/swagger.json" >../../src/patch/strategic/merge-keys.txt
+"$program" merge-keys >../../src/patch/strategic/merge-keys.txt
 cd ../fixtures
 "$program" read-kubernetes <read.txt >read-kubernetes.jsonl
 "$program" read-kustomize <read.txt >read-kustomize.jsonl

@@ -8,9 +8,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 )
 
-// The parts of Kubernetes' swagger.json that say how lists are merged.
+// The parts of an OpenAPI document that say how lists are merged.
 type swagger struct {
 	Definitions map[string]*schema `json:"definitions"`
 }
@@ -18,7 +20,7 @@ type swagger struct {
 type schema struct {
 	Ref        string             `json:"$ref"`
 	Properties map[string]*schema `json:"properties"`
-	Values     *schema            `json:"additionalProperties"`
+	Values     schemaOrBool       `json:"additionalProperties"`
 	Items      *schema            `json:"items"`
 	Strategy   string             `json:"x-kubernetes-patch-strategy"`
 	Key        string             `json:"x-kubernetes-patch-merge-key"`
@@ -28,7 +30,20 @@ type schema struct {
 	} `json:"x-kubernetes-group-version-kind"`
 }
 
+// schemaOrBool is the schema of a map's values; true stands for any.
+type schemaOrBool struct{ *schema }
+
+func (s *schemaOrBool) UnmarshalJSON(text []byte) error {
+	if string(text) == "true" || string(text) == "false" {
+		return nil
+	}
+	return json.Unmarshal(text, &s.schema)
+}
+
 func (s *schema) target() string {
+	if s == nil {
+		return ""
+	}
 	return strings.TrimPrefix(s.Ref, "#/definitions/")
 }
 
@@ -47,11 +62,14 @@ func (s *schema) keys() []string {
 	return nil
 }
 
-// mergeKeys reads swagger.json from standard input and writes the table of
-// src/patch/strategic/merge-keys.txt.
-func mergeKeys(in io.Reader, out io.Writer) error {
+// mergeKeys writes the table of src/patch/strategic/merge-keys.txt from what kyaml knows.
+func mergeKeys(out io.Writer) error {
+	document, err := json.Marshal(openapi.Schema())
+	if err != nil {
+		return err
+	}
 	var spec swagger
-	if err := json.NewDecoder(in).Decode(&spec); err != nil {
+	if err := json.Unmarshal(document, &spec); err != nil {
 		return err
 	}
 	useful := useful(spec.Definitions)
@@ -72,12 +90,12 @@ func mergeKeys(in io.Reader, out io.Writer) error {
 		}
 	}
 	slices.Sort(kinds)
-	_, err := fmt.Fprintln(out, strings.Join(kinds, "\n"))
+	_, err = fmt.Fprintln(out, strings.Join(kinds, "\n"))
 	return err
 }
 
 const header = `# How the lists of Kubernetes' built-in kinds are merged by a strategic merge patch.
-# Made by tests/reference/make.sh from api/openapi-spec/swagger.json of k8s.io/kubernetes.
+# Made by tests/reference/make.sh from the OpenAPI document that kyaml 0.21.1 carries (Kubernetes 1.21.2).
 # type <number> <field>[+<merge key>[,<merge key>...]][><number of its type>] ...
 #   +keys: the items of the list are merged by these keys; + alone: a set of plain values
 #   *>: the type is that of every field of the map
@@ -100,8 +118,7 @@ func useful(definitions map[string]*schema) map[string]bool {
 
 func leadsToMerge(definition *schema, useful map[string]bool) bool {
 	for _, property := range definition.Properties {
-		if property.merges() || useful[property.target()] ||
-			property.Values != nil && useful[property.Values.target()] {
+		if property.merges() || useful[property.target()] || useful[property.Values.target()] {
 			return true
 		}
 	}
@@ -116,8 +133,8 @@ func fields(definition *schema, number map[string]int) string {
 		case property.merges():
 			fmt.Fprintf(&line, " %s+%s%s", name, strings.Join(property.keys(), ","),
 				reference(property.Items, number))
-		case property.Values != nil && reference(property.Values, number) != "":
-			fmt.Fprintf(&line, " %s*%s", name, reference(property.Values, number))
+		case reference(property.Values.schema, number) != "":
+			fmt.Fprintf(&line, " %s*%s", name, reference(property.Values.schema, number))
 		case reference(property, number) != "":
 			fmt.Fprintf(&line, " %s%s", name, reference(property, number))
 		}
@@ -142,7 +159,7 @@ func sortedKeys[V any](m map[string]V) []string {
 }
 
 func writeMergeKeys() {
-	if err := mergeKeys(os.Stdin, os.Stdout); err != nil {
+	if err := mergeKeys(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

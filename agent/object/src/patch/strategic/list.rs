@@ -216,7 +216,8 @@ impl Items {
 /// items with one identity it keeps the last.
 pub(super) fn settle(value: &mut Value, schema: Schema) {
     match (value, schema.lists()) {
-        (Value::Object(fields), _) if schema.is_known() => {
+        (Value::Object(fields), _) => {
+            let schema = schema.or_of(fields);
             for (field, value) in fields {
                 settle(value, schema.field(field));
             }
@@ -244,12 +245,12 @@ pub(super) fn union(items: Vec<Value>, changes: &[&Value]) -> Vec<Value> {
 }
 
 /// The value of a merge key as text; empty when it is not there.
-pub(super) fn key_text<'v>(item: &'v Value, key: &str) -> Cow<'v, str> {
+fn key_text<'v>(item: &'v Value, key: &str) -> Cow<'v, str> {
     item.get(key).map_or(Cow::Borrowed(""), text)
 }
 
 /// A plain value as text.
-pub(super) fn text(value: &Value) -> Cow<'_, str> {
+fn text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
         Value::Number(_) | Value::Bool(_) => Cow::Owned(value.to_string()),

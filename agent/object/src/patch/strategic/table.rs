@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use serde_json::{Map, Value};
+
 use crate::key::GroupVersionKind;
 
 /// Made from Kubernetes' OpenAPI; its own head says how to read it.
@@ -52,14 +54,23 @@ struct Table {
     kinds: HashMap<GroupVersionKind, usize>,
 }
 
-/// What is known of a kind.
-pub(super) fn schema(kind: &GroupVersionKind) -> Schema {
-    Schema(TYPES.kinds.get(kind).copied().map(Kind::Fields))
-}
-
 // === impl Schema ===
 
 impl Schema {
+    fn of_kind(api_version: &str, kind: &str) -> Self {
+        let kind = GroupVersionKind::new(api_version, kind);
+        Self(TYPES.kinds.get(&kind).copied().map(Kind::Fields))
+    }
+
+    /// Where nothing is known yet: what is known of the kind the map says it is.
+    pub(super) fn or_of(self, fields: &Map<String, Value>) -> Self {
+        let text = |field: &str| fields.get(field).and_then(Value::as_str);
+        match (self.0, text("apiVersion"), text("kind")) {
+            (None, Some(api_version), Some(kind)) => Self::of_kind(api_version, kind),
+            _ => self,
+        }
+    }
+
     pub(super) fn field(self, name: &str) -> Self {
         match self.0 {
             Some(Kind::Fields(of)) => {
@@ -84,11 +95,6 @@ impl Schema {
         }
     }
 
-    /// Whether a merged list is anywhere below.
-    pub(super) fn is_known(self) -> bool {
-        self.0.is_some()
-    }
-
     pub(super) fn lists(self) -> Lists {
         match self.0 {
             Some(Kind::List(Field {
@@ -98,13 +104,6 @@ impl Schema {
                 keys: Some(keys), ..
             })) => Lists::Keyed(keys),
             _ => Lists::Replaced,
-        }
-    }
-
-    pub(super) fn merge_keys(self) -> &'static [String] {
-        match self.lists() {
-            Lists::Keyed(keys) => keys,
-            Lists::Set | Lists::Replaced => &[],
         }
     }
 }
@@ -221,16 +220,19 @@ mod tests {
 
     #[test]
     fn ports_of_containers_have_two_keys_and_tolerations_none() {
-        let deployment = schema(&GroupVersionKind::new("apps/v1", "Deployment"));
+        let deployment = Schema::of_kind("apps/v1", "Deployment");
         let pod = deployment.field("spec").field("template").field("spec");
         let ports = pod.field("containers").items().field("ports");
-        assert_eq!(ports.merge_keys(), ["containerPort", "protocol"]);
+        let Lists::Keyed(keys) = ports.lists() else {
+            panic!("ports are merged by keys");
+        };
+        assert_eq!(keys, ["containerPort", "protocol"]);
         assert_eq!(pod.field("tolerations").lists(), Lists::Replaced);
         assert_eq!(
             deployment.field("metadata").field("finalizers").lists(),
             Lists::Set
         );
-        let unknown = schema(&GroupVersionKind::new("example.com/v1", "Deployment"));
+        let unknown = Schema::of_kind("example.com/v1", "Deployment");
         assert_eq!(unknown.field("spec").lists(), Lists::Replaced);
     }
 }
