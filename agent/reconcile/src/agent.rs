@@ -56,7 +56,7 @@ pub enum AgentError {
         source: std::io::Error,
     },
     /// The trust file does not parse.
-    #[error("{path}, line {}: {}", source.line, source.message)]
+    #[error("{path}:{}: {}", source.line, source.message)]
     Signers {
         /// The file.
         path: PathBuf,

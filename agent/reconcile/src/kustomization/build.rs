@@ -8,12 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use windlass_api::kustomization::{
-    Image, KustomizationSpec, Patch, Selector, SubstituteKind, SubstituteReference,
-    SubstituteStrategy,
+    BuildMetadataOption, Image, KustomizationSpec, Patch, Selector, SubstituteKind,
+    SubstituteReference, SubstituteStrategy,
 };
 use windlass_api::{names, reasons};
 use windlass_kustomize::substitute::{self, Options, Strategy};
-use windlass_kustomize::{BuildError, Built, Cause, ImageOverride, Overlay, OverlayPatch};
+use windlass_kustomize::{
+    BuildError, BuildMetadata, Built, Cause, ImageOverride, Overlay, OverlayPatch,
+};
 use windlass_object::{GroupVersionKind, Object};
 use windlass_plan::{change, fingerprint};
 
@@ -55,7 +57,6 @@ fn refuse_unsupported(spec: &KustomizationSpec) -> Result<(), StageError> {
         ("spec.kubeConfig", spec.kube_config.is_some()),
         ("spec.healthCheckExprs", !spec.health_check_exprs.is_empty()),
         ("spec.ignore", !spec.ignore.is_empty()),
-        ("spec.buildMetadata", !spec.build_metadata.is_empty()),
         (
             "spec.dependsOn.readyExpr",
             spec.depends_on.iter().any(|d| d.ready_expr.is_some()),
@@ -123,7 +124,7 @@ impl Job {
             return Err(StageError::stalled(
                 reasons::BUILD_FAILED,
                 format!(
-                    "{place}, line {line}: {} is encrypted with SOPS, which this version of windlass cannot decrypt",
+                    "{place}:{line}: {} is encrypted with SOPS, which this version of windlass cannot decrypt",
                     object.key()
                 ),
             ));
@@ -172,8 +173,17 @@ fn overlay(spec: &KustomizationSpec) -> Overlay {
         images: spec.images.iter().map(image).collect(),
         components: spec.components.clone(),
         ignore_missing_components: spec.ignore_missing_components,
+        build_metadata: build_metadata(&spec.build_metadata),
         common_labels: metadata.labels,
         common_annotations: metadata.annotations,
+    }
+}
+
+fn build_metadata(options: &[BuildMetadataOption]) -> BuildMetadata {
+    BuildMetadata {
+        origins: options.contains(&BuildMetadataOption::OriginAnnotations),
+        transformations: options.contains(&BuildMetadataOption::TransformerAnnotations),
+        managed_by: false,
     }
 }
 
