@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use windlass_kit::controlplane::User;
-use windlass_kit::wait;
 
 use super::Scene;
 use super::hundred_objects::{requests, words};
@@ -179,37 +178,56 @@ fn expected(house: &House, mark: windlass_kit::controlplane::audit::Mark) -> Str
 
 /// Another minute, under strace, which would spoil the processor time of the first.
 fn fsyncs(house: &House) -> Row {
-    let calls = house.agent.path().join("fsync.log");
-    let words =
-        File::create(house.agent.path().join("strace.log")).expect("the kit's folder is writable");
+    let row = |value, note| Row {
+        name: "rest_fsync",
+        value,
+        unit: "a minute",
+        reach: Reach::AtMost(0.0),
+        note,
+    };
+    match traced_calls(house) {
+        Ok(calls) => {
+            let note = format!("under strace, a further minute: {}", calls.join("; "));
+            row(calls.len() as f64, note)
+        }
+        Err(problem) => row(f64::INFINITY, problem),
+    }
+}
+
+/// The calls that force something to the disk; `Err` says why they cannot be counted here.
+fn traced_calls(house: &House) -> Result<Vec<String>, String> {
+    let [calls, words] = ["fsync.log", "strace.log"].map(|name| house.agent.path().join(name));
+    let errors = File::create(&words).expect("the kit's folder is writable");
     let mut strace = Command::new("strace");
     strace.args([
         "--follow-forks",
         "--trace=fsync,fdatasync,sync_file_range,syncfs,sync,msync",
     ]);
-    strace.arg("--output").arg(&calls).stderr(words);
+    strace.arg("--output").arg(&calls).stderr(errors);
     for (pid, _) in house.agent.processes() {
         strace.arg("--attach").arg(pid.to_string());
     }
-    let mut strace = strace.spawn().unwrap_or_else(|error| {
-        panic!("strace counts the fsyncs ({error}); install it: apt-get install strace")
-    });
-    wait::until_true("strace to attach to all processes", PATIENCE, || {
+    let mut strace = strace.spawn().map_err(|error| {
+        format!("strace is needed ({error}); install it: apt-get install strace")
+    })?;
+    let is_traced = || {
         house
             .agent
             .processes()
             .iter()
             .all(|(pid, _)| is_traced(*pid))
-    });
+    };
+    let start = Instant::now();
+    while !is_traced() {
+        if start.elapsed() > Duration::from_secs(10) {
+            let words = std::fs::read_to_string(&words).unwrap_or_default();
+            let _ = strace.kill().and_then(|()| strace.wait());
+            return Err(format!("strace cannot attach; run this as root: {words}"));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
     std::thread::sleep(REST);
-    assert!(
-        house
-            .agent
-            .processes()
-            .iter()
-            .all(|(pid, _)| is_traced(*pid)),
-        "strace was there to the end"
-    );
+    assert!(is_traced(), "strace was there to the end");
     // It detaches when it is asked to end.
     let interrupted = Command::new("kill")
         .args(["-INT", &strace.id().to_string()])
@@ -220,14 +238,11 @@ fn fsyncs(house: &House) -> Row {
     );
     strace.wait().expect("our own child can be waited for");
     let calls = std::fs::read_to_string(&calls).expect("strace writes its log");
-    let lines: Vec<&str> = calls.lines().filter(|line| line.contains("sync")).collect();
-    Row {
-        name: "rest_fsync",
-        value: lines.len() as f64,
-        unit: "a minute",
-        reach: Reach::AtMost(0.0),
-        note: format!("under strace, a further minute: {}", lines.join("; ")),
-    }
+    Ok(calls
+        .lines()
+        .filter(|line| line.contains("sync"))
+        .map(str::to_owned)
+        .collect())
 }
 
 fn is_traced(pid: u32) -> bool {
