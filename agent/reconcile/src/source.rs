@@ -89,7 +89,10 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
     } = found;
     let only_loaded = !pass.loaded;
     let found_nothing = only_loaded && snapshot.is_none();
-    let snapshot = snapshot.or_else(|| pass.snapshot.clone());
+    let snapshot = match snapshot {
+        None => held(context, &spec, &pass).await,
+        found => found,
+    };
     let object = if found_nothing {
         None
     } else {
@@ -105,6 +108,15 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         generation,
         interval,
     }
+}
+
+/// The revision in use, with the ignore rules that the spec says now.
+async fn held(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Option<Snapshot> {
+    let held = pass.snapshot.clone()?;
+    if held.spec_ignore == spec.ignore {
+        return Some(held);
+    }
+    load(context, spec).await.snapshot.or(Some(held))
 }
 
 async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable> {

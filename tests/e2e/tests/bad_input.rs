@@ -61,7 +61,7 @@ fn a_yaml_error_names_file_and_line() {
     let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n data: {\n";
     let message = breaks("yaml", "bad/broken.yaml", yaml, "BuildFailed");
     assert!(
-        message.contains("bad/broken.yaml") && message.contains("line 5"),
+        message.contains("bad/broken.yaml, line 5") || message.contains("bad/broken.yaml:5"),
         "{message}"
     );
 }

@@ -211,11 +211,7 @@ fn conditions_stand_in_flux_order_while_something_is_wrong() {
     );
     assert_eq!(object["status"]["observedGeneration"], generation);
     // Stalled stands first: nothing but a change of the object can help.
-    into(
-        &tenant,
-        "app",
-        json!({"buildMetadata": ["originAnnotations"]}),
-    );
+    into(&tenant, "app", json!({"dependsOn": [{"name": "app"}]}));
     tenant
         .admin()
         .wait_for("the stall", &tenant.reference("app"), |object| {

@@ -176,14 +176,13 @@ impl Controller {
             self.source_queue.forget(name);
             return;
         };
-        let before = slot
-            .snapshot
-            .as_ref()
-            .map(|snapshot| snapshot.revision.clone());
-        let after = outcome
-            .snapshot
-            .as_ref()
-            .map(|snapshot| snapshot.revision.clone());
+        // The same revision with other ignore rules is another artifact.
+        let state = |snapshot: &Snapshot| {
+            let digest = snapshot.artifact.digest.clone();
+            (snapshot.revision.clone(), digest)
+        };
+        let before = slot.snapshot.as_ref().map(state);
+        let after = outcome.snapshot.as_ref().map(state);
         if !outcome.only_loaded {
             self.status.source_asked(name, outcome.problem.as_ref());
         }
@@ -220,7 +219,7 @@ impl Controller {
         }
         self.source_queue.schedule(name, Instant::now() + wait);
         if before != after {
-            if let Some(revision) = after {
+            if let Some((revision, _)) = after {
                 tracing::info!(kind = "GitRepository", %name, revision, "accepted");
             }
             self.wake_users_of(name);

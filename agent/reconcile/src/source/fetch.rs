@@ -36,6 +36,8 @@ pub(crate) struct Snapshot {
     pub(crate) signer: String,
     pub(crate) artifact: ArtifactDigest,
     pub(crate) ignore: Arc<Ignore>,
+    /// `spec.ignore` as it was when the rules were made.
+    pub(crate) spec_ignore: Option<String>,
 }
 
 /// What a fetch found.
@@ -241,6 +243,7 @@ fn snapshot(
         signer: accepted.signer,
         artifact,
         ignore,
+        spec_ignore: spec.ignore.clone(),
     })
 }
 
