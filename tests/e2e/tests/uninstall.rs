@@ -13,7 +13,7 @@ use crate::house::{
 };
 
 /// As long as a wrong deletion would need several times over.
-const LONG_ENOUGH: Duration = Duration::from_secs(3);
+const LONG_ENOUGH: Duration = Duration::from_secs(2);
 
 const APPS: &str = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: apps\n---\n\
     apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  namespace: apps\ndata:\n  a: b\n---\n\
@@ -165,6 +165,26 @@ fn deleting_the_definitions_keeps_every_workload() {
     }
     all_is_kept(&mut house, &before);
     takes_it_again(&mut house, &before);
+}
+
+#[test]
+fn an_uninstall_that_was_cut_short_is_finished_after_a_restart() {
+    let mut house = start(Parts::ApiServer);
+    let before = workloads(house.admin());
+    house.agent.kill();
+    for definition in definitions() {
+        house.admin().delete(&definition);
+    }
+    // It had got as far as remembering what it saw.
+    std::fs::write(house.agent.state().join("uninstalled"), "a definition").unwrap();
+    house.agent.start();
+    for definition in definitions() {
+        house.admin().wait_gone(&definition);
+    }
+    wait::holds("every workload", LONG_ENOUGH, || {
+        workloads(house.admin()) == before
+    });
+    assert!(house.admin().get(&definitions()[0]).is_none());
 }
 
 #[test]

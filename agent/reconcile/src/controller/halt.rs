@@ -88,6 +88,19 @@ impl Controller {
         if !self.standing.alive.remove(name) {
             return;
         }
+        self.ask_whether_the_api_goes();
+    }
+
+    /// An uninstall that was cut short is finished: definitions that hang on our finalizers have to go.
+    pub(super) fn finish_uninstall(&mut self) {
+        let listed = self.standing.sources_listed && self.standing.kustomizations_listed;
+        let leads = self.standing.leadership.is_some();
+        if self.standing.uninstall.is_some() && listed && leads {
+            self.ask_whether_the_api_goes();
+        }
+    }
+
+    fn ask_whether_the_api_goes(&mut self) {
         let context = Arc::clone(&self.context);
         let ask = async move {
             loop {
@@ -110,6 +123,7 @@ impl Controller {
     /// Stops all writing but the release of our finalizers, for good.
     pub(super) fn uninstall_detected(&mut self, what: String) {
         if self.standing.uninstall.is_some() {
+            self.release_kustomizations();
             return;
         }
         let mark = &self.standing.uninstall_mark;

@@ -62,6 +62,7 @@ impl Controller {
                 self.standing.kustomizations_listed = true;
                 self.standing.kustomizations_listing = false;
                 self.standing.api_answered(Ok(()));
+                self.finish_uninstall();
             }
             WatchEvent::Failed(error) => self.standing.api_answered(Err(&error)),
         }

@@ -59,6 +59,7 @@ impl Controller {
                 self.standing.sources_listed = true;
                 self.standing.sources_listing = false;
                 self.standing.api_answered(Ok(()));
+                self.finish_uninstall();
             }
             WatchEvent::Failed(error) => self.standing.api_answered(Err(&error)),
         }

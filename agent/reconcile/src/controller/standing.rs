@@ -169,6 +169,7 @@ impl Controller {
         self.standing.leadership = leadership;
         self.forget_the_cluster();
         self.prepare();
+        self.finish_uninstall();
     }
 
     pub(super) fn flux_standing_changed(&mut self, standing: FluxStanding) {
