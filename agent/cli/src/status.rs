@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use windlass_api::conditions::{FETCH_FAILED, READY, SOURCE_VERIFIED};
+use windlass_api::names::FLUX_SYSTEM;
 use windlass_cluster::{Detail, ErrorClass, RequestError, Scope};
 use windlass_object::Object;
 
 use crate::error::CommandError;
-use crate::facts::{condition, flag, readiness, short_revision, text};
+use crate::facts::{condition, flag, readiness, revision, short_revision, text};
 use crate::kind::Kind;
 use crate::lease::{Lead, lead};
 use crate::screen::Screen;
@@ -74,7 +75,7 @@ fn render(facts: &Facts, now: Timestamp) -> String {
                 format!("Kubernetes {} at {}", facts.version, facts.server),
             ),
             line("Leader", leader(facts.lead.as_ref(), now)),
-            line("Root", root(facts.lead.as_ref(), now)),
+            line("Root", root(facts.lead.as_ref(), &facts.sources, now)),
             line("Ready", format!("{ready} of {total}")),
         ],
     );
@@ -147,12 +148,18 @@ fn leader(lead: Option<&Lead>, now: Timestamp) -> String {
     format!("{}, windlass {version}, renewed {renewed}", lead.node)
 }
 
-/// The root source as the leading node sees it.
-fn root(lead: Option<&Lead>, now: Timestamp) -> String {
+/// The root source as the leading node sees it. The Lease says so at its next renewal only; where the
+/// source's object has its usual name it is ahead.
+fn root(lead: Option<&Lead>, sources: &[Object], now: Timestamp) -> String {
     let Some(status) = lead.map(|lead| &lead.status) else {
         return "unknown".to_owned();
     };
-    let revision = status.revision.as_deref().map(shorten_digests);
+    let object = sources.iter().find(|source| {
+        source.name() == FLUX_SYSTEM && source.namespace().unwrap_or_default() == FLUX_SYSTEM
+    });
+    let revision = object.map(|object| revision(Kind::GitRepository, object));
+    let revision = revision.filter(|revision| !revision.is_empty());
+    let revision = revision.or(status.revision.as_deref()).map(shorten_digests);
     let mut text = revision.map_or("nothing verified yet".to_owned(), |revision| {
         format!("{revision} verified")
     });
@@ -162,7 +169,10 @@ fn root(lead: Option<&Lead>, now: Timestamp) -> String {
     if let Some(fetched_at) = status.fetched_at {
         text.push_str(&format!(", checked {} ago", ago(fetched_at)));
     }
-    if let Some(offline_since) = status.offline_since {
+    let back = object.is_some_and(|object| {
+        condition(object, FETCH_FAILED).is_none_or(|failed| failed.status != "True")
+    });
+    if let Some(offline_since) = status.offline_since.filter(|_| !back) {
         text.push_str(&format!(", offline for {}", ago(offline_since)));
     }
     text

@@ -137,3 +137,18 @@ fn a_leader_that_stopped_renewing_is_none() {
         "{text}"
     );
 }
+
+#[test]
+fn the_root_is_as_its_object_says_while_the_lease_is_behind() {
+    let mut facts = facts();
+    let lead = facts.lead.as_mut().unwrap();
+    lead.status.revision = None;
+    let artifact = json!({ "revision": REVISION });
+    let conditions = json!([ready("True", "Succeeded", "stored")]);
+    let status = json!({ "artifact": artifact, "conditions": conditions });
+    let fetched = object(Kind::GitRepository, "flux-system", json!({}), status);
+    facts.sources = vec![fetched];
+    let text = shown(&facts);
+    let root = "\nRoot     main@sha1:67e2c98a verified, checked 70s ago\n";
+    assert!(text.contains(root), "{text}");
+}
