@@ -10,6 +10,8 @@
 
 mod bad_input;
 mod commands;
+mod commands_flux;
+mod commands_pause;
 mod crd_corpus;
 mod faults;
 mod features;
