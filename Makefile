@@ -10,6 +10,8 @@ test: bootstrap node lint ## everything that must hold
 	@echo "== building the program under test and all tests (about 5 minutes the first time)"
 	cargo build --package windlass
 	cargo test --workspace --no-run
+	@echo "== the real flux command, to compare with"
+	@tests/oracles/flux.sh >/dev/null || [ $$? = 77 ]
 	@echo "== rooms, kit and end-to-end tests, on a real control plane"
 	cargo test --workspace --no-fail-fast
 
