@@ -55,6 +55,8 @@ reasons! {
     NEW_REVISION = "NewRevision";
     /// An artifact of a new revision is there (events only).
     NEW_ARTIFACT = "NewArtifact";
+    /// Windlass does the work of what the repository says here (events only).
+    REPLACED_BY_WINDLASS = "ReplacedByWindlass";
     /// The artifact is the newest.
     ARTIFACT_UP_TO_DATE = "ArtifactUpToDate";
     /// Something new was included.

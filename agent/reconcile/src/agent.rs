@@ -56,7 +56,7 @@ pub enum AgentError {
         source: std::io::Error,
     },
     /// The trust file does not parse.
-    #[error("{path}:{}: {}", source.line, source.message)]
+    #[error("{path}")]
     Signers {
         /// The file.
         path: PathBuf,
@@ -97,12 +97,7 @@ pub async fn run(
     let name = Named::new(&settings.root.namespace, &settings.root.name);
     let spec = root_spec(&name, &settings.root)?;
     let keep = Arc::new(open_keep(&settings)?);
-    let cluster = Cluster::connect(Connect {
-        kubeconfig: settings.cluster.kubeconfig.clone(),
-        context: settings.cluster.context.clone(),
-        user_agent: concat!("windlass/", env!("CARGO_PKG_VERSION")).to_owned(),
-        allow_insecure_tls: false,
-    })?;
+    let cluster = connect(&settings)?;
     let (sender, events) = mpsc::unbounded_channel();
     let net = Net::new(settings.net.socket.clone(), start_net);
     let context = Arc::new(context(cluster, keep, net, &name, &sender));
@@ -123,6 +118,7 @@ pub async fn run(
         name,
         spec,
         settings: settings.root.clone(),
+        pair: Arc::new(establish::root_pair(&settings.root)),
     };
     let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);
     let controller = Controller::new(
@@ -143,6 +139,25 @@ pub async fn run(
     // The Lease is given back before the process ends, so that another node goes on at once.
     let _ = election.await;
     Ok(())
+}
+
+/// Looks at what [`run`] reads before it starts anything: the keys, the introduction, every file with a credential.
+///
+/// # Errors
+/// What would keep the agent from starting. A kubeconfig that the settings do not name is not looked for.
+pub fn check(settings: &Settings) -> Result<(), AgentError> {
+    root_spec(&Named::new("", ""), &settings.root)?;
+    let kubeconfig = settings.cluster.kubeconfig.as_ref();
+    kubeconfig.map_or(Ok(()), |_| Ok(connect(settings).map(drop)?))
+}
+
+fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
+    Cluster::connect(Connect {
+        kubeconfig: settings.cluster.kubeconfig.clone(),
+        context: settings.cluster.context.clone(),
+        user_agent: concat!("windlass/", env!("CARGO_PKG_VERSION")).to_owned(),
+        allow_insecure_tls: false,
+    })
 }
 
 fn context(

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use windlass_object::Object;
 use windlass_trust::Policy;
 
 use self::kustomizations::KustomizationSlot;
@@ -51,6 +52,8 @@ pub(crate) struct Root {
     pub(crate) name: Named,
     pub(crate) spec: SourceSpec,
     pub(crate) settings: windlass_host::config::RootSettings,
+    /// Both objects as the config makes them.
+    pub(crate) pair: Arc<[Object; 2]>,
 }
 
 impl Controller {

@@ -52,7 +52,7 @@ pub(crate) async fn establish(
             .create(authority, &namespaces(), &namespace, ours::MANAGER)
             .await?;
     }
-    let (source, kustomization) = root_pair(root);
+    let [source, kustomization] = root_pair(root);
     cluster
         .apply(authority, &context.kinds.git_repository, &source, &APPLY)
         .await?;
@@ -100,7 +100,8 @@ fn namespace_object(name: &str) -> Object {
 }
 
 /// The root GitRepository and Kustomization that the node's config asks for.
-fn root_pair(root: &RootSettings) -> (Object, Object) {
+/// The root GitRepository and Kustomization, as the node's config says.
+pub(crate) fn root_pair(root: &RootSettings) -> [Object; 2] {
     let metadata = json!({"name": root.name, "namespace": root.namespace});
     let source = json!({
         "apiVersion": names::SOURCE_API_VERSION, "kind": names::GIT_REPOSITORY,
@@ -121,7 +122,7 @@ fn root_pair(root: &RootSettings) -> (Object, Object) {
             "sourceRef": {"kind": names::GIT_REPOSITORY, "name": root.name},
         },
     });
-    (object(source), object(kustomization))
+    [object(source), object(kustomization)]
 }
 
 /// The URL as Flux's API takes it, which knows no paths.

@@ -31,6 +31,7 @@ use self::fence::Fence;
 use self::pass::{Pass, SourceState, Waiting};
 use self::status::HealthChecked;
 use crate::finalizer;
+use crate::left_out;
 use crate::source::fetch::Snapshot;
 
 /// What the controller has to know after a pass.
@@ -110,6 +111,10 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
         .objects
         .into_iter()
         .partition(|object| pass.left_out.covers(object));
+    if is_news(pass, snapshot) {
+        let differences = left_out::differences(&left_out, &*pass.root_pair);
+        report::overruled(pass, &differences, &snapshot.revision).await;
+    }
     let kept: Vec<_> = left_out.iter().map(identity).collect();
     let planned = wanted
         .iter()

@@ -1,7 +1,7 @@
 //! What windlass replaces and therefore leaves out (decision 3): not applied, not corrected, never pruned.
 
 use windlass_api::names;
-use windlass_object::{Object, ObjectKey};
+use windlass_object::{Object, ObjectKey, Value};
 
 use crate::named::Named;
 
@@ -53,6 +53,44 @@ impl LeftOut {
             || (key.group == names::KUSTOMIZE_GROUP && key.kind == names::KUSTOMIZATION);
         pair && key.namespace == self.root.namespace && key.name == self.root.name
     }
+}
+
+/// Says where the repository's copy of the root pair differs from the node's config, which counts.
+///
+/// Credentials are not compared: those of the node are files on it.
+pub(crate) fn differences(found: &[Object], pair: &[Object]) -> Vec<String> {
+    let copies = found.iter().filter_map(|copy| {
+        let ours = pair.iter().find(|ours| ours.key() == copy.key())?;
+        Some((copy, ours))
+    });
+    copies
+        .flat_map(|(copy, ours)| {
+            let fields = copy.pointer("/spec").and_then(Value::as_object);
+            let fields = fields.into_iter().flatten();
+            fields.filter_map(|(field, theirs)| difference(copy, ours, field, theirs))
+        })
+        .collect()
+}
+
+fn difference(copy: &Object, ours: &Object, field: &str, theirs: &Value) -> Option<String> {
+    let here = ours.pointer("/spec").and_then(|spec| spec.get(field));
+    if field == "secretRef" || here.is_some_and(|here| is_same(here, theirs)) {
+        return None;
+    }
+    let here = here.map_or("not set".to_owned(), Value::to_string);
+    Some(format!(
+        "{}: spec.{field} is {theirs} in the repository and {here} here",
+        copy.key()
+    ))
+}
+
+/// `./a` and `a` are the same path.
+fn is_same(here: &Value, there: &Value) -> bool {
+    let plain = |value: &Value| {
+        let text = value.as_str().map(|text| text.trim_start_matches("./"));
+        text.map(|text| text.trim_end_matches('/').to_owned())
+    };
+    here == there || (plain(here).is_some() && plain(here) == plain(there))
 }
 
 fn is_flux_itself(key: &ObjectKey) -> bool {
@@ -121,6 +159,31 @@ mod tests {
             "flux",
             ""
         ));
+    }
+
+    #[test]
+    fn a_copy_of_the_root_pair_that_says_something_else_is_told_field_by_field() {
+        let object = |spec: serde_json::Value| {
+            Object::from_value(json!({"apiVersion": "source.toolkit.fluxcd.io/v1",
+                "kind": "GitRepository", "spec": spec,
+                "metadata": {"name": "flux-system", "namespace": "flux-system"}}))
+            .unwrap()
+        };
+        let ours = [object(
+            json!({"url": "a", "path": "./x", "interval": "1m0s"}),
+        )];
+        let same = object(json!({"url": "a", "path": "x/", "secretRef": {"name": "x"}}));
+        assert_eq!(differences(&[same], &ours), Vec::<String>::new());
+        let other = object(json!({"url": "b", "interval": "1m0s", "suspend": true}));
+        assert_eq!(
+            differences(&[other], &ours),
+            [
+                "GitRepository/flux-system/flux-system: spec.suspend is true in the repository and \
+                 not set here",
+                "GitRepository/flux-system/flux-system: spec.url is \"b\" in the repository and \
+                 \"a\" here",
+            ]
+        );
     }
 
     #[test]

@@ -25,5 +25,5 @@ mod status;
 mod uninstall;
 mod view;
 
-pub use agent::{AgentError, run};
+pub use agent::{AgentError, check, run};
 pub use net::StartCommand;

@@ -100,6 +100,12 @@ fn flux_itself_is_neither_applied_nor_pruned_and_counts_as_healthy() {
     let source = admin.get(&root_source()).unwrap();
     assert_eq!(source["spec"]["url"], house.git.url("house.git"));
     assert_eq!(admin.get(&root()).unwrap()["spec"]["path"], "./cluster");
+    let query = "fieldSelector=reason%3DReplacedByWindlass";
+    let told = admin.list("v1", "Event", "flux-system", query);
+    let told = told[0]["message"].to_string();
+    for part in ["spec.url", "elsewhere", "spec.ref", "spec.path"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
     // None of the components was applied or changed.
     let account = ObjectRef::new(
         "v1",

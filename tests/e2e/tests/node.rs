@@ -134,10 +134,17 @@ fn systemd_learns_readiness_liveness_and_the_state_and_a_pause_ends_by_itself() 
 #[test]
 fn an_unknown_or_wrong_key_is_refused_with_its_line() {
     let signer = Signer::new("owner@house.example");
-    // A file of ours that only we can read; the configuration is all that is looked at.
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "a",
+        "clusters": [{"name": "a", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "a", "user": {"token": "a"}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+    });
+    // The signer's key is a file that only we can read; it makes room for a kubeconfig.
     let kubeconfig = signer.key();
+    let mut agent = Agent::prepare(&kubeconfig, "https://git.example.org/a.git", &[&signer]);
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
     let kubeconfig = kubeconfig.as_path();
-    let mut agent = Agent::prepare(kubeconfig, "https://git.example.org/a.git", &[&signer]);
     let line_of = |agent: &Agent, key: &str| {
         let text = std::fs::read_to_string(agent.config()).unwrap();
         text.lines().position(|line| line.starts_with(key)).unwrap() + 1

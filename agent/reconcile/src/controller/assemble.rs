@@ -59,6 +59,7 @@ impl Controller {
             drift: self.context.drift.clone(),
             keep: Arc::clone(&self.context.keep),
             left_out: self.context.left_out.clone(),
+            root_pair: Arc::clone(&self.root.pair),
             corrections: Arc::clone(&self.context.corrections),
             halted: Arc::clone(&self.context.halted),
             at_interval,

@@ -46,6 +46,8 @@ pub(crate) struct Pass {
     /// The dependencies form a circle; it is named here.
     pub(crate) cycle: Option<String>,
     pub(crate) left_out: LeftOut,
+    /// What the node's config says, to compare with a copy in the repository.
+    pub(crate) root_pair: Arc<[Object; 2]>,
     pub(crate) corrections: Corrections,
     /// Nothing may be written any more, whoever leads.
     pub(crate) halted: Arc<AtomicBool>,

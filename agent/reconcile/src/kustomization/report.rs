@@ -37,6 +37,19 @@ pub(super) async fn changes(pass: &Pass, progress: &mut Progress, revision: Opti
     }
 }
 
+/// Publishes where the repository's copy of the root pair is overruled by the node's config.
+pub(super) async fn overruled(pass: &Pass, differences: &[String], revision: &str) {
+    if differences.is_empty() {
+        return;
+    }
+    let message = format!(
+        "left out, because the node's configuration counts:\n{}",
+        differences.join("\n")
+    );
+    let reason = reasons::REPLACED_BY_WINDLASS;
+    publish(pass, EventType::Normal, reason, message, Some(revision)).await;
+}
+
 /// Publishes how the pass ended, if that is news.
 pub(super) async fn end(
     pass: &Pass,
