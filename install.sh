@@ -80,7 +80,8 @@ write_settings() {
 check_settings() {
     mkdir -p "$scratch/credentials" &&
         install -m 0600 "$credential" "$scratch/credentials/kubeconfig" &&
-        CREDENTIALS_DIRECTORY="$scratch/credentials" "$binary" check --config "$config"
+        CREDENTIALS_DIRECTORY="$scratch/credentials" "$binary" check --config "$config" 2>&1 |
+        sed "s|$scratch/credentials/kubeconfig|$credential|g"
 }
 
 # Settings that are wrong go again, and those of before come back: a restart must not meet them.

@@ -13,7 +13,7 @@ use windlass_reconcile::StartCommand;
 
 /// Where the node's configuration is unless told otherwise.
 pub(crate) const CONFIG: &str = "/etc/windlass/config.toml";
-/// What a wrong configuration exits with, as sysexits.h has it (EX_CONFIG): systemd need not restart it.
+/// What a wrong configuration exits with, as sysexits.h has it (EX_CONFIG).
 const WRONG_CONFIG: u8 = 78;
 
 #[derive(Debug, Args)]
@@ -49,7 +49,13 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
 )]
 /// Says what is wrong with a configuration before anything is started.
 pub(crate) fn check(file: &Path) -> ExitCode {
-    match config::load(file) {
+    let checked = config::load(file)
+        .map_err(|error| error.to_string())
+        .and_then(|settings| match windlass_reconcile::check(&settings) {
+            Ok(()) => Ok(settings),
+            Err(error) => Err(chain(&error)),
+        });
+    match checked {
         Ok(settings) => {
             let root = &settings.root;
             println!("✔ {} is fine", file.display());
@@ -117,12 +123,17 @@ fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, s
 }
 
 fn fail(error: &dyn Error) -> ExitCode {
+    tracing::error!("{}", chain(error));
+    ExitCode::FAILURE
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
         text = format!("{text}: {inner}");
         cause = inner.source();
     }
-    tracing::error!("{text}");
-    ExitCode::FAILURE
+    text
 }

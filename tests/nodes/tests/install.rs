@@ -1,11 +1,13 @@
 //! What `install.sh` does not do.
 
+use windlass_kit::repo::Signer;
+
 use crate::node::Node;
 
-/// A key that may sign, and a kubeconfig: present, and never looked into here.
-const SIGNERS: &str = "a@b.example namespaces=\"git\" ssh-ed25519 \
-                       AAAAC3NzaC1lZDI1NTE5AAAAIDH2i9IimsNbyvHRY4zmcbPLi5sVEp3AH9hgFMnJmPqj\n";
-const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\n";
+/// A whole kubeconfig; nothing listens there, and nothing gets as far as asking.
+const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "current-context": "a",
+    "clusters": [{"name": "a", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "a", "user": {}}],
+    "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}"#;
 const FULL: &str =
     "--binary /opt/windlass --repo https://git.example.com/house.git --signers /root/signers";
 
@@ -22,7 +24,9 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
     let Some(node) = Node::boot("fresh") else {
         return;
     };
-    node.put("/root/signers", SIGNERS);
+    let signer = Signer::new("owner@house.example");
+    node.put("/root/signers", &signer.allowed_signers());
+    node.put("/root/garbage", "owner@house.example ssh-ed25519 AAAA\n");
 
     let answer = node.install(FULL);
     assert_ne!(answer.code, Some(0));
@@ -52,7 +56,15 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
             &format!("{FULL} --repo ftp://git.example.com/house.git"),
             "url",
         ),
-        (&format!("{FULL} --path /etc/../.."), "path"),
+        (
+            &format!("{FULL} --signers /root/garbage"),
+            "allowed_signers: allowed signers, line 1",
+        ),
+        (&format!("{FULL} --signers /root/away"), "/root/away is not"),
+        (
+            &format!("{FULL} --kubeconfig /root/garbage"),
+            "/etc/windlass/kubeconfig: not",
+        ),
     ];
     for (arguments, word) in wrong {
         let answer = node.install(arguments);
