@@ -27,7 +27,7 @@ mod wait;
 mod words;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -40,7 +40,7 @@ pub use crate::arguments::{
 };
 use crate::arguments::{DescribeWhat, TreeWhat};
 use crate::error::CommandError;
-use crate::screen::Screen;
+use crate::screen::{Eyes, Screen};
 use crate::session::{Paused, Session};
 
 /// Keeps a cluster equal to a signed Git repository.
@@ -75,9 +75,23 @@ impl From<Outcome> for ExitCode {
 /// Takes the process's arguments, the program's name first, and runs the command they name. It
 /// calls itself what it was called as, so that scripts for `flux` read well.
 pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> ExitCode {
-    match run_on(arguments, &mut io::stdout(), &mut io::stderr()) {
+    let (mut results, mut progress) = (io::stdout(), io::stderr());
+    let eyes = eyes();
+    match run_for(
+        arguments,
+        &mut Screen::new(&mut results, &mut progress, eyes),
+    ) {
         Ok(outcome) => outcome.into(),
         Err(error) => error.exit(),
+    }
+}
+
+/// Who reads this process's standard output.
+fn eyes() -> Eyes {
+    if io::stdout().is_terminal() {
+        Eyes::Person
+    } else {
+        Eyes::Program
     }
 }
 
@@ -90,18 +104,22 @@ pub fn run_on<A: Into<OsString> + Clone>(
     results: &mut dyn Write,
     progress: &mut dyn Write,
 ) -> Result<Outcome, clap::Error> {
+    run_for(
+        arguments,
+        &mut Screen::new(results, progress, Eyes::Program),
+    )
+}
+
+fn run_for<A: Into<OsString> + Clone>(
+    arguments: impl IntoIterator<Item = A>,
+    screen: &mut Screen<'_>,
+) -> Result<Outcome, clap::Error> {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let name = program_name(arguments.first());
     let command_line = CommandLine::command().name(name).bin_name(name);
     let matches = command_line.clone().try_get_matches_from(arguments)?;
     let CommandLine { globals, command } = CommandLine::from_arg_matches(&matches)?;
-    Ok(execute_on(
-        &globals,
-        &command,
-        command_line,
-        results,
-        progress,
-    ))
+    Ok(execute_for(&globals, &command, command_line, screen))
 }
 
 /// What the program was called as: `flux` or `windlass`.
@@ -118,14 +136,9 @@ pub fn program_name(first: Option<&OsString>) -> &'static str {
 /// Runs one command and says how it went; for a binary that has further commands of its own.
 /// `command_line` is the whole command line, for completion scripts.
 pub fn execute(globals: &Globals, command: &Command, command_line: clap::Command) -> ExitCode {
-    execute_on(
-        globals,
-        command,
-        command_line,
-        &mut io::stdout(),
-        &mut io::stderr(),
-    )
-    .into()
+    let (mut results, mut progress) = (io::stdout(), io::stderr());
+    let mut screen = Screen::new(&mut results, &mut progress, eyes());
+    execute_for(globals, command, command_line, &mut screen).into()
 }
 
 /// Like [`execute`], with the two streams given by the caller.
@@ -136,13 +149,22 @@ pub fn execute_on(
     results: &mut dyn Write,
     progress: &mut dyn Write,
 ) -> Outcome {
-    let mut screen = Screen::new(results, progress);
+    let mut screen = Screen::new(results, progress, Eyes::Program);
+    execute_for(globals, command, command_line, &mut screen)
+}
+
+fn execute_for(
+    globals: &Globals,
+    command: &Command,
+    command_line: clap::Command,
+    screen: &mut Screen<'_>,
+) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let done = runtime.map_err(CommandError::Runtime).and_then(|runtime| {
-        runtime.block_on(dispatch(globals, command, command_line, &mut screen))
-    });
+    let done = runtime
+        .map_err(CommandError::Runtime)
+        .and_then(|runtime| runtime.block_on(dispatch(globals, command, command_line, screen)));
     match done {
         Ok(()) => Outcome::Done,
         // The reader of a pipe went away: nobody is left to tell.

@@ -6,16 +6,38 @@ use std::io::{self, Write};
 pub(crate) struct Screen<'a> {
     results: &'a mut dyn Write,
     progress: &'a mut dyn Write,
+    eyes: Eyes,
+}
+
+/// Who reads the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Eyes {
+    /// A program, or a test: tables are byte for byte Flux's.
+    Program,
+    /// A person at a terminal, where the padding after one long message would wrap every row.
+    Person,
 }
 
 impl<'a> Screen<'a> {
-    pub(crate) fn new(results: &'a mut dyn Write, progress: &'a mut dyn Write) -> Screen<'a> {
-        Screen { results, progress }
+    pub(crate) fn new(
+        results: &'a mut dyn Write,
+        progress: &'a mut dyn Write,
+        eyes: Eyes,
+    ) -> Screen<'a> {
+        Screen {
+            results,
+            progress,
+            eyes,
+        }
     }
 
     /// Prints a result; the text brings its own line ends.
     pub(crate) fn print(&mut self, text: &str) -> io::Result<()> {
-        self.results.write_all(printable(text).as_bytes())?;
+        let text = match self.eyes {
+            Eyes::Program => printable(text),
+            Eyes::Person => without_padding(&printable(text)),
+        };
+        self.results.write_all(text.as_bytes())?;
         self.results.flush()
     }
 
@@ -59,14 +81,40 @@ fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// The text without blanks at the ends of its lines.
+fn without_padding(text: &str) -> String {
+    let trimmed = |line: &str| {
+        let end = if line.ends_with('\n') { "\n" } else { "" };
+        format!("{}{end}", line.trim_end())
+    };
+    text.split_inclusive('\n').map(trimmed).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn a_person_sees_no_padding() {
+        let shown = |eyes: Eyes| {
+            let (mut results, mut progress) = (Vec::new(), Vec::new());
+            let mut screen = Screen::new(&mut results, &mut progress, eyes);
+            screen
+                .print("NAME\tMESSAGE  \n\na   \tb       \t\n")
+                .unwrap();
+            String::from_utf8(results).unwrap()
+        };
+        assert_eq!(
+            shown(Eyes::Program),
+            "NAME\tMESSAGE  \n\na   \tb       \t\n"
+        );
+        assert_eq!(shown(Eyes::Person), "NAME\tMESSAGE\n\na   \tb\n");
+    }
+
+    #[test]
     fn a_message_cannot_steer_the_terminal() {
         let (mut results, mut progress) = (Vec::new(), Vec::new());
-        let mut screen = Screen::new(&mut results, &mut progress);
+        let mut screen = Screen::new(&mut results, &mut progress, Eyes::Program);
         screen.print("a\u{1b}[2Jb\tc\n").unwrap();
         screen.failure("x\u{7}y").unwrap();
         assert_eq!(String::from_utf8(results).unwrap(), "a\u{fffd}[2Jb\tc\n");

@@ -68,6 +68,9 @@ pub(crate) async fn resume(
     if arguments.wait.unwrap_or(names.len() == 1) {
         for object in &found.objects {
             if let Err(error) = settle(session, screen, kind, object).await {
+                if found.asked == 1 {
+                    return Err(error);
+                }
                 screen.failure(&error.to_string())?;
                 if let Some(next) = error.next() {
                     screen.action(&next)?;
@@ -157,6 +160,13 @@ async fn find(
     for name in names {
         match session.cluster.get(&resource, namespace, name).await? {
             Some(object) => found.objects.push(object),
+            None if found.asked == 1 => {
+                return Err(CommandError::NotFound {
+                    kind: kind.name(),
+                    name: name.clone(),
+                    namespace: format!("{namespace:?}"),
+                });
+            }
             None => {
                 let text = format!("{} {name} not found in {namespace} namespace", kind.name());
                 screen.failure(&text)?;
