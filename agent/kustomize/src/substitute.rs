@@ -104,8 +104,8 @@ pub enum SubstituteError {
     },
 }
 
-/// Substitutes variables in the YAML text of each object, which is then read again (so that a value
-/// may become a number or a boolean). Line breaks in values are dropped, as in Flux.
+/// Substitutes variables in the YAML text of each object, which is then read again as Flux does, with
+/// sigs.k8s.io/yaml (so that a value may become a number, or `yes` a boolean). Line breaks in values are dropped, as in Flux.
 ///
 /// # Errors
 /// A name is not valid, even if it is not used; an expression cannot be evaluated; or the text is no
