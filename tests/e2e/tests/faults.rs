@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use windlass_kit::api::condition;
+use windlass_kit::controlplane::User;
 use windlass_kit::git::Fault;
 use windlass_kit::wait;
 
@@ -77,6 +78,33 @@ fn without_the_git_server_drift_is_corrected_also_after_a_restart_and_the_condit
     colour_becomes(&house, "green");
     let source = house.admin().wait_ready(&root_source(), "True");
     assert!(condition(&source, "FetchFailed").is_none(), "{source}");
+}
+
+#[test]
+fn a_restart_with_nothing_to_do_writes_no_object() {
+    let mut house = start();
+    house.agent.stop();
+    let mark = house.control_plane.audit().mark();
+    house.agent.start();
+    let asked = "after the restart";
+    let annotations = json!({"reconcile.fluxcd.io/requestedAt": asked});
+    house
+        .admin()
+        .patch(&root(), &json!({"metadata": {"annotations": annotations}}));
+    house.admin().wait_for("the answer", &root(), |root| {
+        root["status"]["lastHandledReconcileAt"] == asked
+    });
+    drift_is_undone(&house, "blue");
+    let requests = house.control_plane.audit().requests(User::Agent, mark);
+    let written: Vec<_> = requests
+        .iter()
+        .filter(|one| one.writes() && one.resource == "configmaps")
+        .collect();
+    assert_eq!(
+        written.len(),
+        1,
+        "the correction of the drift only: {written:#?}"
+    );
 }
 
 #[test]

@@ -298,3 +298,68 @@ fn a_render_of_everything_this_issue_names_is_applied() {
     assert_eq!(settings["data"]["colour"], "blue");
     assert!(tenant.value("my-extra-x").is_some());
 }
+
+#[test]
+fn a_namespace_that_somebody_deletes_comes_back_with_everything_in_it() {
+    let tenant = Tenant::start("home", &[("app/map.yaml", &bare_map("app", "one"))]);
+    let home = format!("{}-inner", tenant.namespace);
+    let namespace = format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {home}\n");
+    let mut tenant = tenant;
+    let commit = tenant.push(&[("app/namespace.yaml", &namespace)], "A home");
+    tenant.kustomize("app", json!({"targetNamespace": home}));
+    tenant.applied("app", &commit);
+    let reference = crate::house::namespace(&home);
+    let uid = |object: &Value| object["metadata"]["uid"].clone();
+    let before = uid(&tenant.admin().get(&reference).unwrap());
+    tenant.admin().delete(&reference);
+    tenant
+        .admin()
+        .wait_for("the new namespace", &reference, |live| uid(live) != before);
+    let map = crate::house::config_map(&home, "app");
+    tenant
+        .admin()
+        .wait_for("the map in it", &map, |live| live["data"]["value"] == "one");
+    tenant.ready("app");
+    tenant.event("app", "DriftCorrected", &format!("Namespace/{home}"));
+}
+
+#[test]
+fn a_deployment_that_somebody_scales_is_scaled_back_and_one_without_replicas_in_git_is_not() {
+    let deployment = |name: &str, replicas: Value| {
+        let mut object = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+            "spec": {"selector": {"matchLabels": {"app": name}},
+                "template": {"metadata": {"labels": {"app": name}},
+                    "spec": {"containers": [{"name": "main", "image": "example.org/app:1"}]}}},
+        });
+        if !replicas.is_null() {
+            object["spec"]["replicas"] = replicas;
+        }
+        object.to_string()
+    };
+    let files = [
+        ("app/fixed.yaml", &deployment("fixed", json!(1)) as &str),
+        ("app/free.yaml", &deployment("free", Value::Null)),
+    ];
+    let tenant = Tenant::start("scale", &files);
+    into(&tenant, "app", json!({"wait": true, "timeout": "1m"}));
+    tenant.ready("app");
+    let reference = |name: &str| ObjectRef::new("apps/v1", "Deployment", &tenant.namespace, name);
+    for name in ["fixed", "free"] {
+        let scale = json!({"spec": {"replicas": 2}});
+        tenant
+            .admin()
+            .patch_subresource(&reference(name), "scale", &scale);
+    }
+    tenant.event("app", "DriftCorrected", "fixed");
+    tenant
+        .admin()
+        .wait_for("the old scale", &reference("fixed"), |live| {
+            live["spec"]["replicas"] == 1
+        });
+    wait::holds("the free one's scale", Duration::from_secs(2), || {
+        tenant.admin().get(&reference("free")).unwrap()["spec"]["replicas"] == 2
+    });
+    let told = Value::from(tenant.events("app")).to_string();
+    assert!(!told.contains("free put back"), "{told}");
+}
