@@ -6,6 +6,8 @@
     reason = "clippy knows no test but a function marked as one; a helper of a test fails it, loudly"
 )]
 
+mod faults;
+mod house;
 mod install;
 mod life;
 mod node;

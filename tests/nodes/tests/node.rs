@@ -17,8 +17,7 @@ const BOOT_WAIT: Duration = Duration::from_secs(60);
 /// How much of the journal is shown with a failure.
 const JOURNAL_LINES: &str = "80";
 
-/// The node's own namespaces, which end with it: killing systemd-nspawn would leave its container running, and the
-/// mount with it, but nothing outlives the first process of a pid namespace.
+/// Nothing outlives the first process of a pid namespace, which is `boot.sh`.
 const NAMESPACES: [&str; 6] = [
     "--mount",
     "--propagation=private",
@@ -27,15 +26,6 @@ const NAMESPACES: [&str; 6] = [
     "--kill-child",
     "--mount-proc",
 ];
-
-/// The image is never written: what the node changes lands in `upper`.
-const BOOT: &str = r#"
-set -eu
-folder=$1 image=$2; shift 2
-mount -t overlay node -o "lowerdir=$image,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
-exec systemd-nspawn --quiet --directory="$folder/root" --boot --console=pipe --register=no --keep-unit \
-    --resolv-conf=off --timezone=off --link-journal=no "$@"
-"#;
 
 const SKIPPED: &str =
     "\nSKIPPED, NOT TESTED: a node with systemd needs root; run the tests as root\n\n";
@@ -87,7 +77,8 @@ impl Node {
         assert!(self.machine.is_none(), "the node is running already");
         let folder = self.directory.path().display().to_string();
         let mut arguments = NAMESPACES.to_vec();
-        arguments.extend(["--", "sh", "-c", BOOT, "boot", &folder]);
+        let script = ours("boot.sh").display().to_string();
+        arguments.extend(["--", &script, &folder]);
         let image = self.image.display().to_string();
         let program = windlass_kit::agent::binary();
         let options = [
@@ -121,7 +112,6 @@ impl Node {
 
     /// Pulls the plug: nothing on the node gets to say goodbye.
     pub(crate) fn power_off(&mut self) {
-        self.machine().signal(nix::sys::signal::Signal::SIGKILL);
         self.machine = None;
     }
 
@@ -206,6 +196,9 @@ impl Drop for Node {
             let _ = write!(report, "---\n{}", self.run(&status).output);
             eprintln!("--- journal of {} ---\n{report}", self.name);
         }
+        self.machine = None;
+        // Without arguments it sweeps up what the kernel keeps of an ended node.
+        let _ = Command::new(ours("boot.sh")).status();
     }
 }
 
@@ -215,9 +208,14 @@ fn checkout() -> PathBuf {
         .expect("the workspace is where it was built")
 }
 
+/// A script of this crate.
+fn ours(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
 /// The file system every node starts from; made now if it has not been made before.
 fn image() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("image.sh");
+    let script = ours("image.sh");
     let output = Command::new(&script).stderr(Stdio::inherit()).output();
     let output = output.unwrap_or_else(|error| panic!("{}: {error}", script.display()));
     assert!(

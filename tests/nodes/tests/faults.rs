@@ -1,0 +1,70 @@
+//! A node on which things break.
+
+use windlass_kit::wait;
+
+use crate::house::{House, SOON};
+use crate::node::Node;
+
+#[test]
+fn a_node_survives_a_hanging_agent_a_missing_kubeconfig_and_a_power_cut_without_a_network() {
+    let Some(node) = Node::boot("node-2") else {
+        return;
+    };
+    let mut house = House::around(node);
+    let first = house.publish("blue");
+    house.install(&first);
+    house.a_hanging_agent_is_restarted();
+    house.a_missing_kubeconfig_is_waited_for();
+    house.a_power_cut_without_a_network_is_survived();
+}
+
+impl House {
+    fn a_hanging_agent_is_restarted(&self) {
+        self.drop_in("windlass.service", "short", "[Service]\nWatchdogSec=3\n");
+        self.node
+            .sh("systemctl daemon-reload && systemctl restart windlass");
+        let before = self.agent();
+        self.node.sh(&format!("kill -STOP {before}"));
+        wait::until("systemd to start it again", SOON, || {
+            let (now, state) = (self.agent(), self.node.property("windlass", "ActiveState"));
+            if now != before && now != "0" && state == "active" {
+                Ok(())
+            } else {
+                Err(format!("{now} {state}"))
+            }
+        });
+        self.node
+            .sh("journalctl -u windlass | grep 'Watchdog timeout'");
+        self.node
+            .sh("rm /etc/systemd/system/windlass.service.d/short.conf && systemctl daemon-reload");
+    }
+
+    /// k3s writes its kubeconfig when it has started, which may be later than us.
+    fn a_missing_kubeconfig_is_waited_for(&self) {
+        self.node.sh("mv /etc/rancher/k3s/k3s.yaml /root/away");
+        self.node
+            .sh("! systemctl restart windlass && mv /root/away /etc/rancher/k3s/k3s.yaml");
+        let commit = self.repo.id("HEAD");
+        self.status_is(&format!("leader, main@sha1:{commit}, 1/1 ready"));
+    }
+
+    fn a_power_cut_without_a_network_is_survived(&mut self) {
+        let commit = self.repo.id("HEAD");
+        self.git.stop();
+        self.node.power_off();
+        self.repaint("red");
+        self.node.power_on();
+        self.colour_is("blue");
+        wait::until("the status to say so", SOON, || {
+            let status = self.node.property("windlass", "StatusText");
+            let begin = format!("leader, main@sha1:{commit}, 1/1 ready, offline since ");
+            if status.starts_with(&begin) {
+                Ok(())
+            } else {
+                Err(status)
+            }
+        });
+        self.repaint("red");
+        self.colour_is("blue");
+    }
+}
