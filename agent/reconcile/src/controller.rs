@@ -129,6 +129,7 @@ impl Controller {
             Event::Leadership(leadership) => self.leadership_changed(leadership),
             Event::Flux(standing) => self.flux_standing_changed(standing),
             Event::Established(result) => self.established(result),
+            Event::SourceFound { name, snapshot } => self.offer(&name, Some(*snapshot)),
             Event::SourceFinished { name, outcome } => self.source_finished(&name, *outcome),
             Event::KustomizationFinished { name, outcome } => {
                 self.kustomization_finished(&name, outcome);

@@ -5,6 +5,7 @@ use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
 use crate::kustomization::Outcome as KustomizationOutcome;
 use crate::named::Named;
 use crate::source::Outcome as SourceOutcome;
+use crate::source::fetch::Snapshot;
 
 /// One reason to do something.
 #[derive(Debug)]
@@ -29,6 +30,11 @@ pub(crate) enum Event {
     Flux(FluxStanding),
     /// Definitions, namespace and root pair are there, or why not.
     Established(Result<(), String>),
+    /// A pass of this source came to a revision; its status says so only after this.
+    SourceFound {
+        name: Named,
+        snapshot: Box<Snapshot>,
+    },
     SourceFinished {
         name: Named,
         outcome: Box<SourceOutcome>,

@@ -7,6 +7,7 @@ pub(crate) mod status;
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc::UnboundedSender;
 use windlass_api::git_repository::GitRepositoryStatus;
 use windlass_api::meta::ConditionStatus;
 use windlass_api::{conditions, names, reasons};
@@ -19,6 +20,7 @@ use self::spec::{SourceSpec, Unusable};
 use self::status::{Finding, Problem};
 use crate::announce::{announce, event};
 use crate::context::Context;
+use crate::event::Event;
 use crate::finalizer;
 use crate::named::Named;
 use crate::seen::{Meta, SeenGitRepository};
@@ -38,6 +40,8 @@ pub(crate) struct Pass {
     pub(crate) policy: Arc<Policy>,
     /// Only the leader writes.
     pub(crate) leadership: Option<Leadership>,
+    /// To the controller, for what it has to know before the pass ends.
+    pub(crate) events: UnboundedSender<Event>,
 }
 
 /// A head that was judged and refused; it is not fetched again while the reference points to it.
@@ -93,6 +97,16 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         None => held(context, &spec, &pass).await,
         found => found,
     };
+    if let Some(snapshot) = &snapshot {
+        // Whoever reads the status that is written below may ask a Kustomization for a pass at once, as
+        // `reconcile kustomization --with-source` does: that pass has to be one with this revision.
+        let found = Event::SourceFound {
+            name: pass.name.clone(),
+            snapshot: Box::new(snapshot.clone()),
+        };
+        // The receiver is gone only when the agent stops.
+        let _ = pass.events.send(found);
+    }
     let object = if found_nothing {
         None
     } else {

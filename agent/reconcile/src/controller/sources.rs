@@ -152,6 +152,7 @@ impl Controller {
             loaded: slot.loaded,
             policy: Arc::clone(&self.policy_for_others),
             leadership,
+            events: self.sender.clone(),
             name: name.clone(),
         };
         let context = Arc::clone(&self.context);
@@ -177,13 +178,6 @@ impl Controller {
             self.source_queue.forget(name);
             return;
         };
-        // The same revision with other ignore rules is another artifact.
-        let state = |snapshot: &Snapshot| {
-            let digest = snapshot.artifact.digest.clone();
-            (snapshot.revision.clone(), digest)
-        };
-        let before = slot.snapshot.as_ref().map(state);
-        let after = outcome.snapshot.as_ref().map(state);
         if !outcome.only_loaded {
             self.status.source_asked(name, outcome.problem.as_ref());
         }
@@ -208,7 +202,6 @@ impl Controller {
             with_jitter(outcome.interval)
         };
         slot.problem = outcome.problem;
-        slot.snapshot = outcome.snapshot;
         // What an earlier spec came to says nothing about the present one.
         let present = slot.seen.as_ref().map(|seen| seen.meta.generation) == outcome.generation;
         if present || name == &self.root.name {
@@ -219,12 +212,30 @@ impl Controller {
             self.source_queue.wake(name);
         }
         self.source_queue.schedule(name, Instant::now() + wait);
-        if before != after {
-            if let Some((revision, _)) = after {
-                tracing::info!(kind = "GitRepository", %name, revision, "accepted");
-            }
-            self.wake_users_of(name);
+        self.offer(name, outcome.snapshot);
+    }
+
+    /// Makes a revision, or none, the one that passes of Kustomizations work with, and wakes them when it is
+    /// another than before.
+    pub(super) fn offer(&mut self, name: &Named, snapshot: Option<Snapshot>) {
+        let Some(slot) = self.sources.get_mut(name) else {
+            return;
+        };
+        // The same revision with other ignore rules is another artifact.
+        let state = |snapshot: &Snapshot| {
+            let digest = snapshot.artifact.digest.clone();
+            (snapshot.revision.clone(), digest)
+        };
+        let before = slot.snapshot.as_ref().map(state);
+        let after = snapshot.as_ref().map(state);
+        slot.snapshot = snapshot;
+        if before == after {
+            return;
         }
+        if let Some((revision, _)) = after {
+            tracing::info!(kind = "GitRepository", %name, revision, "accepted");
+        }
+        self.wake_users_of(name);
     }
 
     pub(super) fn source_broke(&mut self, name: &Named) {
