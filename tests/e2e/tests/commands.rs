@@ -268,6 +268,20 @@ fn reconcile_fetches_applies_and_comes_back_when_it_is_done() {
     run(&tenant, "reconcile ks app").done();
 }
 
+/// The pass that is asked for the moment the source's status shows a revision is one with that revision.
+#[test]
+fn reconciling_with_the_source_never_reports_the_revision_before() {
+    let mut tenant = app("at-once");
+    for round in 0..10 {
+        let map = bare_map("app", &round.to_string());
+        let commit = tenant.publish(&[("app/map.yaml", &map)], "Again");
+        run(&tenant, "reconcile kustomization app --with-source")
+            .done()
+            .says(&[&format!("✔ applied revision main@sha1:{commit}")]);
+        assert_eq!(tenant.value("app"), Some(round.to_string()));
+    }
+}
+
 #[test]
 fn a_failure_ends_the_waiting_and_says_why_and_what_to_do_next() {
     let mut tenant = app("failing");
