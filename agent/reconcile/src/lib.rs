@@ -11,6 +11,7 @@ mod drift;
 mod establish;
 mod event;
 mod finalizer;
+mod flux_pods;
 mod kustomization;
 mod ledger;
 mod left_out;

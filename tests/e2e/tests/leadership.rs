@@ -174,6 +174,48 @@ fn flux_and_windlass_never_lead_at_the_same_time() {
     }
 }
 
+#[test]
+fn a_flux_without_leader_election_is_named_and_nothing_is_written_beside_it() {
+    let mut house = House::prepare(&Options::api_server(), &[("settings.yaml", SETTINGS)]);
+    let admin = house.admin();
+    admin.apply(
+        &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}),
+    );
+    admin.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "default", "namespace": "flux-system"}}));
+    let pod = |name: &str, arguments: Value| {
+        json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": "flux-system", "labels": {
+                "app": "kustomize-controller", "app.kubernetes.io/part-of": "flux"}},
+            "spec": {"containers": [
+                {"name": "manager", "image": "example.org/kustomize-controller", "args": arguments}]}})
+    };
+    let alone = admin.apply(&pod(
+        "kustomize-controller-alone",
+        json!(["--log-level=info"]),
+    ));
+    admin.apply(&pod(
+        "kustomize-controller-held",
+        json!(["--enable-leader-election"]),
+    ));
+    house.agent.start();
+    wait::until_true("windlass to name the pod", TERM * 4, || {
+        house
+            .agent
+            .log()
+            .contains("flux-system/kustomize-controller-alone")
+    });
+    assert!(!house.agent.log().contains("kustomize-controller-held"));
+    wait::holds("Flux's turn", Duration::from_secs(2), || {
+        house
+            .admin()
+            .get(&config_map("default", "settings"))
+            .is_none()
+    });
+    house.admin().delete(&ObjectRef::of(&alone));
+    house.root_ready();
+}
+
 /// Now, as a Lease writes it.
 fn now() -> String {
     let now = jiff::Timestamp::now();

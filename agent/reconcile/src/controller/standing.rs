@@ -11,13 +11,14 @@ use tokio::time::Instant;
 use windlass_api::pause::Pause;
 use windlass_api::{names, suspension, time::Time};
 use windlass_cluster::{
-    Authority, EpochFloor, FluxStanding, Leadership, PatchOptions, RequestError,
+    Authority, Cluster, EpochFloor, FluxStanding, Leadership, PatchOptions, RequestError,
 };
 
 use super::Controller;
 use super::kustomizations::suspended_until;
 use crate::establish::establish;
 use crate::event::Event;
+use crate::flux_pods;
 use crate::named::Named;
 use crate::ours;
 
@@ -146,6 +147,21 @@ impl Standing {
     }
 }
 
+/// Fails with the names of Flux's pods that would work beside this node.
+async fn nothing_of_flux_runs(cluster: &Cluster) -> Result<(), String> {
+    let pods = flux_pods::unheld(cluster)
+        .await
+        .map_err(|error| error.to_string())?;
+    if pods.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "Flux runs without leader election or with shards, so nothing keeps two from working at once: \
+         scale down {}",
+        pods.join(", ")
+    ))
+}
+
 impl Controller {
     /// Whether this node may write anything to the cluster now.
     pub(super) fn may_write(&self) -> bool {
@@ -208,7 +224,11 @@ impl Controller {
         };
         self.standing.established = Established::UnderWay;
         let (context, settings) = (Arc::clone(&self.context), self.root.settings.clone());
+        let leases_count = self.standing.flux_leases;
         let work = async move {
+            if leases_count {
+                nothing_of_flux_runs(&context.cluster).await?;
+            }
             establish(&context, &leadership, &settings)
                 .await
                 .map_err(|error| error.to_string())
