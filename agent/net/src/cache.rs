@@ -161,6 +161,14 @@ impl Cache {
             .collect()
     }
 
+    /// Keeps the file open for reading as long as the returned value lives, which spares many small reads
+    /// their locks; nobody can write meanwhile.
+    pub(crate) fn read_at_once(&self) -> Result<Transaction<'_>, CacheError> {
+        self.connection
+            .unchecked_transaction()
+            .map_err(sqlite_error)
+    }
+
     /// Begins to write; dropping what is returned undoes everything.
     pub(crate) fn receive(&mut self) -> Result<Receiving<'_>, CacheError> {
         let transaction = self

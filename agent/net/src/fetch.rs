@@ -181,9 +181,15 @@ fn offered_commits(cache: &Cache, have: &[ObjectId]) -> Result<Vec<ObjectId>, Re
         }
     }
     let starts: Vec<ObjectId> = offered.iter().take(LINES).copied().collect();
+    let _reading = cache.read_at_once()?;
+    // Lines of history run together: what one has passed, the others need not walk again.
+    let mut passed = HashSet::new();
     for start in starts {
         let mut oid = start;
         for distance in 1..=DISTANCE {
+            if !passed.insert(oid) {
+                break;
+            }
             let Some(parent) = reach::first_parent(cache, &oid)? else {
                 break;
             };
