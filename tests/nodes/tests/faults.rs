@@ -5,6 +5,10 @@ use windlass_kit::wait;
 use crate::house::{House, SOON};
 use crate::node::Node;
 
+/// After a power cut the Lease of the boot before must run out. As a drop-in of the settings, which is read too.
+const SHORT_LEASE: &str =
+    "[leadership]\nlease_duration = \"5s\"\nrenew_deadline = \"3s\"\nretry_period = \"1s\"\n";
+
 #[test]
 fn a_node_survives_a_hanging_agent_a_missing_kubeconfig_and_a_power_cut_without_a_network() {
     let Some(node) = Node::boot("node-2") else {
@@ -12,6 +16,12 @@ fn a_node_survives_a_hanging_agent_a_missing_kubeconfig_and_a_power_cut_without_
     };
     let mut house = House::around(node);
     let first = house.publish("blue");
+    house
+        .node
+        .put("/etc/windlass/config.d/short.toml", SHORT_LEASE);
+    house
+        .node
+        .sh("chmod 0644 /etc/windlass/config.d/short.toml");
     house.install(&first);
     house.a_hanging_agent_is_restarted();
     house.a_missing_kubeconfig_is_waited_for();

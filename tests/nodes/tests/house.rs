@@ -20,10 +20,6 @@ const SETTINGS: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: sett
 /// The units answer a forbidden system call with an error, which a program may swallow. Here it is death.
 const STRICT: &str = "[Service]\nSystemCallErrorNumber=kill\n";
 
-/// After a power cut the Lease of the boot before must run out. As a drop-in of the settings, which is read too.
-const SHORT_LEASE: &str =
-    "[leadership]\nlease_duration = \"5s\"\nrenew_deadline = \"3s\"\nretry_period = \"1s\"\n";
-
 /// All of it ends with the test.
 pub(crate) struct House {
     pub(crate) node: Node,
@@ -62,9 +58,6 @@ impl House {
             .put("/root/signers", &self.signer.allowed_signers());
         self.drop_in("windlass.service", "strict", STRICT);
         self.drop_in("windlass-net.service", "strict", STRICT);
-        self.node
-            .put("/etc/windlass/config.d/short.toml", SHORT_LEASE);
-        self.node.sh("chmod 0644 /etc/windlass/config.d/short.toml");
         let url = self.git.url("house.git");
         let arguments = format!("--binary /opt/windlass --repo {url} --signers /root/signers");
         let answer = self.node.install(&arguments);

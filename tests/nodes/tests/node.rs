@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use windlass_kit::directory::Directory;
 use windlass_kit::process::Process;
@@ -13,6 +13,9 @@ use windlass_kit::wait;
 
 /// Measured: 1 s to the end of the boot, 4 s when two cores compile at the same time.
 const BOOT_WAIT: Duration = Duration::from_secs(60);
+
+/// Measured: some milliseconds.
+const END_WAIT: Duration = Duration::from_secs(10);
 
 /// How much of the journal is shown with a failure.
 const JOURNAL_LINES: &str = "80";
@@ -112,7 +115,14 @@ impl Node {
 
     /// Pulls the plug: nothing on the node gets to say goodbye.
     pub(crate) fn power_off(&mut self) {
+        let leader = self.machine.is_some().then(|| self.leader()).flatten();
         self.machine = None;
+        // It ends a moment after the process it was started by; only then its mount is free for the next boot.
+        let alive = |pid| status_field(pid, "State:").is_some_and(|state| !state.starts_with('Z'));
+        let start = Instant::now();
+        while leader.is_some_and(alive) && start.elapsed() < END_WAIT {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Runs a command on the node, to its end.
@@ -196,7 +206,7 @@ impl Drop for Node {
             let _ = write!(report, "---\n{}", self.run(&status).output);
             eprintln!("--- journal of {} ---\n{report}", self.name);
         }
-        self.machine = None;
+        self.power_off();
         // Without arguments it sweeps up what the kernel keeps of an ended node.
         let _ = Command::new(ours("boot.sh")).status();
     }
