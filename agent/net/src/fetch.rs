@@ -330,3 +330,6 @@ impl Receiver for Answers<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
