@@ -14,6 +14,9 @@ use windlass_kit::repo::{Repo, Signer};
 /// A figure that is missed by so much is not worth more waiting.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Commits before the first one that is signed.
+const HISTORY: usize = 600;
+
 pub(crate) const KUSTOMIZATION: &str = "kustomize.toolkit.fluxcd.io/v1";
 const GIT_REPOSITORY: &str = "source.toolkit.fluxcd.io/v1";
 
@@ -35,6 +38,7 @@ impl House {
         let git = GitServer::start(&git::Options::default());
         let signer = Signer::new("owner@house.example");
         let mut repo = Repo::new(&git.create("house.git"));
+        age(&repo);
         for (path, content) in files {
             repo.write(path, content);
         }
@@ -127,6 +131,25 @@ impl Drop for House {
             println!("--- log of the agent ---\n{}", self.agent.log());
         }
     }
+}
+
+/// Gives a repository a past: a fetch must not pay for the commits before the one it asks for.
+fn age(repo: &Repo) {
+    let tree = repo.git(&["write-tree"]);
+    let owner = [
+        "-c",
+        "user.name=Owner",
+        "-c",
+        "user.email=owner@house.example",
+    ];
+    let mut newest = String::new();
+    for number in 0..HISTORY {
+        let message = format!("Change {number}");
+        let commit = ["commit-tree", &tree, "-m", &message, "-p", &newest];
+        let length = if newest.is_empty() { 4 } else { 6 };
+        newest = repo.git(&[&owner, &commit[..length]].concat());
+    }
+    repo.git(&["update-ref", "refs/heads/main", &newest]);
 }
 
 /// The repository's folder for what is built, which is on a disk.
