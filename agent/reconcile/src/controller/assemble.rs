@@ -37,6 +37,7 @@ impl Controller {
             Ok(spec) => (spec, None),
             Err(message) => (kustomization::placeholder_spec(), Some(message)),
         };
+        let spec = self.overruled(name, spec);
         let client = client(&self.context.cluster, name, &spec);
         let overtaken = CancellationToken::new();
         let pass = Pass {
@@ -68,6 +69,18 @@ impl Controller {
         };
         self.kustomizations.get_mut(name)?.overtaken = overtaken;
         Some(pass)
+    }
+
+    /// What the node's config says of the root counts from the first moment: a path that somebody wrote into the
+    /// object would prune everything before it is put back.
+    fn overruled(&self, name: &Named, mut spec: KustomizationSpec) -> KustomizationSpec {
+        if *name == self.root.name {
+            spec.path = Some(self.root.settings.path.clone());
+            spec.source_ref.kind = SourceKind::GitRepository;
+            spec.source_ref.name.clone_from(&name.name);
+            spec.source_ref.namespace = None;
+        }
+        spec
     }
 
     fn source_of(&self, name: &Named, spec: &KustomizationSpec) -> SourceState {
