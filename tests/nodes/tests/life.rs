@@ -26,6 +26,7 @@ fn a_node_is_installed_and_upgraded_and_its_units_hold() {
     house.the_network_process_comes_and_goes();
     house.an_upgrade_keeps_what_is_there();
     house.a_refused_setting_leaves_the_running_agent_alone();
+    house.the_guide_removes_it_and_nothing_else();
 }
 
 impl House {
@@ -179,5 +180,17 @@ impl House {
             (self.agent(), self.node.sh("cat /etc/windlass/config.toml")),
             before
         );
+    }
+
+    fn the_guide_removes_it_and_nothing_else(&self) {
+        let guide = include_str!("../../../docs/guide.md");
+        let (_, removal) = guide.split_once("To remove windlass").expect("it says how");
+        let commands = removal.split("```").nth(1).expect("as commands");
+        self.node.sh(&commands.replace("sudo ", ""));
+        let left = self
+            .node
+            .sh("find / -xdev -name '*windlass*' -not -path '/var/log/*' -not -path '/opt/*'");
+        assert_eq!(left, "", "nothing is left");
+        self.colour_is("green");
     }
 }
