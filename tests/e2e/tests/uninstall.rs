@@ -168,6 +168,36 @@ fn deleting_the_definitions_keeps_every_workload() {
 }
 
 #[test]
+fn the_node_that_stands_by_learns_of_the_uninstall_too() {
+    let mut house = start(Parts::ApiServer);
+    let before = workloads(house.admin());
+    let mut second = house.second_agent();
+    second.set("root", "path", "./cluster");
+    second.start();
+    wait::until_true("the second node to fetch", LONG_ENOUGH * 15, || {
+        second.log().contains("accepted")
+    });
+    for definition in definitions() {
+        house.admin().delete(&definition);
+    }
+    for definition in definitions() {
+        house.admin().wait_gone(&definition);
+    }
+    for agent in [&house.agent, &second] {
+        wait::until_true("both to say it", LONG_ENOUGH * 15, || {
+            agent.log().contains("UninstallDetected")
+        });
+    }
+    house.agent.stop();
+    wait::until_true("the second node to lead", LONG_ENOUGH * 15, || {
+        second.log().contains("this node leads")
+    });
+    wait::holds("every workload", LONG_ENOUGH, || {
+        workloads(house.admin()) == before && house.admin().get(&definitions()[0]).is_none()
+    });
+}
+
+#[test]
 fn an_uninstall_that_was_cut_short_is_finished_after_a_restart() {
     let mut house = start(Parts::ApiServer);
     let before = workloads(house.admin());
