@@ -345,3 +345,50 @@ fn a_malformed_object_of_ours_holds_up_nobody() {
     tenant.ready("bad");
     assert!(shared().agent.log().contains("nothing"));
 }
+
+#[test]
+fn many_broken_objects_are_one_message_of_a_bearable_length_and_nothing_half_applied() {
+    let mut tenant = pair("many");
+    // One is bad: the dry-run of the whole stage comes before its first write.
+    let mut files: Vec<(String, String)> = (0..300)
+        .map(|number| {
+            let name = format!("map-{number}");
+            (format!("bad/{name}.yaml"), bare_map(&name, "one"))
+        })
+        .collect();
+    let bad = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: Not_A_Name\n";
+    files.push(("bad/not-a-name.yaml".to_owned(), bad.to_owned()));
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(path, text)| (&**path, &**text))
+        .collect();
+    tenant.push(&files, "Many");
+    let message = tenant.fails("bad", "ReconciliationFailed", "Not_A_Name");
+    assert!(message.len() < 2000, "{message}");
+    assert!(tenant.value("map-0").is_none() && tenant.value("map-299").is_none());
+    tenant.repo.remove("bad/not-a-name.yaml");
+    let commit = tenant.push(&[], "Without it");
+    tenant.applied("bad", &commit);
+    assert_eq!(tenant.value("map-299").as_deref(), Some("one"));
+    let event = tenant.event("bad", "Progressing", "map-0 created");
+    assert!(event["message"].as_str().unwrap().len() < 40_000);
+    // All of them fail at once.
+    let broken: Vec<(String, String)> = (0..300)
+        .map(|number| {
+            let name = format!("map-{number}");
+            let text = bare_map(&name, "one").replace("value: \"one\"", "value: 1");
+            (format!("bad/{name}.yaml"), text)
+        })
+        .collect();
+    let broken: Vec<(&str, &str)> = broken
+        .iter()
+        .map(|(path, text)| (&**path, &**text))
+        .collect();
+    tenant.push(&broken, "Break all");
+    let message = tenant.fails("bad", "ReconciliationFailed", "data.value");
+    assert!(
+        message.len() < 5000 && message.contains("299 more"),
+        "{message}"
+    );
+    assert_eq!(tenant.value("map-299").as_deref(), Some("one"));
+}
