@@ -129,13 +129,11 @@ pub async fn run(
         concurrency,
         (sender, events),
     );
-    let watchdog = tokio::spawn(feed_watchdog());
     if let Err(error) = systemd::ready() {
         tracing::warn!(%error, "systemd could not be told that the agent is ready");
     }
     controller.run(stop).await;
     watches.iter().for_each(JoinHandle::abort);
-    watchdog.abort();
     // The Lease is given back before the process ends, so that another node goes on at once.
     let _ = election.await;
     Ok(())
@@ -382,18 +380,5 @@ fn config_maps() -> Resource {
         namespaced: true,
         watchable: true,
         has_status: false,
-    }
-}
-
-/// Tells systemd that the agent is alive for as long as its runtime turns.
-async fn feed_watchdog() {
-    let Some(watchdog) = systemd::watchdog() else {
-        return;
-    };
-    loop {
-        if let Err(error) = watchdog.ping() {
-            tracing::warn!(%error, "the watchdog could not be fed");
-        }
-        tokio::time::sleep(watchdog.interval()).await;
     }
 }

@@ -90,6 +90,7 @@ impl Controller {
         loop {
             self.start_passes();
             self.show_status();
+            self.status.feed_watchdog();
             let due = self.next_due();
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -162,6 +163,7 @@ impl Controller {
             self.source_queue.next_due(),
             kustomizations,
             self.standing.next_tick(),
+            self.status.next_feed(),
         ]
         .into_iter()
         .flatten()

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use windlass_api::node::NodeStatus as Said;
 use windlass_api::time::Time;
 use windlass_cluster::FluxStanding;
-use windlass_host::systemd;
+use windlass_host::systemd::{self, Watchdog};
 
 use crate::controller::Standing;
 use crate::named::Named;
@@ -21,6 +22,8 @@ pub(crate) struct NodeStatus {
     offline_since: Option<Timestamp>,
     fetched_at: Option<Time>,
     annotations: watch::Sender<BTreeMap<String, String>>,
+    watchdog: Option<Watchdog>,
+    feed_at: Instant,
 }
 
 impl NodeStatus {
@@ -31,7 +34,29 @@ impl NodeStatus {
             offline_since: None,
             fetched_at: None,
             annotations,
+            watchdog: systemd::watchdog(),
+            feed_at: Instant::now(),
         }
+    }
+
+    /// Tells systemd's watchdog that the event loop turns, if it is time to.
+    pub(crate) fn feed_watchdog(&mut self) {
+        let Some(watchdog) = self
+            .watchdog
+            .as_ref()
+            .filter(|_| self.feed_at <= Instant::now())
+        else {
+            return;
+        };
+        if let Err(error) = watchdog.ping() {
+            tracing::warn!(%error, "the watchdog could not be fed");
+        }
+        self.feed_at = Instant::now() + watchdog.interval();
+    }
+
+    /// When the loop has to turn for the watchdog's sake.
+    pub(crate) fn next_feed(&self) -> Option<Instant> {
+        self.watchdog.as_ref().map(|_| self.feed_at)
     }
 
     /// Takes the end of a fetch: a failed one of the root is the beginning of being offline.

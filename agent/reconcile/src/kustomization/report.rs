@@ -86,7 +86,7 @@ async fn publish(
     message: String,
     revision: Option<&str>,
 ) {
-    log(pass, kind, reason, &message);
+    log(pass, kind, reason, &message, revision);
     let revision = revision.map(|revision| (names::EVENT_REVISION, revision));
     let component = names::KUSTOMIZE_CONTROLLER;
     let spec = event(regarding(pass), kind, reason, message, revision, component);
@@ -117,11 +117,15 @@ fn rounded(took: Duration) -> Duration {
     Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
 }
 
-fn log(pass: &Pass, kind: EventType, reason: &str, message: &str) {
+fn log(pass: &Pass, kind: EventType, reason: &str, message: &str, revision: Option<&str>) {
     let (name, message) = (&pass.name, message.replace('\n', ", "));
     match kind {
-        EventType::Normal => tracing::info!(kind = "Kustomization", %name, reason, "{message}"),
-        EventType::Warning => tracing::warn!(kind = "Kustomization", %name, reason, "{message}"),
+        EventType::Normal => {
+            tracing::info!(kind = "Kustomization", %name, reason, revision, "{message}")
+        }
+        EventType::Warning => {
+            tracing::warn!(kind = "Kustomization", %name, reason, revision, "{message}")
+        }
     }
 }
 
