@@ -38,6 +38,27 @@ fn a_definition_and_its_objects_are_applied_and_pruned_together() {
     tenant.admin().wait_for("the correction", &apollo, |live| {
         live["spec"]["stages"] == 3
     });
+    // Somebody deletes the definition, and with it every object of the kind.
+    let reference = ObjectRef::new(
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        "",
+        "rockets.e2e.windlass.dev",
+    );
+    let uid = |object: &Value| object["metadata"]["uid"].clone();
+    let before = uid(&tenant.admin().get(&reference).unwrap());
+    tenant.admin().delete(&reference);
+    tenant
+        .admin()
+        .wait_for("the definition to be back", &reference, |live| {
+            uid(live) != before
+        });
+    tenant
+        .admin()
+        .wait_for("the rocket to be back", &apollo, |live| {
+            live["spec"]["stages"] == 3
+        });
+    tenant.ready("app");
 
     tenant.repo.remove("app/a-rocket.yaml");
     tenant.repo.remove("app/z-definition.yaml");
@@ -93,9 +114,10 @@ fn writes_since(
     mark: windlass_kit::controlplane::audit::Mark,
 ) -> Vec<windlass_kit::controlplane::audit::AuditRecord> {
     let requests = shared().control_plane.audit().requests(User::Agent, mark);
-    let writes = requests
-        .into_iter()
-        .filter(|one| one.writes() && one.namespace == tenant.namespace);
+    // An event may come a moment after the status that it belongs to.
+    let writes = requests.into_iter().filter(|one| {
+        one.writes() && one.namespace == tenant.namespace && one.resource != "events"
+    });
     writes.collect()
 }
 
@@ -362,4 +384,102 @@ fn a_deployment_that_somebody_scales_is_scaled_back_and_one_without_replicas_in_
     });
     let told = Value::from(tenant.events("app")).to_string();
     assert!(!told.contains("free put back"), "{told}");
+}
+
+#[test]
+fn another_version_or_target_of_the_same_objects_follows_without_leaving_any_behind() {
+    let scaler = |version: &str, metric: &str| {
+        format!(
+            "apiVersion: autoscaling/{version}\nkind: HorizontalPodAutoscaler\nmetadata:\n  \
+             name: scaler\nspec:\n  maxReplicas: 3\n  scaleTargetRef:\n    \
+             {{apiVersion: apps/v1, kind: Deployment, name: app}}\n{metric}"
+        )
+    };
+    let files = [
+        (
+            "app/scaler.yaml",
+            &scaler("v1", "  targetCPUUtilizationPercentage: 50\n") as &str,
+        ),
+        ("app/map.yaml", &bare_map("map", "one")),
+    ];
+    let mut tenant = Tenant::start("version", &files);
+    into(&tenant, "app", json!({}));
+    tenant.ready("app");
+    let reference = ObjectRef::new(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        &tenant.namespace,
+        "scaler",
+    );
+    let before = tenant.admin().get(&reference).unwrap();
+    let metric = "  metrics:\n  - type: Resource\n    resource:\n      name: cpu\n      \
+                  target: {type: Utilization, averageUtilization: 70}\n";
+    let commit = tenant.push(&[("app/scaler.yaml", &scaler("v2", metric))], "Version 2");
+    let object = tenant.applied("app", &commit);
+    let after = tenant.admin().get(&reference).unwrap();
+    assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
+    assert_eq!(
+        after["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"],
+        70
+    );
+    let id = format!(
+        "{}_scaler_autoscaling_HorizontalPodAutoscaler",
+        tenant.namespace
+    );
+    let entries = object["status"]["inventory"]["entries"].as_array().unwrap();
+    assert!(
+        entries.contains(&json!({"id": id, "v": "v2"})),
+        "{entries:?}"
+    );
+
+    let other = shared().control_plane.namespace("version-other");
+    tenant.kustomize("app", json!({"targetNamespace": other}));
+    let moved = crate::house::config_map(&other, "map");
+    tenant
+        .admin()
+        .wait_for("the map over there", &moved, |_| true);
+    tenant.admin().wait_gone(&tenant.config_map("map"));
+    tenant.admin().wait_gone(&reference);
+    tenant.ready("app");
+}
+
+#[test]
+fn what_another_manager_adds_is_left_alone_and_what_it_takes_is_put_back() {
+    let tenant = Tenant::start("others", &[("app/map.yaml", &bare_map("app", "one"))]);
+    into(&tenant, "app", json!({}));
+    tenant.ready("app");
+    let adds = json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "app", "namespace": tenant.namespace, "labels": {"theirs": "yes"}},
+        "data": {"more": "theirs"}});
+    let answer = tenant.admin().apply_as("other", &adds);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let theirs = |live: &Value| {
+        live["data"]["more"] == "theirs" && live["metadata"]["labels"]["theirs"] == "yes"
+    };
+    wait::holds("the addition", Duration::from_secs(2), || {
+        tenant
+            .admin()
+            .get(&tenant.config_map("app"))
+            .is_some_and(|live| theirs(&live))
+    });
+    assert!(
+        tenant
+            .events("app")
+            .iter()
+            .all(|one| one["reason"] != "DriftCorrected")
+    );
+    let takes = json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "app", "namespace": tenant.namespace, "labels": {"theirs": "yes",
+            "kustomize.toolkit.fluxcd.io/name": "somebody-else"}},
+        "data": {"more": "theirs", "value": "theirs"}});
+    let answer = tenant.admin().apply_as("other", &takes);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let live = tenant.wait_value("app", "one");
+    assert!(theirs(&live), "{live}");
+    assert_eq!(
+        live["metadata"]["labels"]["kustomize.toolkit.fluxcd.io/name"],
+        "app"
+    );
+    let event = tenant.event("app", "DriftCorrected", "app");
+    assert!(event["message"].to_string().contains("other"), "{event}");
 }
