@@ -1,5 +1,7 @@
 # The commands the README names; each says what it does. Details are in the programs they start.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/windlass/target
+# End-to-end tests mostly wait, so more of them than cores run side by side.
+export RUST_TEST_THREADS ?= 4
 
 .PHONY: build test bench demo cluster lint fmt crds bootstrap node
 
