@@ -105,7 +105,8 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
         pass.cycle.as_deref(),
         &snapshot.revision,
     )?;
-    let rendered = build::build(pass, snapshot).await?;
+    let mut rendered = build::build(pass, snapshot).await?;
+    check::fit_scope(pass, &mut rendered.objects).await;
     progress.digest = Some(rendered.digest);
     let (left_out, wanted): (Vec<_>, Vec<_>) = rendered
         .objects

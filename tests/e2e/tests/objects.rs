@@ -483,3 +483,31 @@ fn what_another_manager_adds_is_left_alone_and_what_it_takes_is_put_back() {
     let event = tenant.event("app", "DriftCorrected", "app");
     assert!(event["message"].to_string().contains("other"), "{event}");
 }
+
+#[test]
+fn a_namespace_on_a_kind_that_has_none_is_dropped_also_from_the_inventory() {
+    let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  \
+        name: planets.e2e.windlass.dev\nspec:\n  group: e2e.windlass.dev\n  scope: Cluster\n  names:\n    \
+        kind: Planet\n    plural: planets\n  versions:\n  - name: v1\n    served: true\n    storage: true\n    \
+        schema:\n      openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}\n";
+    let planet = "apiVersion: e2e.windlass.dev/v1\nkind: Planet\nmetadata:\n  name: pluto\n";
+    let files = [
+        ("app/definition.yaml", definition),
+        ("app/planet.yaml", planet),
+    ];
+    let tenant = Tenant::start("scope", &files);
+    into(&tenant, "app", json!({}));
+    tenant.ready("app");
+    let pluto = ObjectRef::new("e2e.windlass.dev/v1", "Planet", "", "pluto");
+    assert!(tenant.admin().get(&pluto).is_some());
+    let app = tenant.reference("app");
+    let asked = tenant.request(&app);
+    let after = tenant.admin().wait_for("the requested pass", &app, |app| {
+        app["status"]["lastHandledReconcileAt"] == asked.as_str()
+    });
+    let inventory = after["status"]["inventory"]["entries"].to_string();
+    assert!(
+        inventory.contains("\"_pluto_e2e.windlass.dev_Planet\""),
+        "{inventory}"
+    );
+}

@@ -37,15 +37,29 @@ pub(super) enum Finding {
     Nothing,
 }
 
-/// Finds where each object belongs. A namespace on a kind that has none is dropped, as the API server's own
-/// clients do.
-pub(super) async fn place(pass: &Pass, objects: Vec<Object>) -> Result<Vec<Placed>, StageError> {
-    let mut placed = Vec::with_capacity(objects.len());
-    for mut object in objects {
-        let resource = pass.resolve(&object).await?;
-        if !resource.namespaced && object.namespace().is_some() {
+/// Drops the namespace of objects whose kind has none, as the API server's own clients do. A kind that is not
+/// there yet, because this very revision defines it, is left for its stage.
+pub(super) async fn fit_scope(pass: &Pass, objects: &mut [Object]) {
+    for object in objects
+        .iter_mut()
+        .filter(|object| object.namespace().is_some())
+    {
+        let resource = pass.client.resolve(&object.gvk()).await;
+        if resource.is_ok_and(|resource| !resource.namespaced) {
             object.set_namespace(None);
         }
+    }
+}
+
+/// Finds where each object belongs.
+pub(super) async fn place(
+    pass: &Pass,
+    mut objects: Vec<Object>,
+) -> Result<Vec<Placed>, StageError> {
+    let mut placed = Vec::with_capacity(objects.len());
+    fit_scope(pass, &mut objects).await;
+    for object in objects {
+        let resource = pass.resolve(&object).await?;
         if resource.namespaced && object.namespace().is_none() {
             return Err(StageError::retry(
                 windlass_api::reasons::RECONCILIATION_FAILED,
