@@ -2,7 +2,7 @@
 
 use futures::stream::{self, StreamExt};
 use windlass_api::names;
-use windlass_cluster::{ApplyOptions, Authority, PatchOptions, RequestError, Resource};
+use windlass_cluster::{ApplyOptions, Authority, ErrorClass, PatchOptions, RequestError, Resource};
 use windlass_object::{Object, ObjectKey};
 use windlass_plan::change::{self, Treatment};
 use windlass_plan::{fingerprint, health, order};
@@ -22,6 +22,9 @@ pub(super) const APPLY: ApplyOptions<'static> = ApplyOptions {
     manager: names::APPLY_MANAGER,
     force: true,
 };
+
+/// How often an object that changes meanwhile is taken over anew; each time somebody else has got a write done.
+const CONFLICT_LIMIT: usize = 10;
 
 /// What applying did, also when it stopped half way: nothing applied is ever missing from `handled`.
 #[derive(Debug, Default)]
@@ -182,21 +185,44 @@ async fn send(
     let authority = Authority::Leader(&pass.leadership);
     match &finding {
         Finding::Replace => replace::delete_and_wait(pass, object, resource).await?,
-        Finding::Accepted { answer, .. } => {
-            if let Some(patch) = change::takeover(object, answer) {
-                let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
-                let options = PatchOptions {
-                    subresource: None,
-                    manager: names::APPLY_MANAGER,
-                };
-                pass.client
-                    .patch_json(authority, resource, namespace, name, &patch, &options)
-                    .await?;
-            }
-        }
+        Finding::Accepted { answer, .. } => take_over(pass, object, resource, answer).await?,
         Finding::Nothing => {}
     }
     pass.client.apply(authority, resource, object, &APPLY).await
+}
+
+/// Moves what `kubectl` and an older Flux own into our entry. Whoever writes in between, such as a controller
+/// its status, makes it begin again with what is there now.
+async fn take_over(
+    pass: &Pass,
+    object: &Object,
+    resource: &Resource,
+    answer: &Object,
+) -> Result<(), RequestError> {
+    let authority = Authority::Leader(&pass.leadership);
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
+    let options = PatchOptions {
+        subresource: None,
+        manager: names::APPLY_MANAGER,
+    };
+    let mut patch = change::takeover(object, answer);
+    let mut attempts = 1;
+    while let Some(operations) = &patch {
+        let taken = pass
+            .client
+            .patch_json(authority, resource, namespace, name, operations, &options)
+            .await;
+        match taken {
+            Ok(_) => break,
+            Err(error) if error.class() == ErrorClass::Conflict && attempts < CONFLICT_LIMIT => {
+                attempts += 1;
+                let answer = pass.client.apply_dry_run(resource, object, &APPLY).await?;
+                patch = change::takeover(object, &answer);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Puts what is there now into the ledger.
