@@ -11,6 +11,7 @@
 mod bad_input;
 mod commands;
 mod commands_flux;
+mod commands_kubectl;
 mod commands_pause;
 mod crd_corpus;
 mod faults;
