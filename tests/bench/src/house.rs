@@ -103,9 +103,19 @@ impl House {
         });
     }
 
-    /// Looks at an object every 2 ms until `test` likes it; gives when that was.
+    /// Looks at a small object every 2 ms until `test` likes it; gives when that was.
     pub(crate) fn poll(
         &self,
+        object: &ObjectRef,
+        test: impl Fn(Option<&Value>) -> bool,
+    ) -> Instant {
+        self.poll_each(Duration::from_millis(2), object, test)
+    }
+
+    /// Looks at an object at each `pause`: a large one costs the API server milliseconds each time.
+    pub(crate) fn poll_each(
+        &self,
+        pause: Duration,
         object: &ObjectRef,
         test: impl Fn(Option<&Value>) -> bool,
     ) -> Instant {
@@ -120,7 +130,7 @@ impl House {
                 start.elapsed() < PATIENCE,
                 "waited {PATIENCE:?} for {object:?}; last seen: {found:?}"
             );
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::sleep(pause);
         }
     }
 }
