@@ -15,6 +15,9 @@ use crate::reaper;
 /// How much of a log is shown with a failure.
 const TAIL_LINES: usize = 40;
 
+/// How long a stopped program may take to stand still.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
 /// A running program, leader of a process group that ends with this value or with the test process.
 #[derive(Debug)]
 pub struct Process {
@@ -81,10 +84,27 @@ impl Process {
     }
 
     /// Sends a signal to the program and everything it started. Nothing happens when it has ended.
+    /// After SIGSTOP the program stands still when this returns.
     pub fn signal(&self, signal: Signal) {
         if self.ended.is_none() {
             let _ = killpg(group(&self.child), signal);
+            if signal == Signal::SIGSTOP {
+                crate::wait::until_true("every thread to stop", STOP_LIMIT, || self.stands_still());
+            }
         }
+    }
+
+    /// The kernel stops a thread when it next looks at it, which on a busy machine is not at once.
+    fn stands_still(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid()));
+        let mut threads = threads.into_iter().flatten().flatten();
+        threads.all(|thread| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // The state follows the name, which is in parentheses and may hold anything.
+            stat.rsplit(')')
+                .next()
+                .is_some_and(|rest| rest.trim_start().starts_with('T'))
+        })
     }
 
     /// Sends a signal to the program alone, not to what it started.
