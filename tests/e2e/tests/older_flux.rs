@@ -1,8 +1,11 @@
 //! Over the definitions of an older Flux: every object is rewritten, then the old versions go.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use windlass_kit::api::{Client, ObjectRef};
 use windlass_kit::controlplane::Options;
+use windlass_kit::wait;
 
 use crate::house::{GIT_REPOSITORY, House, KUSTOMIZATION};
 
@@ -67,14 +70,13 @@ impl Kind {
 fn apply_definitions(admin: &Client, versions: &[&str]) {
     for kind in &KINDS {
         admin.apply(&kind.definition(versions));
-        admin.wait_for(
-            "the definition to be established",
-            &kind.reference(),
-            |live| {
-                windlass_kit::api::condition(live, "Established")
-                    .is_some_and(|is| is["status"] == "True")
-            },
-        );
+        // A version that was added is served a moment after the definition was established the first time.
+        for version in versions {
+            let api_version = format!("{}/{version}", kind.group);
+            wait::until_true("the version to be served", Duration::from_secs(30), || {
+                admin.serves(&api_version, kind.kind)
+            });
+        }
     }
 }
 

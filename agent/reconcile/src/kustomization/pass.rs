@@ -8,7 +8,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
 use windlass_api::reasons;
-use windlass_cluster::{BootClock, Clock, Cluster, EpochFloor, Leadership, Resource};
+use windlass_cluster::{
+    BootClock, Clock, Cluster, EpochFloor, ErrorClass, Leadership, RequestError, Resource,
+};
 use windlass_object::{Object, ObjectKey};
 use windlass_plan::rate::{Limiter, Verdict as Rate};
 
@@ -78,6 +80,24 @@ pub(crate) enum Correction {
     Hold,
 }
 
+/// Says of a kind that is not there what to do about it.
+fn why_unknown(object: &Object, error: &RequestError) -> String {
+    let kind = object.gvk();
+    if error.class() != ErrorClass::UnknownKind {
+        return error.to_string();
+    }
+    if kind.group.ends_with("toolkit.fluxcd.io") {
+        return format!(
+            "this version of windlass does not serve {} yet; move it out of the path of this Kustomization",
+            kind.kind
+        );
+    }
+    format!(
+        "{}; is its CustomResourceDefinition installed?",
+        error.message
+    )
+}
+
 /// What is known of the source.
 #[derive(Clone, Debug)]
 pub(crate) enum SourceState {
@@ -118,7 +138,7 @@ impl Pass {
     pub(crate) async fn resolve(&self, object: &Object) -> Result<Resource, StageError> {
         self.client.resolve(&object.gvk()).await.map_err(|error| {
             let mut stage = StageError::request(reasons::RECONCILIATION_FAILED, &error);
-            stage.message = format!("{}: {}", object.key(), stage.message);
+            stage.message = format!("{}: {}", object.key(), why_unknown(object, &error));
             stage
         })
     }

@@ -118,7 +118,7 @@ fn rounded(took: Duration) -> Duration {
 }
 
 fn log(pass: &Pass, kind: EventType, reason: &str, message: &str, revision: Option<&str>) {
-    let (name, message) = (&pass.name, message.replace('\n', ", "));
+    let (name, message) = (&pass.name, message.replace(":\n", ": ").replace('\n', ", "));
     match kind {
         EventType::Normal => {
             tracing::info!(kind = "Kustomization", %name, reason, revision, "{message}")

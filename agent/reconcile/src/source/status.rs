@@ -32,7 +32,7 @@ impl Problem {
             condition_status: ConditionStatus::False,
             reason: reasons::INVALID_COMMIT_SIGNATURE,
             message: format!(
-                "revision '{revision}' is refused ({}): {refusal}",
+                "revision '{revision}' ({}): {refusal}",
                 refusal.reason.code()
             ),
             stalled: false,
