@@ -20,7 +20,7 @@ pub struct Globals {
         hide_env_values = true
     )]
     pub(crate) namespace: String,
-    /// Path of the kubeconfig [default: $KUBECONFIG, then ~/.kube/config]
+    /// Path of the kubeconfig [default: $KUBECONFIG, then ~/.kube/config, then the node's]
     #[arg(long, global = true)]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// Context in the kubeconfig [default: its current one]

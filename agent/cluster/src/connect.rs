@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// Which cluster to talk to.
 #[derive(Clone, Debug)]
 pub struct Connect {
-    /// The kubeconfig; without one the files of `$KUBECONFIG`, otherwise `~/.kube/config`, as
+    /// The kubeconfig; without one the files of `$KUBECONFIG`, otherwise `~/.kube/config` or the agent's own on a node, as
     /// kubectl looks.
     pub kubeconfig: Option<PathBuf>,
     /// The context in it; without one its `current-context`.
@@ -30,7 +30,7 @@ pub enum ConnectError {
     },
     /// There is no kubeconfig at all.
     #[error(
-        "there is no kubeconfig: name one with --kubeconfig or KUBECONFIG (looked in {looked})"
+        "there is no kubeconfig: name one with --kubeconfig or KUBECONFIG, or use sudo on a node (looked in {looked})"
     )]
     Missing {
         /// Where it was looked for.

@@ -95,6 +95,28 @@ fn a_source_is_fetched_over_ssh_only_from_the_host_that_is_known() {
 }
 
 #[test]
+fn the_root_is_fetched_over_ssh_with_a_key() {
+    let server = SshServer::start();
+    let settings = map("default", "settings", "one");
+    let mut house = House::prepare(&Options::api_server(), &[("settings.yaml", &settings)]);
+    let known_hosts = house.agent.path().join("known_hosts");
+    std::fs::write(&known_hosts, server.known_hosts()).unwrap();
+    let bare = house.git.path().join("house.git");
+    house.agent.set("root", "url", &server.url(&bare));
+    let identity = server.identity().display().to_string();
+    house.agent.set("root", "identity_file", &identity);
+    let known_hosts = known_hosts.display().to_string();
+    house.agent.set("root", "known_hosts_file", &known_hosts);
+    house.agent.start();
+    house.root_ready();
+    let commit = house.push(
+        &[("settings.yaml", &map("default", "settings", "two"))],
+        "Two",
+    );
+    house.applied(&commit);
+}
+
+#[test]
 fn a_fetch_moves_what_is_new_and_a_poll_that_finds_nothing_is_one_request() {
     let files: Vec<(String, String)> = (0..2000)
         .map(|number| {

@@ -91,18 +91,25 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, ConnectError> {
     Ok(bytes)
 }
 
+/// The kubeconfig of the agent on a node, which `install.sh` puts there.
+const NODE: &str = "/etc/windlass/kubeconfig";
+
 pub(super) fn files(connect: &Connect) -> Result<Vec<(PathBuf, Kubeconfig)>, ConnectError> {
     if let Some(path) = &connect.kubeconfig {
         return Ok(vec![(path.clone(), parse(path)?)]);
     }
-    let candidates = match std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
-        Some(list) => std::env::split_paths(&list)
-            .filter(|path| !path.as_os_str().is_empty())
-            .collect(),
-        None => std::env::home_dir()
-            .map(|home| vec![home.join(".kube/config")])
-            .unwrap_or_default(),
-    };
+    let candidates: Vec<PathBuf> =
+        match std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
+            Some(list) => std::env::split_paths(&list)
+                .filter(|path| !path.as_os_str().is_empty())
+                .collect(),
+            None => {
+                let home = std::env::home_dir().map(|home| home.join(".kube/config"));
+                let own = home.into_iter().filter(|path| path.exists());
+                // On a node, root has the agent's own at hand.
+                own.chain([PathBuf::from(NODE)]).take(1).collect()
+            }
+        };
     let mut files = Vec::new();
     for path in candidates.iter().filter(|path| path.exists()) {
         files.push((path.clone(), parse(path)?));
