@@ -12,12 +12,17 @@ pub const SECRET_LIMIT: u64 = 256 * 1024;
 /// An allowed_signers file of thousands of keys stays under this.
 pub const TRUST_LIMIT: u64 = 1024 * 1024;
 
+/// The user of the shipped unit (`systemd/sysusers.d/windlass.conf`). What belongs to it is good for root too, who
+/// checks the settings before the unit starts.
+const AGENT_USER: &str = "windlass";
+
 /// What must hold for a file besides being a readable regular file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
     /// Nothing: public data.
     Plain,
-    /// Whoever writes it decides what this node runs: owned by root or by us, written by nobody else.
+    /// Whoever writes it decides what this node runs: owned by root, by us or by the unit's user, written by nobody
+    /// else.
     Trusted,
     /// As `Trusted`, and read by nobody else either.
     Secret,
@@ -38,6 +43,18 @@ pub enum FileError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// A secret of somebody else, often of root while the agent has a user of its own.
+    #[error(
+        "{}: uid {user} may not read it; run `chown {user} {}`, and see that it may enter the directory",
+        path.display(),
+        path.display()
+    )]
+    Denied {
+        /// Which file.
+        path: PathBuf,
+        /// Who we are.
+        user: u32,
     },
     /// A directory, socket or device.
     #[error("{}: is not a regular file", path.display())]
@@ -85,7 +102,7 @@ pub enum FileError {
     },
     /// Owned by somebody who could change it at any time.
     #[error(
-        "{}: belongs to uid {owner}; it must belong to root or to uid {expected}: run `chown root {}`",
+        "{}: belongs to uid {owner}; it must belong to root, to uid {expected} or to the user windlass: run `chown root {}`",
         path.display(),
         path.display()
     )]
@@ -191,7 +208,7 @@ fn open(path: &Path, guard: Guard) -> Result<File, FileError> {
     options.read(true).custom_flags(nix::libc::O_NONBLOCK);
     let file = options
         .open(path)
-        .map_err(|source| io_error(path, source))?;
+        .map_err(|source| open_error(path, guard, source))?;
     let metadata = file.metadata().map_err(|source| io_error(path, source))?;
     if !metadata.is_file() {
         return Err(FileError::NotAFile {
@@ -244,7 +261,7 @@ fn check_metadata(path: &Path, metadata: &Metadata, guard: Guard) -> Result<(), 
 fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
     let us = nix::unistd::geteuid().as_raw();
     let owner = metadata.uid();
-    if owner == 0 || owner == us {
+    if may_own(owner, us, agent_user) {
         return Ok(());
     }
     Err(FileError::Owner {
@@ -252,6 +269,26 @@ fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
         owner,
         expected: us,
     })
+}
+
+fn may_own(owner: u32, us: u32, agent: impl FnOnce() -> Option<u32>) -> bool {
+    owner == 0 || owner == us || agent() == Some(owner)
+}
+
+/// A system that cannot say who its users are has no such user.
+fn agent_user() -> Option<u32> {
+    let user = nix::unistd::User::from_name(AGENT_USER).ok().flatten()?;
+    Some(user.uid.as_raw())
+}
+
+fn open_error(path: &Path, guard: Guard, source: io::Error) -> FileError {
+    if guard == Guard::Secret && source.kind() == io::ErrorKind::PermissionDenied {
+        return FileError::Denied {
+            path: path.to_owned(),
+            user: nix::unistd::geteuid().as_raw(),
+        };
+    }
+    io_error(path, source)
 }
 
 fn io_error(path: &Path, source: io::Error) -> FileError {

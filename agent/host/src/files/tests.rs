@@ -80,6 +80,44 @@ fn a_file_of_another_user_is_refused() {
 }
 
 #[test]
+fn a_file_of_the_units_user_is_as_good_as_one_of_roots() {
+    let agent = || Some(990);
+    assert!(
+        may_own(990, 0, agent),
+        "root checks what the unit will read"
+    );
+    assert!(may_own(0, 990, || panic!("root's files need no look-up")));
+    assert!(may_own(990, 990, || panic!("our files need no look-up")));
+    assert!(!may_own(991, 0, agent) && !may_own(991, 990, agent));
+    assert!(!may_own(990, 0, || None), "nobody is the unit's user");
+
+    let user = nix::unistd::User::from_name(AGENT_USER).unwrap();
+    let Some(user) = user.filter(|_| nix::unistd::geteuid().is_root()) else {
+        return;
+    };
+    let place = Place::new();
+    let path = place.file("key", "x", 0o600);
+    std::os::unix::fs::chown(&path, Some(user.uid.as_raw()), None).unwrap();
+    assert_eq!(read(&path, 1, Guard::Secret).unwrap(), b"x");
+    let path = place.file("key", "x", 0o640);
+    assert!(check(&path, Guard::Secret).is_err(), "its group reads it");
+}
+
+#[test]
+fn a_secret_that_we_may_not_read_is_reported_with_the_chown_that_helps() {
+    let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+    let path = Path::new("/etc/windlass/git-key");
+    let us = nix::unistd::geteuid().as_raw();
+    let error = open_error(path, Guard::Secret, denied()).to_string();
+    assert!(
+        error.contains(&format!("chown {us} /etc/windlass/git-key")),
+        "{error}"
+    );
+    let error = open_error(path, Guard::Trusted, denied()).to_string();
+    assert!(!error.contains("chown"), "it may stay root's: {error}");
+}
+
+#[test]
 fn the_bound_is_exact_and_a_pipe_does_not_hang() {
     let place = Place::new();
     let path = place.file("a", "12345", 0o600);
