@@ -1,6 +1,7 @@
 //! The files in `systemd/` and `packaging/`, judged by systemd.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -48,7 +49,9 @@ fn tool(name: &str, arguments: &[&str]) -> Option<Output> {
     match Command::new(name).args(arguments).output() {
         Ok(output) => Some(output),
         Err(_) => {
-            eprintln!("skipped: there is no {name}");
+            // Not eprintln!, which the test harness hides from whoever reads that all is well.
+            let message = format!("\nSKIPPED, NOT TESTED: there is no {name}\n\n");
+            let _ = std::io::stderr().write_all(message.as_bytes());
             None
         }
     }
