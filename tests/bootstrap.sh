@@ -6,7 +6,9 @@ missing=''
 need() { # program, Debian package
     command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || missing="$missing $2"
 }
-need gcc gcc
+need gcc "gcc libc6-dev"
+# The compiler only recommends the C library's headers.
+echo '#include <stdlib.h>' | gcc -E - >/dev/null 2>&1 || missing="$missing libc6-dev"
 need git git
 need ssh openssh-client
 need sshd openssh-server
@@ -19,6 +21,24 @@ case $missing in
     *cargo-from-rustup*) echo "Rust is missing: https://rustup.rs" >&2; exit 1 ;;
     *go-1.26*) echo "Go 1.26 or newer is missing: https://go.dev/doc/install" >&2; exit 1 ;;
 esac
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+# Started in the folders that say which version they need, rustup and Go 1.21 or newer fetch that one if they may.
+wanted=$(sed -n 's/^channel = "\(.*\)"$/\1/p' "$here/../rust-toolchain.toml")
+found=$(cd "$here/.." && cargo --version | cut -d ' ' -f 2)
+if [ "$found" != "$wanted" ]; then
+    echo "rust-toolchain.toml asks for Rust $wanted, and $(command -v cargo) is ${found:-of no version it can name}:" \
+        "install rustup, which reads that file (https://rustup.rs), and put ~/.cargo/bin first in PATH" >&2
+    exit 1
+fi
+wanted=$(sed -n 's/^go //p' "$here/controlplane/go.mod")
+found=$(cd "$here/controlplane" && go version | sed -n 's/^go version go\([^ ]*\).*/\1/p')
+if [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)" != "$wanted" ]; then
+    echo "tests/controlplane/go.mod asks for Go $wanted or newer, and $(command -v go) is" \
+        "${found:-of no version it can name}: https://go.dev/doc/install" >&2
+    exit 1
+fi
+
 if [ -n "$missing" ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         echo "missing programs; install them with: sudo apt-get install -y$missing" >&2
@@ -29,4 +49,4 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # one word per package
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
 fi
-"$(dirname -- "$0")/controlplane/build.sh"
+"$here/controlplane/build.sh"
