@@ -13,6 +13,11 @@ usage: sudo ./install.sh --repo URL --signers FILE [options]
   --branch NAME         the branch to follow (main)
   --path PATH           the directory in it to apply (./)
   --introduction COMMIT only this commit and what descends from it is ever looked at (40 digits)
+  --identity FILE       for ssh://: the private key that may read the repository, without a passphrase,
+  --known-hosts FILE    and the host's public keys (ssh-keyscan HOST, compared by hand)
+  --username NAME       for https://: the user (for a token often "git"),
+  --password-file FILE  and the file with the password or token
+  --ca FILE             certificates (PEM) to trust instead of the system's
   --kubeconfig FILE     the cluster's credential (found for k3s, RKE2 and kubeadm)
   --binary FILE         the windlass binary (the one that `make build` made)
   --dry-run             shows every step and does nothing
@@ -28,11 +33,14 @@ step() {
 }
 
 repo='' signers='' branch='' path='' introduction='' kubeconfig='' binary='' dry_run=''
+identity='' known_hosts='' username='' password_file='' ca='' undo=''
 while [ $# -gt 0 ]; do
     case $1 in
-    --repo | --signers | --branch | --path | --introduction | --kubeconfig | --binary)
+    --repo | --signers | --branch | --path | --introduction | --kubeconfig | --binary | \
+        --identity | --known-hosts | --username | --password-file | --ca)
         [ $# -ge 2 ] || fail "$1 needs a value; see --help"
-        declare "${1#--}=$2"
+        option=${1#--}
+        declare "${option//-/_}=$2"
         shift 2
         ;;
     --dry-run) dry_run=1; shift ;;
@@ -44,6 +52,13 @@ done
 config=/etc/windlass/config.toml
 trusted=/etc/windlass/trust.d/allowed_signers
 credential=/etc/windlass/kubeconfig
+# What opens a private repository: its key in the settings, where it goes, whose it is there, and what was given.
+private=(
+    "identity_file /etc/windlass/git-key windlass 0600 $identity"
+    "known_hosts_file /etc/windlass/known_hosts root 0644 $known_hosts"
+    "password_file /etc/windlass/git-password windlass 0600 $password_file"
+    "ca_file /etc/windlass/git-ca.pem root 0644 $ca"
+)
 
 # Under sudo, `make build` was run by the one who called sudo.
 find_binary() {
@@ -62,14 +77,42 @@ find_kubeconfig() {
     fail 'no kubeconfig found; give --kubeconfig FILE'
 }
 
+each_private() { # command, which gets the five words of each one that was given
+    local entry key file owner mode given
+    for entry in "${private[@]}"; do
+        read -r key file owner mode given <<<"$entry"
+        [ -z "$given" ] || "$1" "$key" "$file" "$owner" "$mode" "$given"
+    done
+}
+
+see_private() {
+    [ -f "$5" ] && [ -r "$5" ] || fail "$5 is not there"
+    [ -n "$repo" ] || grep -qs "^$1 = \"$2\"" "$config" || fail "$config does not name $2; give --repo too"
+}
+
+name_private() { printf '%s ' "$2"; }
+
+show_private() { printf '► %s: %s (%s, %s)\n' "${1//_/ }" "$2" "$3" "$4"; }
+
+set_private() { text+=$(printf '\n%s = "%s"' "$1" "$2"); }
+
+put_private() {
+    [ "$5" -ef "$2" ] || install -m 0600 "$5" "$2"
+    chown "$3" "$2"
+    chmod "$4" "$2"
+}
+
 write_settings() {
     local text
     if [ -n "$repo" ]; then
         text='# Written by install.sh; every setting is explained in config.toml.example.'
         text+=$(printf '\n[root]\nurl = "%s"\nbranch = "%s"\npath = "%s"' "$repo" "${branch:-main}" "${path:-./}")
         [ -z "$introduction" ] || text+=$(printf '\nintroduction = "%s"' "$introduction")
+        [ -z "$username" ] || text+=$(printf '\nusername = "%s"' "$username")
+        each_private set_private
         install -m 0644 /dev/stdin "$config" <<<"$text"
     fi
+    each_private put_private
     [ -z "$signers" ] || install -m 0644 "$signers" "$trusted"
     [ -z "$kubeconfig" ] || [ "$(readlink -f "$kubeconfig")" = "$(readlink -f "$credential")" ] ||
         ln -sfn "$(readlink -f "$kubeconfig")" "$credential"
@@ -85,21 +128,29 @@ check_settings() {
 }
 
 # Settings that are wrong go again, and those of before come back: a restart must not meet them.
-change_settings() {
-    local file before
-    scratch=$(mktemp -d /run/windlass-install-XXXXXX)
-    trap 'rm -rf "$scratch"' EXIT
-    before=$scratch/before
-    mkdir "$before"
-    for file in "$config" "$trusted" "$credential"; do
-        [ ! -e "$file" ] && [ ! -L "$file" ] || cp -a --parents "$file" "$before"
-    done
-    write_settings
-    check_settings && return
-    for file in "$config" "$trusted" "$credential"; do
+restore_settings() {
+    local file
+    for file in $undo; do
         rm -f "$file"
-        [ ! -e "$before$file" ] && [ ! -L "$before$file" ] || cp -a "$before$file" "$file"
+        [ ! -e "$scratch$file" ] && [ ! -L "$scratch$file" ] || cp -a "$scratch$file" "$file"
     done
+    rm -rf "$scratch"
+}
+
+change_settings() {
+    local file files
+    files="$config $trusted $credential $(each_private name_private)"
+    scratch=$(mktemp -d /run/windlass-install-XXXXXX)
+    trap restore_settings EXIT
+    for file in $files; do
+        [ ! -e "$file" ] && [ ! -L "$file" ] || cp -a --parents "$file" "$scratch"
+    done
+    undo=$files
+    write_settings
+    if check_settings; then
+        undo=''
+        return
+    fi
     fail 'these settings are refused, see above; nothing was started, and the settings are as they were before'
 }
 
@@ -129,11 +180,12 @@ fail_with_log() {
 
 if [ -z "$repo" ]; then
     [ -e "$config" ] || fail 'which repository? give --repo URL; see --help'
-    [ -z "$branch$path$introduction" ] || fail "--branch, --path and --introduction need --repo too; or edit $config"
+    [ -z "$branch$path$introduction$username" ] || fail "--branch, --path, --introduction and --username need --repo too; or edit $config"
 fi
 [ -n "$signers" ] || [ -e "$trusted" ] ||
     fail 'which keys may sign? give --signers FILE (one "name namespaces=\"git\" ssh-ed25519 AAAA..." a line)'
 [ -z "$signers" ] || [ -r "$signers" ] || fail "$signers is not there"
+each_private see_private
 [ -n "$binary" ] || binary=$(find_binary)
 [ -x "$binary" ] || fail "$binary is not there; run make build, or give --binary FILE"
 [ -n "$kubeconfig" ] || kubeconfig=$(find_kubeconfig)
@@ -149,6 +201,7 @@ step '       (systemd-tmpfiles)' systemd-tmpfiles --create /usr/lib/tmpfiles.d/w
 step 'explained settings: /etc/windlass/config.toml.example' install -m 0644 "$here/packaging/etc/windlass/config.toml" "$config.example"
 [ -z "$repo" ] || printf '► settings: %s\n' "$config"
 [ -z "$signers" ] || printf '► keys: %s\n' "$trusted"
+each_private show_private
 [ -z "$kubeconfig" ] || printf '► credential: %s → %s\n' "$credential" "$kubeconfig"
 step '       (check; what is refused is not kept)' change_settings
 step 'binary: /usr/bin/windlass' install -m 0755 "$binary" /usr/bin/windlass

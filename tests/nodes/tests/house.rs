@@ -1,4 +1,4 @@
-//! A homelab of one node: a control plane, a Git server, and a machine to install windlass on.
+//! A homelab of one node: a control plane, a private Git server, and a machine to install windlass on.
 
 use std::time::Duration;
 
@@ -17,6 +17,13 @@ pub(crate) const SOON: Duration = Duration::from_secs(30);
 const SETTINGS: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  \
                         namespace: default\ndata:\n  colour: blue\n";
 
+const USER: &str = "git";
+const PASSWORD: &str = "a token of the house";
+
+/// How `install.sh` is told of the private repository.
+pub(crate) const PRIVATE: &str =
+    "--username git --password-file /root/password --ca /root/authority.pem";
+
 /// The units answer a forbidden system call with an error, which a program may swallow. Here it is death.
 const STRICT: &str = "[Service]\nSystemCallErrorNumber=kill\n";
 
@@ -32,7 +39,10 @@ pub(crate) struct House {
 impl House {
     pub(crate) fn around(node: Node) -> Self {
         let control_plane = ControlPlane::start(&Options::api_server());
-        let git = GitServer::start(&git::Options::default());
+        let git = GitServer::start(&git::Options {
+            tls: true,
+            credentials: Some((USER.to_owned(), PASSWORD.to_owned())),
+        });
         let signer = Signer::new("owner@house.example");
         let repo = Repo::new(&git.create("house.git"));
         Self {
@@ -56,10 +66,14 @@ impl House {
         self.node.put("/etc/rancher/k3s/k3s.yaml", &kubeconfig);
         self.node
             .put("/root/signers", &self.signer.allowed_signers());
+        self.node.put("/root/password", &format!("{PASSWORD}\n"));
+        let authority = self.git.authority().expect("it serves https");
+        self.node.put("/root/authority.pem", authority);
         self.drop_in("windlass.service", "strict", STRICT);
         self.drop_in("windlass-net.service", "strict", STRICT);
         let url = self.git.url("house.git");
-        let arguments = format!("--binary /opt/windlass --repo {url} --signers /root/signers");
+        let arguments =
+            format!("--binary /opt/windlass --repo {url} --signers /root/signers {PRIVATE}");
         let answer = self.node.install(&arguments);
         assert_eq!(answer.code, Some(0), "{}", answer.output);
         assert!(answer.output.contains(commit), "{}", answer.output);

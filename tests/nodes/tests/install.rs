@@ -11,6 +11,10 @@ const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "current-cont
 const FULL: &str =
     "--binary /opt/windlass --repo https://git.example.com/house.git --signers /root/signers";
 
+/// Lists whatever of an installation is there.
+const INSTALLED: &str = "{ ls /usr/bin/windlass /etc/systemd/system/windlass*; cd /etc/windlass && \
+     ls config.toml kubeconfig git-* known_hosts trust.d/*; } 2>/dev/null || true";
+
 /// Every file of the node with size and time of its last change, but for what systemd itself keeps writing.
 fn files(node: &Node) -> String {
     node.sh(
@@ -26,6 +30,7 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
     };
     let signer = Signer::new("owner@house.example");
     node.put("/root/signers", &signer.allowed_signers());
+    node.put("/root/password", "a token\n");
     node.put("/root/garbage", "owner@house.example ssh-ed25519 AAAA\n");
 
     let answer = node.install(FULL);
@@ -34,11 +39,13 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
 
     node.put("/etc/rancher/k3s/k3s.yaml", KUBECONFIG);
     let before = files(&node);
-    let answer = node.install(&format!("{FULL} --dry-run"));
+    let private = "--username git --password-file /root/password";
+    let answer = node.install(&format!("{FULL} {private} --dry-run"));
     assert_eq!(answer.code, Some(0), "{}", answer.output);
     for step in [
         "/etc/rancher/k3s/k3s.yaml",
         "/usr/bin/windlass",
+        "password file: /etc/windlass/git-password (windlass, 0600)",
         "nothing was done",
     ] {
         assert!(answer.output.contains(step), "{step}: {}", answer.output);
@@ -60,6 +67,16 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
             &format!("{FULL} --signers /root/garbage"),
             "allowed_signers: allowed signers, line 1",
         ),
+        (&format!("{FULL} --username git"), "needs password_file"),
+        (
+            &format!("{FULL} --password-file /root/password"),
+            "needs username",
+        ),
+        (
+            &format!("{FULL} {private} --known-hosts /root/signers"),
+            "known_hosts_file is for ssh",
+        ),
+        (&format!("{FULL} --ca /root/away"), "/root/away is not"),
         (&format!("{FULL} --signers /root/away"), "/root/away is not"),
         (
             &format!("{FULL} --kubeconfig /root/garbage"),
@@ -67,15 +84,14 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
         ),
     ];
     for (arguments, word) in wrong {
-        let answer = node.install(arguments);
-        assert_ne!(answer.code, Some(0), "{arguments}: {}", answer.output);
-        assert!(answer.output.contains(word), "{word}: {}", answer.output);
-        let left = "ls /usr/bin/windlass /etc/systemd/system/windlass* /etc/windlass/config.toml \
-                    /etc/windlass/kubeconfig /etc/windlass/trust.d/* 2>/dev/null || true";
-        assert_eq!(
-            node.sh(left),
-            "",
-            "{arguments}: nothing is left to be started"
-        );
+        is_refused(&node, arguments, word);
     }
+}
+
+fn is_refused(node: &Node, arguments: &str, word: &str) {
+    let answer = node.install(arguments);
+    assert_ne!(answer.code, Some(0), "{arguments}: {}", answer.output);
+    assert!(answer.output.contains(word), "{word}: {}", answer.output);
+    let left = node.sh(INSTALLED);
+    assert_eq!(left, "", "{arguments}: nothing is left to be started");
 }

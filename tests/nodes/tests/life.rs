@@ -79,6 +79,11 @@ impl House {
             node.sh("stat -c '%a %U:%G' /etc/windlass/trust.d"),
             "750 root:windlass"
         );
+        let private = "cd /etc/windlass && stat -c '%n %a %U' git-*";
+        assert_eq!(
+            node.sh(private),
+            "git-ca.pem 644 root\ngit-password 600 windlass"
+        );
         // A pass may come before the first fetch has ended, and says so.
         let complaints = "journalctl --quiet --priority=warning --output=cat -u 'windlass*' | \
                           grep -v reason=ArtifactFailed || true";
@@ -135,7 +140,8 @@ impl House {
     /// A newer binary by the same command, without the settings said again.
     fn an_upgrade_keeps_what_is_there(&self) {
         let node = &self.node;
-        let settings = "cd /etc/windlass && stat -c '%n %Y %a' * */* && cat config.toml trust.d/*";
+        let settings =
+            "cd /etc/windlass && stat -c '%n %Y %a' * */* && cat config.toml git-* trust.d/*";
         let before = (
             self.agent(),
             node.sh(settings),
@@ -153,7 +159,8 @@ impl House {
         let commit = self.repo.id("HEAD");
         self.status_is(&format!("leader, main@sha1:{commit}, 1/1 ready"));
 
-        let answer = node.install("--binary /root/newer");
+        let again = "--binary /root/newer --password-file /etc/windlass/git-password";
+        let answer = node.install(again);
         assert_eq!(answer.code, Some(0), "{}", answer.output);
         let kept = "config.toml and keys, to the second";
         let without_example = |text: &str| {
@@ -170,16 +177,31 @@ impl House {
     }
 
     fn a_refused_setting_leaves_the_running_agent_alone(&self) {
-        let before = (self.agent(), self.node.sh("cat /etc/windlass/config.toml"));
+        let settings =
+            "cd /etc/windlass && tail -v -n +1 config.toml git-* && stat -c '%n %a %U' *";
+        let before = (self.agent(), self.node.sh(settings));
+        self.node.put("/root/other", "another token\n");
         let answer = self.node.install(
-            "--binary /opt/windlass --repo https://git.example.com/a.git --introduction 1",
+            "--binary /opt/windlass --repo https://git.example.com/a.git --introduction 1 \
+             --username other --password-file /root/other --identity /root/other",
         );
         assert_ne!(answer.code, Some(0));
-        assert!(answer.output.contains("introduction"), "{}", answer.output);
-        assert_eq!(
-            (self.agent(), self.node.sh("cat /etc/windlass/config.toml")),
-            before
-        );
+        for word in ["introduction", "identity_file is for ssh"] {
+            assert!(answer.output.contains(word), "{word}: {}", answer.output);
+        }
+        let answer = self
+            .node
+            .install("--binary /opt/windlass --identity /root/other");
+        assert!(answer.output.contains("does not name"), "{answer:?}");
+        assert_eq!((self.agent(), self.node.sh(settings)), before);
+
+        // A token that has expired is replaced alone.
+        self.node.sh("printf x > /etc/windlass/git-password");
+        let answer = self
+            .node
+            .install("--binary /opt/windlass --password-file /root/password");
+        assert_eq!(answer.code, Some(0), "{}", answer.output);
+        assert_eq!(self.node.sh(settings), before.1);
     }
 
     fn the_guide_removes_it_and_nothing_else(&self) {
