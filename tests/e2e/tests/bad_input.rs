@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use windlass_kit::repo::Signer;
+use windlass_kit::webhook::DenyingWebhook;
 
 use crate::house::ready;
 use crate::tenant::{Tenant, bare_map, shared, state};
@@ -222,17 +223,15 @@ fn a_policy_that_says_no_is_quoted() {
     tenant.applied("bad", &mended);
 }
 
-#[test]
-fn a_webhook_that_cannot_be_reached_is_named_and_tried_again() {
-    let mut tenant = pair("webhook");
-    let name = format!("closed.{}.example", tenant.namespace);
+/// Puts a webhook in front of the ConfigMaps of a tenant and waits until it counts; gives its configuration.
+fn guard(tenant: &Tenant, name: &str, client_config: Value) -> Value {
     let webhook = json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
         "metadata": {"name": name},
         "webhooks": [{
             "name": name, "failurePolicy": "Fail", "sideEffects": "None",
-            "admissionReviewVersions": ["v1"], "timeoutSeconds": 1,
-            "clientConfig": {"url": "https://127.0.0.1:9/validate"},
+            "admissionReviewVersions": ["v1"], "timeoutSeconds": 5,
+            "clientConfig": client_config,
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": tenant.namespace}},
             "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"],
                 "resources": ["configmaps"]}],
@@ -244,6 +243,18 @@ fn a_webhook_that_cannot_be_reached_is_named_and_tried_again() {
     windlass_kit::wait::until_true("the webhook", std::time::Duration::from_secs(20), || {
         tenant.admin().apply_as("probe", &probe).status >= 400
     });
+    webhook
+}
+
+#[test]
+fn a_webhook_that_cannot_be_reached_is_named_and_tried_again() {
+    let mut tenant = pair("webhook");
+    let name = format!("closed.{}.example", tenant.namespace);
+    let webhook = guard(
+        &tenant,
+        &name,
+        json!({"url": "https://127.0.0.1:9/validate"}),
+    );
     let commit = tenant.push(&[("bad/map.yaml", &bare_map("bad", "two"))], "Try it");
     let message = tenant.fails("bad", "ReconciliationFailed", "");
     assert!(message.contains(&name), "{message}");
@@ -252,6 +263,33 @@ fn a_webhook_that_cannot_be_reached_is_named_and_tried_again() {
     tenant
         .admin()
         .delete(&windlass_kit::api::ObjectRef::of(&webhook));
+    tenant.applied("bad", &commit);
+}
+
+#[test]
+fn a_webhook_that_says_no_is_quoted_and_the_others_go_on() {
+    let mut tenant = pair("denied");
+    let denying = DenyingWebhook::start("the harbour is closed on Sundays");
+    let name = format!("harbour.{}.example", tenant.namespace);
+    let webhook = guard(&tenant, &name, denying.client_config());
+    let files = [("bad/map.yaml", &*bare_map("bad", "two"))];
+    tenant.push(&files, "Try it on a Sunday");
+    let message = tenant.fails("bad", "ReconciliationFailed", "");
+    assert!(
+        message.contains("the harbour is closed on Sundays"),
+        "{message}"
+    );
+    assert!(message.contains(&name), "{message}");
+    tenant.event(
+        "bad",
+        "ReconciliationFailed",
+        "the harbour is closed on Sundays",
+    );
+    assert_eq!(tenant.value("bad").as_deref(), Some("one"));
+    tenant
+        .admin()
+        .delete(&windlass_kit::api::ObjectRef::of(&webhook));
+    let commit = tenant.push(&[("bad/map.yaml", &bare_map("bad", "three"))], "On Monday");
     tenant.applied("bad", &commit);
 }
 

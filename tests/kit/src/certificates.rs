@@ -1,6 +1,11 @@
 //! A certificate authority of the test's own, and server certificates from it.
 
+use std::sync::Arc;
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A certificate authority made for one test.
 #[derive(Debug)]
@@ -36,6 +41,23 @@ impl Authority {
     #[must_use]
     pub fn certificate(&self) -> String {
         self.issuer.pem()
+    }
+
+    /// What a server on loopback needs to speak TLS with a certificate of this authority.
+    pub(crate) fn tls_config(&self) -> Arc<ServerConfig> {
+        let server = self.server(&["127.0.0.1", "localhost"]);
+        let certificate = CertificateDer::from_pem_slice(server.certificate.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(server.key.as_bytes());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring has the default versions")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.expect("rcgen writes PEM")],
+                key.expect("rcgen writes PEM"),
+            );
+        Arc::new(config.expect("the key belongs to the certificate"))
     }
 
     /// A certificate for servers reached as `names` (DNS names or addresses).

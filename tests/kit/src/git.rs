@@ -11,8 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::certificates::Authority;
 use crate::directory::Directory;
@@ -94,7 +92,7 @@ impl GitServer {
         let authority = options.tls.then(Authority::new);
         let shared = Arc::new(Shared {
             root: directory.path().to_owned(),
-            tls: authority.as_ref().map(tls_config),
+            tls: authority.as_ref().map(Authority::tls_config),
             credentials: options.credentials.clone(),
             fault: Mutex::default(),
             requests: Mutex::default(),
@@ -220,22 +218,6 @@ impl Drop for GitServer {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-fn tls_config(authority: &Authority) -> Arc<ServerConfig> {
-    let server = authority.server(&["127.0.0.1", "localhost"]);
-    let certificate = CertificateDer::from_pem_slice(server.certificate.as_bytes());
-    let key = PrivateKeyDer::from_pem_slice(server.key.as_bytes());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring has the default versions")
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.expect("rcgen writes PEM")],
-            key.expect("rcgen writes PEM"),
-        );
-    Arc::new(config.expect("the key belongs to the certificate"))
 }
 
 /// The git program, away from the configuration and environment of whoever runs the test; its home (and

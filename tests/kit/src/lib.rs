@@ -24,3 +24,4 @@ mod reaper;
 pub mod repo;
 pub mod ssh;
 pub mod wait;
+pub mod webhook;
