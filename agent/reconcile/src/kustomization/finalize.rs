@@ -99,13 +99,8 @@ async fn wait_gone(pass: &Pass, mut there: Vec<Stale>) -> Result<(), StageError>
 
 async fn exists(pass: &Pass, entry: &Stale) -> Result<bool, StageError> {
     let key = &entry.key;
-    let kind = GroupVersionKind {
-        group: key.group.clone(),
-        version: entry.version.clone(),
-        kind: key.kind.clone(),
-    };
     let failed = |error| StageError::request(reasons::PRUNE_FAILED, &error);
-    match pass.client.resolve(&kind).await {
+    match pass.client.resolve(&entry.kind()).await {
         Ok(resource) => {
             let live = pass
                 .client

@@ -20,6 +20,17 @@ pub(crate) struct Stale {
     pub(crate) version: String,
 }
 
+impl Stale {
+    /// The kind of the object, in the version it was last applied in.
+    pub(crate) fn kind(&self) -> GroupVersionKind {
+        GroupVersionKind {
+            group: self.key.group.clone(),
+            version: self.version.clone(),
+            kind: self.key.kind.clone(),
+        }
+    }
+}
+
 /// What a prune did. Objects that are not settled stay in the inventory and are tried again.
 #[derive(Debug, Default)]
 pub(crate) struct Pruned {
@@ -109,12 +120,7 @@ fn failed(error: &RequestError) -> StageError {
 async fn try_delete(pass: &Pass, entry: &Stale) -> Result<Deletion, RequestError> {
     let cluster = &pass.client;
     let key = &entry.key;
-    let kind = GroupVersionKind {
-        group: key.group.clone(),
-        version: entry.version.clone(),
-        kind: key.kind.clone(),
-    };
-    let resource = match cluster.resolve(&kind).await {
+    let resource = match cluster.resolve(&entry.kind()).await {
         Ok(resource) => resource,
         // Without its kind the object is gone too.
         Err(error) if error.class() == ErrorClass::UnknownKind => return Ok(Deletion::NotOurs),
