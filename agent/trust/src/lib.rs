@@ -21,6 +21,7 @@ pub use complete::{CompletenessError, missing_objects};
 pub use object::{Collision, LoadError, ObjectReader, RawObject, ReadError, hash, load};
 pub use oid::{ObjectKind, Oid, ParseOidError};
 pub use refusal::{Refusal, RefusalReason};
+pub use signature::{SignatureKind, Signer};
 pub use signers::{AllowedSigners, SignersError};
 pub use tree::InvalidTree;
 pub use verify::{

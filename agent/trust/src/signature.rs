@@ -7,14 +7,48 @@ use crate::signers::{ED25519, fingerprint};
 use crate::sshsig::{GIT_NAMESPACE, MessageHash, SshSignature, WireReader, signed_bytes};
 use crate::{AllowedSigners, RefusalReason, text};
 
-/// Gives the principal whose key signed the commit.
+/// Who signed, and with what: what a person is shown and what the audit keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    /// The principals of the line that lists the key, as written, or the user of an OpenPGP certificate.
+    pub principal: String,
+    /// The key's fingerprint as its program prints it: `SHA256:` and base64 for SSH, upper case
+    /// hexadecimal digits for OpenPGP.
+    pub key: String,
+    /// The kind of the signature.
+    pub kind: SignatureKind,
+}
+
+/// The kinds of signature that are verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum SignatureKind {
+    /// SSHSIG, as `ssh-keygen -Y sign` makes it.
+    Ssh,
+    /// OpenPGP, as `gpg --detach-sign` makes it.
+    OpenPgp,
+}
+
+// === impl SignatureKind ===
+
+impl SignatureKind {
+    /// The kind in the word that `git config gpg.format` takes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::OpenPgp => "openpgp",
+        }
+    }
+}
+
+/// Gives whose key signed the commit.
 ///
 /// # Errors
 /// The reason for which the signature does not count.
 pub(crate) fn judge(
     commit: &Commit<'_>,
     signers: &AllowedSigners,
-) -> Result<String, RefusalReason> {
+) -> Result<Signer, RefusalReason> {
     let armour = commit.signature.as_deref().ok_or(RefusalReason::Unsigned)?;
     refuse_other_kinds(armour)?;
     let signature = SshSignature::parse(armour)
@@ -34,9 +68,9 @@ pub(crate) fn judge(
     let Some(listed) = signers.with_key(&signature.public_key).next() else {
         return Err(RefusalReason::UnknownKey { fingerprint });
     };
-    let Some(signer) = signers
+    let Some(line) = signers
         .with_key(&signature.public_key)
-        .find(|signer| signer.signs_git)
+        .find(|line| line.signs_git)
     else {
         let principal = listed.principals.clone();
         return Err(RefusalReason::KeyNotForGit {
@@ -49,8 +83,12 @@ pub(crate) fn judge(
             detail: "it is not an ssh-ed25519 signature",
         })?;
     let signed = signed_bytes(hash, commit.payload());
-    match signer.key.verify_strict(&signed, &ed25519) {
-        Ok(()) => Ok(signer.principals.clone()),
+    match line.key.verify_strict(&signed, &ed25519) {
+        Ok(()) => Ok(Signer {
+            principal: line.principals.clone(),
+            key: fingerprint,
+            kind: SignatureKind::Ssh,
+        }),
         Err(_) => Err(RefusalReason::BadSignature { fingerprint }),
     }
 }

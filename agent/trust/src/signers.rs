@@ -17,7 +17,7 @@ const MAX_FILE_BYTES: usize = 1024 * 1024;
 /// Who may sign commits. An empty list accepts nobody.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AllowedSigners {
-    signers: Vec<Signer>,
+    lines: Vec<SignersLine>,
 }
 
 /// Why the file was refused as a whole: a line that cannot be honoured may be the one that limits.
@@ -32,7 +32,7 @@ pub struct SignersError {
 
 /// One line of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Signer {
+pub(crate) struct SignersLine {
     /// The principals field as written.
     pub(crate) principals: String,
     /// The key in SSH wire format, as signatures carry it.
@@ -56,36 +56,36 @@ impl AllowedSigners {
             let message = format!("the file is larger than {MAX_FILE_BYTES} bytes");
             return Err(SignersError { line: 1, message });
         }
-        let mut signers = Vec::new();
+        let mut lines = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim_matches([' ', '\t', '\r']);
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let signer = signer(line).map_err(|message| SignersError {
+            let line = signers_line(line).map_err(|message| SignersError {
                 line: index + 1,
                 message,
             })?;
-            signers.push(signer);
+            lines.push(line);
         }
-        Ok(Self { signers })
+        Ok(Self { lines })
     }
 
     /// Says whether nobody is listed.
     pub fn is_empty(&self) -> bool {
-        self.signers.is_empty()
+        self.lines.is_empty()
     }
 
     /// Gives the number of lines with a key.
     pub fn len(&self) -> usize {
-        self.signers.len()
+        self.lines.len()
     }
 
     /// Gives every line that lists this key, in SSH wire format.
-    pub(crate) fn with_key(&self, wire_key: &[u8]) -> impl Iterator<Item = &Signer> {
-        self.signers
+    pub(crate) fn with_key(&self, wire_key: &[u8]) -> impl Iterator<Item = &SignersLine> {
+        self.lines
             .iter()
-            .filter(move |signer| signer.wire_key == wire_key)
+            .filter(move |line| line.wire_key == wire_key)
     }
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn fingerprint(wire_key: &[u8]) -> String {
     )
 }
 
-fn signer(line: &str) -> Result<Signer, String> {
+fn signers_line(line: &str) -> Result<SignersLine, String> {
     let (principals, rest) = field(line)?;
     let principals = unquoted(principals);
     check_principals(principals)?;
@@ -112,7 +112,7 @@ fn signer(line: &str) -> Result<Signer, String> {
     check_key_type(key_type)?;
     let (key, _comment) = field(rest)?;
     let (wire_key, key) = ed25519_key(key)?;
-    Ok(Signer {
+    Ok(SignersLine {
         principals: principals.to_owned(),
         wire_key,
         key,

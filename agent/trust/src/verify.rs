@@ -7,7 +7,8 @@ use crate::commit::{self, Commit};
 use crate::object::load_kind;
 use crate::range::{MAX_WALKED_COMMITS, Range, RangeError};
 use crate::{
-    AllowedSigners, LoadError, ObjectKind, ObjectReader, Oid, Refusal, RefusalReason, signature,
+    AllowedSigners, LoadError, ObjectKind, ObjectReader, Oid, Refusal, RefusalReason, Signer,
+    signature,
 };
 
 /// Where trust in a history begins.
@@ -180,7 +181,7 @@ impl Verification<'_> {
             source,
             ratchet,
             new_commits: 1,
-            signer,
+            signer: signer.principal,
         })
     }
 
@@ -217,7 +218,7 @@ impl Verification<'_> {
                 counter,
             },
             new_commits,
-            signer: signed.unwrap_or_default(),
+            signer: signed.map(|signer| signer.principal).unwrap_or_default(),
         })
     }
 
@@ -267,7 +268,7 @@ impl Verification<'_> {
     }
 
     /// Reads one commit strictly; gives its tree and what its signature came to.
-    fn judge(&self, oid: &Oid) -> Result<(Oid, Result<String, Refusal>), Stop> {
+    fn judge(&self, oid: &Oid) -> Result<(Oid, Result<Signer, Refusal>), Stop> {
         let bytes =
             self.stop(load_kind(self.reader, oid, ObjectKind::Commit).map_err(RangeError::from))?;
         let refusal = |reason| {

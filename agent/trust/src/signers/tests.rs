@@ -4,7 +4,7 @@ use super::*;
 const KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c";
 
 fn parse(text: &str) -> Result<Vec<(String, bool)>, SignersError> {
-    let signers = AllowedSigners::parse(text)?.signers;
+    let signers = AllowedSigners::parse(text)?.lines;
     Ok(signers
         .into_iter()
         .map(|signer| (signer.principals, signer.signs_git))
