@@ -298,10 +298,6 @@ fn forward<Value: Clone + Send + Sync + 'static>(
 fn watch_all(context: &Arc<Context>, sender: &UnboundedSender<Event>) -> Vec<JoinHandle<()>> {
     let kinds = &context.kinds;
     let everything = Scope::default();
-    let definitions_of_flux = Scope {
-        label_selector: format!("{}=flux", names::PART_OF),
-        ..Scope::default()
-    };
     let namespace_of_flux = Scope {
         field_selector: format!("metadata.name={}", names::FLUX_SYSTEM),
         ..Scope::default()
@@ -333,15 +329,15 @@ fn watch_all(context: &Arc<Context>, sender: &UnboundedSender<Event>) -> Vec<Joi
         ),
         watch(
             &definitions(),
-            &definitions_of_flux,
+            &everything,
             Detail::Metadata,
-            Event::Api,
+            Event::Definition,
         ),
         watch(
             &namespaces(),
             &namespace_of_flux,
             Detail::Metadata,
-            Event::Api,
+            Event::Namespace,
         ),
         watch(&config_maps(), &pause, Detail::Object, Event::Pause),
     ]

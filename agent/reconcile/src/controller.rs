@@ -2,6 +2,7 @@
 
 mod assemble;
 mod halt;
+mod kinds;
 mod kustomizations;
 mod sources;
 mod standing;
@@ -122,7 +123,8 @@ impl Controller {
         match event {
             Event::GitRepository(event) => self.git_repository_seen(event),
             Event::Kustomization(event) => self.kustomization_seen(event),
-            Event::Api(event) => self.api_seen(&event),
+            Event::Definition(event) => self.definition_seen(&event),
+            Event::Namespace(event) => self.api_seen(&event),
             Event::ApiGoing(what) => self.api_is_going(what),
             Event::Pause(event) => self.pause_seen(event),
             Event::Drift(owner) => self.wake_kustomization(&owner),

@@ -14,8 +14,10 @@ pub(crate) enum Event {
     GitRepository(WatchEvent),
     /// A Kustomization appeared, changed or went.
     Kustomization(WatchEvent),
-    /// A definition of Flux's API, or its namespace, appeared, changed or went.
-    Api(WatchEvent),
+    /// The namespace of Flux appeared, changed or went.
+    Namespace(WatchEvent),
+    /// News of a CustomResourceDefinition, anybody's.
+    Definition(WatchEvent),
     /// What of Flux's API is being deleted, asked for afresh; `None`: nothing.
     ApiGoing(Option<String>),
     /// The pause was set, changed or taken back.

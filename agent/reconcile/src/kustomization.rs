@@ -42,6 +42,8 @@ pub(crate) struct Outcome {
     pub(crate) next: Next,
     /// Whether the pass waits for a dependency.
     pub(crate) blocked: bool,
+    /// Whether the pass failed for lack of a kind.
+    pub(crate) awaits_kind: bool,
     pub(crate) ready: bool,
     pub(crate) waiting_since: Option<Waiting>,
     /// It was a regular pass and came to its end: the next one is an interval away.
@@ -309,6 +311,7 @@ impl Outcome {
             object: None,
             next,
             blocked: false,
+            awaits_kind: false,
             ready: false,
             waiting_since: None,
             regular: false,

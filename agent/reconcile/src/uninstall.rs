@@ -10,6 +10,11 @@ const DEFINITIONS: [&str; 2] = [
     "gitrepositories.source.toolkit.fluxcd.io",
 ];
 
+/// Whether the end of this definition or namespace may be the end of Flux's API.
+pub(crate) fn concerns(name: &str) -> bool {
+    DEFINITIONS.contains(&name) || name == names::FLUX_SYSTEM
+}
+
 /// Says what of Flux's API or namespace is being deleted or is gone; `None` when all is there.
 pub(crate) async fn api_is_going(cluster: &Cluster) -> Result<Option<String>, RequestError> {
     for name in DEFINITIONS {

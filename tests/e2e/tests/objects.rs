@@ -15,13 +15,20 @@ fn into(tenant: &Tenant, name: &str, mut spec: Value) {
     tenant.kustomize(name, spec);
 }
 
+/// A small definition in group `e2e.windlass.dev`.
+fn definition_of(kind: &str, plural: &str) -> String {
+    format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  \
+         name: {plural}.e2e.windlass.dev\nspec:\n  group: e2e.windlass.dev\n  scope: Namespaced\n  names:\n    \
+         kind: {kind}\n    plural: {plural}\n  versions:\n  - name: v1\n    served: true\n    storage: true\n    \
+         schema:\n      openAPIV3Schema:\n        type: object\n        properties:\n          spec:\n            \
+         type: object\n            properties:\n              stages: {{type: integer}}\n"
+    )
+}
+
 #[test]
 fn a_definition_and_its_objects_are_applied_and_pruned_together() {
-    let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  \
-        name: rockets.e2e.windlass.dev\nspec:\n  group: e2e.windlass.dev\n  scope: Namespaced\n  names:\n    \
-        kind: Rocket\n    plural: rockets\n  versions:\n  - name: v1\n    served: true\n    storage: true\n    \
-        schema:\n      openAPIV3Schema:\n        type: object\n        properties:\n          spec:\n            \
-        type: object\n            properties:\n              stages: {type: integer}\n";
+    let definition = &definition_of("Rocket", "rockets");
     let rocket = "apiVersion: e2e.windlass.dev/v1\nkind: Rocket\nmetadata:\n  name: apollo\nspec:\n  stages: 3\n";
     let files = [
         ("app/a-rocket.yaml", rocket),
@@ -71,6 +78,38 @@ fn a_definition_and_its_objects_are_applied_and_pruned_together() {
         "rockets.e2e.windlass.dev",
     );
     tenant.admin().wait_gone(&definition);
+}
+
+/// What failed for lack of a kind does not wait for its interval.
+#[test]
+fn an_object_whose_kind_comes_later_is_applied_when_the_kind_is_there() {
+    let shuttle = "apiVersion: e2e.windlass.dev/v1\nkind: Shuttle\nmetadata:\n  name: atlantis\nspec:\n  stages: 2\n";
+    let definition = definition_of("Shuttle", "shuttles");
+    let mut tenant = Tenant::start(
+        "later",
+        &[
+            ("app/shuttle.yaml", shuttle),
+            ("definition/crd.yaml", &definition),
+        ],
+    );
+    into(&tenant, "app", json!({"retryInterval": "1h"}));
+    tenant.fails(
+        "app",
+        "ReconciliationFailed",
+        "no matches for kind \"Shuttle\"",
+    );
+    tenant.kustomize("definition", json!({}));
+    tenant.ready("app");
+    let atlantis = ObjectRef::new(
+        "e2e.windlass.dev/v1",
+        "Shuttle",
+        &tenant.namespace,
+        "atlantis",
+    );
+    assert_eq!(tenant.admin().get(&atlantis).unwrap()["spec"]["stages"], 2);
+    tenant.repo.remove("app/shuttle.yaml");
+    let commit = tenant.push(&[("app/map.yaml", &bare_map("map", "one"))], "Land");
+    tenant.applied("app", &commit);
 }
 
 #[test]

@@ -79,6 +79,9 @@ impl Controller {
             .pointer("/metadata/name")
             .and_then(Value::as_str)
             .unwrap_or_default();
+        if !uninstall::concerns(name) {
+            return;
+        }
         let removed = matches!(event, WatchEvent::Deleted(_));
         let going = removed || object.pointer("/metadata/deletionTimestamp").is_some();
         if !going {

@@ -29,6 +29,8 @@ pub(super) struct KustomizationSlot {
     pub(super) listed: bool,
     /// Waits for a dependency.
     pub(super) blocked: bool,
+    /// Waits for a kind that the API server does not have.
+    pub(super) awaits_kind: bool,
     /// When the regular pass is due, in which everything is made up for. Passes for other reasons do not move it.
     pub(super) regular_at: Option<Instant>,
     pub(super) overtaken: CancellationToken,
@@ -197,14 +199,19 @@ impl Controller {
         if let Some(object) = &outcome.object {
             self.kustomization_applied(object.as_value());
         }
+        let kind_wait = self.standing.wait_for_kinds();
         let Some(slot) = self.kustomizations.get_mut(name) else {
             return;
         };
         slot.blocked = outcome.blocked;
+        slot.awaits_kind = outcome.awaits_kind;
         slot.waiting_since = outcome.waiting_since;
         match outcome.next {
             Next::In(wait) => {
                 let now = Instant::now();
+                let wait = kind_wait
+                    .filter(|_| outcome.awaits_kind)
+                    .map_or(wait, |soon| soon.min(wait));
                 let at = now + with_jitter(wait);
                 if outcome.regular {
                     slot.regular_at = Some(at);
@@ -279,6 +286,7 @@ impl KustomizationSlot {
             seen,
             listed: true,
             blocked: false,
+            awaits_kind: false,
             regular_at: None,
             overtaken: CancellationToken::new(),
             waiting_since: None,

@@ -53,6 +53,8 @@ pub(crate) struct Standing {
     /// Where it is remembered that Flux's API was removed on purpose.
     pub(super) uninstall_mark: PathBuf,
     pub(crate) api_error: Option<String>,
+    /// When a definition came or changed last.
+    pub(super) definitions_moved: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,7 @@ impl Standing {
             uninstall,
             uninstall_mark,
             api_error: None,
+            definitions_moved: None,
         }
     }
 

@@ -72,6 +72,9 @@ pub(super) async fn conclude(
         blocked: error
             .as_ref()
             .is_some_and(|e| e.reason == reasons::DEPENDENCY_NOT_READY),
+        awaits_kind: error
+            .as_ref()
+            .is_some_and(|e| e.class == Class::KindMissing),
         ready: error.is_none(),
         waiting_since: None,
         regular: pass.at_interval && error.is_none(),
@@ -101,7 +104,7 @@ fn next(pass: &Pass, error: Option<&StageError>, status_lost: bool) -> Next {
         None if status_lost => Next::In(SOON),
         None => Next::In(pass.spec.interval.0),
         Some(Class::Waiting(at_most)) => Next::In(at_most),
-        Some(Class::Retry) => Next::In(pass.spec.effective_retry_interval()),
+        Some(Class::Retry | Class::KindMissing) => Next::In(pass.spec.effective_retry_interval()),
         Some(Class::Stalled) => Next::In(pass.spec.interval.0),
         Some(Class::Overtaken) => Next::Now,
         Some(Class::NotLeading) => Next::In(SOON),

@@ -8,6 +8,8 @@ use windlass_cluster::{ErrorClass, RequestError};
 /// How soon a server that did not answer well is asked again.
 const SERVER_AGAIN: Duration = Duration::from_secs(5);
 const FORBIDDEN_AGAIN: Duration = Duration::from_secs(15);
+/// How soon a kind is asked for again that discovery shows and the API server does not answer for yet.
+const KIND_AGAIN: Duration = Duration::from_secs(1);
 
 /// A stage that could not do its job: the reason and message of the condition, and when to try again.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,8 @@ pub(crate) enum Class {
     Retry,
     /// Something else has to happen first; look again after this time at the latest.
     Waiting(Duration),
+    /// The API server has no such kind: try again when a definition comes, or after the retry interval.
+    KindMissing,
     /// This pass was overtaken by a newer wish: start over at once, say nothing.
     Overtaken,
     /// This node does not lead any more: say nothing, write nothing.
@@ -94,6 +98,9 @@ impl StageError {
             ErrorClass::Unreachable | ErrorClass::Timeout | ErrorClass::Server => {
                 Class::Waiting(SERVER_AGAIN)
             }
+            // Discovery knew the kind, so its definition has only just come or gone.
+            ErrorClass::UnknownKind if error.status.is_some() => Class::Waiting(KIND_AGAIN),
+            ErrorClass::UnknownKind => Class::KindMissing,
             // An API server that has just started knows no rights for a second or two.
             ErrorClass::Forbidden => Class::Waiting(FORBIDDEN_AGAIN),
             _ => Class::Retry,

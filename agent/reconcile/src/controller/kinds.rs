@@ -1,0 +1,46 @@
+//! Kinds that come: what failed for lack of one is tried again when a definition comes, not at its interval.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use windlass_cluster::WatchEvent;
+
+use super::Controller;
+use super::standing::Standing;
+use crate::named::Named;
+
+/// After a definition moved, the API server takes a moment until it answers for the kind (it serves about a second
+/// after `Established`), during which what waits for a kind looks often.
+const SETTLES_WITHIN: Duration = Duration::from_secs(15);
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Controller {
+    /// Takes news of any definition.
+    pub(super) fn definition_seen(&mut self, event: &WatchEvent) {
+        self.api_seen(event);
+        if !matches!(event, WatchEvent::Applied(_)) {
+            return;
+        }
+        self.standing.definitions_moved = Some(Instant::now());
+        let waiting = self
+            .kustomizations
+            .iter()
+            .filter(|(_, slot)| slot.awaits_kind);
+        let names: Vec<Named> = waiting.map(|(name, _)| name.clone()).collect();
+        if names.is_empty() {
+            return;
+        }
+        self.context.cluster.forget_discovery();
+        names
+            .iter()
+            .for_each(|name| self.kustomization_queue.wake(name));
+    }
+}
+
+impl Standing {
+    /// How soon to look again for a kind that is not there; `None` when nothing suggests that it is about to come.
+    pub(super) fn wait_for_kinds(&self) -> Option<Duration> {
+        let moved = self.definitions_moved?;
+        (moved.elapsed() < SETTLES_WITHIN).then_some(LOOK_AGAIN)
+    }
+}
