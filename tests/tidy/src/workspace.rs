@@ -14,7 +14,9 @@ const PREFIX: &str = "windlass-";
 /// The workspace's folder.
 #[must_use]
 pub fn root() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Read at run time: two checkouts may share a target folder, and with it this very program.
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package is");
+    let root = Path::new(&own).join("../..");
     root.canonicalize()
         .expect("the workspace is where it was built")
 }
@@ -137,4 +139,24 @@ pub fn array(value: Option<&Value>) -> &[Value] {
         .and_then(Value::as_array)
         .map(Vec::as_slice)
         .unwrap_or_default()
+}
+
+/// The crates outside that a room needs on a platform, by name.
+#[must_use]
+pub fn needed_on(root: &Path, room: &str, platform: &str) -> BTreeSet<String> {
+    let package = format!("{PREFIX}{room}");
+    let arguments = [
+        "tree", "--locked", "--prefix", "none", "--edges", "normal", "--format", "{p}",
+    ];
+    let tree = Command::new(env!("CARGO"))
+        .args(arguments)
+        .args(["--target", platform, "--package", &package])
+        .current_dir(root)
+        .output()
+        .expect("cargo starts");
+    let problem = String::from_utf8_lossy(&tree.stderr);
+    assert!(tree.status.success(), "cargo tree: {problem}");
+    let lines = String::from_utf8_lossy(&tree.stdout);
+    let names = lines.lines().filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
 }

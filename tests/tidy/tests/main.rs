@@ -28,6 +28,19 @@ const WORLD: &[&str] = &[
     "eprintln!",
 ];
 
+/// What exists on Linux only: systemd, its journal, the sandbox of windlass-net.
+const LINUX_ONLY: &[&str] = &[
+    "systemd-journal-logger",
+    "libsystemd",
+    "sd-notify",
+    "landlock",
+    "seccompiler",
+    "inotify",
+    "procfs",
+    "windlass-host",
+    "windlass-net",
+];
+
 fn complain(rule: &str, breaches: &[String]) {
     assert!(breaches.is_empty(), "{rule}\n  {}", breaches.join("\n  "));
 }
@@ -247,4 +260,23 @@ fn a_licence_counts_if_the_expression_can_be_met() {
     check("MIT WITH Some-exception", false);
     check("", false);
     check("MIT)", false);
+}
+
+/// The commands are used from laptops too; `ring` needs a C compiler for the platform, so this looks at what
+/// they need instead of building them there.
+#[test]
+fn the_commands_need_nothing_that_only_linux_has() {
+    let root = workspace::root();
+    let breaches: Vec<String> = ["aarch64-apple-darwin", "x86_64-unknown-freebsd"]
+        .iter()
+        .flat_map(|platform| {
+            let needed = workspace::needed_on(&root, "cli", platform);
+            assert!(needed.contains("windlass-api"), "{platform}: {needed:?}");
+            let wrong = LINUX_ONLY.iter().filter(|name| needed.contains(**name));
+            wrong
+                .map(|name| format!("on {platform} cli would need {name}"))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    complain("the cli room builds without what only Linux has", &breaches);
 }
