@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub use self::problem::{ConfigError, Problem};
 pub use self::settings::{
     ClusterSettings, LeadershipSettings, LimitSettings, LogSettings, NetSettings, NodeSettings,
-    RootAccess, RootSettings, Settings, StateSettings,
+    RootAccess, RootSettings, Settings, StateSettings, TrustMode,
 };
 
 use self::inputs::Inputs;

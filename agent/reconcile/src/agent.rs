@@ -14,11 +14,11 @@ use windlass_cluster::{
     Cluster, Connect, ConnectError, Detail, Elector, ElectorSettings, EpochFloor, FluxLeases,
     Resource, Scope, SettingsError, WatchEvent,
 };
-use windlass_host::config::{RootAccess, RootSettings, Settings};
+use windlass_host::config::{RootAccess, RootSettings, Settings, TrustMode};
 use windlass_host::systemd;
 use windlass_object::GroupVersionKind;
 use windlass_state::{OpenError, RatchetError, RatchetFile, Store};
-use windlass_trust::{AllowedSigners, Introduction, Policy, SignersError};
+use windlass_trust::{AllowedSigners, Introduction, Mode, Policy, SignersError};
 use windlass_wire::{Credentials, Reference, Secret};
 
 use crate::context::{Context, Kinds};
@@ -222,6 +222,11 @@ fn root_spec(name: &Named, root: &RootSettings) -> Result<SourceSpec, AgentError
         policy: Arc::new(Policy {
             signers,
             introduction,
+            mode: match root.mode {
+                TrustMode::Path => Mode::Path,
+                TrustMode::FirstParent => Mode::FirstParent,
+                TrustMode::All => Mode::All,
+            },
         }),
     })
 }

@@ -154,7 +154,7 @@ impl RatchetFile {
     /// Says where a line stands.
     #[must_use]
     pub fn get(&self, line: &Line) -> Option<Ratchet> {
-        self.lines.get(line).copied()
+        self.lines.get(line).cloned()
     }
 
     /// Every line with its ratchet.
@@ -179,14 +179,14 @@ impl RatchetFile {
             Some(from) if to.counter <= from.counter => {
                 return Err(RatchetError::Backwards {
                     line: Box::new(line.clone()),
-                    from: Box::new(*from),
-                    to: Box::new(*to),
+                    from: Box::new(from.clone()),
+                    to: Box::new(to.clone()),
                 });
             }
             _ => {}
         }
         let mut lines = self.lines.clone();
-        lines.insert(line.clone(), *to);
+        lines.insert(line.clone(), to.clone());
         self.save(lines)
     }
 

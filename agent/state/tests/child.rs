@@ -6,7 +6,7 @@ use std::process::Command;
 
 use windlass_state::{Incoming, Line, Pause, PauseFile, RatchetFile, Store};
 use windlass_trust::{
-    Accepted, AllowedSigners, Introduction, ObjectKind, ObjectReader, Oid, Policy, Ratchet,
+    Accepted, AllowedSigners, Introduction, Mode, ObjectKind, ObjectReader, Oid, Policy, Ratchet,
     Verdict, hash, verify,
 };
 
@@ -68,6 +68,7 @@ fn works_when_its_parent_asks() {
                     head,
                     introduction: head,
                     counter: step,
+                    version: None,
                 },
             )
             .unwrap();
@@ -124,6 +125,7 @@ pub(crate) fn accept(reader: &dyn ObjectReader, head: Oid) -> Accepted {
     let policy = Policy {
         signers,
         introduction: Introduction::Commit(head),
+        mode: Mode::Path,
     };
     match verify(reader, &policy, None, &head).unwrap() {
         Verdict::Accepted(accepted) => accepted,

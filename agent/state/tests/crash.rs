@@ -17,7 +17,7 @@ fn check(directory: &Path, reported: u64) -> u64 {
     let ratchets = RatchetFile::open(directory).unwrap();
     assert_eq!(ratchets.notice(), None);
     let ratchet = ratchets.get(&line());
-    let step = ratchet.map_or(0, |ratchet| ratchet.counter);
+    let step = ratchet.as_ref().map_or(0, |ratchet| ratchet.counter);
     assert!(
         step == reported || step == reported + 1,
         "reported {reported}, the ratchet stands at {step}"
@@ -31,7 +31,9 @@ fn check(directory: &Path, reported: u64) -> u64 {
         let reader = store.reader().unwrap();
         let accepted = accept(&reader, kept.head);
         assert_eq!(missing_objects(&reader, &accepted.source).unwrap(), None);
-        let is_ahead = ratchet.is_none_or(|ratchet| ratchet.head != kept.head);
+        let is_ahead = ratchet
+            .as_ref()
+            .is_none_or(|ratchet| ratchet.head != kept.head);
         assert!(
             !is_ahead || step == reported,
             "one step is kept before the ratchet moves"

@@ -5,8 +5,10 @@
 
 mod commit;
 mod complete;
+mod mode;
 mod object;
 mod oid;
+mod proof;
 mod range;
 mod refusal;
 mod signature;
@@ -18,9 +20,11 @@ mod verify;
 mod view;
 
 pub use complete::{CompletenessError, missing_objects};
+pub use mode::{Mode, ParseModeError};
 pub use object::{Collision, LoadError, ObjectReader, RawObject, ReadError, hash, load};
 pub use oid::{ObjectKind, Oid, ParseOidError};
-pub use refusal::{Refusal, RefusalReason};
+pub use proof::{Proof, SignedCommits, Since};
+pub use refusal::{Refusal, RefusalReason, Rule};
 pub use signature::{SignatureKind, Signer};
 pub use signers::{AllowedSigners, SignersError};
 pub use tree::InvalidTree;

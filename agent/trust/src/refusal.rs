@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{ObjectKind, Oid};
+use crate::{Mode, ObjectKind, Oid, Since};
 
 /// A commit was looked at and is refused; nothing of the new range is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +14,19 @@ pub struct Refusal {
     pub subject: String,
     /// Its author's name and mail as the commit claims, safe to print; empty when unreadable.
     pub author: String,
+    /// The rule that the commit breaks.
+    pub rule: Rule,
     /// Why.
     pub reason: RefusalReason,
+}
+
+/// What a head was judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// Which of the new commits must be signed.
+    pub mode: Mode,
+    /// After which commit a commit is new.
+    pub since: Since,
 }
 
 /// Why a commit is refused.

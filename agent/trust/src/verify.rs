@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::commit::{self, Commit};
 use crate::object::load_kind;
+use crate::proof::SignerCount;
 use crate::range::{MAX_WALKED_COMMITS, Range, RangeError};
 use crate::{
-    AllowedSigners, LoadError, ObjectKind, ObjectReader, Oid, Refusal, RefusalReason, Signer,
-    signature,
+    AllowedSigners, LoadError, Mode, ObjectKind, ObjectReader, Oid, Proof, Refusal, RefusalReason,
+    Rule, Signer, Since, signature,
 };
 
 /// Where trust in a history begins.
@@ -28,10 +29,12 @@ pub struct Policy {
     pub signers: AllowedSigners,
     /// Where trust begins.
     pub introduction: Introduction,
+    /// How much of what is new must be signed.
+    pub mode: Mode,
 }
 
 /// What is remembered of the last accepted head; it never goes backwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ratchet {
     /// The head accepted last.
@@ -40,6 +43,9 @@ pub struct Ratchet {
     pub introduction: Oid,
     /// How often the ratchet has moved.
     pub counter: u64,
+    /// The version that was accepted, where the selector is a range of versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// What looking at a head came to.
@@ -59,8 +65,8 @@ pub struct Accepted {
     pub source: VerifiedSource,
     /// The ratchet to keep from now on; equal to the one passed in when the head is.
     pub ratchet: Ratchet,
-    /// How many commits were verified that were not vouched for before.
-    pub new_commits: usize,
+    /// What was checked, for the audit.
+    pub proof: Proof,
     /// The principal that signed the head; empty when the head is not signed by a listed key
     /// now and counts because it is pinned as introduction or was accepted before.
     pub signer: String,
@@ -109,8 +115,9 @@ enum Stop {
 /// The arguments of one verification.
 struct Verification<'a> {
     reader: &'a dyn ObjectReader,
-    signers: &'a AllowedSigners,
+    policy: &'a Policy,
     head: Oid,
+    since: Since,
 }
 
 // === impl VerifiedSource ===
@@ -142,8 +149,9 @@ pub fn verify(
 ) -> Result<Verdict, VerifyError> {
     let verification = Verification {
         reader,
-        signers: &policy.signers,
+        policy,
         head: *head,
+        since: since(policy, ratchet),
     };
     let introduction = match (policy.introduction, ratchet) {
         (Introduction::Commit(introduction), _) => Some(introduction),
@@ -161,6 +169,20 @@ pub fn verify(
     }
 }
 
+/// Says after which commit a commit is new.
+fn since(policy: &Policy, ratchet: Option<&Ratchet>) -> Since {
+    match (policy.introduction, ratchet) {
+        (Introduction::Commit(introduction), Some(ratchet))
+            if ratchet.introduction != introduction =>
+        {
+            Since::Introduction(introduction)
+        }
+        (_, Some(ratchet)) => Since::Accepted(ratchet.head),
+        (Introduction::Commit(introduction), None) => Since::Introduction(introduction),
+        (Introduction::FirstSigned, None) => Since::FirstSigned,
+    }
+}
+
 // === impl Verification ===
 
 impl Verification<'_> {
@@ -172,15 +194,18 @@ impl Verification<'_> {
             head: self.head,
             introduction: self.head,
             counter: 1,
+            version: None,
         };
         let source = VerifiedSource {
             commit: self.head,
             tree,
         };
+        let mut signers = SignerCount::default();
+        signers.add(&signer);
         Ok(Accepted {
             source,
             ratchet,
-            new_commits: 1,
+            proof: self.proof(signers, 1),
             signer: signer.principal,
         })
     }
@@ -200,7 +225,8 @@ impl Verification<'_> {
         if let Some(ratchet) = ratchet {
             self.forward_only(&range, ratchet, introduction)?;
         }
-        let new_commits = self.all_signed(&mut range)?;
+        let signers = self.all_signed(&mut range)?;
+        let new_commits = range.new_commits().len();
         let moved = ratchet.is_none_or(|ratchet| {
             ratchet.head != self.head || ratchet.introduction != introduction
         });
@@ -216,10 +242,28 @@ impl Verification<'_> {
                 head: self.head,
                 introduction,
                 counter,
+                version: ratchet.and_then(|ratchet| ratchet.version.clone()),
             },
-            new_commits,
+            proof: self.proof(signers, new_commits),
             signer: signed.map(|signer| signer.principal).unwrap_or_default(),
         })
+    }
+
+    fn proof(&self, signers: SignerCount, new_commits: usize) -> Proof {
+        Proof {
+            mode: self.policy.mode,
+            since: self.since,
+            to: self.head,
+            signers: signers.finish(),
+            new_commits,
+        }
+    }
+
+    fn rule(&self) -> Rule {
+        Rule {
+            mode: self.policy.mode,
+            since: self.since,
+        }
     }
 
     fn forward_only(
@@ -244,27 +288,27 @@ impl Verification<'_> {
     }
 
     /// Judges each new commit, the oldest first, and counts them.
-    fn all_signed(&self, range: &mut Range<'_>) -> Result<usize, Stop> {
-        if let Some(_suspect) = self.first_bad(range)? {
+    fn all_signed(&self, range: &mut Range<'_>) -> Result<SignerCount, Stop> {
+        let first = self.first_bad(range)?;
+        if first.is_err() {
             // With wrong commit dates an old commit can look new: settle that before refusing.
             self.stop(range.exhaust())?;
-            if let Some(refusal) = self.first_bad(range)? {
-                return Err(Stop::Refused(Box::new(refusal)));
-            }
+            return self.first_bad(range)?.map_err(Stop::Refused);
         }
-        Ok(range.new_commits().len())
+        first.map_err(Stop::Refused)
     }
 
-    fn first_bad(&self, range: &Range<'_>) -> Result<Option<Refusal>, Stop> {
+    fn first_bad(&self, range: &Range<'_>) -> Result<Result<SignerCount, Box<Refusal>>, Stop> {
+        let mut signers = SignerCount::default();
         for oid in range.new_commits() {
             match self.judge(&oid) {
-                Ok((_, Ok(_))) => {}
-                Ok((_, Err(refusal))) => return Ok(Some(refusal)),
-                Err(Stop::Refused(refusal)) => return Ok(Some(*refusal)),
+                Ok((_, Ok(signer))) => signers.add(&signer),
+                Ok((_, Err(refusal))) => return Ok(Err(Box::new(refusal))),
+                Err(Stop::Refused(refusal)) => return Ok(Err(refusal)),
                 Err(failed) => return Err(failed),
             }
         }
-        Ok(None)
+        Ok(Ok(signers))
     }
 
     /// Reads one commit strictly; gives its tree and what its signature came to.
@@ -277,6 +321,7 @@ impl Verification<'_> {
                 commit: *oid,
                 subject,
                 author,
+                rule: self.rule(),
                 reason,
             }
         };
@@ -288,7 +333,7 @@ impl Verification<'_> {
         })?;
         Ok((
             commit.tree,
-            signature::judge(&commit, self.signers).map_err(refusal),
+            signature::judge(&commit, &self.policy.signers).map_err(refusal),
         ))
     }
 
@@ -302,6 +347,7 @@ impl Verification<'_> {
             commit: self.head,
             subject,
             author,
+            rule: self.rule(),
             reason,
         })))
     }
@@ -314,6 +360,7 @@ impl Verification<'_> {
                 commit,
                 subject,
                 author,
+                rule: self.rule(),
                 reason,
             }))
         };

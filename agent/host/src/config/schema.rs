@@ -21,6 +21,7 @@ pub(super) const SECTIONS: &[Section] = &[
             "namespace",
             "allowed_signers",
             "introduction",
+            "mode",
             "username",
             "password_file",
             "identity_file",

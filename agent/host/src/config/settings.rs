@@ -12,7 +12,7 @@ use crate::{identity, systemd};
 
 mod root;
 
-pub use self::root::{RootAccess, RootSettings};
+pub use self::root::{RootAccess, RootSettings, TrustMode};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

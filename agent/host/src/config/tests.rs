@@ -72,8 +72,8 @@ fn a_url_is_enough_and_the_rest_has_documented_defaults() {
         Path::new("/etc/windlass/trust.d/allowed_signers")
     );
     assert_eq!(
-        (&root.access, &root.introduction),
-        (&RootAccess::Anonymous, &None)
+        (&root.access, &root.introduction, root.mode),
+        (&RootAccess::Anonymous, &None, TrustMode::Path)
     );
     assert_eq!(
         settings.cluster,
@@ -148,7 +148,7 @@ fn unknown_names_are_refused_with_file_line_and_what_was_meant() {
 #[test]
 fn every_wrong_value_is_reported_at_once() {
     let text = "[root]\nurl = \"git@host:path\"\ninterval = \"10\"\ntimeout = 5\npath = \"a/../../b\"\n\
-                introduction = \"abc\"\nnamespace = \"Flux\"\nbranch = \"a b\"\nca_file = \"ca.pem\"\n\
+                introduction = \"abc\"\nnamespace = \"Flux\"\nbranch = \"a b\"\nca_file = \"ca.pem\"\nmode = \"any\"\n\
                 [leadership]\nflux_leases = \"yes\"\n[limits]\nconcurrency = 0\n[log]\nlevel = \"loud\"\n\
                 [state]\ndir = \"\"\n[node]\nname = [1]\n";
     check_refused(
@@ -162,11 +162,12 @@ fn every_wrong_value_is_reported_at_once() {
             "main.toml:7: [root] namespace must be lowercase letters",
             "main.toml:8: [root] branch is no branch name",
             "main.toml:9: [root] ca_file must be an absolute path or credential:NAME, not \"ca.pem\"",
-            "main.toml:11: [leadership] flux_leases must be true or false, not \"yes\"",
-            "main.toml:13: [limits] concurrency must be a number from 1 to 64, not 0",
-            "main.toml:15: [log] level \"loud\" is no log level; allowed: error, warn",
-            "main.toml:17: [state] dir must not be empty",
-            "main.toml:19: [node] name must be a string in quotes, not a value of type array",
+            "main.toml:10: [root] mode must be path, first-parent or all, not \"any\"",
+            "main.toml:12: [leadership] flux_leases must be true or false, not \"yes\"",
+            "main.toml:14: [limits] concurrency must be a number from 1 to 64, not 0",
+            "main.toml:16: [log] level \"loud\" is no log level; allowed: error, warn",
+            "main.toml:18: [state] dir must not be empty",
+            "main.toml:20: [node] name must be a string in quotes, not a value of type array",
         ],
     );
 }

@@ -110,6 +110,7 @@ pub(crate) fn policy_for_others(root: &Policy) -> Policy {
     Policy {
         signers: root.signers.clone(),
         introduction: Introduction::FirstSigned,
+        mode: root.mode,
     }
 }
 

@@ -53,6 +53,8 @@ struct Row {
     head: Oid,
     introduction: Oid,
     counter: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
 }
 
 // === impl Generation ===
@@ -73,6 +75,7 @@ impl Generation {
             head: ratchet.head,
             introduction: ratchet.introduction,
             counter: ratchet.counter,
+            version: ratchet.version.clone(),
         });
         let body = Body {
             number: self.number,
@@ -115,6 +118,7 @@ impl Generation {
                 head,
                 introduction,
                 counter,
+                version,
             } = row;
             (
                 line,
@@ -122,6 +126,7 @@ impl Generation {
                     head,
                     introduction,
                     counter,
+                    version,
                 },
             )
         });

@@ -20,6 +20,7 @@ fn ratchet(step: u64) -> Ratchet {
         head: Oid::from_bytes([byte; 20]),
         introduction: Oid::from_bytes([0; 20]),
         counter: step,
+        version: None,
     }
 }
 

@@ -63,6 +63,7 @@ const SCHEMA: &str = "
         from_head BLOB, to_head BLOB NOT NULL,
         verdict TEXT NOT NULL, reason TEXT NOT NULL, signer TEXT NOT NULL, commits INTEGER NOT NULL
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS proofs (entry INTEGER PRIMARY KEY, proof TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS remembered (
         key TEXT PRIMARY KEY, coding INTEGER NOT NULL, size INTEGER NOT NULL, value BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;

@@ -1,12 +1,13 @@
 //! What was accepted and what was refused: the newest entries, for people.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use windlass_trust::Oid;
+use windlass_trust::{Oid, Proof};
 
 use super::{Store, StoreError, line_at, oid_at};
 use crate::line::Line;
 
-/// A year of three commits a day.
+/// Entries of each verdict that are kept: a year of three commits a day. Refused heads have their own thousand, so that
+/// nobody can push what was accepted out of the audit.
 const ENTRY_LIMIT: i64 = 1000;
 
 /// One verdict.
@@ -28,6 +29,8 @@ pub struct HistoryEntry {
     pub signer: String,
     /// How many commits were new.
     pub commits: i64,
+    /// What was checked before it was accepted; none for a refused one, and where an older windlass wrote the entry.
+    pub proof: Option<Proof>,
 }
 
 /// What became of a head.
@@ -79,6 +82,7 @@ impl Store {
                 reason: refused.reason.clone(),
                 signer: refused.signer.clone(),
                 commits: 0,
+                proof: None,
             };
             let transaction = connection.transaction()?;
             record(&transaction, &entry)?;
@@ -126,33 +130,63 @@ pub(super) fn record(connection: &Connection, entry: &HistoryEntry) -> rusqlite:
             entry.commits,
         ],
     )?;
-    let newest = connection.last_insert_rowid();
-    connection.execute("DELETE FROM history WHERE id <= ?1", [newest - ENTRY_LIMIT])?;
+    if let Some(proof) = &entry.proof {
+        let text = serde_json::to_string(proof)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let id = connection.last_insert_rowid();
+        connection.execute(
+            "INSERT OR REPLACE INTO proofs (entry, proof) VALUES (?1, ?2)",
+            params![id, text],
+        )?;
+    }
+    let dropped = connection.execute(
+        "DELETE FROM history WHERE verdict = ?1 AND id <=
+         (SELECT id FROM history WHERE verdict = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+        params![entry.verdict.as_str(), ENTRY_LIMIT],
+    )?;
+    if dropped > 0 {
+        connection.execute(
+            "DELETE FROM proofs WHERE entry NOT IN (SELECT id FROM history)",
+            [],
+        )?;
+    }
     Ok(())
 }
 
 pub(super) fn newest(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<HistoryEntry>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT at, source, url, selector, from_head, to_head, verdict, reason, signer, commits
-         FROM history ORDER BY id DESC LIMIT ?1",
-    )?;
-    let limit = i64::try_from(limit).unwrap_or(ENTRY_LIMIT);
+    let selection = selection(connection)?;
+    let mut statement =
+        connection.prepare_cached(&format!("{selection} ORDER BY id DESC LIMIT ?1"))?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     statement.query_map([limit], entry_at)?.collect()
 }
 
 fn last_of(connection: &Connection, line: &Line) -> rusqlite::Result<Option<HistoryEntry>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT at, source, url, selector, from_head, to_head, verdict, reason, signer, commits
-         FROM history WHERE source = ?1 AND url = ?2 AND selector = ?3 ORDER BY id DESC LIMIT 1",
-    )?;
+    let selection = selection(connection)?;
+    let mut statement = connection.prepare_cached(&format!(
+        "{selection} WHERE source = ?1 AND url = ?2 AND selector = ?3 ORDER BY id DESC LIMIT 1"
+    ))?;
     statement
         .query_row(params![line.source, line.url, line.selector], entry_at)
         .optional()
 }
 
+/// Entries with their proofs. Looked at by a newer command than the agent that wrote it, a database has no table for them.
+fn selection(connection: &Connection) -> rusqlite::Result<String> {
+    let (proof, table) = if connection.table_exists(None, "proofs")? {
+        ("proof", "history LEFT JOIN proofs ON entry = id")
+    } else {
+        ("NULL", "history")
+    };
+    Ok(format!(
+        "SELECT at, source, url, selector, from_head, to_head, verdict, reason, signer, commits, {proof} FROM {table}"
+    ))
+}
+
 fn entry_at(row: &Row<'_>) -> rusqlite::Result<HistoryEntry> {
     let from: Option<[u8; 20]> = row.get(4)?;
     let verdict: String = row.get(6)?;
+    let proof: Option<String> = row.get(10)?;
     Ok(HistoryEntry {
         at: row.get(0)?,
         line: line_at(row, 1)?,
@@ -166,5 +200,7 @@ fn entry_at(row: &Row<'_>) -> rusqlite::Result<HistoryEntry> {
         reason: row.get(7)?,
         signer: row.get(8)?,
         commits: row.get(9)?,
+        // A proof that a later windlass wrote otherwise is for people of that one.
+        proof: proof.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }

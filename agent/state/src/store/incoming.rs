@@ -273,6 +273,7 @@ fn entry(line: &Line, before: Option<Kept>, accepted: &Accepted, at: i64) -> His
         verdict: Verdict::Accepted,
         reason: String::new(),
         signer: accepted.signer.clone(),
-        commits: i64::try_from(accepted.new_commits).unwrap_or(i64::MAX),
+        commits: i64::try_from(accepted.proof.new_commits).unwrap_or(i64::MAX),
+        proof: Some(accepted.proof.clone()),
     }
 }

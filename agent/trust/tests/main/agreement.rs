@@ -182,7 +182,10 @@ fn a_commit_made_by_git_itself_is_accepted_with_its_principal() {
     let policy = policy(&signers, Introduction::Commit(first));
     let accepted = accepted(&repo.objects(), &policy, None, head);
     assert_eq!(accepted.signer, "alice@example.com,ops@example.com");
-    assert_eq!((accepted.source.commit(), accepted.new_commits), (head, 1));
+    assert_eq!(
+        (accepted.source.commit(), accepted.proof.new_commits),
+        (head, 1)
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn a_bad_commit_is_found_at_any_place_of_a_long_range_and_a_later_fix_is_accepte
         // The owner rewinds to the last good commit and goes on from there.
         let fixed = accepted(&history.objects, &policy, Some(&before.ratchet), good[199]);
         assert_eq!(
-            fixed.new_commits,
+            fixed.proof.new_commits,
             if place == 0 { 200 } else { 200 - place }
         );
         assert_eq!(fixed.ratchet.counter, before.ratchet.counter + 1);
@@ -71,13 +71,17 @@ fn a_push_onto_a_long_history_loads_only_what_is_new() {
         head: last,
         introduction,
         counter: 7,
+        version: None,
     };
     // Everything between is taken away: a walk that went there would fail.
     for oid in &chain[..499] {
         history.objects.0.remove(oid);
     }
     let accepted = accepted(&history.objects, &policy, Some(&ratchet), head);
-    assert_eq!((accepted.new_commits, accepted.ratchet.counter), (1, 8));
+    assert_eq!(
+        (accepted.proof.new_commits, accepted.ratchet.counter),
+        (1, 8)
+    );
 }
 
 /// Not a threshold in debug builds; `cargo test --release -- --nocapture` prints the figure.
@@ -93,7 +97,7 @@ fn a_range_of_thousands_of_commits_is_verified_quickly() {
     let accepted = accepted(&history.objects, &policy, None, head);
     let rate = length as f64 / start.elapsed().as_secs_f64();
     println!("verified {rate:.0} commits a second");
-    assert_eq!(accepted.new_commits, length);
+    assert_eq!(accepted.proof.new_commits, length);
     assert!(
         cfg!(debug_assertions) || rate >= 5000.0,
         "only {rate:.0} commits a second"

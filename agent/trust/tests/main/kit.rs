@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
 use sha2::{Digest as _, Sha512};
 use windlass_trust::{
-    Accepted, AllowedSigners, Introduction, ObjectKind, ObjectReader, Oid, Policy, Ratchet,
+    Accepted, AllowedSigners, Introduction, Mode, ObjectKind, ObjectReader, Oid, Policy, Ratchet,
     RawObject, ReadError, Refusal, Verdict, hash, verify,
 };
 
@@ -177,6 +177,7 @@ pub(crate) fn policy(signers: &str, introduction: Introduction) -> Policy {
     Policy {
         signers: AllowedSigners::parse(signers).unwrap(),
         introduction,
+        mode: Mode::All,
     }
 }
 

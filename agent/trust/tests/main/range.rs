@@ -24,13 +24,17 @@ fn start() -> (
 fn the_introduction_itself_needs_no_signature() {
     let (_, history, policy, [introduction, ..]) = start();
     let accepted = accepted(&history.objects, &policy, None, introduction);
-    assert_eq!((accepted.new_commits, accepted.signer.as_str()), (0, ""));
+    assert_eq!(
+        (accepted.proof.new_commits, accepted.signer.as_str()),
+        (0, "")
+    );
     assert_eq!(
         accepted.ratchet,
         Ratchet {
             head: introduction,
             introduction,
-            counter: 1
+            counter: 1,
+            version: None,
         }
     );
 }
@@ -53,7 +57,7 @@ fn the_same_head_again_leaves_the_ratchet_as_it_is() {
     let (_, history, policy, [_, _, two]) = start();
     let first = accepted(&history.objects, &policy, None, two);
     let again = accepted(&history.objects, &policy, Some(&first.ratchet), two);
-    assert_eq!((again.ratchet, again.new_commits), (first.ratchet, 0));
+    assert_eq!((again.ratchet, again.proof.new_commits), (first.ratchet, 0));
     assert_eq!(again.signer, "alice");
 }
 
@@ -141,7 +145,7 @@ fn an_octopus_merge_of_signed_branches_is_accepted_whatever_the_order() {
     for parents in [[two, left, right], [left, right, two], [right, two, left]] {
         let octopus = history.signed(&alice, &parents, "octopus");
         let accepted = accepted(&history.objects, &policy, Some(&ratchet), octopus);
-        assert_eq!(accepted.new_commits, 3);
+        assert_eq!(accepted.proof.new_commits, 3);
     }
 }
 
@@ -151,7 +155,9 @@ fn a_signed_root_that_is_merged_in_counts_as_new_and_an_unsigned_one_is_refused(
     let signed_root = history.signed(&alice, &[], "imported");
     let good = history.signed(&alice, &[two, signed_root], "merge");
     assert_eq!(
-        accepted(&history.objects, &policy, None, good).new_commits,
+        accepted(&history.objects, &policy, None, good)
+            .proof
+            .new_commits,
         4
     );
     let root = history.unsigned(&[], "imported");
@@ -169,7 +175,9 @@ fn a_signed_branch_from_before_the_introduction_may_be_merged() {
     let merge = history.signed(&alice, &[introduction, older_side], "merge");
     let policy = policy(&alice.line("alice"), Introduction::Commit(introduction));
     assert_eq!(
-        accepted(&history.objects, &policy, None, merge).new_commits,
+        accepted(&history.objects, &policy, None, merge)
+            .proof
+            .new_commits,
         2
     );
 }
@@ -192,7 +200,7 @@ fn commit_dates_do_not_decide_what_is_new() {
     let merge = history.sign(&alice, &merge_text);
     let policy = policy(&alice.line("alice"), Introduction::Commit(introduction));
     let accepted = accepted(&history.objects, &policy, None, merge);
-    assert_eq!(accepted.new_commits, 2);
+    assert_eq!(accepted.proof.new_commits, 2);
 }
 
 #[test]
@@ -213,7 +221,8 @@ fn the_first_signed_head_introduces_itself_and_then_holds() {
         Ratchet {
             head: first,
             introduction: first,
-            counter: 1
+            counter: 1,
+            version: None,
         }
     );
     let two = accepted(&history.objects, &policy, Some(&one.ratchet), next);
@@ -222,7 +231,8 @@ fn the_first_signed_head_introduces_itself_and_then_holds() {
         Ratchet {
             head: next,
             introduction: first,
-            counter: 2
+            counter: 2,
+            version: None,
         }
     );
     let other = history.signed(&alice, &[old], "other");
@@ -241,6 +251,7 @@ fn a_newer_introduction_is_taken_over_and_still_nothing_goes_back() {
         head: one,
         introduction,
         counter: 4,
+        version: None,
     };
     let newer = policy(&alice.line("alice"), Introduction::Commit(two));
     let taken = accepted(&history.objects, &newer, Some(&ratchet), three);
@@ -249,7 +260,8 @@ fn a_newer_introduction_is_taken_over_and_still_nothing_goes_back() {
         Ratchet {
             head: three,
             introduction: two,
-            counter: 5
+            counter: 5,
+            version: None,
         }
     );
     let refusal = refused(&history.objects, &newer, Some(&ratchet), one);
@@ -261,6 +273,7 @@ fn a_newer_introduction_is_taken_over_and_still_nothing_goes_back() {
         head: three,
         introduction,
         counter: 4,
+        version: None,
     };
     let refusal = refused(&history.objects, &newer, Some(&ahead), two);
     assert_eq!(
@@ -280,6 +293,7 @@ fn under_another_introduction_the_ratchet_vouches_for_nothing() {
         head,
         introduction: unsigned,
         counter: 1,
+        version: None,
     };
     let policy = policy(&alice.line("alice"), Introduction::Commit(root));
     assert_eq!(
@@ -295,7 +309,10 @@ fn a_key_taken_from_the_list_signs_nothing_new_and_what_was_accepted_stays() {
     let bob = Key::new(2);
     let after = policy(&bob.line("bob"), Introduction::Commit(introduction));
     let stays = accepted(&history.objects, &after, Some(&ratchet), two);
-    assert_eq!((stays.signer.as_str(), stays.ratchet), ("", ratchet));
+    assert_eq!(
+        (stays.signer.as_str(), stays.ratchet),
+        ("", ratchet.clone())
+    );
     let by_alice = history.signed(&alice, &[two], "by alice");
     let refusal = refused(&history.objects, &after, Some(&ratchet), by_alice);
     assert_eq!(refusal.reason.code(), "UnknownKey");
@@ -354,6 +371,7 @@ fn a_kept_commit_that_is_lost_counts_as_not_descended_from() {
         head: lost,
         introduction,
         counter: 1,
+        version: None,
     };
     let refusal = refused(&history.objects, &policy, Some(&ratchet), head);
     assert_eq!(

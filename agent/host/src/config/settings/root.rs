@@ -30,10 +30,23 @@ pub struct RootSettings {
     pub allowed_signers: PathBuf,
     /// The commit from which on history is looked at (40 hex digits); without it the first signed head becomes it.
     pub introduction: Option<String>,
+    /// Which of the new commits must be signed.
+    pub mode: TrustMode,
     /// How the repository lets us in.
     pub access: RootAccess,
     /// Certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+/// Which of the commits since the last accepted one must be signed; docs/trust.md compares them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustMode {
+    /// Those on some way back to it: whoever signs a merge vouches for what comes in from the side.
+    Path,
+    /// Those on the way by first parents.
+    FirstParent,
+    /// Every one.
+    All,
 }
 
 /// How the repository lets us in.
@@ -81,6 +94,7 @@ pub(super) fn judge(section: &mut SectionReader<'_>, main: &Path) -> Option<Root
         "/etc/windlass/trust.d/allowed_signers",
     );
     let introduction = section.parsed("introduction", None, |text| commit_id(text).map(Some));
+    let mode = section.parsed("mode", TrustMode::Path, trust_mode);
     let ca_file = section.path("ca_file").map(|path| path.value);
     let (url, _) = url?;
     let access = access?;
@@ -94,6 +108,7 @@ pub(super) fn judge(section: &mut SectionReader<'_>, main: &Path) -> Option<Root
         namespace,
         allowed_signers,
         introduction,
+        mode,
         access,
         ca_file,
     })
@@ -293,6 +308,15 @@ fn repository_path(text: &str) -> Result<String, String> {
         return Err(format!("must stay inside the repository, not {text:?}"));
     }
     Ok(text.to_owned())
+}
+
+fn trust_mode(text: &str) -> Result<TrustMode, String> {
+    match text {
+        "path" => Ok(TrustMode::Path),
+        "first-parent" => Ok(TrustMode::FirstParent),
+        "all" => Ok(TrustMode::All),
+        _ => Err(format!("must be path, first-parent or all, not {text:?}")),
+    }
 }
 
 fn commit_id(text: &str) -> Result<String, String> {

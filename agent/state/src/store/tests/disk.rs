@@ -177,7 +177,7 @@ fn on_a_disk_that_turned_read_only_everything_is_still_read() {
     disk.remount(MsFlags::MS_RDONLY);
 
     let mut ratchets = RatchetFile::open(&disk.path()).unwrap();
-    assert_eq!(ratchets.get(&line("root")), Some(oid));
+    assert_eq!(ratchets.get(&line("root")), Some(oid.clone()));
     let further = windlass_trust::Ratchet {
         counter: oid.counter + 1,
         ..oid
@@ -216,6 +216,7 @@ fn on_a_full_disk_the_ratchet_stays_and_moves_when_there_is_space() {
         head: Oid::from_bytes([counter; 20]),
         introduction: Oid::from_bytes([0; 20]),
         counter: counter.into(),
+        version: None,
     };
     let mut file = RatchetFile::open(&disk.path()).unwrap();
     file.advance(&line("root"), &step(1)).unwrap();
