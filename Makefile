@@ -14,6 +14,8 @@ test: bootstrap node lint ## everything that must hold
 	cargo test --workspace --no-run
 	@echo "== the real flux command, to compare with"
 	@tests/oracles/flux.sh >/dev/null || [ $$? = 77 ]
+	@echo "== the real kustomize, to compare with"
+	@tests/oracles/kustomize.sh >/dev/null || [ $$? = 77 ]
 	@echo "== rooms, kit and end-to-end tests, on a real control plane"
 	cargo test --workspace --no-fail-fast
 

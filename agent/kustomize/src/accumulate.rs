@@ -83,6 +83,7 @@ impl Accumulator<'_> {
         self.add_configurations(kustomization, &mut into)?;
         self.add_definitions(kustomization, &mut into)?;
         self.add_generated(kustomization, &mut into)?;
+        self.run_generators(kustomization, chain, &mut into)?;
         for (index, path) in kustomization.components.iter().enumerate() {
             let place = kustomization.place_of("components", index);
             let component = self.open(kustomization, path, &place, chain, Kind::Component)?;
@@ -99,12 +100,14 @@ impl Accumulator<'_> {
             configured_in,
         };
         stages.run(&mut into)?;
+        self.run_transformers(kustomization, chain, &mut into)?;
+        self.run_validators(kustomization, chain, &mut into)?;
         add_variables(kustomization, &mut into)?;
         Ok(into)
     }
 
     /// A file of resources, or a directory with a kustomization.
-    fn add_resource(
+    pub(crate) fn add_resource(
         &self,
         parent: &Kustomization,
         path: &str,
@@ -145,7 +148,7 @@ impl Accumulator<'_> {
         Ok(())
     }
 
-    fn record_origins(&self, file: &str, added: &mut [Resource]) {
+    pub(crate) fn record_origins(&self, file: &str, added: &mut [Resource]) {
         let path = relative(&self.root, file);
         for resource in added {
             resource.provenance.origin = Some(format!("path: {path}\n"));
@@ -289,7 +292,7 @@ impl Accumulator<'_> {
     }
 
     /// The path of a kustomization; Flux writes one that is generated into a file.
-    fn configured_in(&self, kustomization: &Kustomization) -> String {
+    pub(crate) fn configured_in(&self, kustomization: &Kustomization) -> String {
         match kustomization.file.as_str() {
             "" => KUSTOMIZATION_FILES[0].to_owned(),
             file => relative(&self.root, file),

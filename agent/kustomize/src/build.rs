@@ -5,7 +5,7 @@ use std::cell::Cell;
 use windlass_object::Object;
 
 use crate::accumulate::{Accumulated, Accumulator, read_kustomization};
-use crate::error::{BuildError, Cause, Place, Step};
+use crate::error::{BuildError, Cause, Place};
 use crate::hash;
 use crate::kustomization::Kustomization;
 use crate::load::kustomization_file;
@@ -112,7 +112,7 @@ fn run(tree: &dyn Tree, kustomization: &Kustomization) -> Result<Vec<Resource>, 
     };
     let chain = [kustomization.directory.clone()];
     let mut gathered = accumulator.gather(kustomization, &chain, Accumulated::empty())?;
-    add_hashes(gathered.resources.list_mut()).map_err(at_file)?;
+    hash::add_suffixes(gathered.resources.list_mut()).map_err(at_file)?;
     let resources = gathered.resources.list_mut();
     name_reference::follow(resources, &gathered.config.name_reference).map_err(at_file)?;
     variable::resolve(
@@ -131,16 +131,6 @@ fn run(tree: &dyn Tree, kustomization: &Kustomization) -> Result<Vec<Resource>, 
     sort(&mut resources, kustomization.sort_options.as_ref())
         .map_err(|cause| kustomization.place("sortOptions").error(cause))?;
     Ok(resources)
-}
-
-fn add_hashes(resources: &mut [Resource]) -> Step<()> {
-    for resource in resources.iter_mut().filter(|resource| resource.needs_hash) {
-        let suffix = hash::name_suffix(resource)?;
-        resource.remember();
-        let name = format!("{}-{suffix}", resource.name());
-        resource.set_name(&name);
-    }
-    Ok(())
 }
 
 fn finish(

@@ -10,11 +10,25 @@ use crate::resource::Resource;
 /// How many characters of the hash are used.
 const LENGTH: usize = 10;
 
+/// Puts the hash behind the names of all resources that are to have one.
+///
+/// # Errors
+/// As [`name_suffix`].
+pub(crate) fn add_suffixes(resources: &mut [Resource]) -> Step<()> {
+    for resource in resources.iter_mut().filter(|resource| resource.needs_hash) {
+        let suffix = name_suffix(resource)?;
+        resource.remember();
+        let name = format!("{}-{suffix}", resource.name());
+        resource.set_name(&name);
+    }
+    Ok(())
+}
+
 /// The suffix for a resource as it is now.
 ///
 /// # Errors
 /// It is neither a ConfigMap nor a Secret (a patch has changed the kind).
-pub(crate) fn name_suffix(resource: &Resource) -> Step<String> {
+fn name_suffix(resource: &Resource) -> Step<String> {
     let field = |name: &str| resource.value.get(name);
     let or_empty = |name: &str| field(name).cloned().unwrap_or_else(|| json!(""));
     let mut content = Map::new();

@@ -10,6 +10,8 @@ pub(crate) use fields::{
     Replica, SortOptions, SortOrder,
 };
 
+pub(crate) use read::without_nulls;
+
 use crate::error::Place;
 use crate::replacement::WrittenReplacement;
 use crate::variable::Variable;
@@ -66,6 +68,10 @@ pub(crate) struct Kustomization {
     pub(crate) config_map_generator: Vec<GeneratorArguments>,
     pub(crate) secret_generator: Vec<GeneratorArguments>,
     pub(crate) generator_options: GeneratorOptions,
+    /// Configurations of built-in plugins: an object each, or the path of a file or directory of them.
+    pub(crate) generators: Vec<String>,
+    pub(crate) transformers: Vec<String>,
+    pub(crate) validators: Vec<String>,
     pub(crate) configurations: Vec<String>,
     pub(crate) crds: Vec<String>,
     pub(crate) build_metadata: BuildMetadata,

@@ -19,6 +19,7 @@ mod name_reference;
 mod object_path;
 mod overlay;
 mod patch;
+mod plugin;
 mod replacement;
 mod resource;
 mod resource_map;

@@ -53,6 +53,11 @@ impl ObjectPath {
         Self(segments)
     }
 
+    /// A path whose segments are separated by slashes, as `ValueAddTransformer` writes it.
+    pub(crate) fn parse_slashes(text: &str) -> Self {
+        Self(split_path(text, '/'))
+    }
+
     /// `vars` may write `ports[0]` for `ports.0`.
     pub(crate) fn with_indices_apart(self) -> Self {
         let mut segments = Vec::new();

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use windlass_object::Value;
 
 use self::options::FieldOptions;
+pub(crate) use self::options::untyped;
 use crate::error::{Cause, Place, Step};
 use crate::field_spec::partial;
 use crate::identity::{Identity, is_selected};

@@ -83,6 +83,20 @@ impl ResourceMap {
         }
     }
 
+    /// Notes on every resource that a transformer ran, whether or not it changed the resource:
+    /// kustomize does so, too. `configured` says where and by what, as YAML.
+    pub(crate) fn record(&mut self, configured: &str) {
+        let mut entry = String::with_capacity(configured.len() + 16);
+        for (number, line) in configured.lines().enumerate() {
+            entry.push_str(if number == 0 { "- " } else { "  " });
+            entry.push_str(line);
+            entry.push('\n');
+        }
+        for resource in self.list_mut() {
+            resource.provenance.transformations.push_str(&entry);
+        }
+    }
+
     /// The positions of resources of which an identity, of now or before, fits.
     pub(crate) fn matching(&self, fits: impl Fn(&Identity) -> bool) -> Vec<usize> {
         let candidates = self

@@ -9,7 +9,7 @@ use crate::kustomization::{Kustomization, Label};
 use crate::patch::Prepared;
 use crate::replacement;
 use crate::resource_map::ResourceMap;
-use crate::transform;
+use crate::transform::{self, NamespaceOptions};
 use crate::tree::Tree;
 
 /// The transformers of one kustomization.
@@ -64,8 +64,13 @@ impl Stages<'_> {
             ..
         } = self.kustomization;
         if !namespace.is_empty() {
-            transform::set_namespace(resources.list_mut(), namespace, &config.namespace)
-                .map_err(|cause| self.at("namespace", cause))?;
+            transform::set_namespace(
+                resources.list_mut(),
+                namespace,
+                &config.namespace,
+                NamespaceOptions::default(),
+            )
+            .map_err(|cause| self.at("namespace", cause))?;
             self.record(resources, "NamespaceTransformer");
         }
         if !name_prefix.is_empty() {
@@ -176,11 +181,8 @@ impl Stages<'_> {
         let Some(path) = &self.configured_in else {
             return;
         };
-        let entry = format!(
-            "- configuredIn: {path}\n  configuredBy:\n    apiVersion: builtin\n    kind: {transformer}\n"
-        );
-        for resource in resources.list_mut() {
-            resource.provenance.transformations.push_str(&entry);
-        }
+        resources.record(&format!(
+            "configuredIn: {path}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {transformer}\n"
+        ));
     }
 }

@@ -8,8 +8,8 @@ mod replica;
 
 pub(crate) use affix::{add_prefix, add_suffix};
 pub(crate) use image::set_image;
-pub(crate) use label::{set_annotations, set_labels};
-pub(crate) use namespace::set_namespace;
+pub(crate) use label::{set_annotations, set_entries, set_labels};
+pub(crate) use namespace::{NamespaceOptions, Subjects, put_into_namespace, set_namespace};
 pub(crate) use replica::set_replicas;
 
 use windlass_object::GroupVersionKind;

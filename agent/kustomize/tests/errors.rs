@@ -34,9 +34,17 @@ const BAD_FIELDS: &[(&str, &str, &str)] = &[
         "NotImplemented",
         "kustomization.yaml:1: helmCharts: ",
     ),
-    ("generators: [a.yaml]\n", "NotImplemented", "generators"),
-    ("transformers: [a.yaml]\n", "NotImplemented", "transformers"),
-    ("validators: [a.yaml]\n", "NotImplemented", "validators"),
+    ("generators: [a.yaml]\n", "NotImplemented", "a.yaml:1: "),
+    (
+        "transformers: [a.yaml]\n",
+        "NotImplemented",
+        "an external plugin",
+    ),
+    (
+        "validators: [b.yaml]\n",
+        "NotFound",
+        "kustomization.yaml:1: validators[0]: ",
+    ),
     (
         "openapi: {path: a.json}\n",
         "NotImplemented",

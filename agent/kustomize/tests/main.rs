@@ -7,4 +7,8 @@ mod flux;
 #[cfg(test)]
 mod goldens;
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod scenes;
+#[cfg(test)]
 mod support;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
+use windlass_kustomize::{Entry, EntryKind, Overlay, Tree, TreeError, build};
+use windlass_object::yaml::to_string;
 
 /// A directory of this machine.
 pub(crate) struct Directory(pub(crate) PathBuf);
@@ -106,4 +107,14 @@ impl Tree for Files {
             Ok(None)
         }
     }
+}
+
+/// What a build prints as `kustomize build` does, or its error.
+pub(crate) fn built_text(tree: &dyn Tree, path: &str) -> Result<String, String> {
+    let built = build(tree, path, &Overlay::default()).map_err(|error| error.to_string())?;
+    let texts: Vec<String> = built
+        .into_iter()
+        .map(|built| to_string(&built.object.into_value()))
+        .collect();
+    Ok(texts.join("---\n"))
 }

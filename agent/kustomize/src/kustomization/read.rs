@@ -114,6 +114,9 @@ impl Kustomization {
             "configMapGenerator" => self.config_map_generator = list(value)?,
             "secretGenerator" => self.secret_generator = list(value)?,
             "generatorOptions" => self.generator_options = typed(value)?,
+            "generators" => self.generators = list(value)?,
+            "transformers" => self.transformers = list(value)?,
+            "validators" => self.validators = list(value)?,
             "crds" => self.crds = list(value)?,
             "configurations" => self.configurations = list(value)?,
             "buildMetadata" => self.build_metadata = build_metadata(list(value)?)?,
@@ -128,9 +131,6 @@ impl Kustomization {
 fn refuse(field: &str, value: &Value) -> Step<()> {
     let instead = match field {
         "helmCharts" | "helmGlobals" | "helmChartInflationGenerator" => "use a HelmRelease",
-        "generators" | "transformers" | "validators" => {
-            "plugins are off in Flux, too; use the built-in fields"
-        }
         _ => {
             return Err(Cause::invalid(format!(
                 "{field:?} is no field of a kustomization"
@@ -185,7 +185,7 @@ fn openapi(openapi: BTreeMap<String, String>) -> Step<()> {
 }
 
 /// As Go's decoder: a null in a map is a field that is not there.
-fn without_nulls(value: Value) -> Value {
+pub(crate) fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(fields) => Value::Object(
             fields

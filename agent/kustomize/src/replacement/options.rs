@@ -98,7 +98,7 @@ impl FieldOptions {
 
 /// A field that was made for the value has no type: kustomize reads the text anew, so that `"1.25"`
 /// becomes a number.
-fn untyped(text: &str) -> Value {
+pub(crate) fn untyped(text: &str) -> Value {
     match parse_manifest(text.as_bytes())
         .ok()
         .and_then(|mut documents| documents.pop())

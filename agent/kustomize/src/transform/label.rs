@@ -42,7 +42,11 @@ pub(crate) fn set_annotations(
     set_entries(resources, annotations, &config.common_annotations)
 }
 
-fn set_entries(
+/// Sets entries of the maps that field specifications name.
+///
+/// # Errors
+/// A field is no map.
+pub(crate) fn set_entries(
     resources: &mut [Resource],
     entries: &BTreeMap<String, String>,
     specs: &[FieldSpec],

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
 use windlass_object::{GroupVersionKind, Value};
 
 use super::change_fields;
@@ -14,10 +15,28 @@ const METADATA_NAMESPACE: &str = "metadata/namespace";
 const METADATA_NAME: &str = "metadata/name";
 const SUBJECTS_NAMESPACE: &str = "subjects/namespace";
 
-/// Puts all resources into a namespace, one after the other.
-///
-/// Role bindings get it on the subject named `default` only; other service accounts follow when
-/// references are fixed. The name of a `v1` Namespace becomes the namespace.
+/// Which subjects of role bindings get the namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Subjects {
+    /// The one named `default` only; other service accounts follow when references are fixed.
+    #[default]
+    #[serde(alias = "")]
+    DefaultOnly,
+    AllServiceAccounts,
+    None,
+}
+
+/// How a namespace is set.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct NamespaceOptions {
+    /// Only fields that are empty are set.
+    pub(crate) unset_only: bool,
+    pub(crate) subjects: Subjects,
+}
+
+/// Puts all resources into a namespace, one after the other. The name of a `v1` Namespace becomes the
+/// namespace.
 ///
 /// # Errors
 /// Two resources have one identity at some step.
@@ -25,6 +44,7 @@ pub(crate) fn set_namespace(
     resources: &mut [Resource],
     namespace: &str,
     specs: &[FieldSpec],
+    options: NamespaceOptions,
 ) -> Step<()> {
     let mut counts: HashMap<Identity, usize> = HashMap::new();
     for resource in resources.iter() {
@@ -36,7 +56,7 @@ pub(crate) fn set_namespace(
         };
         let before = resource.identity().canonical();
         resource.remember();
-        set_one(resource, namespace, specs)?;
+        put_into_namespace(resource, namespace, specs, options)?;
         let after = resource.identity().canonical();
         if let Some(count) = counts.get_mut(&before) {
             *count -= 1;
@@ -62,13 +82,24 @@ fn conflict(resources: &[Resource], index: usize, identity: &Identity) -> Cause 
     }
 }
 
-fn set_one(resource: &mut Resource, namespace: &str, specs: &[FieldSpec]) -> Step<()> {
+/// Sets the namespace of one resource, and the fields that hold it.
+///
+/// # Errors
+/// A field is no single value.
+pub(crate) fn put_into_namespace(
+    resource: &mut Resource,
+    namespace: &str,
+    specs: &[FieldSpec],
+    options: NamespaceOptions,
+) -> Step<()> {
     let identity = resource.identity();
     let mut set = |field: &mut Value| {
         if field.is_object() || field.is_array() {
             return Err("a namespace is a single value".to_owned());
         }
-        *field = Value::String(namespace.to_owned());
+        if !options.unset_only || is_unset(field) {
+            *field = Value::String(namespace.to_owned());
+        }
         Ok(())
     };
     if !identity.cluster_scoped {
@@ -77,7 +108,7 @@ fn set_one(resource: &mut Resource, namespace: &str, specs: &[FieldSpec]) -> Ste
     }
     let is_role_binding = ["RoleBinding", "ClusterRoleBinding"].contains(&resource.kind());
     if is_role_binding {
-        set_default_subject(resource, namespace);
+        set_subjects(resource, namespace, options);
     }
     let api_version = resource.api_version().to_owned();
     let specs: Vec<FieldSpec> = specs
@@ -98,13 +129,28 @@ fn is_followed(spec: &FieldSpec, api_version: &str, is_role_binding: bool) -> bo
         && !(is_role_binding && is_subject)
 }
 
-fn set_default_subject(resource: &mut Resource, namespace: &str) {
+fn is_unset(field: &Value) -> bool {
+    field.is_null() || field.as_str() == Some("")
+}
+
+fn set_subjects(resource: &mut Resource, namespace: &str, options: NamespaceOptions) {
+    let is_meant = |subject: &Value| {
+        let is =
+            |field: &str, value: &str| subject.get(field).and_then(Value::as_str) == Some(value);
+        let is_open = !options.unset_only || subject.get("namespace").is_none_or(is_unset);
+        is_open
+            && match options.subjects {
+                Subjects::DefaultOnly => is("name", "default"),
+                Subjects::AllServiceAccounts => is("kind", "ServiceAccount"),
+                Subjects::None => false,
+            }
+    };
     let subjects = resource
         .value
         .get_mut("subjects")
         .and_then(Value::as_array_mut);
     for subject in subjects.into_iter().flatten() {
-        if subject.get("name").and_then(Value::as_str) == Some("default") {
+        if is_meant(subject) {
             map_of(subject).insert("namespace".to_owned(), Value::from(namespace));
         }
     }
