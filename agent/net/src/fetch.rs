@@ -128,8 +128,9 @@ fn incomplete(error: ReachError) -> ReachError {
 }
 
 fn unchanged(resolved: &Resolved, request: &FetchRequest) -> Option<String> {
-    let commit = resolved.peeled.unwrap_or(resolved.target).to_string();
-    (request.known_head.as_ref() == Some(&commit)).then_some(commit)
+    let target = resolved.target.to_string();
+    let known = request.known.as_ref()?;
+    (known.target == target && known.reference_name == resolved.name).then_some(target)
 }
 
 /// Makes sure that the cache holds what was resolved.
@@ -214,13 +215,11 @@ fn hand_over(
     limits: &Limits,
     answers: &mut Answers<'_>,
 ) -> Result<(), ReachError> {
-    let (head, tags) = reach::peel(objects, resolved.target)?;
-    if request.known_head.as_ref() == Some(&head.to_string()) {
-        return answers.write(&Answer::Unchanged {
-            oid: head.to_string(),
-        });
+    if let Some(known) = unchanged(resolved, request) {
+        return answers.write(&Answer::Unchanged { oid: known });
     }
-    answers.head(head, &resolved.name)?;
+    let (head, tags) = reach::peel(objects, resolved.target)?;
+    answers.head(head, resolved)?;
     let mut sent = HashSet::new();
     for (oid, bytes) in tags {
         answers.object(Kind::Tag, &oid, bytes)?;
@@ -296,14 +295,15 @@ impl<'a> Answers<'a> {
         })
     }
 
-    fn head(&mut self, oid: ObjectId, name: &str) -> Result<(), ReachError> {
+    fn head(&mut self, oid: ObjectId, resolved: &Resolved) -> Result<(), ReachError> {
         if self.head_is_told {
             return Ok(());
         }
         self.head_is_told = true;
         self.write(&Answer::Head {
             oid: oid.to_string(),
-            reference_name: name.to_owned(),
+            reference_name: resolved.name.clone(),
+            target: resolved.target.to_string(),
         })
     }
 

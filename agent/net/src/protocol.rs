@@ -92,8 +92,8 @@ fn read_references<R: Read>(
     let first = first.ok_or_else(not_a_repository)?;
     let (line, capabilities) = split_once(&first, 0).ok_or_else(not_a_repository)?;
     let version = parse_capabilities(capabilities)?;
-    let (mut target, mut name) = parse_reference(line)?;
-    let mut peeled = None;
+    let (target, name) = parse_reference(line)?;
+    selection.offer(&name, target);
     let mut count = 1;
     while let Some(text) = lines.next_text()? {
         count += 1;
@@ -105,15 +105,12 @@ fn read_references<R: Read>(
         if text.starts_with(b"shallow ") {
             continue;
         }
-        let (oid, next) = parse_reference(text)?;
-        if next.strip_suffix(b"^{}") == Some(&name) {
-            peeled = Some(oid);
-        } else {
-            selection.offer(&name, target, peeled.take());
-            (target, name) = (oid, next);
+        let (target, name) = parse_reference(text)?;
+        // What an annotated tag leads to is read from the tag itself.
+        if !name.ends_with(b"^{}") {
+            selection.offer(&name, target);
         }
     }
-    selection.offer(&name, target, peeled);
     Ok(version)
 }
 
@@ -162,7 +159,6 @@ pub(crate) fn list_request(prefix: &str) -> Vec<u8> {
     let mut body = Body::default();
     body.text("command=ls-refs");
     body.delimiter();
-    body.text("peel");
     body.text(&format!("ref-prefix {prefix}"));
     body.flush();
     body.0
@@ -184,12 +180,8 @@ pub(crate) fn read_list<R: Read>(
         }
         let (oid, rest) = split_once(text, b' ').ok_or_else(not_a_repository)?;
         let oid = ObjectId::from_hex(oid).map_err(|_| not_a_repository())?;
-        let mut words = rest.split(|byte| *byte == b' ');
-        let name = words.next().unwrap_or_default();
-        let peeled = words
-            .find_map(|word| word.strip_prefix(b"peeled:"))
-            .and_then(|oid| ObjectId::from_hex(oid).ok());
-        selection.offer(name, oid, peeled);
+        let name = rest.split(|byte| *byte == b' ').next().unwrap_or_default();
+        selection.offer(name, oid);
     }
     Ok(())
 }

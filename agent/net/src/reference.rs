@@ -23,8 +23,6 @@ pub(crate) enum Wanted {
 pub(crate) struct Resolved {
     /// The object the reference names: a commit, or an annotated tag.
     pub(crate) target: ObjectId,
-    /// The commit behind it when the server said so.
-    pub(crate) peeled: Option<ObjectId>,
     /// The full name of the reference, or the object id.
     pub(crate) name: String,
 }
@@ -122,12 +120,12 @@ impl<'a> Selection<'a> {
     }
 
     /// Looks at one advertised reference.
-    pub(crate) fn offer(&mut self, name: &[u8], target: ObjectId, peeled: Option<ObjectId>) {
+    pub(crate) fn offer(&mut self, name: &[u8], target: ObjectId) {
         let Ok(name) = std::str::from_utf8(name) else {
             return;
         };
         match self.wanted {
-            Wanted::Name(wanted) if wanted == name => self.take(None, name, target, peeled),
+            Wanted::Name(wanted) if wanted == name => self.take(None, name, target),
             Wanted::Tags { range, .. } => {
                 let Some(tag) = name.strip_prefix(TAGS) else {
                     return;
@@ -136,7 +134,7 @@ impl<'a> Selection<'a> {
                     return;
                 };
                 if self.is_higher(&version, name) {
-                    self.take(Some(version), name, target, peeled);
+                    self.take(Some(version), name, target);
                 }
             }
             Wanted::Commit(_) if name.starts_with(HEADS) && self.tips.len() < REMEMBERED_TIPS => {
@@ -158,18 +156,11 @@ impl<'a> Selection<'a> {
         }
     }
 
-    fn take(
-        &mut self,
-        version: Option<Version>,
-        name: &str,
-        target: ObjectId,
-        peeled: Option<ObjectId>,
-    ) {
+    fn take(&mut self, version: Option<Version>, name: &str, target: ObjectId) {
         self.best = Some((
             version,
             Resolved {
                 target,
-                peeled,
                 name: name.to_owned(),
             },
         ));
@@ -180,7 +171,6 @@ impl<'a> Selection<'a> {
         if let Wanted::Commit(oid) = self.wanted {
             return Ok(Resolved {
                 target: *oid,
-                peeled: Some(*oid),
                 name: oid.to_string(),
             });
         }
@@ -207,7 +197,7 @@ mod tests {
         let wanted = Wanted::parse(&reference)?;
         let mut selection = Selection::new(&wanted);
         for (name, digit) in offered {
-            selection.offer(name.as_bytes(), oid(*digit), None);
+            selection.offer(name.as_bytes(), oid(*digit));
         }
         selection
             .finish("https://git.test/r")

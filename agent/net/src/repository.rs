@@ -61,7 +61,7 @@ impl Repository {
         match wanted {
             Wanted::Name(name) => {
                 if let Some(target) = self.lookup(name)? {
-                    selection.offer(name.as_bytes(), target, None);
+                    selection.offer(name.as_bytes(), target);
                 }
             }
             Wanted::Tags { .. } => self.offer_tags(&mut selection)?,
@@ -115,7 +115,7 @@ impl Repository {
         {
             let reference = reference.map_err(|error| unreadable(&error))?;
             if let Target::Object(oid) = reference.target {
-                selection.offer(reference.name.as_bstr(), oid, None);
+                selection.offer(reference.name.as_bstr(), oid);
             }
         }
         Ok(())

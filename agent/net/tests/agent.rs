@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use windlass_net::{Settings, serve};
 use windlass_wire::{
-    Answer, Credentials, FailureClass, FetchRequest, Reference, read_answer, write_request,
+    Answer, Credentials, FailureClass, FetchRequest, Known, Reference, read_answer, write_request,
 };
 
 /// A windlass-net of its own, with its own cache.
@@ -21,6 +21,7 @@ pub struct Net {
 #[derive(Debug)]
 pub struct Fetched {
     pub head: Option<(String, String)>,
+    pub target: String,
     /// Kind, object id and content, in the order they came.
     pub objects: Vec<(u8, String, Vec<u8>)>,
     pub end: Answer,
@@ -52,6 +53,7 @@ impl Net {
         write_request(&mut stream, request).unwrap();
         let mut fetched = Fetched {
             head: None,
+            target: String::new(),
             objects: Vec::new(),
             end: Answer::Unchanged { oid: String::new() },
         };
@@ -60,8 +62,10 @@ impl Net {
                 Answer::Head {
                     oid,
                     reference_name,
+                    target,
                 } => {
                     assert!(fetched.head.is_none(), "the head is told once");
+                    fetched.target = target;
                     fetched.head = Some((oid, reference_name));
                 }
                 Answer::Object { kind, oid, bytes } => {
@@ -150,6 +154,14 @@ pub fn request(url: &str) -> FetchRequest {
         credentials: Credentials::None,
         ca_bundle: None,
         timeout_seconds: 30,
-        known_head: None,
+        known: None,
     }
+}
+
+/// What is known after branch `main` was seen at a commit.
+pub fn main_at(commit: &str) -> Option<Known> {
+    Some(Known {
+        reference_name: "refs/heads/main".to_owned(),
+        target: commit.to_owned(),
+    })
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use windlass_wire::{Answer, Credentials, FailureClass, Reference, Secret};
+use windlass_wire::{Answer, Credentials, FailureClass, Known, Reference, Secret};
 
-use crate::agent::{Net, request};
+use crate::agent::{Net, main_at, request};
 use crate::git::Repository;
 use crate::http_server::{Behaviour, HttpServer};
 
@@ -43,7 +43,7 @@ fn a_fetch_brings_only_what_the_agent_does_not_have() {
     let new = repository.commit(&[("a/three.yaml", "three")]);
     let mut next = request(&server.url());
     next.have = vec![old.clone(), "1".repeat(40)];
-    next.known_head = Some(old.clone());
+    next.known = main_at(&old);
     let fetched = net.fetch(&next);
     assert_eq!(fetched.head(), new);
     assert_eq!(fetched.oids(), repository.objects_between(&new, &[&old]));
@@ -71,7 +71,7 @@ fn one_changed_file_among_thousands_moves_few_bytes() {
     assert_eq!(all.objects.len(), 5002);
     let mut next = request(&server.url());
     next.have = vec![all.head().to_owned()];
-    next.known_head = Some(all.head().to_owned());
+    next.known = main_at(all.head());
     repository.commit(&[("file-2500.yaml", "changed")]);
     server.take_seen();
     let fetched = net.fetch(&next);
@@ -96,7 +96,7 @@ fn a_poll_that_finds_nothing_is_one_request_with_one_prefix() {
     let head = net.fetch(&request(&server.url())).head().to_owned();
     server.take_seen();
     let mut poll = request(&server.url());
-    poll.known_head = Some(head.clone());
+    poll.known = main_at(&head);
     poll.have = vec![head.clone()];
     for _ in 0..3 {
         let polled = net.fetch(&poll);
@@ -125,7 +125,7 @@ fn a_poll_after_a_restart_is_one_request_too() {
     std::thread::spawn(move || windlass_net::serve(listener, settings));
     server.take_seen();
     let mut poll = request(&server.url());
-    poll.known_head = Some(head.clone());
+    poll.known = main_at(&head);
     let mut stream =
         std::os::unix::net::UnixStream::connect(net.root.path().join("second.sock")).unwrap();
     windlass_wire::write_request(&mut stream, &poll).unwrap();
@@ -170,12 +170,15 @@ fn every_kind_of_reference_is_found() {
                 "{reference:?}"
             );
             fetched.assert_order();
-            request.known_head = Some(oid.to_owned());
+            request.known = Some(Known {
+                reference_name: name.to_owned(),
+                target: fetched.target.clone(),
+            });
             let polled = net.fetch(&request);
             assert_eq!(
                 polled.end,
                 Answer::Unchanged {
-                    oid: oid.to_owned()
+                    oid: fetched.target
                 },
                 "{reference:?}"
             );
@@ -477,9 +480,9 @@ fn a_server_with_the_old_protocol_is_spoken_to_in_it() {
     let fetched = net.fetch(&request);
     assert_eq!(fetched.oids(), repository.objects_between(&new, &[&old]));
     assert!(fetched.wire_bytes() < 1500, "{}", fetched.wire_bytes());
-    request.known_head = Some(new.clone());
+    request.known = main_at(&new);
     assert_eq!(net.fetch(&request).end, Answer::Unchanged { oid: new });
-    request.known_head = None;
+    request.known = None;
     request.reference = Reference::Tag("v1.0.0".into());
     assert_eq!(net.fetch(&request).head(), old);
     request.have.clear();

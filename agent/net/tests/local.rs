@@ -2,7 +2,7 @@
 
 use windlass_wire::{Answer, FailureClass, Reference};
 
-use crate::agent::{Net, request};
+use crate::agent::{Net, main_at, request};
 use crate::git::{Repository, git};
 
 #[test]
@@ -30,7 +30,7 @@ fn a_path_is_read_without_any_server() {
                 net.fetch(&request).oids(),
                 repository.objects_between(&new, &[&old])
             );
-            request.known_head = Some(new.clone());
+            request.known = main_at(&new);
             assert_eq!(
                 net.fetch(&request).end,
                 Answer::Unchanged { oid: new.clone() }

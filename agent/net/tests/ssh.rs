@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use windlass_wire::{Answer, Credentials, FailureClass, FetchRequest, Reference, Secret};
 
-use crate::agent::{Net, request};
+use crate::agent::{Net, main_at, request};
 use crate::git::Repository;
 
 /// A real sshd on loopback, with its own keys, for the user that runs the test.
@@ -173,12 +173,12 @@ fn a_branch_is_fetched_and_followed_in_both_protocols() {
         assert_eq!(fetched.oids(), repository.objects_between(&new, &[&old]));
         fetched.assert_order();
         assert!(fetched.wire_bytes() < 1500, "{}", fetched.wire_bytes());
-        request.known_head = Some(new.clone());
+        request.known = main_at(&new);
         assert_eq!(
             net.fetch(&request).end,
             Answer::Unchanged { oid: new.clone() }
         );
-        request.known_head = None;
+        request.known = None;
         request.have.clear();
         for (reference, head) in [
             (Reference::Tag("v1.0.0".into()), &old),

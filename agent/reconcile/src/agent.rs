@@ -31,9 +31,10 @@ use crate::left_out::LeftOut;
 use crate::named::Named;
 use crate::net::{Net, StartCommand};
 use crate::node::NodeStatus;
-use crate::source::fetch::Keep;
+use crate::source::keep::Keep;
 use crate::source::spec::SourceSpec;
 use crate::uninstall::{definitions, namespaces};
+use crate::view::Choice;
 
 /// The Leases of the Flux controllers whose work windlass does (decision 2).
 const FLUX_LEASES: [&str; 2] = [
@@ -214,11 +215,12 @@ fn root_spec(name: &Named, root: &RootSettings) -> Result<SourceSpec, AgentError
         name: name.clone(),
         url: root.url.clone(),
         reference: Reference::Branch(root.branch.clone()),
+        beside: None,
         credentials: credentials(&root.access)?,
         ca_bundle: root.ca_file.as_deref().map(read).transpose()?,
         interval: root.interval,
         timeout: root.timeout,
-        ignore: None,
+        choice: Choice::default(),
         policy: Arc::new(Policy {
             signers,
             introduction,

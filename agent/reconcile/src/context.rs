@@ -12,7 +12,7 @@ use crate::kustomization::pass::Corrections;
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::net::Net;
-use crate::source::fetch::Keep;
+use crate::source::keep::Keep;
 
 /// Handles on the world and what was learned of it.
 #[derive(Debug)]

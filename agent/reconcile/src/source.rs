@@ -1,6 +1,7 @@
 //! Sources: what is fetched, whether it is accepted, and what their status says.
 
 pub(crate) mod fetch;
+pub(crate) mod keep;
 mod secret;
 pub(crate) mod spec;
 pub(crate) mod status;
@@ -13,7 +14,8 @@ use windlass_api::meta::ConditionStatus;
 use windlass_api::{conditions, names, reasons};
 use windlass_cluster::{EventType, Leadership, ObjectReference};
 use windlass_object::Object;
-use windlass_trust::{Oid, Policy};
+use windlass_state::Tip;
+use windlass_trust::Policy;
 
 use self::fetch::{FetchError, Fetched, Snapshot};
 use self::spec::{SourceSpec, Unusable};
@@ -47,7 +49,7 @@ pub(crate) struct Pass {
 /// A head that was judged and refused; it is not fetched again while the reference points to it.
 #[derive(Clone, Debug)]
 pub(crate) struct RefusedHead {
-    pub(crate) head: Oid,
+    pub(crate) tip: Tip,
     pub(crate) problem: Problem,
 }
 
@@ -127,7 +129,7 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
 /// The revision in use, with the ignore rules that the spec says now.
 async fn held(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Option<Snapshot> {
     let held = pass.snapshot.clone()?;
-    if held.spec_ignore == spec.ignore {
+    if held.choice == spec.choice {
         return Some(held);
     }
     load(context, spec).await.snapshot.or(Some(held))
@@ -188,14 +190,14 @@ async fn load(context: &Arc<Context>, spec: &SourceSpec) -> Found {
 
 async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
     let known = match (&pass.refused, &pass.snapshot) {
-        (Some(refused), _) => Some(refused.head),
+        (Some(refused), _) => Some(refused.tip.clone()),
         // A revision of another URL or reference says nothing about this one.
-        (None, Some(snapshot)) if snapshot.line == spec.line() => Some(snapshot.source.commit()),
+        (None, Some(snapshot)) if snapshot.line == spec.line() => snapshot.tip.clone(),
         (None, _) => None,
     };
     let (context, spec) = (Arc::clone(context), spec.clone());
     let asked = tokio::task::spawn_blocking(move || {
-        fetch::fetch(&context.keep, &context.net, &spec, known)
+        fetch::fetch(&context.keep, &context.net, &spec, known.as_ref())
     });
     match asked.await {
         Ok(Ok(Fetched::Unchanged)) => Found {
@@ -208,13 +210,13 @@ async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
             ..Found::default()
         },
         Ok(Ok(Fetched::Refused {
-            head,
+            tip,
             refusal,
             revision,
         })) => {
             let problem = Problem::refused(&revision, &refusal);
             let refused = Some(RefusedHead {
-                head,
+                tip,
                 problem: problem.clone(),
             });
             Found {
@@ -292,7 +294,6 @@ async fn conclude(
         problem,
         generation: seen.meta.generation,
         handled_at: seen.meta.annotation(names::REQUESTED_AT).map(str::to_owned),
-        ignore: seen.spec.as_ref().ok().and_then(|spec| spec.ignore.clone()),
     };
     let new = status::conclude(&seen.status, &finding, jiff::Timestamp::now().into());
     let written = crate::status::write(

@@ -9,7 +9,7 @@ use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
 use windlass_trust::{Listed, NodeKind, ObjectReader, VerifiedSource, VerifiedTree, ViewError};
 
 use self::artifact::{ArtifactDigest, ArtifactHasher};
-use self::ignore::{IGNORE_FILE, Ignore, IgnoreError, join};
+use self::ignore::{IGNORE_FILE, Ignore, IgnoreError, Sparse, join};
 
 /// Directories may be nested this deep; Git itself has no bound, people stay far below.
 const DEPTH_LIMIT: usize = 64;
@@ -32,13 +32,23 @@ pub(crate) enum ViewFailure {
     TooDeep { path: String },
 }
 
-/// Reads the ignore rules of a revision: those of its tree, and `spec.ignore` of its source.
+/// What a source's spec says about which files are taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// `spec.ignore`
+    pub(crate) ignore: Option<String>,
+    /// `spec.sparseCheckout`
+    pub(crate) sparse: Vec<String>,
+}
+
+/// Reads the ignore rules of a revision: those of its tree, and those of its source.
 pub(crate) fn ignore_rules(
     source: &VerifiedSource,
     reader: &dyn ObjectReader,
-    spec_ignore: Option<&str>,
+    choice: &Choice,
 ) -> Result<Ignore, ViewFailure> {
     let tree = VerifiedTree::new(source, reader);
+    let sparse = Sparse::new(&choice.sparse);
     let mut files = Vec::new();
     walk(&tree, "", 0, &mut |path, _| {
         let directory = match path.rsplit_once('/') {
@@ -46,11 +56,15 @@ pub(crate) fn ignore_rules(
             None if path == IGNORE_FILE => "",
             _ => return Ok(()),
         };
+        // What is not checked out gives no rules either.
+        if sparse.excludes(path, false) {
+            return Ok(());
+        }
         let text = String::from_utf8_lossy(&tree.read(path)?).into_owned();
         files.push((directory.to_owned(), text));
         Ok(())
     })?;
-    Ok(Ignore::new(&files, spec_ignore)?)
+    Ok(Ignore::new(&files, choice.ignore.as_deref(), sparse)?)
 }
 
 impl<'a> View<'a> {

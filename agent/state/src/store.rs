@@ -59,12 +59,23 @@ pub struct Recovered {
 }
 
 /// What is kept of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// The accepted head. It must be verified again before it is used.
     pub head: Oid,
     /// When it was fetched (seconds since 1970).
     pub fetched_at: i64,
+    /// Where it was found; an older windlass did not write it down.
+    pub tip: Option<Tip>,
+}
+
+/// The reference under which a head was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// Its full name.
+    pub reference: String,
+    /// What it names: the head, or an annotated tag over it, which is kept as well.
+    pub target: Oid,
 }
 
 // === impl Store ===
@@ -146,6 +157,10 @@ impl Store {
                 "DELETE FROM kept WHERE source = ?1 AND url = ?2 AND selector = ?3",
                 params![line.source, line.url, line.selector],
             )?;
+            transaction.execute(
+                "DELETE FROM tips WHERE source = ?1 AND url = ?2 AND selector = ?3",
+                params![line.source, line.url, line.selector],
+            )?;
             if forgotten > 0 {
                 garbage::expect(&transaction)?;
             }
@@ -190,31 +205,38 @@ impl Store {
 
 fn kept(connection: &Connection, line: &Line) -> rusqlite::Result<Option<Kept>> {
     let mut statement = connection.prepare_cached(
-        "SELECT head, fetched_at FROM kept WHERE source = ?1 AND url = ?2 AND selector = ?3",
+        "SELECT kept.head, fetched_at, reference, target FROM kept
+         LEFT JOIN tips USING (source, url, selector, head)
+         WHERE source = ?1 AND url = ?2 AND selector = ?3",
     )?;
-    let row = |row: &Row<'_>| {
-        Ok(Kept {
-            head: oid_at(row, 0)?,
-            fetched_at: row.get(1)?,
-        })
-    };
     statement
-        .query_row(params![line.source, line.url, line.selector], row)
+        .query_row(params![line.source, line.url, line.selector], kept_at)
         .optional()
 }
 
 fn kept_lines(connection: &Connection) -> rusqlite::Result<Vec<(Line, Kept)>> {
     let mut statement = connection.prepare_cached(
-        "SELECT head, fetched_at, source, url, selector FROM kept ORDER BY 3, 4, 5",
+        "SELECT kept.head, fetched_at, reference, target, source, url, selector FROM kept
+         LEFT JOIN tips USING (source, url, selector, head) ORDER BY 5, 6, 7",
     )?;
-    let rows = statement.query_map([], |row| {
-        let kept = Kept {
-            head: oid_at(row, 0)?,
-            fetched_at: row.get(1)?,
-        };
-        Ok((line_at(row, 2)?, kept))
-    })?;
+    let rows = statement.query_map([], |row| Ok((line_at(row, 4)?, kept_at(row)?)))?;
     rows.collect()
+}
+
+/// Reads the first four columns. A tip of another head, which a windlass that knows no tips left behind, is none.
+fn kept_at(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let reference: Option<String> = row.get(2)?;
+    let tip = reference
+        .map(|reference| {
+            let target = oid_at(row, 3)?;
+            Ok::<_, rusqlite::Error>(Tip { reference, target })
+        })
+        .transpose()?;
+    Ok(Kept {
+        head: oid_at(row, 0)?,
+        fetched_at: row.get(1)?,
+        tip,
+    })
 }
 
 /// Reads the three columns of a line, beginning at `column`.

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use windlass_state::{Incoming, Line, Pause, PauseFile, RatchetFile, Store};
+use windlass_state::{Incoming, Line, RatchetFile, Store, Tip};
 use windlass_trust::{
     Accepted, AllowedSigners, Introduction, Mode, ObjectKind, ObjectReader, Oid, Policy, Ratchet,
     Verdict, hash, verify,
@@ -60,7 +60,11 @@ fn works_when_its_parent_asks() {
         let mut incoming = store.receive().unwrap();
         let head = send(&mut incoming, step);
         let accepted = accept(&incoming, head);
-        incoming.keep(&line(), &accepted, 1).unwrap();
+        let tip = Tip {
+            reference: "refs/heads/main".to_owned(),
+            target: head,
+        };
+        incoming.keep(&line(), &accepted, &tip, 1).unwrap();
         ratchets
             .advance(
                 &line(),
@@ -73,12 +77,6 @@ fn works_when_its_parent_asks() {
             )
             .unwrap();
         store.remember("step", step.to_string().as_bytes()).unwrap();
-        PauseFile::new(&directory)
-            .write(&Pause {
-                until: None,
-                reason: step.to_string(),
-            })
-            .unwrap();
         println!("\ndone {step}");
         std::io::stdout().flush().unwrap();
     }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::Stdio;
 
-use windlass_state::{Inspection, PauseFile, RatchetFile, Store};
+use windlass_state::{Inspection, RatchetFile, Store};
 use windlass_trust::missing_objects;
 
 use crate::child::{self, accept, line};
@@ -41,7 +41,6 @@ fn check(directory: &Path, reported: u64) -> u64 {
     } else {
         assert!(ratchet.is_none(), "the ratchet is ahead of what is kept");
     }
-    PauseFile::new(directory).read().unwrap();
     drop(store);
     let names = fs::read_dir(directory)
         .unwrap()
@@ -183,8 +182,8 @@ fn one_accepted_head_costs_few_fsyncs_and_rest_costs_none() {
     println!(
         "fsyncs: {first} for a new state and one step, {ten} for ten, {twenty} for twenty, {none} for none"
     );
-    // Per step: one of the database, two of the ratchet, two of the pause.
-    assert!(twenty - ten <= 10 * 6, "{ten} {twenty}");
+    // Per step: one of the database, two of the ratchet.
+    assert!(twenty - ten <= 10 * 4, "{ten} {twenty}");
     assert_eq!(none, 0);
 }
 

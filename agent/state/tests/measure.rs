@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use windlass_state::Store;
+use windlass_state::{Store, Tip};
 use windlass_trust::{ObjectKind, ObjectReader, Oid, hash};
 
 use crate::child::{accept, line};
@@ -75,7 +75,11 @@ fn keep(store: &Store, source: &Source) {
         .put(source.commit.0, ObjectKind::Commit, &source.commit.1)
         .unwrap();
     let accepted = accept(&incoming, source.commit.0);
-    incoming.keep(&line(), &accepted, 1).unwrap();
+    let tip = Tip {
+        reference: "refs/heads/main".to_owned(),
+        target: source.commit.0,
+    };
+    incoming.keep(&line(), &accepted, &tip, 1).unwrap();
 }
 
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> (T, Duration) {

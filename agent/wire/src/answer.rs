@@ -16,6 +16,8 @@ pub enum Answer {
         oid: String,
         /// The full name of the reference, or the object id when a commit was asked for.
         reference_name: String,
+        /// What the reference itself names (hex): that commit, or the annotated tag over it.
+        target: String,
     },
     /// One object nobody has checked yet: the receiver hashes it.
     Object {
@@ -26,9 +28,9 @@ pub enum Answer {
         /// The content, without the loose object header.
         bytes: Vec<u8>,
     },
-    /// The reference still points at the known head.
+    /// The reference still names what it named when it was known.
     Unchanged {
-        /// That commit (hex).
+        /// That object (hex).
         oid: String,
     },
     /// Everything was sent.
@@ -64,8 +66,9 @@ impl fmt::Debug for Answer {
             Self::Head {
                 oid,
                 reference_name,
+                target,
             } => {
-                write!(formatter, "Head({oid} {reference_name:?})")
+                write!(formatter, "Head({oid} {reference_name:?} {target})")
             }
             Self::Object { kind, oid, bytes } => {
                 write!(formatter, "Object(kind {kind}, ")?;
@@ -186,11 +189,14 @@ pub fn write_answer(writer: &mut impl Write, answer: &Answer) -> Result<(), Wire
         Answer::Head {
             oid,
             reference_name,
+            target,
         } => {
             let mut encoder = Encoder::new(TAG_HEAD);
             check_oid("head", oid)?;
+            check_oid("target", target)?;
             encoder.text("head", oid, limits::OID_HEX_BYTES)?;
             encoder.text("reference name", reference_name, limits::NAME_BYTES)?;
+            encoder.text("target", target, limits::OID_HEX_BYTES)?;
             encoder
         }
         Answer::Unchanged { oid } => {
@@ -282,6 +288,7 @@ fn decode_answer(tag: u8, decoder: &mut Decoder<'_>) -> Result<Answer, WireError
         TAG_HEAD => Answer::Head {
             oid: decoder.oid("head")?,
             reference_name: decoder.text("reference name", limits::NAME_BYTES)?,
+            target: decoder.oid("target")?,
         },
         TAG_UNCHANGED => Answer::Unchanged {
             oid: decoder.oid("head")?,

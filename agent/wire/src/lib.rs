@@ -18,5 +18,5 @@ mod secret;
 pub use answer::{Answer, FailureClass, read_answer, write_answer};
 pub use error::WireError;
 pub use locator::DisplayUrl;
-pub use request::{Credentials, FetchRequest, Reference, read_request, write_request};
+pub use request::{Credentials, FetchRequest, Known, Reference, read_request, write_request};
 pub use secret::Secret;

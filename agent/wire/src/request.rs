@@ -23,8 +23,17 @@ pub struct FetchRequest {
     pub ca_bundle: Option<String>,
     /// The whole fetch ends after this long.
     pub timeout_seconds: u64,
-    /// The answer is [`crate::Answer::Unchanged`] when the reference still points at this commit (hex).
-    pub known_head: Option<String>,
+    /// The answer is [`crate::Answer::Unchanged`] when the reference still is this one and names the same object.
+    pub known: Option<Known>,
+}
+
+/// What a reference named when it was asked for last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its full name: within a range of versions another tag may name the same object.
+    pub reference_name: String,
+    /// The object (hex): a commit, or an annotated tag, which may be made anew over the same commit.
+    pub target: String,
 }
 
 /// Which commit is wanted; the kinds of Flux's `spec.ref` (source-controller, `GitRepositoryRef`).
@@ -78,7 +87,7 @@ impl fmt::Debug for FetchRequest {
             .field("credentials", &self.credentials)
             .field("ca_bundle", &self.ca_bundle.as_ref().map(String::len))
             .field("timeout_seconds", &self.timeout_seconds)
-            .field("known_head", &self.known_head)
+            .field("known", &self.known)
             .finish()
     }
 }
@@ -104,14 +113,7 @@ pub fn write_request(writer: &mut impl Write, request: &FetchRequest) -> Result<
         limits::CA_BUNDLE_BYTES,
     )?;
     encoder.number(request.timeout_seconds);
-    if let Some(oid) = &request.known_head {
-        check_oid("known head", oid)?;
-    }
-    encoder.optional_text(
-        "known head",
-        request.known_head.as_deref(),
-        limits::OID_HEX_BYTES,
-    )?;
+    encode_known(&mut encoder, request.known.as_ref())?;
     encoder.write(writer, WHAT, limits::REQUEST_BYTES)?;
     writer.flush().map_err(WireError::Io)
 }
@@ -133,11 +135,8 @@ pub fn read_request(reader: &mut impl Read) -> Result<FetchRequest, WireError> {
         credentials: decode_credentials(&mut decoder)?,
         ca_bundle: decoder.optional_text("ca bundle", limits::CA_BUNDLE_BYTES)?,
         timeout_seconds: decoder.number("timeout")?,
-        known_head: decoder.optional_text("known head", limits::OID_HEX_BYTES)?,
+        known: decode_known(&mut decoder)?,
     };
-    if let Some(oid) = &request.known_head {
-        check_oid("known head", oid)?;
-    }
     decoder.finish()?;
     Ok(request)
 }
@@ -170,6 +169,29 @@ fn decode_reference(decoder: &mut Decoder<'_>) -> Result<Reference, WireError> {
             });
         }
     })
+}
+
+fn encode_known(encoder: &mut Encoder, known: Option<&Known>) -> Result<(), WireError> {
+    let target = known.map(|known| known.target.as_str());
+    if let Some(oid) = target {
+        check_oid("known target", oid)?;
+    }
+    encoder.optional_text("known target", target, limits::OID_HEX_BYTES)?;
+    let name = known.map_or("", |known| known.reference_name.as_str());
+    encoder.text("known reference", name, limits::NAME_BYTES)
+}
+
+fn decode_known(decoder: &mut Decoder<'_>) -> Result<Option<Known>, WireError> {
+    let target = decoder.optional_text("known target", limits::OID_HEX_BYTES)?;
+    let reference_name = decoder.text("known reference", limits::NAME_BYTES)?;
+    let Some(target) = target else {
+        return Ok(None);
+    };
+    check_oid("known target", &target)?;
+    Ok(Some(Known {
+        reference_name,
+        target,
+    }))
 }
 
 fn decode_have(decoder: &mut Decoder<'_>) -> Result<Vec<String>, WireError> {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use windlass_wire::{
-    Answer, Credentials, FailureClass, FetchRequest, Reference, Secret, WireError, limits,
+    Answer, Credentials, FailureClass, FetchRequest, Known, Reference, Secret, WireError, limits,
     read_answer, read_request, write_answer, write_request,
 };
 
@@ -48,9 +48,12 @@ prop_compose! {
         credentials in credentials(),
         ca_bundle in proptest::option::of(".{0,300}"),
         timeout_seconds in any::<u64>(),
-        known_head in proptest::option::of(oid()),
+        known in proptest::option::of((oid(), ".{0,100}").prop_map(|(target, reference_name)| Known {
+            reference_name,
+            target,
+        })),
     ) -> FetchRequest {
-        FetchRequest { url, reference, have, credentials, ca_bundle, timeout_seconds, known_head }
+        FetchRequest { url, reference, have, credentials, ca_bundle, timeout_seconds, known }
     }
 }
 
@@ -62,9 +65,10 @@ fn answer() -> impl Strategy<Value = Answer> {
     ];
     let bytes = proptest::collection::vec(any::<u8>(), 0..400);
     prop_oneof![
-        (oid(), ".{0,100}").prop_map(|(oid, reference_name)| Answer::Head {
+        (oid(), ".{0,100}", oid()).prop_map(|(oid, reference_name, target)| Answer::Head {
             oid,
-            reference_name
+            reference_name,
+            target
         }),
         (1_u8..=4, any::<[u8; 20]>(), bytes).prop_map(|(kind, oid, bytes)| Answer::Object {
             kind,
@@ -100,7 +104,7 @@ fn plain_request() -> FetchRequest {
         credentials: Credentials::None,
         ca_bundle: None,
         timeout_seconds: 60,
-        known_head: None,
+        known: None,
     }
 }
 
@@ -243,10 +247,15 @@ fn what_the_other_side_would_refuse_is_not_written() {
         })
     ));
     let mut request = plain_request();
-    request.known_head = Some("../../etc".into());
+    request.known = Some(Known {
+        reference_name: String::new(),
+        target: "../../etc".into(),
+    });
     assert!(matches!(
         write_request(&mut Vec::new(), &request),
-        Err(WireError::Malformed { what: "known head" })
+        Err(WireError::Malformed {
+            what: "known target"
+        })
     ));
     let answer = Answer::Object {
         kind: 7,
@@ -269,7 +278,10 @@ fn every_text_at_its_bound_fits_into_one_request() {
     request.reference = Reference::Name("n".repeat(limits::NAME_BYTES));
     request.have = vec!["a".repeat(40); limits::HAVE_OIDS];
     request.ca_bundle = Some("c".repeat(limits::CA_BUNDLE_BYTES));
-    request.known_head = Some("b".repeat(40));
+    request.known = Some(Known {
+        reference_name: "k".repeat(limits::NAME_BYTES),
+        target: "b".repeat(40),
+    });
     let full = "s".repeat(limits::CREDENTIAL_BYTES);
     request.credentials = Credentials::Ssh {
         identity: Secret::new(full.clone()),

@@ -23,6 +23,7 @@ mod main_job;
 mod node;
 mod objects;
 mod older_flux;
+mod sources;
 mod status;
 mod tenant;
 mod transport;

@@ -168,6 +168,16 @@ impl Repo {
         self.commit_with(&[], message, "--no-gpg-sign")
     }
 
+    /// Makes an annotated tag of `HEAD`, signed by `signer`; it is not pushed yet.
+    #[track_caller]
+    pub fn tag(&self, name: &str, message: &str, signer: &Signer) {
+        let key = format!("user.signingkey={}", signer.key().display());
+        let mut arguments = vec!["-c", "user.name=Test", "-c", "user.email=test@example.org"];
+        arguments.extend(["-c", "gpg.format=ssh", "-c", &key]);
+        arguments.extend(["tag", "--force", "--sign", "-m", message, name]);
+        self.git(&arguments);
+    }
+
     /// Pushes branch `main` (forced, so that histories can be rewritten).
     #[track_caller]
     pub fn push(&self) {

@@ -69,7 +69,7 @@ fn version_zero_and_one_list_references_at_once() {
         assert_eq!(version, expected);
         assert_eq!(resolved.unwrap().target.to_string(), OID);
         let (_, tag) = greet(&answer, Reference::Tag("v1.0.0".into())).unwrap();
-        assert_eq!(tag.unwrap().peeled.unwrap().to_string(), PEELED);
+        assert_eq!(tag.unwrap().target.to_string(), OID);
     }
 }
 

@@ -95,7 +95,7 @@ impl Controller {
             return SourceState::NotFound;
         }
         match slot.snapshot.clone() {
-            Some(snapshot) => SourceState::Ready(snapshot),
+            Some(snapshot) => SourceState::Ready(Box::new(snapshot)),
             None => SourceState::NoRevision,
         }
     }

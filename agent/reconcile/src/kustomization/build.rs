@@ -72,7 +72,7 @@ fn refuse_unsupported(spec: &KustomizationSpec) -> Result<(), StageError> {
 }
 
 struct Job {
-    keep: Arc<crate::source::fetch::Keep>,
+    keep: Arc<crate::source::keep::Keep>,
     snapshot: Snapshot,
     owner: crate::named::Named,
     spec: KustomizationSpec,

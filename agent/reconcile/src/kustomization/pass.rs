@@ -21,7 +21,8 @@ use crate::ledger::{Ledger, Verdict};
 use crate::left_out::LeftOut;
 use crate::named::Named;
 use crate::seen::Meta;
-use crate::source::fetch::{Keep, Snapshot};
+use crate::source::fetch::Snapshot;
+use crate::source::keep::Keep;
 
 /// Everything a pass may use; built by the controller, consumed by the pass.
 #[derive(Debug)]
@@ -102,7 +103,7 @@ fn why_unknown(object: &Object, error: &RequestError) -> String {
 #[derive(Clone, Debug)]
 pub(crate) enum SourceState {
     /// A verified revision.
-    Ready(Snapshot),
+    Ready(Box<Snapshot>),
     /// The source is there but nothing of it is verified yet.
     NoRevision,
     NotFound,

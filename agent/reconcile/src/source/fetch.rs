@@ -5,24 +5,25 @@
 //! head is verified again against the older ratchet.
 
 use std::io::{BufReader, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_state::{
-    Incoming, Kept, Line, PutError, RatchetError, RatchetFile, Refused, Store, StoreError,
-};
+use windlass_state::{Incoming, Kept, Line, PutError, RatchetError, StoreError, Tip};
 use windlass_trust::{
-    Accepted, LoadError, ObjectKind, Oid, Refusal, Verdict, VerifiedSource, VerifyError,
-    missing_objects, verify,
+    Accepted, ObjectKind, Oid, Refusal, Verdict, VerifiedSource, VerifyError, missing_objects,
+    verify,
 };
-use windlass_wire::{Answer, FailureClass, FetchRequest, WireError, read_answer, write_request};
+use windlass_wire::{
+    Answer, FailureClass, FetchRequest, Known, WireError, read_answer, write_request,
+};
 
+use super::keep::Keep;
 use super::spec::SourceSpec;
 use super::status::chain;
 use crate::net::{Net, NetError};
 use crate::view::artifact::ArtifactDigest;
 use crate::view::ignore::Ignore;
-use crate::view::{View, ViewFailure, ignore_rules};
+use crate::view::{Choice, View, ViewFailure, ignore_rules};
 
 /// How much longer than the fetch itself the agent waits for an answer of windlass-net.
 const NET_PATIENCE: Duration = Duration::from_secs(30);
@@ -36,8 +37,10 @@ pub(crate) struct Snapshot {
     pub(crate) signer: String,
     pub(crate) artifact: ArtifactDigest,
     pub(crate) ignore: Arc<Ignore>,
-    /// `spec.ignore` as it was when the rules were made.
-    pub(crate) spec_ignore: Option<String>,
+    /// What the spec said about the files when the rules were made.
+    pub(crate) choice: Choice,
+    /// Where the revision was found; an older windlass did not keep it.
+    pub(crate) tip: Option<Tip>,
 }
 
 /// What a fetch found.
@@ -48,7 +51,7 @@ pub(crate) enum Fetched {
     Accepted(Snapshot),
     /// Looked at and refused: the last accepted revision stays.
     Refused {
-        head: Oid,
+        tip: Tip,
         refusal: Refusal,
         revision: String,
     },
@@ -84,13 +87,6 @@ pub(crate) enum FetchError {
     Ratchet(#[from] RatchetError),
 }
 
-/// What the node keeps, shared by all fetches.
-#[derive(Debug)]
-pub(crate) struct Keep {
-    pub(crate) store: Store,
-    pub(crate) ratchets: Mutex<RatchetFile>,
-}
-
 /// Loads the revision that was accepted last and proves it again from the kept objects.
 pub(crate) fn load(keep: &Keep, spec: &SourceSpec) -> Result<Option<Snapshot>, FetchError> {
     let line = spec.line();
@@ -102,7 +98,7 @@ pub(crate) fn load(keep: &Keep, spec: &SourceSpec) -> Result<Option<Snapshot>, F
     match verify(&reader, &spec.policy, ratchet.as_ref(), &kept.head)? {
         Verdict::Accepted(accepted) => {
             keep.advance(&line, &accepted)?;
-            snapshot(keep, spec, accepted, None).map(Some)
+            snapshot(keep, spec, accepted, kept.tip).map(Some)
         }
         Verdict::Refused(refusal) => {
             tracing::warn!(source = %spec.name, %refusal, "the kept revision is not vouched for any more");
@@ -113,13 +109,13 @@ pub(crate) fn load(keep: &Keep, spec: &SourceSpec) -> Result<Option<Snapshot>, F
 
 /// Asks windlass-net for what is new and takes it if it is vouched for.
 ///
-/// `known` is the head that was judged last; only another one is worth an answer. When what is kept turns out to
+/// `known` is what was judged last; only something else is worth an answer. When what is kept turns out to
 /// be damaged or incomplete, everything is fetched again.
 pub(crate) fn fetch(
     keep: &Keep,
     net: &Net,
     spec: &SourceSpec,
-    known: Option<Oid>,
+    known: Option<&Tip>,
 ) -> Result<Fetched, FetchError> {
     let kept = keep.store.kept(&spec.line())?;
     match fetch_beyond(keep, net, spec, kept.as_ref(), known) {
@@ -136,7 +132,7 @@ fn fetch_beyond(
     net: &Net,
     spec: &SourceSpec,
     kept: Option<&Kept>,
-    known: Option<Oid>,
+    known: Option<&Tip>,
 ) -> Result<Fetched, FetchError> {
     let mut stream = net.open()?;
     // windlass-net keeps the timeout itself; this is for the case that it hangs.
@@ -153,19 +149,26 @@ fn fetch_beyond(
         Answer::Head {
             oid,
             reference_name,
+            target,
         } => {
-            let head = oid
-                .parse()
-                .map_err(|_| unexpected("a head that is no object id"))?;
+            let parse = |oid: &str| {
+                oid.parse()
+                    .map_err(|_| unexpected("a head that is no object id"))
+            };
+            let head = parse(&oid)?;
+            let tip = Tip {
+                target: parse(&target)?,
+                reference: reference_name,
+            };
             let mut incoming = keep.store.receive()?;
             receive(&mut answers, &mut incoming)?;
-            judge(keep, spec, incoming, head, &reference_name)
+            judge(keep, spec, incoming, head, tip)
         }
         Answer::Object { .. } | Answer::Done { .. } => Err(unexpected("an answer without a head")),
     }
 }
 
-fn request(spec: &SourceSpec, kept: Option<&Kept>, known: Option<Oid>) -> FetchRequest {
+fn request(spec: &SourceSpec, kept: Option<&Kept>, known: Option<&Tip>) -> FetchRequest {
     FetchRequest {
         url: spec.url.clone(),
         reference: spec.reference.clone(),
@@ -173,7 +176,10 @@ fn request(spec: &SourceSpec, kept: Option<&Kept>, known: Option<Oid>) -> FetchR
         credentials: spec.credentials.clone(),
         ca_bundle: spec.ca_bundle.clone(),
         timeout_seconds: spec.timeout.as_secs().max(1),
-        known_head: known.map(|head| head.to_string()),
+        known: known.map(|tip| Known {
+            reference_name: tip.reference.clone(),
+            target: tip.target.to_string(),
+        }),
     }
 }
 
@@ -198,17 +204,17 @@ fn judge(
     spec: &SourceSpec,
     incoming: Incoming,
     head: Oid,
-    reference_name: &str,
+    tip: Tip,
 ) -> Result<Fetched, FetchError> {
     let line = spec.line();
     let ratchet = keep.ratchet(&line)?;
     let accepted = match verify(&incoming, &spec.policy, ratchet.as_ref(), &head)? {
         Verdict::Accepted(accepted) => accepted,
         Verdict::Refused(refusal) => {
-            let revision = spec.revision(&head.to_string(), short_tag(reference_name));
+            let revision = spec.revision(head, Some(&tip));
             keep.note_refusal(&line, head, &refusal);
             return Ok(Fetched::Refused {
-                head,
+                tip,
                 refusal,
                 revision,
             });
@@ -220,99 +226,34 @@ fn judge(
             missing,
         });
     }
-    incoming.keep(&line, &accepted, jiff::Timestamp::now().as_second())?;
+    incoming.keep(&line, &accepted, &tip, jiff::Timestamp::now().as_second())?;
     keep.advance(&line, &accepted)?;
     keep.tidy();
-    snapshot(keep, spec, accepted, short_tag(reference_name)).map(Fetched::Accepted)
+    snapshot(keep, spec, accepted, Some(tip)).map(Fetched::Accepted)
 }
 
 fn snapshot(
     keep: &Keep,
     spec: &SourceSpec,
     accepted: Accepted,
-    tag: Option<&str>,
+    tip: Option<Tip>,
 ) -> Result<Snapshot, FetchError> {
     let reader = keep.store.reader()?;
-    let ignore = ignore_rules(&accepted.source, &reader, spec.ignore.as_deref())?;
+    let ignore = ignore_rules(&accepted.source, &reader, &spec.choice)?;
     let ignore = Arc::new(ignore);
     let artifact = View::open(&accepted.source, &reader, Arc::clone(&ignore)).artifact()?;
     Ok(Snapshot {
         line: spec.line(),
-        revision: spec.revision(&accepted.source.commit().to_string(), tag),
+        revision: spec.revision(accepted.source.commit(), tip.as_ref()),
         source: Arc::new(accepted.source),
         signer: accepted.signer,
         artifact,
         ignore,
-        spec_ignore: spec.ignore.clone(),
+        choice: spec.choice.clone(),
+        tip,
     })
-}
-
-fn short_tag(reference_name: &str) -> Option<&str> {
-    reference_name.strip_prefix("refs/tags/")
 }
 
 fn unexpected(what: &'static str) -> FetchError {
     FetchError::Unexpected { what }
-}
-
-impl Keep {
-    fn ratchet(&self, line: &Line) -> Result<Option<windlass_trust::Ratchet>, FetchError> {
-        Ok(self
-            .ratchets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(line))
-    }
-
-    /// Drops what an error shows to be damaged. Says whether fetching everything again can help.
-    pub(crate) fn heal(
-        &self,
-        error: &(dyn std::error::Error + 'static),
-    ) -> Result<bool, StoreError> {
-        let mut cause = Some(error);
-        while let Some(inner) = cause {
-            match inner.downcast_ref::<LoadError>() {
-                Some(LoadError::Tampered { expected, .. }) => {
-                    self.store.drop_object(expected)?;
-                    return Ok(true);
-                }
-                Some(LoadError::Missing { .. }) => return Ok(true),
-                _ => {}
-            }
-            if matches!(inner.downcast_ref(), Some(FetchError::Incomplete { .. })) {
-                return Ok(true);
-            }
-            cause = inner.source();
-        }
-        Ok(false)
-    }
-
-    /// Keeps the refusal in the node's history.
-    fn note_refusal(&self, line: &Line, head: Oid, refusal: &Refusal) {
-        let refused = Refused {
-            at: jiff::Timestamp::now().as_second(),
-            head,
-            reason: refusal.to_string(),
-            signer: String::new(),
-        };
-        if let Err(error) = self.store.record_refused(line, &refused) {
-            tracing::warn!(%error, "the refusal could not be kept in the history");
-        }
-    }
-
-    /// Drops what no kept head reaches any more; it costs nothing when there is nothing.
-    fn tidy(&self) {
-        if let Err(error) = self.store.collect_garbage(&[]) {
-            tracing::warn!(%error, "old objects could not be dropped; it is tried again with the next revision");
-        }
-    }
-
-    /// Moves the ratchet, if it has to move: nothing is written for a head that it stands at already.
-    fn advance(&self, line: &Line, accepted: &Accepted) -> Result<(), FetchError> {
-        let mut ratchets = self.ratchets.lock().unwrap_or_else(PoisonError::into_inner);
-        if ratchets.get(line).as_ref() != Some(&accepted.ratchet) {
-            ratchets.advance(line, &accepted.ratchet)?;
-        }
-        Ok(())
-    }
 }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_api::git_repository::{DEFAULT_BRANCH, GitRepositoryRef, GitRepositorySpec};
+use windlass_api::git_repository::{
+    DEFAULT_BRANCH, GitProvider, GitRepositoryRef, GitRepositorySpec,
+};
 use windlass_api::reasons;
-use windlass_state::Line;
-use windlass_trust::{Introduction, Policy};
+use windlass_state::{Line, Tip};
+use windlass_trust::{Introduction, Oid, Policy};
 use windlass_wire::{Credentials, Reference, Secret};
 
 use crate::named::Named;
+use crate::view::Choice;
 
 /// Everything a fetch needs.
 #[derive(Clone, Debug)]
@@ -18,11 +21,13 @@ pub(crate) struct SourceSpec {
     pub(crate) name: Named,
     pub(crate) url: String,
     pub(crate) reference: Reference,
+    /// What stands before a pinned commit in its revision: the branch or the reference that is named beside it.
+    pub(crate) beside: Option<String>,
     pub(crate) credentials: Credentials,
     pub(crate) ca_bundle: Option<String>,
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
-    pub(crate) ignore: Option<String>,
+    pub(crate) choice: Choice,
     pub(crate) policy: Arc<Policy>,
 }
 
@@ -45,15 +50,20 @@ impl SourceSpec {
         }
     }
 
-    /// The revision in Flux's spelling, e.g. `main@sha1:<oid>`.
-    pub(crate) fn revision(&self, commit: &str, tag: Option<&str>) -> String {
-        match &self.reference {
+    /// The revision in Flux's spelling: `main@sha1:<oid>`, `refs/pull/7/head@sha1:<oid>` or `sha1:<oid>`.
+    pub(crate) fn revision(&self, commit: Oid, tip: Option<&Tip>) -> String {
+        let tag = tip.and_then(|tip| tip.reference.strip_prefix("refs/tags/"));
+        let name = match &self.reference {
             Reference::Branch(name) | Reference::Tag(name) | Reference::Name(name) => {
-                format!("{name}@sha1:{commit}")
+                Some(name.as_str())
             }
-            Reference::Semver(range) => format!("{}@sha1:{commit}", tag.unwrap_or(range)),
-            Reference::Commit(_) => format!("sha1:{commit}"),
-        }
+            Reference::Semver(range) => tag.or(Some(range)),
+            Reference::Commit(_) => self.beside.as_deref(),
+        };
+        name.map_or_else(
+            || format!("sha1:{commit}"),
+            |name| format!("{name}@sha1:{commit}"),
+        )
     }
 }
 
@@ -81,6 +91,13 @@ pub(crate) fn reference(reference: Option<&GitRepositoryRef>) -> Reference {
         .unwrap_or_else(|| Reference::Branch(DEFAULT_BRANCH.to_owned()))
 }
 
+/// What names a pinned commit in its revision; Flux puts the name before the branch.
+fn beside(reference: Option<&GitRepositoryRef>) -> Option<String> {
+    let GitRepositoryRef { name, branch, .. } = reference?;
+    let mut named = [name, branch].into_iter().flatten();
+    named.find(|text| !text.is_empty()).cloned()
+}
+
 /// Builds the fetch of a GitRepository. `secret` is the data of `spec.secretRef`, decoded.
 pub(crate) fn from_git_repository(
     name: &Named,
@@ -93,13 +110,17 @@ pub(crate) fn from_git_repository(
         name: name.clone(),
         url: spec.url.clone(),
         reference: reference(spec.reference.as_ref()),
+        beside: beside(spec.reference.as_ref()),
         credentials: credentials(&spec.url, secret)?,
         ca_bundle: secret
             .and_then(|secret| secret.get("ca.crt").or(secret.get("caFile")))
             .cloned(),
         interval: spec.interval.0,
         timeout: spec.effective_timeout(),
-        ignore: spec.ignore.clone(),
+        choice: Choice {
+            ignore: spec.ignore.clone(),
+            sparse: spec.sparse_checkout.clone(),
+        },
         policy: Arc::clone(policy),
     })
 }
@@ -118,7 +139,10 @@ fn refuse_unknown(spec: &GitRepositorySpec) -> Result<(), Unusable> {
     let unsupported = [
         ("spec.include", !spec.include.is_empty()),
         ("spec.recurseSubmodules", spec.recurse_submodules),
-        ("spec.sparseCheckout", !spec.sparse_checkout.is_empty()),
+        (
+            "spec.provider",
+            !matches!(spec.provider, None | Some(GitProvider::Generic)),
+        ),
         ("spec.proxySecretRef", spec.proxy_secret_ref.is_some()),
         (
             "spec.serviceAccountName",

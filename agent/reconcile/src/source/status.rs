@@ -11,6 +11,7 @@ use windlass_wire::FailureClass;
 use super::fetch::{FetchError, Snapshot};
 use super::spec::Unusable;
 use crate::named::Named;
+use crate::view::Choice;
 
 /// Why a source is not as it should be. The last accepted revision stays in use all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +102,6 @@ pub(crate) struct Finding<'a> {
     pub(crate) problem: Option<&'a Problem>,
     pub(crate) generation: i64,
     pub(crate) handled_at: Option<String>,
-    pub(crate) ignore: Option<String>,
 }
 
 /// The new status. Equal to the old one when nothing changed, so that nothing is written.
@@ -150,7 +150,10 @@ pub(crate) fn conclude(
     }
     match finding.problem {
         Some(problem) => report(&mut status, problem, generation, now),
-        None if finding.snapshot.is_some() => {
+        None => {
+            let Some(snapshot) = finding.snapshot else {
+                return status;
+            };
             for gone in [
                 conditions::FETCH_FAILED,
                 conditions::RECONCILING,
@@ -159,9 +162,10 @@ pub(crate) fn conclude(
                 conditions::remove(&mut status.conditions, gone);
             }
             status.observed_generation = generation;
-            status.observed_ignore.clone_from(&finding.ignore);
+            let Choice { ignore, sparse } = &snapshot.choice;
+            status.observed_ignore.clone_from(ignore);
+            status.observed_sparse_checkout.clone_from(sparse);
         }
-        None => {}
     }
     status
 }

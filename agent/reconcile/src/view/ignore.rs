@@ -22,7 +22,12 @@ cloudbuild.yaml\ncodeship-services.yml\ncodeship-steps.yml\n\
 #[derive(Debug)]
 pub(crate) struct Ignore {
     sets: Vec<PatternSet>,
+    sparse: Sparse,
 }
+
+/// The directories that are taken (`spec.sparseCheckout`); none named means all.
+#[derive(Debug, Default)]
+pub(crate) struct Sparse(Vec<String>);
 
 #[derive(Debug)]
 struct PatternSet {
@@ -42,7 +47,11 @@ pub(crate) struct IgnoreError {
 impl Ignore {
     /// `files` are the `.sourceignore` files of the tree as (directory, text), outermost first; `spec` is the
     /// source's own `spec.ignore`.
-    pub(crate) fn new(files: &[(String, String)], spec: Option<&str>) -> Result<Self, IgnoreError> {
+    pub(crate) fn new(
+        files: &[(String, String)],
+        spec: Option<&str>,
+        sparse: Sparse,
+    ) -> Result<Self, IgnoreError> {
         let mut sets = vec![PatternSet::parse("", GIT_FILES, "built-in patterns")?];
         if files.is_empty() && spec.is_none() {
             sets.push(PatternSet::parse(
@@ -61,17 +70,40 @@ impl Ignore {
         if let Some(text) = spec {
             sets.push(PatternSet::parse("", text, "spec.ignore")?);
         }
-        Ok(Ignore { sets })
+        Ok(Ignore { sets, sparse })
     }
 
     /// Whether the file or directory at `path` is left out, by itself or with a directory above it.
     pub(crate) fn excludes(&self, path: &str, is_directory: bool) -> bool {
+        if self.sparse.excludes(path, is_directory) {
+            return true;
+        }
         let verdict = self
             .sets
             .iter()
             .rev()
             .find_map(|set| set.decide(path, is_directory));
         verdict.unwrap_or(false)
+    }
+}
+
+impl Sparse {
+    /// `./apps/` and `apps` are the same directory, as in Flux.
+    pub(crate) fn new(directories: &[String]) -> Self {
+        let plain = |directory: &String| {
+            let directory = directory.strip_prefix("./").unwrap_or(directory);
+            directory.trim_end_matches('/').to_owned()
+        };
+        Sparse(directories.iter().map(plain).collect())
+    }
+
+    pub(crate) fn excludes(&self, path: &str, is_directory: bool) -> bool {
+        let taken = |directory: &String| {
+            let (directory, is_itself) = (directory.as_str(), path == directory);
+            let leads_there = is_directory && (path.is_empty() || below(directory, path).is_some());
+            is_itself || below(path, directory).is_some() || leads_there
+        };
+        !self.0.is_empty() && !self.0.iter().any(taken)
     }
 }
 
@@ -136,7 +168,7 @@ mod tests {
             .iter()
             .map(|(d, t)| ((*d).to_owned(), (*t).to_owned()))
             .collect();
-        let ignore = Ignore::new(&files, spec).unwrap();
+        let ignore = Ignore::new(&files, spec, Sparse::default()).unwrap();
         for path in excluded {
             assert!(ignore.excludes(path, false), "{path} should be left out");
         }
@@ -181,8 +213,25 @@ mod tests {
     }
 
     #[test]
+    fn a_sparse_checkout_takes_its_directories_and_the_way_to_them() {
+        let sparse = Sparse::new(&["./apps/web/".to_owned(), "infra".to_owned()]);
+        for (path, is_directory) in [("", true), ("apps", true), ("infra", true)] {
+            assert!(!sparse.excludes(path, is_directory), "{path}");
+        }
+        for path in ["apps/web/a.yaml", "infra/x/y.yaml"] {
+            assert!(!sparse.excludes(path, false), "{path}");
+        }
+        for path in ["a.yaml", "apps/a.yaml", "apps/webby/a.yaml", "infra2/a"] {
+            assert!(sparse.excludes(path, false), "{path}");
+        }
+        assert!(sparse.excludes("clusters", true));
+        assert!(!Sparse::default().excludes("a.yaml", false));
+        assert!(!Sparse::new(&["./".to_owned()]).excludes("a.yaml", false));
+    }
+
+    #[test]
     fn a_broken_pattern_names_its_line() {
-        let error = Ignore::new(&[], Some("ok\na[z-a]\n"))
+        let error = Ignore::new(&[], Some("ok\na[z-a]\n"), Sparse::default())
             .unwrap_err()
             .to_string();
         assert!(error.starts_with("spec.ignore, line 2"), "{error}");

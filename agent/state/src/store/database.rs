@@ -57,6 +57,11 @@ const SCHEMA: &str = "
         head BLOB NOT NULL, fetched_at INTEGER NOT NULL,
         PRIMARY KEY (source, url, selector)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS tips (
+        source TEXT NOT NULL, url TEXT NOT NULL, selector TEXT NOT NULL,
+        head BLOB NOT NULL, reference TEXT NOT NULL, target BLOB NOT NULL,
+        PRIMARY KEY (source, url, selector)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS history (
         id INTEGER PRIMARY KEY, at INTEGER NOT NULL,
         source TEXT NOT NULL, url TEXT NOT NULL, selector TEXT NOT NULL,

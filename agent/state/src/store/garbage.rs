@@ -80,7 +80,8 @@ pub(super) fn expect(connection: &Connection) -> rusqlite::Result<()> {
 fn mark(connection: &Connection, also_live: &[Oid]) -> rusqlite::Result<HashSet<Oid>> {
     let heads = kept_lines(connection)?
         .into_iter()
-        .map(|(_, kept)| kept.head);
+        .flat_map(|(_, kept)| [Some(kept.head), kept.tip.map(|tip| tip.target)])
+        .flatten();
     let mut pending: Vec<Oid> = heads.chain(also_live.iter().copied()).collect();
     let mut live: HashSet<Oid> = pending.iter().copied().collect();
     while let Some(oid) = pending.pop() {

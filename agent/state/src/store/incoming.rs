@@ -12,7 +12,7 @@ use super::history::{self, HistoryEntry, Verdict};
 use super::links;
 use super::reader::Reader;
 use super::spool::{Entry, Spool};
-use super::{Kept, Store, coding, garbage, kept};
+use super::{Kept, Store, Tip, coding, garbage, kept};
 use crate::durable::WriteError;
 use crate::line::Line;
 
@@ -127,32 +127,43 @@ impl Incoming {
         self.spool.len()
     }
 
-    /// Keeps what the accepted head reaches, as the line's head from now on, in one transaction that is on the disk
-    /// when this returns: the ratchet may move after it. The head that is kept already is not written again.
+    /// Keeps what the accepted head reaches, and the tags over it, as the line's head from now on, in one transaction
+    /// that is on the disk when this returns: the ratchet may move after it. What is kept already is not written again.
     ///
     /// # Errors
     /// The database cannot be written; what was kept before is then still kept.
-    pub fn keep(self, line: &Line, accepted: &Accepted, fetched_at: i64) -> Result<(), StoreError> {
+    pub fn keep(
+        self,
+        line: &Line,
+        accepted: &Accepted,
+        tip: &Tip,
+        fetched_at: i64,
+    ) -> Result<(), StoreError> {
         let head = accepted.source.commit();
         let Walk { reached, seen } = self
-            .reached(&head)
+            .reached([head, tip.target])
             .map_err(|source| self.unreadable(source))?;
         let mut writer = self.store.writer();
         let result = (|| {
             let before = kept(&writer, line)?;
-            if reached.is_empty() && before.is_some_and(|before| before.head == head) {
+            let stays = |before: &Kept| before.head == head && before.tip.as_ref() == Some(tip);
+            if reached.is_empty() && before.as_ref().is_some_and(stays) {
                 return Ok(());
             }
-            let moved_on =
-                before.is_none_or(|before| before.head == head || seen.contains(&before.head));
+            let moved_on = before.as_ref().is_none_or(|before| {
+                let tag = before.tip.as_ref().map(|tip| tip.target);
+                (before.head == head || seen.contains(&before.head))
+                    && tag.is_none_or(|tag| tag == tip.target || seen.contains(&tag))
+            });
+            let at = fetched_at;
             // The kept head must survive a power cut that the ratchet survives.
             writer.pragma_update(None, "synchronous", "FULL")?;
             let written = self.write(&mut writer, &reached, |connection| {
                 if !moved_on {
                     garbage::expect(connection)?;
                 }
-                set_head(connection, line, Kept { head, fetched_at })?;
-                history::record(connection, &entry(line, before, accepted, fetched_at))
+                set_head(connection, line, (&head, tip), at)?;
+                history::record(connection, &entry(line, before, accepted, at))
             });
             writer.pragma_update(None, "synchronous", "NORMAL")?;
             written
@@ -161,11 +172,11 @@ impl Incoming {
         result.map_err(|error| self.store.0.database.explain(error))
     }
 
-    /// Walks from the head through what was received.
-    fn reached(&self, head: &Oid) -> io::Result<Walk> {
+    /// Walks from the head and its tag through what was received.
+    fn reached(&self, from: [Oid; 2]) -> io::Result<Walk> {
         let mut reached = Vec::new();
-        let mut seen = HashSet::from([*head]);
-        let mut pending = vec![*head];
+        let mut seen = HashSet::from(from);
+        let mut pending: Vec<Oid> = seen.iter().copied().collect();
         while let Some(oid) = pending.pop() {
             let Some(entry) = self.spool.get(&oid) else {
                 continue;
@@ -249,7 +260,12 @@ impl Drop for Incoming {
     }
 }
 
-fn set_head(connection: &Connection, line: &Line, kept: Kept) -> rusqlite::Result<()> {
+fn set_head(
+    connection: &Connection,
+    line: &Line,
+    (head, tip): (&Oid, &Tip),
+    fetched_at: i64,
+) -> rusqlite::Result<()> {
     connection.execute(
         "INSERT INTO kept (source, url, selector, head, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET head = excluded.head, fetched_at = excluded.fetched_at",
@@ -257,8 +273,20 @@ fn set_head(connection: &Connection, line: &Line, kept: Kept) -> rusqlite::Resul
             line.source,
             line.url,
             line.selector,
-            kept.head.as_bytes(),
-            kept.fetched_at
+            head.as_bytes(),
+            fetched_at
+        ],
+    )?;
+    connection.execute(
+        "INSERT INTO tips (source, url, selector, head, reference, target) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO UPDATE SET head = excluded.head, reference = excluded.reference, target = excluded.target",
+        params![
+            line.source,
+            line.url,
+            line.selector,
+            head.as_bytes(),
+            tip.reference,
+            tip.target.as_bytes()
         ],
     )?;
     Ok(())

@@ -89,11 +89,20 @@ fn line(name: &str) -> Line {
     }
 }
 
+fn main(head: Oid) -> Tip {
+    Tip {
+        reference: "refs/heads/main".to_owned(),
+        target: head,
+    }
+}
+
 fn keep(store: &Store, repository: &Repository, name: &str, head: Oid) {
     let mut incoming = store.receive().unwrap();
     repository.send(&mut incoming);
     let accepted = accept(&incoming, head);
-    incoming.keep(&line(name), &accepted, 1000).unwrap();
+    incoming
+        .keep(&line(name), &accepted, &main(head), 1000)
+        .unwrap();
 }
 
 fn open() -> (TempDir, Store) {
@@ -140,7 +149,8 @@ fn what_an_accepted_head_reaches_is_kept_across_a_restart() {
         store.kept(&line("root")).unwrap(),
         Some(Kept {
             head: first,
-            fetched_at: 1000
+            fetched_at: 1000,
+            tip: Some(main(first)),
         })
     );
     assert_eq!(store.kept(&line("other")).unwrap(), None);
@@ -231,9 +241,13 @@ fn two_sources_are_received_at_once() {
     right.send(&mut second);
     store.remember("meanwhile", b"others write").unwrap();
     let accepted = accept(&second, right_head);
-    second.keep(&line("right"), &accepted, 1).unwrap();
+    second
+        .keep(&line("right"), &accepted, &main(right_head), 1)
+        .unwrap();
     let accepted = accept(&first, left_head);
-    first.keep(&line("left"), &accepted, 2).unwrap();
+    first
+        .keep(&line("left"), &accepted, &main(left_head), 2)
+        .unwrap();
     let kept = store.kept_lines().unwrap();
     let expected = [
         (
@@ -241,6 +255,7 @@ fn two_sources_are_received_at_once() {
             Kept {
                 head: left_head,
                 fetched_at: 2,
+                tip: Some(main(left_head)),
             },
         ),
         (
@@ -248,10 +263,54 @@ fn two_sources_are_received_at_once() {
             Kept {
                 head: right_head,
                 fetched_at: 1,
+                tip: Some(main(right_head)),
             },
         ),
     ];
     assert_eq!(kept, expected);
+}
+
+#[test]
+fn a_tag_is_kept_with_its_head_and_dropped_when_it_is_made_anew() {
+    let (place, store) = open();
+    let mut repository = Repository::default();
+    let head = repository.commit(&[], &[("a.yaml", "a: 1\n")]);
+    let mut tag = |message: &str| {
+        let text = format!("object {head}\ntype commit\ntag v1\n\n{message}\n");
+        repository.add(ObjectKind::Tag, text.into_bytes())
+    };
+    let (first, second) = (tag("first"), tag("second"));
+    let keep = |store: &Store, target| {
+        let mut incoming = store.receive().unwrap();
+        repository.send(&mut incoming);
+        let accepted = accept(&incoming, head);
+        let tip = Tip {
+            reference: "refs/tags/v1".to_owned(),
+            target,
+        };
+        incoming.keep(&line("root"), &accepted, &tip, 1).unwrap();
+        tip
+    };
+    let tip = keep(&store, first);
+    drop(store);
+    let store = Store::open(place.path()).unwrap();
+    let kept = |store: &Store| store.kept(&line("root")).unwrap().unwrap();
+    assert_eq!(kept(&store).tip, Some(tip));
+    let has = |oid| store.reader().unwrap().contains(oid).unwrap();
+    assert!(has(&first) && !has(&second));
+
+    let tip = keep(&store, second);
+    assert!(matches!(
+        store.collect_garbage(&[]).unwrap(),
+        Collected::Done { removed: 1, .. }
+    ));
+    assert!(!has(&first) && has(&second));
+    assert_eq!(kept(&store).tip, Some(tip));
+    // A windlass that knows no tips moves the head only.
+    store
+        .with(|connection| connection.execute("UPDATE kept SET head = ?1", [[7; 20].as_slice()]))
+        .unwrap();
+    assert_eq!(kept(&store).tip, None);
 }
 
 #[test]
@@ -280,7 +339,7 @@ fn nothing_is_written_while_nothing_changes() {
         let incoming = store.receive().unwrap();
         let accepted = accept(&incoming, head);
         incoming
-            .keep(&line("root"), &accepted, 2000 + pass)
+            .keep(&line("root"), &accepted, &main(head), 2000 + pass)
             .unwrap();
         assert_eq!(store.bind("cluster-1").unwrap(), Binding::Same);
         store.remember("inventory/apps", b"[]").unwrap();

@@ -26,7 +26,9 @@ fn an_accepted_head_is_recorded_with_its_proof_and_read_back_offline() {
         key: "SHA256:abc".to_owned(),
         commits: 3,
     });
-    incoming.keep(&line("root"), &accepted, 1000).unwrap();
+    incoming
+        .keep(&line("root"), &accepted, &main(head), 1000)
+        .unwrap();
     drop(store);
 
     let history = Inspection::open(place.path()).unwrap().history(10).unwrap();
