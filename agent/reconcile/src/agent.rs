@@ -222,7 +222,7 @@ fn root_spec(name: &Named, root: &RootSettings) -> Result<SourceSpec, AgentError
         timeout: root.timeout,
         choice: Choice::default(),
         policy: Arc::new(Policy {
-            signers,
+            signers: signers.into(),
             introduction,
             mode: match root.mode {
                 TrustMode::Path => Mode::Path,

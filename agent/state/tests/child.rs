@@ -119,7 +119,7 @@ fn commit(tree: Oid, step: u64) -> Vec<u8> {
 }
 
 pub(crate) fn accept(reader: &dyn ObjectReader, head: Oid) -> Accepted {
-    let signers = AllowedSigners::parse(SIGNERS).unwrap();
+    let signers = AllowedSigners::parse(SIGNERS).unwrap().into();
     let policy = Policy {
         signers,
         introduction: Introduction::Commit(head),

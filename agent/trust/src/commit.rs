@@ -3,22 +3,14 @@
 //! Git and go-git disagree on which of two `tree` headers counts (CVE-2026-45022,
 //! CVE-2026-44309), so a commit that two readers could read differently is refused.
 
+use crate::headers::{
+    Ambiguity, Header, MEANINGFUL_KEYS, ambiguous, headers, single_line, take, time, unfold,
+};
 use crate::{Oid, text};
 
 /// Longest commit that is looked at. The largest real ones (release merges that quote every tag)
 /// stay under 200 KiB; a commit holds no file content.
 pub(crate) const MAX_COMMIT_BYTES: usize = 1024 * 1024;
-
-/// Header keys with a meaning for trust: they may appear only where Git writes them.
-const MEANINGFUL_KEYS: [&[u8]; 7] = [
-    b"tree",
-    b"parent",
-    b"author",
-    b"committer",
-    b"encoding",
-    b"gpgsig",
-    b"gpgsig-sha256",
-];
 
 /// A commit that can be read in one way only.
 #[derive(Debug)]
@@ -27,22 +19,10 @@ pub(crate) struct Commit<'a> {
     pub(crate) tree: Oid,
     /// The signature with its continuation lines joined; `None` when unsigned.
     pub(crate) signature: Option<Vec<u8>>,
+    /// When the committer says that the commit was made, in seconds since 1970.
+    pub(crate) time: i64,
     /// What the signature covers: the bytes before and after the `gpgsig` header.
     payload: (&'a [u8], &'a [u8]),
-}
-
-/// Why a commit could be read in more than one way, in a person's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ambiguity(pub(crate) String);
-
-/// One header with its continuation lines.
-struct Header<'a> {
-    key: &'a [u8],
-    /// The value; continuation lines still begin with their space.
-    value: &'a [u8],
-    /// Where the header begins and ends in the commit, the last line feed included.
-    start: usize,
-    end: usize,
 }
 
 // === impl Commit ===
@@ -79,6 +59,9 @@ impl<'a> Commit<'a> {
         if single_line(author).is_none() || single_line(committer).is_none() {
             return ambiguous("its author or committer is empty or runs over several lines");
         }
+        let Some(time) = time(committer) else {
+            return ambiguous("its committer header holds no date as Git writes it");
+        };
         let signature = trailing_headers(rest)?;
         let payload = match signature {
             None => (bytes, [].as_slice()),
@@ -91,6 +74,7 @@ impl<'a> Commit<'a> {
         Ok(Self {
             tree,
             signature,
+            time,
             payload,
         })
     }
@@ -162,82 +146,6 @@ fn seconds(committer: &[u8]) -> i64 {
         .unwrap_or(0)
 }
 
-/// Cuts the headers off a commit.
-fn headers(bytes: &[u8]) -> Result<Vec<Header<'_>>, Ambiguity> {
-    let mut headers: Vec<Header<'_>> = Vec::new();
-    let mut start = 0;
-    loop {
-        let rest = bytes.get(start..).unwrap_or_default();
-        let Some(length) = rest.iter().position(|byte| *byte == b'\n') else {
-            return ambiguous("its headers do not end with an empty line");
-        };
-        let line = rest.get(..length).unwrap_or_default();
-        let end = start + length + 1;
-        if line.is_empty() {
-            return Ok(headers);
-        }
-        if line.starts_with(b" ") {
-            let Some(previous) = headers.last_mut() else {
-                return ambiguous("it begins with a continuation line");
-            };
-            previous.end = end;
-            let value_start = previous.start + previous.key.len() + 1;
-            previous.value = bytes.get(value_start..end - 1).unwrap_or_default();
-        } else {
-            headers.push(header(line, start, end)?);
-        }
-        start = end;
-    }
-}
-
-/// Cuts one line into key and value.
-fn header(line: &[u8], start: usize, end: usize) -> Result<Header<'_>, Ambiguity> {
-    let Some(space) = line.iter().position(|byte| *byte == b' ') else {
-        return ambiguous(format!(
-            "the header line {:?} has no value",
-            text::shown(line)
-        ));
-    };
-    let (key, value) = line.split_at(space);
-    let proper = key.first().is_some_and(u8::is_ascii_alphabetic)
-        && key
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_:.".contains(byte));
-    if !proper {
-        return ambiguous(format!("{:?} is not a header name", text::shown(key)));
-    }
-    let disguised = MEANINGFUL_KEYS
-        .iter()
-        .any(|known| key.eq_ignore_ascii_case(known) && key != *known);
-    if disguised {
-        return ambiguous(format!(
-            "the header {:?} is written in other case",
-            text::shown(key)
-        ));
-    }
-    Ok(Header {
-        key,
-        value: value.get(1..).unwrap_or_default(),
-        start,
-        end,
-    })
-}
-
-/// Takes the next header, which must have this key.
-fn take<'h, 'a>(
-    rest: &mut &'h [Header<'a>],
-    key: &[u8],
-    name: &str,
-) -> Result<&'h Header<'a>, Ambiguity> {
-    match rest.split_first() {
-        Some((header, after)) if header.key == key => {
-            *rest = after;
-            Ok(header)
-        }
-        _ => ambiguous(format!("its {name} header is missing or not in its place")),
-    }
-}
-
 /// Judges what follows the committer and gives the signature header. Git inserts it as the last
 /// header (commit.c, sign_with_header).
 fn trailing_headers<'h, 'a>(rest: &'h [Header<'a>]) -> Result<Option<&'h Header<'a>>, Ambiguity> {
@@ -265,29 +173,6 @@ fn trailing_headers<'h, 'a>(rest: &'h [Header<'a>]) -> Result<Option<&'h Header<
         }
     }
     Ok(rest.last().filter(|header| header.key == b"gpgsig"))
-}
-
-/// The value of a header without continuation lines and not empty.
-fn single_line<'a>(header: &Header<'a>) -> Option<&'a [u8]> {
-    (!header.value.is_empty() && !header.value.contains(&b'\n')).then_some(header.value)
-}
-
-/// Removes the space that begins each continuation line.
-fn unfold(value: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.len());
-    for (index, line) in value.split(|byte| *byte == b'\n').enumerate() {
-        if index == 0 {
-            out.extend_from_slice(line);
-        } else {
-            out.push(b'\n');
-            out.extend_from_slice(line.get(1..).unwrap_or_default());
-        }
-    }
-    out
-}
-
-fn ambiguous<T>(why: impl Into<String>) -> Result<T, Ambiguity> {
-    Err(Ambiguity(why.into()))
 }
 
 #[cfg(test)]

@@ -5,28 +5,34 @@
 
 mod commit;
 mod complete;
+mod headers;
 mod mode;
 mod object;
 mod oid;
 mod proof;
 mod range;
 mod refusal;
+mod secret;
 mod signature;
 mod signers;
+mod sshkey;
 mod sshsig;
+mod tag;
 mod text;
 mod tree;
 mod verify;
 mod view;
+mod wire;
 
 pub use complete::{CompletenessError, missing_objects};
 pub use mode::{Mode, ParseModeError};
 pub use object::{Collision, LoadError, ObjectReader, RawObject, ReadError, hash, load};
 pub use oid::{ObjectKind, Oid, ParseOidError};
 pub use proof::{Proof, SignedCommits, Since};
-pub use refusal::{Refusal, RefusalReason, Rule};
+pub use refusal::{KeyFault, Refusal, RefusalReason, Rule};
+pub use secret::{SecretKeys, SecretKeysError, SignedTag};
 pub use signature::{SignatureKind, Signer};
-pub use signers::{AllowedSigners, SignersError};
+pub use signers::{AllowedSigners, Signers, SignersError, TrustFileError};
 pub use tree::InvalidTree;
 pub use verify::{
     Accepted, Introduction, Policy, Ratchet, Verdict, VerifiedSource, VerifyError, verify,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::headers::Ambiguity;
 use crate::{Mode, ObjectKind, Oid, Since};
 
 /// A commit was looked at and is refused; nothing of the new range is used.
@@ -45,15 +46,22 @@ pub enum RefusalReason {
         /// The type's name in SSH.
         key_type: String,
     },
-    /// The signature hashes its message in a way that is not allowed.
+    /// The signing key is too weak or broken to count, listed or not.
+    WeakKey {
+        /// The key's fingerprint.
+        fingerprint: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The signature's algorithm or the hash of its message is not allowed.
     UnsupportedHash {
-        /// The hash's name.
+        /// The algorithm's name.
         algorithm: String,
     },
     /// The signature cannot be read.
     MalformedSignature {
         /// What is wrong with it.
-        detail: &'static str,
+        detail: String,
     },
     /// The signature was made for something else than a commit.
     WrongNamespace {
@@ -71,6 +79,22 @@ pub enum RefusalReason {
         fingerprint: String,
         /// Whose line it is.
         principal: String,
+    },
+    /// The signing key does not count at the commit's place in history.
+    KeyNotValid {
+        /// The key's fingerprint.
+        fingerprint: String,
+        /// Whose key it is.
+        principal: String,
+        /// Why.
+        fault: KeyFault,
+    },
+    /// Nobody showed the security key what its line demands.
+    PresenceMissing {
+        /// The key's fingerprint.
+        fingerprint: String,
+        /// What should have been done with it, as a participle.
+        demand: &'static str,
     },
     /// The signature does not fit the commit: it was changed after it was signed.
     BadSignature {
@@ -101,6 +125,16 @@ pub enum RefusalReason {
     },
 }
 
+/// Why a listed key does not count at a place in history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyFault {
+    /// The commit claims a date before the key was valid.
+    NotYetValid,
+    /// The key had expired by the commit's date or by its place in history.
+    Expired,
+}
+
 // === impl Refusal ===
 
 impl fmt::Display for Refusal {
@@ -118,6 +152,14 @@ impl fmt::Display for Refusal {
 
 // === impl RefusalReason ===
 
+impl From<Ambiguity> for RefusalReason {
+    fn from(ambiguity: Ambiguity) -> Self {
+        Self::AmbiguousObject {
+            detail: ambiguity.0,
+        }
+    }
+}
+
 impl RefusalReason {
     /// A stable word for conditions, events and metrics.
     pub const fn code(&self) -> &'static str {
@@ -125,11 +167,14 @@ impl RefusalReason {
             Self::Unsigned => "Unsigned",
             Self::UnsupportedSignature { .. } => "UnsupportedSignature",
             Self::UnsupportedKeyType { .. } => "UnsupportedKeyType",
+            Self::WeakKey { .. } => "WeakKey",
             Self::UnsupportedHash { .. } => "UnsupportedHash",
             Self::MalformedSignature { .. } => "MalformedSignature",
             Self::WrongNamespace { .. } => "WrongNamespace",
             Self::UnknownKey { .. } => "UnknownKey",
             Self::KeyNotForGit { .. } => "KeyNotForGit",
+            Self::KeyNotValid { fault, .. } => fault.code(),
+            Self::PresenceMissing { .. } => "PresenceMissing",
             Self::BadSignature { .. } => "BadSignature",
             Self::AmbiguousObject { .. } => "AmbiguousObject",
             Self::HashCollision => "HashCollision",
@@ -154,10 +199,14 @@ impl RefusalReason {
                 format!("its signature is {kind}, which is not supported yet")
             }
             Self::UnsupportedKeyType { key_type } => {
-                format!("its key is of type {key_type}, which is not supported yet")
+                format!("its key is of type {key_type}, which is not supported")
             }
+            Self::WeakKey {
+                fingerprint,
+                detail,
+            } => format!("its key {fingerprint} does not count: {detail}"),
             Self::UnsupportedHash { algorithm } => {
-                format!("its signature uses the hash {algorithm:?}, not sha256 or sha512")
+                format!("its signature is made with {algorithm:?}, which is too weak or not known")
             }
             Self::MalformedSignature { detail } => {
                 format!("its signature is broken: {detail}")
@@ -174,6 +223,15 @@ impl RefusalReason {
             } => {
                 format!("its key {fingerprint} is listed for {principal}, but not for git")
             }
+            Self::KeyNotValid {
+                fingerprint,
+                principal,
+                fault,
+            } => format!("its key {fingerprint} of {principal} {}", fault.cause()),
+            Self::PresenceMissing {
+                fingerprint,
+                demand,
+            } => format!("the security key {fingerprint} was not {demand} to sign it"),
             Self::BadSignature { fingerprint } => {
                 format!("it was changed after it was signed with the key {fingerprint}")
             }
@@ -199,8 +257,20 @@ impl RefusalReason {
             | Self::WrongNamespace { .. } => {
                 "sign it again (git commit --amend -S for the last one) and push".to_owned()
             }
-            Self::UnsupportedSignature { .. } | Self::UnsupportedKeyType { .. } => {
+            Self::UnsupportedSignature { .. }
+            | Self::UnsupportedKeyType { .. }
+            | Self::WeakKey { .. } => {
                 "sign with an ssh-ed25519 key (git config gpg.format ssh)".to_owned()
+            }
+            Self::KeyNotValid { .. } => {
+                "sign it with a key that is valid, or change the key's validity in the trust file on \
+                 the nodes if it is still in good hands"
+                    .to_owned()
+            }
+            Self::PresenceMissing { .. } => {
+                "sign it again with somebody at the key, or set no-touch-required in its line of the \
+                 trust file"
+                    .to_owned()
             }
             Self::UnknownKey { .. } => {
                 "add the key to the trust file on the nodes if you know whose it is, otherwise \
@@ -225,6 +295,24 @@ impl RefusalReason {
             Self::NotFastForward { accepted } => {
                 format!("the branch was rewound or rewritten: push a commit on top of {accepted}")
             }
+        }
+    }
+}
+
+// === impl KeyFault ===
+
+impl KeyFault {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::NotYetValid => "KeyNotYetValid",
+            Self::Expired => "KeyExpired",
+        }
+    }
+
+    const fn cause(self) -> &'static str {
+        match self {
+            Self::NotYetValid => "was not valid yet at the date that it claims",
+            Self::Expired => "had expired by its date or by its place in history",
         }
     }
 }

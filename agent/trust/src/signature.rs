@@ -1,19 +1,19 @@
-//! One commit and its signature against the pinned keys.
-
-use ed25519_dalek::Signature;
+//! One commit or tag and its signature against the pinned keys.
 
 use crate::commit::Commit;
-use crate::signers::{ED25519, fingerprint};
-use crate::sshsig::{GIT_NAMESPACE, MessageHash, SshSignature, WireReader, signed_bytes};
-use crate::{AllowedSigners, RefusalReason, text};
+use crate::signers::{SignersLine, fingerprint};
+use crate::sshkey::{Presence, SignatureFault, SshKey, UnusableKey};
+use crate::sshsig::{GIT_NAMESPACE, MessageHash, SshSignature, signed_bytes};
+use crate::tag::Tag;
+use crate::{KeyFault, RefusalReason, Signers, text};
 
 /// Who signed, and with what: what a person is shown and what the audit keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signer {
     /// The principals of the line that lists the key, as written, or the user of an OpenPGP certificate.
     pub principal: String,
-    /// The key's fingerprint as its program prints it: `SHA256:` and base64 for SSH, upper case
-    /// hexadecimal digits for OpenPGP.
+    /// The key's fingerprint as its program prints it: `SHA256:` and base64 for SSH; for OpenPGP the
+    /// upper case hexadecimal digits of the certificate's primary key.
     pub key: String,
     /// The kind of the signature.
     pub kind: SignatureKind,
@@ -29,6 +29,29 @@ pub enum SignatureKind {
     OpenPgp,
 }
 
+/// The committer's time of what stands before an object in history and is vouched for, in seconds
+/// since 1970. Nothing that comes after it can have been made earlier, whatever date it claims, so
+/// a key that expired before is of no use for backdating (docs/decisions/0100).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TimeFloor(pub(crate) i64);
+
+/// What is judged.
+pub(crate) struct Signed<'a> {
+    /// The signed bytes, in two pieces.
+    pub(crate) payload: (&'a [u8], &'a [u8]),
+    pub(crate) armour: &'a [u8],
+    pub(crate) when: When,
+}
+
+/// The times at which a key must be valid.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct When {
+    /// The date that the object claims.
+    pub(crate) claimed: i64,
+    /// The claimed date or the floor, whichever is later: the key must not have expired by then.
+    pub(crate) latest: i64,
+}
+
 // === impl SignatureKind ===
 
 impl SignatureKind {
@@ -41,18 +64,82 @@ impl SignatureKind {
     }
 }
 
+// === impl TimeFloor ===
+
+impl TimeFloor {
+    /// Where nothing stands before the object.
+    pub(crate) const NONE: Self = Self(i64::MIN);
+}
+
+// === impl When ===
+
+impl When {
+    fn new(claimed: i64, floor: TimeFloor) -> Self {
+        let latest = claimed.max(floor.0);
+        Self { claimed, latest }
+    }
+}
+
 /// Gives whose key signed the commit.
 ///
 /// # Errors
 /// The reason for which the signature does not count.
 pub(crate) fn judge(
     commit: &Commit<'_>,
-    signers: &AllowedSigners,
+    signers: &Signers,
+    floor: TimeFloor,
 ) -> Result<Signer, RefusalReason> {
     let armour = commit.signature.as_deref().ok_or(RefusalReason::Unsigned)?;
-    refuse_other_kinds(armour)?;
-    let signature = SshSignature::parse(armour)
-        .map_err(|detail| RefusalReason::MalformedSignature { detail })?;
+    let when = When::new(commit.time, floor);
+    judge_signed(
+        &Signed {
+            payload: commit.payload(),
+            armour,
+            when,
+        },
+        signers,
+    )
+}
+
+/// Gives whose key signed the tag.
+///
+/// # Errors
+/// The reason for which the signature does not count.
+pub(crate) fn judge_tag(
+    tag: &Tag<'_>,
+    signers: &Signers,
+    floor: TimeFloor,
+) -> Result<Signer, RefusalReason> {
+    let armour = tag.signature.ok_or(RefusalReason::Unsigned)?;
+    let when = When::new(tag.time, floor);
+    let payload = (tag.payload, [].as_slice());
+    judge_signed(
+        &Signed {
+            payload,
+            armour,
+            when,
+        },
+        signers,
+    )
+}
+
+fn judge_signed(signed: &Signed<'_>, signers: &Signers) -> Result<Signer, RefusalReason> {
+    if SshSignature::is_armour(signed.armour) {
+        return judge_ssh(signed, signers);
+    }
+    let kind = if signed.armour.starts_with(b"-----BEGIN PGP ") {
+        "an OpenPGP signature"
+    } else if signed.armour.starts_with(b"-----BEGIN SIGNED MESSAGE-----") {
+        "an X.509 signature"
+    } else {
+        let detail = "it is neither an SSH nor an OpenPGP nor an X.509 signature".to_owned();
+        return Err(RefusalReason::MalformedSignature { detail });
+    };
+    Err(RefusalReason::UnsupportedSignature { kind })
+}
+
+fn judge_ssh(signed: &Signed<'_>, signers: &Signers) -> Result<Signer, RefusalReason> {
+    let signature = SshSignature::parse(signed.armour).map_err(malformed)?;
     if signature.namespace != GIT_NAMESPACE.as_bytes() {
         return Err(RefusalReason::WrongNamespace {
             namespace: text::shown(&signature.namespace),
@@ -63,72 +150,123 @@ pub(crate) fn judge(
             algorithm: text::shown(&signature.hash_algorithm),
         }
     })?;
-    check_key_type(&signature.public_key)?;
-    let fingerprint = fingerprint(&signature.public_key);
-    let Some(listed) = signers.with_key(&signature.public_key).next() else {
-        return Err(RefusalReason::UnknownKey { fingerprint });
+    let lines: Vec<_> = signers.with_ssh_key(&signature.public_key).collect();
+    let Some(listed) = lines.first() else {
+        return Err(unlisted(&signature.public_key));
     };
-    let Some(line) = signers
-        .with_key(&signature.public_key)
-        .find(|line| line.signs_git)
-    else {
-        let principal = listed.principals.clone();
-        return Err(RefusalReason::KeyNotForGit {
+    let key = fingerprint(&signature.public_key);
+    let message = signed_bytes(hash, signed.payload);
+    let presence =
+        listed
+            .key
+            .verify(&signature.signature, &message)
+            .map_err(|fault| match fault {
+                SignatureFault::Malformed(detail) => malformed(detail),
+                SignatureFault::Algorithm(algorithm) => {
+                    RefusalReason::UnsupportedHash { algorithm }
+                }
+                SignatureFault::Bad => RefusalReason::BadSignature {
+                    fingerprint: key.clone(),
+                },
+            })?;
+    let principal = allowing(&lines, &key, signed.when, presence)?;
+    Ok(Signer {
+        principal,
+        key,
+        kind: SignatureKind::Ssh,
+    })
+}
+
+fn malformed(detail: &'static str) -> RefusalReason {
+    RefusalReason::MalformedSignature {
+        detail: detail.to_owned(),
+    }
+}
+
+/// Says why a key that is not listed does not count; one that never could is named as such.
+fn unlisted(wire_key: &[u8]) -> RefusalReason {
+    let fingerprint = fingerprint(wire_key);
+    match SshKey::parse(wire_key) {
+        Ok(_) => RefusalReason::UnknownKey { fingerprint },
+        Err(UnusableKey::Type(key_type)) => RefusalReason::UnsupportedKeyType { key_type },
+        Err(UnusableKey::Weak(detail) | UnusableKey::Broken(detail)) => RefusalReason::WeakKey {
+            fingerprint,
+            detail,
+        },
+    }
+}
+
+/// Gives the principals of the first line that allows the signature, as OpenSSH does; when none
+/// does, the reason of the line that came nearest.
+fn allowing(
+    lines: &[&SignersLine],
+    fingerprint: &str,
+    when: When,
+    presence: Option<Presence>,
+) -> Result<String, RefusalReason> {
+    let mut refusal = None;
+    for line in lines {
+        match objection(line, fingerprint, when, presence) {
+            None => return Ok(line.principals.clone()),
+            Some((distance, reason)) => {
+                if refusal
+                    .as_ref()
+                    .is_none_or(|(nearest, _)| distance < *nearest)
+                {
+                    refusal = Some((distance, reason));
+                }
+            }
+        }
+    }
+    Err(refusal.map_or(RefusalReason::Unsigned, |(_, reason)| reason))
+}
+
+/// Says what a line has against a signature by its key, and how far the line is from allowing it.
+fn objection(
+    line: &SignersLine,
+    fingerprint: &str,
+    when: When,
+    presence: Option<Presence>,
+) -> Option<(u8, RefusalReason)> {
+    let (fingerprint, principal) = (fingerprint.to_owned(), line.principals.clone());
+    let options = &line.options;
+    if !options.signs_git {
+        let reason = RefusalReason::KeyNotForGit {
             fingerprint,
             principal,
-        });
+        };
+        return Some((3, reason));
+    }
+    let not_yet = options
+        .valid_after
+        .is_some_and(|after| when.claimed < after);
+    let expired = options
+        .valid_before
+        .is_some_and(|before| when.latest > before);
+    if not_yet || expired {
+        let reason = RefusalReason::KeyNotValid {
+            fingerprint,
+            principal,
+            fault: if not_yet {
+                KeyFault::NotYetValid
+            } else {
+                KeyFault::Expired
+            },
+        };
+        return Some((2, reason));
+    }
+    let demand = presence.and_then(|presence| {
+        if !presence.touched && !options.no_touch_required {
+            Some("touched")
+        } else if !presence.user_verified && options.verify_required {
+            Some("unlocked with its PIN or a finger print")
+        } else {
+            None
+        }
+    })?;
+    let reason = RefusalReason::PresenceMissing {
+        fingerprint,
+        demand,
     };
-    let ed25519 =
-        ed25519_signature(&signature.signature).ok_or(RefusalReason::MalformedSignature {
-            detail: "it is not an ssh-ed25519 signature",
-        })?;
-    let signed = signed_bytes(hash, commit.payload());
-    match line.key.verify_strict(&signed, &ed25519) {
-        Ok(()) => Ok(Signer {
-            principal: line.principals.clone(),
-            key: fingerprint,
-            kind: SignatureKind::Ssh,
-        }),
-        Err(_) => Err(RefusalReason::BadSignature { fingerprint }),
-    }
-}
-
-/// Names the kinds of signature that Git knows besides SSH (gpg-interface.c).
-fn refuse_other_kinds(armour: &[u8]) -> Result<(), RefusalReason> {
-    if SshSignature::is_armour(armour) {
-        return Ok(());
-    }
-    let kind = if armour.starts_with(b"-----BEGIN PGP ") {
-        "an OpenPGP signature"
-    } else if armour.starts_with(b"-----BEGIN SIGNED MESSAGE-----") {
-        "an X.509 signature"
-    } else {
-        let detail = "it is neither an SSH nor an OpenPGP nor an X.509 signature";
-        return Err(RefusalReason::MalformedSignature { detail });
-    };
-    Err(RefusalReason::UnsupportedSignature { kind })
-}
-
-fn check_key_type(public_key: &[u8]) -> Result<(), RefusalReason> {
-    let key_type =
-        WireReader::new(public_key)
-            .string()
-            .ok_or(RefusalReason::MalformedSignature {
-                detail: "its public key is cut short",
-            })?;
-    if key_type == ED25519.as_bytes() {
-        Ok(())
-    } else {
-        Err(RefusalReason::UnsupportedKeyType {
-            key_type: text::shown(key_type),
-        })
-    }
-}
-
-/// Reads `string "ssh-ed25519", string 64 bytes` (RFC 8709, section 6).
-fn ed25519_signature(wire: &[u8]) -> Option<Signature> {
-    let mut reader = WireReader::new(wire);
-    let named = reader.string()? == ED25519.as_bytes();
-    let raw: &[u8; 64] = reader.string()?.try_into().ok()?;
-    (named && reader.is_empty()).then(|| Signature::from_bytes(raw))
+    Some((1, reason))
 }

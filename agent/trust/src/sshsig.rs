@@ -4,6 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256, Sha512};
 
+use crate::wire::WireReader;
+
 /// The namespace that Git signs under (gpg-interface.c, sign_buffer_ssh).
 pub(crate) const GIT_NAMESPACE: &str = "git";
 
@@ -33,11 +35,6 @@ pub(crate) struct SshSignature {
 pub(crate) enum MessageHash {
     Sha256,
     Sha512,
-}
-
-/// Reads length-prefixed strings; every length is checked against what is there.
-pub(crate) struct WireReader<'a> {
-    rest: &'a [u8],
 }
 
 // === impl SshSignature ===
@@ -122,31 +119,6 @@ impl MessageHash {
             Self::Sha256 => of::<Sha256>(message),
             Self::Sha512 => of::<Sha512>(message),
         }
-    }
-}
-
-// === impl WireReader ===
-
-impl<'a> WireReader<'a> {
-    pub(crate) fn new(rest: &'a [u8]) -> Self {
-        Self { rest }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
-    pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
-        let length = usize::try_from(self.number()?).ok()?;
-        let (string, rest) = self.rest.split_at_checked(length)?;
-        self.rest = rest;
-        Some(string)
-    }
-
-    fn number(&mut self) -> Option<u32> {
-        let (number, rest) = self.rest.split_first_chunk::<4>()?;
-        self.rest = rest;
-        Some(u32::from_be_bytes(*number))
     }
 }
 

@@ -7,9 +7,10 @@ use crate::commit::{self, Commit};
 use crate::object::load_kind;
 use crate::proof::SignerCount;
 use crate::range::{MAX_WALKED_COMMITS, Range, RangeError};
+use crate::signature::TimeFloor;
 use crate::{
-    AllowedSigners, LoadError, Mode, ObjectKind, ObjectReader, Oid, Proof, Refusal, RefusalReason,
-    Rule, Signer, Since, signature,
+    LoadError, Mode, ObjectKind, ObjectReader, Oid, Proof, Refusal, RefusalReason, Rule, Signer,
+    Signers, Since, signature,
 };
 
 /// Where trust in a history begins.
@@ -26,7 +27,7 @@ pub enum Introduction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Who may sign.
-    pub signers: AllowedSigners,
+    pub signers: Signers,
     /// Where trust begins.
     pub introduction: Introduction,
     /// How much of what is new must be signed.
@@ -333,7 +334,7 @@ impl Verification<'_> {
         })?;
         Ok((
             commit.tree,
-            signature::judge(&commit, &self.policy.signers).map_err(refusal),
+            signature::judge(&commit, &self.policy.signers, TimeFloor::NONE).map_err(refusal),
         ))
     }
 

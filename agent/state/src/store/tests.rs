@@ -67,7 +67,7 @@ impl ObjectReader for Repository {
 
 /// The verdict on a head that is pinned, so that it needs no signature.
 fn accept(reader: &dyn ObjectReader, head: Oid) -> Accepted {
-    let signers = AllowedSigners::parse(SIGNERS).unwrap();
+    let signers = AllowedSigners::parse(SIGNERS).unwrap().into();
     let policy = Policy {
         signers,
         introduction: Introduction::Commit(head),

@@ -175,7 +175,7 @@ impl History {
 
 pub(crate) fn policy(signers: &str, introduction: Introduction) -> Policy {
     Policy {
-        signers: AllowedSigners::parse(signers).unwrap(),
+        signers: AllowedSigners::parse(signers).unwrap().into(),
         introduction,
         mode: Mode::All,
     }

@@ -7,7 +7,7 @@ fn parse(text: &str) -> Result<Vec<(String, bool)>, SignersError> {
     let signers = AllowedSigners::parse(text)?.lines;
     Ok(signers
         .into_iter()
-        .map(|signer| (signer.principals, signer.signs_git))
+        .map(|line| (line.principals, line.options.signs_git))
         .collect())
 }
 
@@ -36,7 +36,6 @@ fn comments_blank_lines_and_trailing_comments_are_skipped() {
 fn namespaces_limit_a_line() {
     for (option, git) in [
         ("namespaces=\"git\"", true),
-        ("namespaces=git", true),
         ("Namespaces=\"file,git\"", true),
         ("namespaces=\"file\"", false),
         ("namespaces=\"*\"", true),
@@ -61,14 +60,6 @@ fn quoted_principals_may_hold_blanks() {
 #[test]
 fn what_cannot_be_honoured_refuses_the_file_and_names_the_line() {
     refused(
-        &format!("a valid-after=\"20240101\" ssh-ed25519 {KEY}"),
-        "valid-after is not supported",
-    );
-    refused(
-        &format!("a valid-before=2024 ssh-ed25519 {KEY}"),
-        "valid-before is not supported",
-    );
-    refused(
         &format!("a cert-authority ssh-ed25519 {KEY}"),
         "cert-authority is not supported",
     );
@@ -84,19 +75,17 @@ fn what_cannot_be_honoured_refuses_the_file_and_names_the_line() {
     refused(&format!("!a ssh-ed25519 {KEY}"), "negated principal");
     refused(&format!("a,,b ssh-ed25519 {KEY}"), "principal is empty");
     refused(&format!("\"a ssh-ed25519 {KEY}"), "quote is not closed");
-    refused("a ssh-rsa AAAA", "\"ssh-rsa\" is not supported yet");
+    refused("a ssh-rsa AAAA", "the key is cut short");
     refused(
-        "a sk-ssh-ed25519@openssh.com AAAA",
-        "sk-ssh-ed25519@openssh.com",
+        &format!("a ssh-rsa {KEY}"),
+        "the key is of type ssh-ed25519, but \"ssh-rsa\" stands before it",
     );
-    refused(
-        "a ssh-ed25519-cert-v01@openssh.com AAAA",
-        "is not supported yet",
-    );
+    let dsa = STANDARD.encode(b"\0\0\0\x07ssh-dss\0\0\0\0");
+    refused(&format!("a ssh-dss {dsa}"), "\"ssh-dss\" is not supported");
     refused("alice", "key is missing");
     refused("a ssh-ed25519", "key is missing after its type");
     refused("a ssh-ed25519 A*", "not base64");
-    refused("a ssh-ed25519 AAAAB3NzaC1yc2E=", "not an ssh-ed25519 key");
+    refused("a ssh-ed25519 AAAAB3NzaC1yc2E=", "the key is cut short");
     refused(&format!("ssh-ed25519 {KEY}"), "is not known");
 }
 
@@ -115,22 +104,4 @@ fn a_weak_key_is_refused() {
 #[test]
 fn a_huge_file_is_refused() {
     assert!(AllowedSigners::parse(&"#".repeat(MAX_FILE_BYTES + 1)).is_err());
-}
-
-#[test]
-fn wildcards_match_as_in_openssh() {
-    for (pattern, matches) in [
-        ("git", true),
-        ("*", true),
-        ("g?t", true),
-        ("*t*", true),
-        ("**git**", true),
-        ("", false),
-        ("gi", false),
-        ("git?", false),
-        ("?", false),
-        ("*x", false),
-    ] {
-        assert_eq!(wildcard(pattern.as_bytes(), b"git"), matches, "{pattern}");
-    }
 }
