@@ -1,0 +1,30 @@
+//! Fuzz targets: each is a function that takes any bytes and must come back, without a panic and without believing them.
+//!
+//! `cargo test -p windlass-fuzz` runs every target on its kept inputs and on changes of them, in seconds.
+//! `tests/fuzz/run.sh TARGET` runs one for as long as wanted under libFuzzer, with a nightly compiler.
+//!
+//! To add a target: write the function in the file of its room, name it in [`TARGETS`] and in `cargo-fuzz/Cargo.toml`,
+//! and keep a few inputs of real use in `corpus/NAME/`. An input that once broke something stays there for good.
+
+mod trust;
+
+/// A target: its name, which is also its folder in `corpus/`, and its function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    ("trust_commit", trust::commit),
+    ("trust_tag", trust::tag),
+    ("trust_signature", trust::signature),
+    ("trust_signers", trust::signers),
+    ("trust_secret", trust::secret),
+    ("trust_tree", trust::tree),
+];
+
+/// Gives a target by its name.
+pub fn target(name: &str) -> Option<fn(&[u8])> {
+    TARGETS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, run)| *run)
+}
