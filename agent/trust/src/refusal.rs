@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::headers::Ambiguity;
-use crate::{Mode, ObjectKind, Oid, Since};
+use crate::{Mode, ObjectKind, Oid, Since, cure};
 
 /// A commit was looked at and is refused; nothing of the new range is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +118,12 @@ pub enum RefusalReason {
         /// The pinned commit.
         introduction: Oid,
     },
+    /// The way by first parents goes past the last accepted commit, or the introduction: this merge
+    /// has it on another side.
+    NotOnFirstParents {
+        /// The commit that first parents must lead to.
+        accepted: Oid,
+    },
     /// The head does not descend from the commit accepted last.
     NotFastForward {
         /// The commit accepted last.
@@ -146,7 +152,20 @@ impl fmt::Display for Refusal {
         if !self.author.is_empty() {
             write!(formatter, " by {}", self.author)?;
         }
-        write!(formatter, " is refused: {}", self.reason)
+        let Self { rule, reason, .. } = self;
+        write!(
+            formatter,
+            " is refused: {reason} ({rule}); {}",
+            self.next_step()
+        )
+    }
+}
+
+impl Refusal {
+    /// What a person does next, with the command.
+    #[must_use]
+    pub fn next_step(&self) -> String {
+        cure::next_step(self)
     }
 }
 
@@ -180,6 +199,7 @@ impl RefusalReason {
             Self::HashCollision => "HashCollision",
             Self::NotACommit { .. } => "NotACommit",
             Self::NotDescendantOfIntroduction { .. } => "NotDescendantOfIntroduction",
+            Self::NotOnFirstParents { .. } => "NotOnFirstParents",
             Self::NotFastForward { .. } => "NotFastForward",
         }
     }
@@ -187,7 +207,7 @@ impl RefusalReason {
 
 impl fmt::Display for RefusalReason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}; {}", self.cause(), self.cure())
+        out.write_str(&self.cause())
     }
 }
 
@@ -243,58 +263,27 @@ impl RefusalReason {
             Self::NotDescendantOfIntroduction { introduction } => {
                 format!("it does not descend from the introduction commit {introduction}")
             }
+            Self::NotOnFirstParents { accepted } => {
+                format!("first parents lead past {accepted}, which this merge has on another side")
+            }
             Self::NotFastForward { accepted } => {
                 format!("it does not descend from {accepted}, the commit accepted last")
             }
         }
     }
+}
 
-    fn cure(&self) -> String {
-        match self {
-            Self::Unsigned
-            | Self::UnsupportedHash { .. }
-            | Self::MalformedSignature { .. }
-            | Self::WrongNamespace { .. } => {
-                "sign it again (git commit --amend -S for the last one) and push".to_owned()
+// === impl Rule ===
+
+impl fmt::Display for Rule {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.since {
+            Since::Accepted(oid) => write!(out, "mode {} since the accepted {oid}", self.mode),
+            Since::Introduction(oid) => {
+                write!(out, "mode {} since the introduction {oid}", self.mode)
             }
-            Self::UnsupportedSignature { .. }
-            | Self::UnsupportedKeyType { .. }
-            | Self::WeakKey { .. } => {
-                "sign with an ssh-ed25519 key (git config gpg.format ssh)".to_owned()
-            }
-            Self::KeyNotValid { .. } => {
-                "sign it with a key that is valid, or change the key's validity in the trust file on \
-                 the nodes if it is still in good hands"
-                    .to_owned()
-            }
-            Self::PresenceMissing { .. } => {
-                "sign it again with somebody at the key, or set no-touch-required in its line of the \
-                 trust file"
-                    .to_owned()
-            }
-            Self::UnknownKey { .. } => {
-                "add the key to the trust file on the nodes if you know whose it is, otherwise \
-                 sign the commit with a listed key and push"
-                    .to_owned()
-            }
-            Self::KeyNotForGit { .. } => {
-                "add git to the namespaces option of its line or use another key".to_owned()
-            }
-            Self::BadSignature { .. } | Self::AmbiguousObject { .. } => {
-                "find out who made it, then make and sign the commit again and push".to_owned()
-            }
-            Self::HashCollision => {
-                "do not use the repository until you know who put it there".to_owned()
-            }
-            Self::NotACommit { .. } => "point the source at a commit".to_owned(),
-            Self::NotDescendantOfIntroduction { .. } => {
-                "check URL and branch of the source, or pin another introduction commit on the \
-                 nodes"
-                    .to_owned()
-            }
-            Self::NotFastForward { accepted } => {
-                format!("the branch was rewound or rewritten: push a commit on top of {accepted}")
-            }
+            Since::FirstSigned => write!(out, "the first head must be signed"),
+            Since::Pinned => write!(out, "a pinned commit"),
         }
     }
 }

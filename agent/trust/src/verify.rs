@@ -3,14 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::commit::{self, Commit};
-use crate::object::load_kind;
+use crate::judge::{Judge, Stop};
 use crate::proof::SignerCount;
-use crate::range::{MAX_WALKED_COMMITS, Range, RangeError};
+use crate::range::Range;
 use crate::signature::TimeFloor;
+use crate::walk::Walk;
 use crate::{
-    LoadError, Mode, ObjectKind, ObjectReader, Oid, Proof, Refusal, RefusalReason, Rule, Signer,
-    Signers, Since, signature,
+    CommitReport, LoadError, Mode, ObjectReader, Oid, Proof, Refusal, RefusalReason, Role, Rule,
+    Signers, Since, report,
 };
 
 /// Where trust in a history begins.
@@ -107,19 +107,8 @@ pub enum VerifyError {
     },
 }
 
-/// Why verifying stopped early.
-enum Stop {
-    Refused(Box<Refusal>),
-    Failed(VerifyError),
-}
-
-/// The arguments of one verification.
-struct Verification<'a> {
-    reader: &'a dyn ObjectReader,
-    policy: &'a Policy,
-    head: Oid,
-    since: Since,
-}
+/// Whom to tell of each commit, if anybody.
+type Tell<'t> = Option<&'t mut dyn FnMut(CommitReport)>;
 
 // === impl VerifiedSource ===
 
@@ -135,9 +124,9 @@ impl VerifiedSource {
     }
 }
 
-/// Judges a head: each commit behind it that is not vouched for by the ratchet or the
-/// introduction must be unambiguous and signed by a pinned key, and the head must descend from
-/// both.
+/// Judges a head: the new commits behind it, those that neither the ratchet nor the introduction
+/// vouches for, must be signed by pinned keys as far as the mode demands it, and the head must
+/// descend from both.
 ///
 /// # Errors
 /// An object is missing, changed where it is kept or unreadable, or the range is too long: no
@@ -148,20 +137,44 @@ pub fn verify(
     ratchet: Option<&Ratchet>,
     head: &Oid,
 ) -> Result<Verdict, VerifyError> {
-    let verification = Verification {
+    verdict(reader, policy, ratchet, head, None)
+}
+
+/// Judges a head as [`verify`] does and tells of each new commit what became of it, parents before
+/// children. Nothing of a commit is held after it was told.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_each(
+    reader: &dyn ObjectReader,
+    policy: &Policy,
+    ratchet: Option<&Ratchet>,
+    head: &Oid,
+    tell: &mut dyn FnMut(CommitReport),
+) -> Result<Verdict, VerifyError> {
+    verdict(reader, policy, ratchet, head, Some(tell))
+}
+
+fn verdict(
+    reader: &dyn ObjectReader,
+    policy: &Policy,
+    ratchet: Option<&Ratchet>,
+    head: &Oid,
+    tell: Tell<'_>,
+) -> Result<Verdict, VerifyError> {
+    let judge = Judge {
         reader,
         policy,
         head: *head,
-        since: since(policy, ratchet),
+        rule: Rule {
+            mode: policy.mode,
+            since: since(policy, ratchet),
+        },
+        floor: TimeFloor::NONE,
     };
-    let introduction = match (policy.introduction, ratchet) {
-        (Introduction::Commit(introduction), _) => Some(introduction),
-        (Introduction::FirstSigned, Some(ratchet)) => Some(ratchet.introduction),
-        (Introduction::FirstSigned, None) => None,
-    };
-    let outcome = match introduction {
-        Some(introduction) => verification.behind(introduction, ratchet),
-        None => verification.first(),
+    let outcome = match introduction(policy, ratchet) {
+        Some(introduction) => behind(judge, introduction, ratchet, tell),
+        None => first(judge, tell),
     };
     match outcome {
         Ok(accepted) => Ok(Verdict::Accepted(accepted)),
@@ -170,216 +183,137 @@ pub fn verify(
     }
 }
 
-/// Says after which commit a commit is new.
-fn since(policy: &Policy, ratchet: Option<&Ratchet>) -> Since {
-    match (policy.introduction, ratchet) {
-        (Introduction::Commit(introduction), Some(ratchet))
-            if ratchet.introduction != introduction =>
-        {
-            Since::Introduction(introduction)
-        }
-        (_, Some(ratchet)) => Since::Accepted(ratchet.head),
-        (Introduction::Commit(introduction), None) => Since::Introduction(introduction),
-        (Introduction::FirstSigned, None) => Since::FirstSigned,
+fn introduction(policy: &Policy, ratchet: Option<&Ratchet>) -> Option<Oid> {
+    match policy.introduction {
+        Introduction::Commit(introduction) => Some(introduction),
+        Introduction::FirstSigned => ratchet.map(|ratchet| ratchet.introduction),
     }
 }
 
-// === impl Verification ===
+/// Says after which commit a commit is new. A ratchet made under another introduction still
+/// forbids going back, but vouches for nothing: everything since the new introduction is verified
+/// again.
+fn since(policy: &Policy, ratchet: Option<&Ratchet>) -> Since {
+    match (introduction(policy, ratchet), ratchet) {
+        (Some(introduction), Some(ratchet)) if ratchet.introduction == introduction => {
+            Since::Accepted(ratchet.head)
+        }
+        (Some(introduction), _) => Since::Introduction(introduction),
+        (None, _) => Since::FirstSigned,
+    }
+}
 
-impl Verification<'_> {
-    /// Accepts the first head seen, which introduces itself.
-    fn first(&self) -> Result<Accepted, Stop> {
-        let (tree, signed) = self.judge(&self.head)?;
-        let signer = signed.map_err(|refusal| Stop::Refused(Box::new(refusal)))?;
-        let ratchet = Ratchet {
-            head: self.head,
-            introduction: self.head,
+/// Accepts the first head seen, which introduces itself.
+fn first(judge: Judge<'_>, tell: Tell<'_>) -> Result<Accepted, Stop> {
+    let head = judge.head;
+    let looked = judge.look(&head).map_err(Stop::Failed)?;
+    if let Some(tell) = tell {
+        tell(CommitReport::new(head, Role::Checked, &looked));
+    }
+    let (tree, signer) = match (looked.tree, looked.signed) {
+        (Some(tree), Ok(signer)) => (tree, signer),
+        (_, Err(reason)) => return Err(judge.refusal(head, looked.described, reason)),
+        (None, Ok(_)) => return judge.refuse(head, RefusalReason::Unsigned),
+    };
+    let mut signers = SignerCount::default();
+    signers.add(&signer);
+    Ok(Accepted {
+        source: VerifiedSource { commit: head, tree },
+        ratchet: Ratchet {
+            head,
+            introduction: head,
             counter: 1,
             version: None,
-        };
-        let source = VerifiedSource {
-            commit: self.head,
-            tree,
-        };
-        let mut signers = SignerCount::default();
-        signers.add(&signer);
-        Ok(Accepted {
-            source,
-            ratchet,
-            proof: self.proof(signers, 1),
-            signer: signer.principal,
-        })
-    }
+        },
+        proof: judge.proof(signers, 1),
+        signer: signer.principal,
+    })
+}
 
-    /// Accepts a head that descends from what is pinned and remembered.
-    fn behind(&self, introduction: Oid, ratchet: Option<&Ratchet>) -> Result<Accepted, Stop> {
-        let (tree, signed) = self.judge(&self.head)?;
-        // A ratchet made under another introduction still forbids going back, but vouches for
-        // nothing: everything since the new introduction is verified again.
-        let vouching = ratchet.filter(|ratchet| ratchet.introduction == introduction);
-        let mut vouched = vec![introduction];
-        vouched.extend(vouching.map(|ratchet| ratchet.head));
-        let mut range = self.stop(Range::walk(self.reader, self.head, &vouched))?;
+/// Accepts a head that descends from what is pinned and remembered.
+fn behind(
+    mut judge: Judge<'_>,
+    introduction: Oid,
+    ratchet: Option<&Ratchet>,
+    tell: Tell<'_>,
+) -> Result<Accepted, Stop> {
+    let head = judge.head;
+    let vouching = ratchet.filter(|ratchet| ratchet.introduction == introduction);
+    let base = vouching.map_or(introduction, |ratchet| ratchet.head);
+    let range = judge.walked(Range::walk(judge.reader, head, &[introduction, base]))?;
+    judge.floor = range.time(&base).map_or(TimeFloor::NONE, TimeFloor);
+    if let Some(ratchet) = ratchet
+        && !is_forward(&judge, &range, ratchet, introduction)?
+    {
+        // Another history altogether is named as such first.
         if vouching.is_none() && !range.reaches(&introduction) {
-            return self.refuse(RefusalReason::NotDescendantOfIntroduction { introduction });
+            return judge.refuse(
+                head,
+                RefusalReason::NotDescendantOfIntroduction { introduction },
+            );
         }
-        if let Some(ratchet) = ratchet {
-            self.forward_only(&range, ratchet, introduction)?;
-        }
-        let signers = self.all_signed(&mut range)?;
-        let new_commits = range.new_commits().len();
-        let moved = ratchet.is_none_or(|ratchet| {
-            ratchet.head != self.head || ratchet.introduction != introduction
-        });
-        let counter = ratchet
+        let accepted = ratchet.head;
+        return judge.refuse(head, RefusalReason::NotFastForward { accepted });
+    }
+    let Some(mut walk) = Walk::over(judge, range, &base) else {
+        let reason = match vouching {
+            Some(ratchet) => RefusalReason::NotFastForward {
+                accepted: ratchet.head,
+            },
+            None => RefusalReason::NotDescendantOfIntroduction { introduction },
+        };
+        return judge.refuse(head, reason);
+    };
+    let settled = walk.settle();
+    if let Some(tell) = tell {
+        report::tell(&walk, settled.as_ref().ok(), tell).map_err(Stop::Failed)?;
+    }
+    let proof = walk.proof(&settled?);
+    let looked = judge.look(&head).map_err(Stop::Failed)?;
+    let (tree, signer) = match (looked.tree, looked.signed) {
+        (Some(tree), signed) => (
+            tree,
+            signed.map(|signer| signer.principal).unwrap_or_default(),
+        ),
+        // Pinned or accepted before, and still it names no directory for certain.
+        (None, Err(reason)) => return Err(judge.refusal(head, looked.described, reason)),
+        (None, Ok(_)) => return judge.refuse(head, RefusalReason::Unsigned),
+    };
+    Ok(Accepted {
+        source: VerifiedSource { commit: head, tree },
+        ratchet: moved(ratchet, head, introduction),
+        proof,
+        signer,
+    })
+}
+
+fn moved(ratchet: Option<&Ratchet>, head: Oid, introduction: Oid) -> Ratchet {
+    let moves =
+        ratchet.is_none_or(|ratchet| ratchet.head != head || ratchet.introduction != introduction);
+    Ratchet {
+        head,
+        introduction,
+        counter: ratchet
             .map_or(0, |ratchet| ratchet.counter)
-            .saturating_add(moved.into());
-        Ok(Accepted {
-            source: VerifiedSource {
-                commit: self.head,
-                tree,
-            },
-            ratchet: Ratchet {
-                head: self.head,
-                introduction,
-                counter,
-                version: ratchet.and_then(|ratchet| ratchet.version.clone()),
-            },
-            proof: self.proof(signers, new_commits),
-            signer: signed.map(|signer| signer.principal).unwrap_or_default(),
-        })
+            .saturating_add(moves.into()),
+        version: ratchet.and_then(|ratchet| ratchet.version.clone()),
     }
+}
 
-    fn proof(&self, signers: SignerCount, new_commits: usize) -> Proof {
-        Proof {
-            mode: self.policy.mode,
-            since: self.since,
-            to: self.head,
-            signers: signers.finish(),
-            new_commits,
-        }
+/// Says whether the head is the one that was accepted last or descends from it.
+fn is_forward(
+    judge: &Judge<'_>,
+    range: &Range<'_>,
+    ratchet: &Ratchet,
+    introduction: Oid,
+) -> Result<bool, Stop> {
+    if range.reaches(&ratchet.head) {
+        return Ok(true);
     }
-
-    fn rule(&self) -> Rule {
-        Rule {
-            mode: self.policy.mode,
-            since: self.since,
-        }
+    if ratchet.introduction == introduction {
+        return Ok(false);
     }
-
-    fn forward_only(
-        &self,
-        range: &Range<'_>,
-        ratchet: &Ratchet,
-        introduction: Oid,
-    ) -> Result<(), Stop> {
-        if range.reaches(&ratchet.head) {
-            return Ok(());
-        }
-        // A newer introduction may lie beyond the last accepted head; the walk ends there.
-        if ratchet.introduction != introduction {
-            let beyond = Range::walk(self.reader, introduction, &[ratchet.head]);
-            if self.stop(beyond)?.reaches(&ratchet.head) {
-                return Ok(());
-            }
-        }
-        self.refuse(RefusalReason::NotFastForward {
-            accepted: ratchet.head,
-        })
-    }
-
-    /// Judges each new commit, the oldest first, and counts them.
-    fn all_signed(&self, range: &mut Range<'_>) -> Result<SignerCount, Stop> {
-        let first = self.first_bad(range)?;
-        if first.is_err() {
-            // With wrong commit dates an old commit can look new: settle that before refusing.
-            self.stop(range.exhaust())?;
-            return self.first_bad(range)?.map_err(Stop::Refused);
-        }
-        first.map_err(Stop::Refused)
-    }
-
-    fn first_bad(&self, range: &Range<'_>) -> Result<Result<SignerCount, Box<Refusal>>, Stop> {
-        let mut signers = SignerCount::default();
-        for oid in range.new_commits() {
-            match self.judge(&oid) {
-                Ok((_, Ok(signer))) => signers.add(&signer),
-                Ok((_, Err(refusal))) => return Ok(Err(Box::new(refusal))),
-                Err(Stop::Refused(refusal)) => return Ok(Err(refusal)),
-                Err(failed) => return Err(failed),
-            }
-        }
-        Ok(Ok(signers))
-    }
-
-    /// Reads one commit strictly; gives its tree and what its signature came to.
-    fn judge(&self, oid: &Oid) -> Result<(Oid, Result<Signer, Refusal>), Stop> {
-        let bytes =
-            self.stop(load_kind(self.reader, oid, ObjectKind::Commit).map_err(RangeError::from))?;
-        let refusal = |reason| {
-            let (subject, author) = commit::described(&bytes);
-            Refusal {
-                commit: *oid,
-                subject,
-                author,
-                rule: self.rule(),
-                reason,
-            }
-        };
-        let commit = Commit::parse(&bytes).map_err(|ambiguity| {
-            let reason = RefusalReason::AmbiguousObject {
-                detail: ambiguity.0,
-            };
-            Stop::Refused(Box::new(refusal(reason)))
-        })?;
-        Ok((
-            commit.tree,
-            signature::judge(&commit, &self.policy.signers, TimeFloor::NONE).map_err(refusal),
-        ))
-    }
-
-    /// Refuses the head itself.
-    fn refuse<T>(&self, reason: RefusalReason) -> Result<T, Stop> {
-        let bytes = self.stop(
-            load_kind(self.reader, &self.head, ObjectKind::Commit).map_err(RangeError::from),
-        )?;
-        let (subject, author) = commit::described(&bytes);
-        Err(Stop::Refused(Box::new(Refusal {
-            commit: self.head,
-            subject,
-            author,
-            rule: self.rule(),
-            reason,
-        })))
-    }
-
-    /// Sorts what ended a walk: bad objects are verdicts, the rest are errors.
-    fn stop<T>(&self, result: Result<T, RangeError>) -> Result<T, Stop> {
-        let unread = |commit, reason| {
-            let (subject, author) = (String::new(), String::new());
-            Stop::Refused(Box::new(Refusal {
-                commit,
-                subject,
-                author,
-                rule: self.rule(),
-                reason,
-            }))
-        };
-        result.map_err(|error| match error {
-            RangeError::Load(LoadError::Collision { oid }) => {
-                unread(oid, RefusalReason::HashCollision)
-            }
-            RangeError::Load(LoadError::WrongKind { oid, actual, .. }) => {
-                unread(oid, RefusalReason::NotACommit { kind: actual })
-            }
-            RangeError::Load(source) => Stop::Failed(VerifyError::Load {
-                head: self.head,
-                source,
-            }),
-            RangeError::TooLong => Stop::Failed(VerifyError::TooManyCommits {
-                head: self.head,
-                limit: MAX_WALKED_COMMITS,
-            }),
-        })
-    }
+    // A newer introduction may lie beyond the last accepted head; the walk ends there.
+    let beyond = Range::walk(judge.reader, introduction, &[ratchet.head]);
+    Ok(judge.walked(beyond)?.reaches(&ratchet.head))
 }

@@ -16,5 +16,6 @@ mod agreement;
 mod chain;
 mod hostile;
 mod kit;
+mod model;
 mod range;
 mod view;

@@ -1,0 +1,76 @@
+//! What to do about a refusal: one sentence with the command.
+
+use crate::{Mode, Refusal, RefusalReason, Since};
+
+/// Makes one signed merge that vouches for what is new, without rewriting anything.
+const COUNTERSIGN: &str = "run `windlass trust countersign` in a clone and push";
+
+pub(crate) fn next_step(refusal: &Refusal) -> String {
+    match &refusal.reason {
+        RefusalReason::Unsigned
+        | RefusalReason::UnsupportedHash { .. }
+        | RefusalReason::MalformedSignature { .. }
+        | RefusalReason::WrongNamespace { .. } => vouch(refusal),
+        RefusalReason::UnsupportedSignature { .. }
+        | RefusalReason::UnsupportedKeyType { .. }
+        | RefusalReason::WeakKey { .. } => {
+            format!("with a listed key of another kind {}", vouch(refusal))
+        }
+        RefusalReason::KeyNotValid { .. } => format!(
+            "if the key is still in good hands, change its validity in the trust file on the nodes; otherwise {}",
+            vouch(refusal)
+        ),
+        RefusalReason::PresenceMissing { .. } => format!(
+            "set no-touch-required in its line of the trust file on the nodes, or with somebody at the key {}",
+            vouch(refusal)
+        ),
+        RefusalReason::UnknownKey { .. } => format!(
+            "if you know whose key it is, add it to the trust file on the nodes; otherwise {}",
+            vouch(refusal)
+        ),
+        RefusalReason::KeyNotForGit { .. } => format!(
+            "add git to the namespaces option of its line on the nodes, or {}",
+            vouch(refusal)
+        ),
+        RefusalReason::BadSignature { .. } | RefusalReason::AmbiguousObject { .. } => {
+            format!(
+                "find out who made it; if its content is right, {}",
+                vouch(refusal)
+            )
+        }
+        RefusalReason::HashCollision => format!(
+            "do not use the repository until you know who put it there; `git cat-file -p {}` shows it",
+            refusal.commit
+        ),
+        RefusalReason::NotACommit { .. } => format!(
+            "point the source at a commit; `git cat-file -p {}` shows what it is",
+            refusal.commit
+        ),
+        RefusalReason::NotDescendantOfIntroduction { .. } => format!(
+            "check URL and branch of the source (`windlass trust show` prints what is pinned); if they are right, \
+             {COUNTERSIGN}, or pin another introduction on the nodes"
+        ),
+        RefusalReason::NotOnFirstParents { .. } => {
+            format!("merge the other way round, or {COUNTERSIGN}")
+        }
+        RefusalReason::NotFastForward { accepted } => format!(
+            "the branch was rewound or rewritten: push a commit on top of {accepted}, or {COUNTERSIGN}"
+        ),
+    }
+}
+
+/// How new commits are vouched for after the fact.
+fn vouch(refusal: &Refusal) -> String {
+    match (refusal.rule.mode, refusal.rule.since) {
+        (_, Since::FirstSigned | Since::Pinned) => {
+            "sign it (`git commit --amend -S`) and push, or let `windlass trust init` make a signed introduction"
+                .to_owned()
+        }
+        (Mode::Path | Mode::FirstParent, _) => COUNTERSIGN.to_owned(),
+        // A merge on top changes nothing where each commit must be signed itself.
+        (Mode::All, Since::Accepted(base) | Since::Introduction(base)) => format!(
+            "sign what is new again (`git rebase --exec 'git commit --amend --no-edit -S' {base}`) and push with \
+             --force-with-lease; `windlass trust countersign` is enough under mode path"
+        ),
+    }
+}

@@ -1,0 +1,217 @@
+//! Single commits before the pinned keys: each is verified once in a walk.
+
+use std::collections::HashMap;
+
+use crate::commit::{self, Commit};
+use crate::object::load_kind;
+use crate::proof::SignerCount;
+use crate::range::{Id, MAX_WALKED_COMMITS, Range, RangeError};
+use crate::signature::TimeFloor;
+use crate::{
+    LoadError, ObjectKind, ObjectReader, Oid, Policy, Proof, Refusal, RefusalReason, Rule, Signer,
+    VerifyError, signature,
+};
+
+/// Why judging a head stopped early.
+pub(crate) enum Stop {
+    Refused(Box<Refusal>),
+    Failed(VerifyError),
+}
+
+/// The arguments of one verification.
+#[derive(Clone, Copy)]
+pub(crate) struct Judge<'a> {
+    pub(crate) reader: &'a dyn ObjectReader,
+    pub(crate) policy: &'a Policy,
+    pub(crate) head: Oid,
+    pub(crate) rule: Rule,
+    /// When the commit that vouches for what is behind was made.
+    pub(crate) floor: TimeFloor,
+}
+
+/// A commit that was looked at.
+pub(crate) struct Looked {
+    /// Its directory; `None` when the commit cannot be read in one way only.
+    pub(crate) tree: Option<Oid>,
+    /// Who signed it, or why no signature counts.
+    pub(crate) signed: Result<Signer, RefusalReason>,
+    /// The first line of its message and its author, safe to print.
+    pub(crate) described: (String, String),
+}
+
+/// The verdicts on the commits of one walk.
+pub(crate) struct Verdicts<'a> {
+    judge: Judge<'a>,
+    known: Vec<Known>,
+    signers: Vec<Signer>,
+    by_key: HashMap<String, u32>,
+}
+
+#[derive(Clone, Copy)]
+enum Known {
+    Nothing,
+    Bad,
+    SignedBy(u32),
+}
+
+// === impl Judge ===
+
+impl Judge<'_> {
+    /// Reads one commit strictly and checks its signature.
+    ///
+    /// # Errors
+    /// The commit could not be loaded.
+    pub(crate) fn look(&self, oid: &Oid) -> Result<Looked, VerifyError> {
+        let bytes = match load_kind(self.reader, oid, ObjectKind::Commit) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let (_, reason) = self.unloadable(error.into())?;
+                return Ok(Looked {
+                    tree: None,
+                    signed: Err(reason),
+                    described: (String::new(), String::new()),
+                });
+            }
+        };
+        let described = commit::described(&bytes);
+        Ok(match Commit::parse(&bytes) {
+            Ok(commit) => Looked {
+                tree: Some(commit.tree),
+                signed: signature::judge(&commit, &self.policy.signers, self.floor),
+                described,
+            },
+            Err(ambiguity) => Looked {
+                tree: None,
+                signed: Err(ambiguity.into()),
+                described,
+            },
+        })
+    }
+
+    /// Gives the first line of a commit's message and its author, safe to print.
+    ///
+    /// # Errors
+    /// The commit could not be loaded.
+    pub(crate) fn describe(&self, oid: &Oid) -> Result<(String, String), VerifyError> {
+        match load_kind(self.reader, oid, ObjectKind::Commit) {
+            Ok(bytes) => Ok(commit::described(&bytes)),
+            Err(error) => self.unloadable(error.into()).map(|_| Default::default()),
+        }
+    }
+
+    /// Refuses a commit for this reason.
+    pub(crate) fn refuse<T>(&self, oid: Oid, reason: RefusalReason) -> Result<T, Stop> {
+        let described = self.describe(&oid).map_err(Stop::Failed)?;
+        Err(self.refusal(oid, described, reason))
+    }
+
+    /// Says by which rule how much was checked.
+    pub(crate) fn proof(&self, signers: SignerCount, new_commits: usize) -> Proof {
+        Proof {
+            mode: self.rule.mode,
+            since: self.rule.since,
+            to: self.head,
+            signers: signers.finish(),
+            new_commits,
+        }
+    }
+
+    pub(crate) fn refusal(
+        &self,
+        commit: Oid,
+        (subject, author): (String, String),
+        reason: RefusalReason,
+    ) -> Stop {
+        Stop::Refused(Box::new(Refusal {
+            commit,
+            subject,
+            author,
+            rule: self.rule,
+            reason,
+        }))
+    }
+
+    /// Sorts what ended a walk: bad objects are verdicts, the rest are errors.
+    pub(crate) fn walked<T>(&self, result: Result<T, RangeError>) -> Result<T, Stop> {
+        result.map_err(|error| match self.unloadable(error) {
+            Ok((oid, reason)) => self.refusal(oid, (String::new(), String::new()), reason),
+            Err(error) => Stop::Failed(error),
+        })
+    }
+
+    fn unloadable(&self, error: RangeError) -> Result<(Oid, RefusalReason), VerifyError> {
+        match error {
+            RangeError::Load(LoadError::Collision { oid }) => {
+                Ok((oid, RefusalReason::HashCollision))
+            }
+            RangeError::Load(LoadError::WrongKind { oid, actual, .. }) => {
+                Ok((oid, RefusalReason::NotACommit { kind: actual }))
+            }
+            RangeError::Load(source) => Err(VerifyError::Load {
+                head: self.head,
+                source,
+            }),
+            RangeError::TooLong => Err(VerifyError::TooManyCommits {
+                head: self.head,
+                limit: MAX_WALKED_COMMITS,
+            }),
+        }
+    }
+}
+
+// === impl Verdicts ===
+
+impl<'a> Verdicts<'a> {
+    pub(crate) fn new(judge: Judge<'a>, range: &Range<'_>) -> Self {
+        Self {
+            judge,
+            known: vec![Known::Nothing; range.len()],
+            signers: Vec::new(),
+            by_key: HashMap::new(),
+        }
+    }
+
+    /// Says whether a pinned key signed the commit.
+    ///
+    /// # Errors
+    /// The commit could not be loaded.
+    pub(crate) fn passes(&mut self, range: &Range<'_>, id: Id) -> Result<bool, VerifyError> {
+        match self.known.get(id.index()) {
+            Some(Known::Bad) => return Ok(false),
+            Some(Known::SignedBy(_)) => return Ok(true),
+            Some(Known::Nothing) | None => {}
+        }
+        let Some(oid) = range.oid(id) else {
+            return Ok(false);
+        };
+        let signed = self.judge.look(&oid)?.signed;
+        let passes = signed.is_ok();
+        let verdict = signed.map_or(Known::Bad, |signer| Known::SignedBy(self.number(signer)));
+        // A walk that was taken further knows more commits than before.
+        if self.known.len() < range.len() {
+            self.known.resize(range.len(), Known::Nothing);
+        }
+        if let Some(known) = self.known.get_mut(id.index()) {
+            *known = verdict;
+        }
+        Ok(passes)
+    }
+
+    /// Gives who signed a commit that was found to pass.
+    pub(crate) fn signer(&self, id: Id) -> Option<&Signer> {
+        match self.known.get(id.index()) {
+            Some(Known::SignedBy(number)) => self.signers.get(*number as usize),
+            _ => None,
+        }
+    }
+
+    fn number(&mut self, signer: Signer) -> u32 {
+        if let Some(number) = self.by_key.get(&signer.key) {
+            return *number;
+        }
+        let number = u32::try_from(self.signers.len()).unwrap_or(u32::MAX);
+        self.by_key.insert(signer.key.clone(), number);
+        self.signers.push(signer);
+        number
+    }
+}
