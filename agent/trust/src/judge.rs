@@ -25,8 +25,6 @@ pub(crate) struct Judge<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) head: Oid,
     pub(crate) rule: Rule,
-    /// When the commit that vouches for what is behind was made.
-    pub(crate) floor: TimeFloor,
 }
 
 /// A commit that was looked at.
@@ -42,6 +40,9 @@ pub(crate) struct Looked {
 /// The verdicts on the commits of one walk.
 pub(crate) struct Verdicts<'a> {
     judge: Judge<'a>,
+    /// When the base was made, and by id what descends from it: nothing of that is older.
+    floor: TimeFloor,
+    descendants: Vec<bool>,
     known: Vec<Known>,
     signers: Vec<Signer>,
     by_key: HashMap<String, u32>,
@@ -57,11 +58,11 @@ enum Known {
 // === impl Judge ===
 
 impl Judge<'_> {
-    /// Reads one commit strictly and checks its signature.
+    /// Reads one commit strictly and checks its signature; `floor` is when what stands before it was made.
     ///
     /// # Errors
     /// The commit could not be loaded.
-    pub(crate) fn look(&self, oid: &Oid) -> Result<Looked, VerifyError> {
+    pub(crate) fn look(&self, oid: &Oid, floor: TimeFloor) -> Result<Looked, VerifyError> {
         let bytes = match load_kind(self.reader, oid, ObjectKind::Commit) {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -77,7 +78,7 @@ impl Judge<'_> {
         Ok(match Commit::parse(&bytes) {
             Ok(commit) => Looked {
                 tree: Some(commit.tree),
-                signed: signature::judge(&commit, &self.policy.signers, self.floor),
+                signed: signature::judge(&commit, &self.policy.signers, floor),
                 described,
             },
             Err(ambiguity) => Looked {
@@ -162,10 +163,12 @@ impl Judge<'_> {
 // === impl Verdicts ===
 
 impl<'a> Verdicts<'a> {
-    pub(crate) fn new(judge: Judge<'a>, range: &Range<'_>) -> Self {
+    pub(crate) fn new(judge: Judge<'a>, floor: TimeFloor, descendants: Vec<bool>) -> Self {
         Self {
             judge,
-            known: vec![Known::Nothing; range.len()],
+            floor,
+            known: vec![Known::Nothing; descendants.len()],
+            descendants,
             signers: Vec::new(),
             by_key: HashMap::new(),
         }
@@ -184,7 +187,7 @@ impl<'a> Verdicts<'a> {
         let Some(oid) = range.oid(id) else {
             return Ok(false);
         };
-        let signed = self.judge.look(&oid)?.signed;
+        let signed = self.judge.look(&oid, self.floor(id))?.signed;
         let passes = signed.is_ok();
         let verdict = signed.map_or(Known::Bad, |signer| Known::SignedBy(self.number(signer)));
         // A walk that was taken further knows more commits than before.
@@ -195,6 +198,14 @@ impl<'a> Verdicts<'a> {
             *known = verdict;
         }
         Ok(passes)
+    }
+
+    /// Gives the time before which a commit cannot have been made.
+    pub(crate) fn floor(&self, id: Id) -> TimeFloor {
+        match self.descendants.get(id.index()) {
+            Some(true) => self.floor,
+            _ => TimeFloor::NONE,
+        }
     }
 
     /// Gives who signed a commit that was found to pass.

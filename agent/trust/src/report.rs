@@ -78,7 +78,11 @@ pub(crate) fn tell(
 /// Looks at a commit; one that was found to pass is not verified twice.
 fn report(walk: &Walk<'_>, id: Id, commit: Oid, role: Role) -> Result<CommitReport, VerifyError> {
     let Some(signer) = walk.verdicts.signer(id) else {
-        return Ok(CommitReport::new(commit, role, &walk.judge.look(&commit)?));
+        return Ok(CommitReport::new(
+            commit,
+            role,
+            &walk.judge.look(&commit, walk.verdicts.floor(id))?,
+        ));
     };
     let (subject, author) = walk.judge.describe(&commit)?;
     Ok(CommitReport {

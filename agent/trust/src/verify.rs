@@ -170,7 +170,6 @@ fn verdict(
             mode: policy.mode,
             since: since(policy, ratchet),
         },
-        floor: TimeFloor::NONE,
     };
     let outcome = match introduction(policy, ratchet) {
         Some(introduction) => behind(judge, introduction, ratchet, tell),
@@ -206,7 +205,7 @@ fn since(policy: &Policy, ratchet: Option<&Ratchet>) -> Since {
 /// Accepts the first head seen, which introduces itself.
 fn first(judge: Judge<'_>, tell: Tell<'_>) -> Result<Accepted, Stop> {
     let head = judge.head;
-    let looked = judge.look(&head).map_err(Stop::Failed)?;
+    let looked = judge.look(&head, TimeFloor::NONE).map_err(Stop::Failed)?;
     if let Some(tell) = tell {
         tell(CommitReport::new(head, Role::Checked, &looked));
     }
@@ -232,7 +231,7 @@ fn first(judge: Judge<'_>, tell: Tell<'_>) -> Result<Accepted, Stop> {
 
 /// Accepts a head that descends from what is pinned and remembered.
 fn behind(
-    mut judge: Judge<'_>,
+    judge: Judge<'_>,
     introduction: Oid,
     ratchet: Option<&Ratchet>,
     tell: Tell<'_>,
@@ -241,7 +240,6 @@ fn behind(
     let vouching = ratchet.filter(|ratchet| ratchet.introduction == introduction);
     let base = vouching.map_or(introduction, |ratchet| ratchet.head);
     let range = judge.walked(Range::walk(judge.reader, head, &[introduction, base]))?;
-    judge.floor = range.time(&base).map_or(TimeFloor::NONE, TimeFloor);
     if let Some(ratchet) = ratchet
         && !is_forward(&judge, &range, ratchet, introduction)?
     {
@@ -269,7 +267,7 @@ fn behind(
         report::tell(&walk, settled.as_ref().ok(), tell).map_err(Stop::Failed)?;
     }
     let proof = walk.proof(&settled?);
-    let looked = judge.look(&head).map_err(Stop::Failed)?;
+    let looked = judge.look(&head, TimeFloor::NONE).map_err(Stop::Failed)?;
     let (tree, signer) = match (looked.tree, looked.signed) {
         (Some(tree), signed) => (
             tree,

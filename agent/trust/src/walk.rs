@@ -3,6 +3,7 @@
 use crate::judge::{Judge, Stop, Verdicts};
 use crate::proof::SignerCount;
 use crate::range::{Id, Range};
+use crate::signature::TimeFloor;
 use crate::ways::Ways;
 use crate::{Mode, Oid, Proof, RefusalReason, VerifyError};
 
@@ -19,12 +20,14 @@ pub(crate) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Takes a range whose head descends from `base`; `None` when it does not.
     pub(crate) fn over(judge: Judge<'a>, range: Range<'a>, base: &Oid) -> Option<Self> {
+        let floor = range.time(base).map_or(TimeFloor::NONE, TimeFloor);
         let base = range.id(base)?;
-        if !Ways::find(&range, base).leads(range.head()) {
+        let ways = Ways::find(&range, base);
+        if !ways.leads(range.head()) {
             return None;
         }
         Some(Self {
-            verdicts: Verdicts::new(judge, &range),
+            verdicts: Verdicts::new(judge, floor, ways.descendants()),
             judge,
             range,
             base,
@@ -119,7 +122,8 @@ impl<'a> Walk<'a> {
     /// Refuses a commit that does not pass, for what its signature came to.
     fn refuse<T>(&self, id: Id) -> Result<T, Stop> {
         let oid = self.oid(id);
-        let looked = self.judge.look(&oid).map_err(Stop::Failed)?;
+        let looked = self.judge.look(&oid, self.verdicts.floor(id));
+        let looked = looked.map_err(Stop::Failed)?;
         let reason = looked.signed.err().unwrap_or(RefusalReason::Unsigned);
         Err(self.judge.refusal(oid, looked.described, reason))
     }

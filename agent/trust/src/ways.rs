@@ -48,6 +48,11 @@ impl<'r, 'a> Ways<'r, 'a> {
         self.place(id) != NOWHERE
     }
 
+    /// Says by id which commits are the base or descend from it.
+    pub(crate) fn descendants(&self) -> Vec<bool> {
+        self.places.iter().map(|place| *place != NOWHERE).collect()
+    }
+
     /// Gives the commits that lie on some way, parents before children.
     pub(crate) fn commits(&self) -> &[Id] {
         &self.order
