@@ -12,10 +12,14 @@ test: bootstrap node lint ## everything that must hold
 	@echo "== building the program under test and all tests (about 5 minutes the first time)"
 	cargo build --package windlass
 	cargo test --workspace --no-run
-	@echo "== the real flux command, to compare with"
+	@echo "== the real flux and its controllers, to compare with (about 10 minutes the first time)"
 	@tests/oracles/flux.sh >/dev/null || [ $$? = 77 ]
+<<<<<<< HEAD
 	@echo "== the real kustomize, to compare with"
 	@tests/oracles/kustomize.sh >/dev/null || [ $$? = 77 ]
+=======
+	@tests/oracles/controllers.sh >/dev/null || [ $$? = 77 ]
+>>>>>>> f7e13eb (e2e: Go from the real Flux to windlass and back)
 	@echo "== rooms, kit and end-to-end tests, on a real control plane"
 	cargo test --workspace --no-fail-fast
 

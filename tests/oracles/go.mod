@@ -1,5 +1,5 @@
-// Modules that tests read from the Go module cache and compare windlass with; flux.sh builds the
-// flux command of the first. Nothing of them is shipped; go.sum pins their content.
+// Modules that tests read from the Go module cache and compare windlass with; flux.sh and controllers.sh build
+// programs of them. Nothing of them is shipped; go.sum pins their content.
 module windlass.dev/tests/oracles
 
 go 1.24
@@ -7,5 +7,8 @@ go 1.24
 require (
 	github.com/fluxcd/flux2/v2 v2.9.5
 	github.com/fluxcd/kustomize-controller v1.9.6
+	github.com/fluxcd/kustomize-controller/api v1.9.6
+	github.com/fluxcd/pkg/artifact v0.18.0
 	github.com/fluxcd/source-controller v1.9.6
+	github.com/fluxcd/source-controller/api v1.9.6
 )

@@ -1,6 +1,5 @@
 //! The real `flux` and the real `kubectl` on a cluster that windlass leads.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -10,32 +9,14 @@ use windlass_kit::agent::windlass;
 use windlass_kit::controlplane::User;
 
 use crate::commands::Ran;
+use crate::oracle;
 use crate::tenant::{Tenant, bare_map, shared};
 
-/// What tests/oracles/flux.sh ends with when Go cannot fetch the module.
-const UNFETCHED: i32 = 77;
-
-/// The real flux command, built once; none where Go cannot fetch it, which is said on the terminal.
+/// The real flux command; none where Go cannot fetch it.
 fn flux() -> Option<&'static Path> {
     static FLUX: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let found = FLUX.get_or_init(|| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../oracles/flux.sh");
-        let output = Command::new(script).output().expect("a script");
-        let said = String::from_utf8_lossy(&output.stderr);
-        if output.status.code() == Some(UNFETCHED) {
-            skipped(said.trim());
-            return None;
-        }
-        assert!(output.status.success(), "{said}");
-        let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        Some(PathBuf::from(path))
-    });
+    let found = FLUX.get_or_init(|| oracle::programs("flux.sh")?.pop());
     found.as_deref()
-}
-
-/// Past the test harness, which keeps what a passing test prints.
-fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "\n{why}\n");
 }
 
 fn kubeconfig() -> PathBuf {
@@ -248,7 +229,7 @@ fn kubectl_shows_and_waits_as_with_flux() {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let kubectl = std::env::split_paths(&path).map(|folder| folder.join("kubectl"));
     let Some(kubectl) = kubectl.into_iter().find(|kubectl| kubectl.exists()) else {
-        skipped("SKIPPED: there is no kubectl, so nothing is shown with it");
+        oracle::skipped("SKIPPED: there is no kubectl, so nothing is shown with it");
         return;
     };
     let mut tenant = some("kubectl");

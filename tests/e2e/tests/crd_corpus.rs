@@ -1,11 +1,12 @@
 //! A real API server gives the same verdict, and fills in the same, with our definitions as with Flux's own.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use serde_json::Value;
 use windlass_kit::api::{Client, ObjectRef};
 use windlass_kit::controlplane::{ControlPlane, Options};
+
+use crate::oracle::{module, top};
 
 /// Module, file of the definition there, and its name.
 const DEFINITIONS: [(&str, &str, &str); 2] = [
@@ -20,30 +21,6 @@ const DEFINITIONS: [(&str, &str, &str); 2] = [
         "kustomizations.kustomize.toolkit.fluxcd.io",
     ),
 ];
-
-fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// The folder of a module that tests/oracles/go.mod requires, in the module cache.
-fn module(name: &str) -> PathBuf {
-    let oracles = top().join("tests/oracles");
-    let go_mod = std::fs::read_to_string(oracles.join("go.mod")).unwrap();
-    let version = go_mod
-        .lines()
-        .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(' '))
-        .unwrap_or_else(|| panic!("tests/oracles/go.mod does not require {name}"));
-    let mut command = Command::new("go");
-    command
-        .current_dir(&oracles)
-        .args(["mod", "download", "-json", &format!("{name}@{version}")]);
-    let output = command
-        .output()
-        .expect("go is there; `make test` says how to install it");
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(output.status.success(), "{answer}");
-    PathBuf::from(answer["Dir"].as_str().unwrap())
-}
 
 fn definition(name: &str) -> ObjectRef {
     ObjectRef::new(
