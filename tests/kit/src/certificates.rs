@@ -1,6 +1,7 @@
 //! A certificate authority of the test's own, and server certificates from it.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -13,9 +14,9 @@ pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
-/// A server's certificate and private key, both PEM.
+/// A certificate of a server or a client, and its private key, both PEM.
 #[derive(Clone, Debug)]
-pub struct ServerCertificate {
+pub struct Certificate {
     /// The certificate.
     pub certificate: String,
     /// Its PKCS #8 key.
@@ -62,18 +63,34 @@ impl Authority {
 
     /// A certificate for servers reached as `names` (DNS names or addresses).
     #[must_use]
-    pub fn server(&self, names: &[&str]) -> ServerCertificate {
+    pub fn server(&self, names: &[&str]) -> Certificate {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("test names are plain");
         params
             .distinguished_name
             .push(rcgen::DnType::CommonName, "windlass test server");
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(params)
+    }
+
+    /// A certificate for a client whom Kubernetes knows as `user`, good for a while.
+    #[must_use]
+    pub fn client(&self, user: &str, good_for: Duration) -> Certificate {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names, no bad name");
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, user);
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        params.not_after = (SystemTime::now() + good_for).into();
+        self.sign(params)
+    }
+
+    fn sign(&self, params: CertificateParams) -> Certificate {
         let key = KeyPair::generate().expect("a key can be made");
         let certificate = params
             .signed_by(&key, &self.issuer)
             .expect("the authority can sign");
-        ServerCertificate {
+        Certificate {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
         }

@@ -14,6 +14,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::api::{Client, ObjectRef, condition};
+use crate::certificates::Certificate;
 use crate::controlplane::audit::AuditLog;
 use crate::controlplane::components::Components;
 use crate::directory::Directory;
@@ -120,7 +121,11 @@ impl ControlPlane {
         let directory = Directory::new("cluster");
         let components = Components::start(&directory, options);
         let port = components.api_port();
-        let admin = Client::new(port, components.authority(), User::Admin.token());
+        let admin = Client::new(
+            port,
+            &components.authority().certificate(),
+            User::Admin.token(),
+        );
         let audit = AuditLog::new(components::audit_log(directory.path()));
         let namespaces = AtomicU32::new(0);
         let components = Mutex::new(components);
@@ -133,7 +138,7 @@ impl ControlPlane {
             directory,
         };
         for user in [User::Admin, User::Agent, User::Tenant] {
-            let text = kubeconfig(port, plane.lock().authority(), user);
+            let text = kubeconfig(port, &plane.lock().authority().certificate(), user);
             let path = plane.kubeconfig(user);
             std::fs::write(&path, text).expect("the kubeconfig can be written");
             // The agent refuses a credential that others could read.
@@ -171,6 +176,12 @@ impl ControlPlane {
     #[must_use]
     pub fn kubeconfig(&self, user: User) -> PathBuf {
         self.directory.join(&format!("{}.kubeconfig", user.name()))
+    }
+
+    /// A certificate as which `user` is let in for a while.
+    #[must_use]
+    pub fn client_certificate(&self, user: User, good_for: Duration) -> Certificate {
+        self.lock().authority().client(user.name(), good_for)
     }
 
     /// The API server's URL.

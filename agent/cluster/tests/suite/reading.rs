@@ -203,6 +203,38 @@ async fn a_token_file_is_read_again_once_the_server_refuses_it() {
 }
 
 #[tokio::test]
+async fn a_client_certificate_that_was_replaced_on_disk_is_read_once_the_old_one_has_run_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let original = std::fs::read_to_string(plane().kubeconfig(User::Agent)).expect("a kubeconfig");
+    let mut config: serde_json::Value =
+        serde_json::from_str(&original).expect("the kit writes JSON");
+    config["users"][0]["user"] =
+        json!({"client-certificate": "client.crt", "client-key": "client.key"});
+    let kubeconfig = folder.path().join("config");
+    std::fs::write(&kubeconfig, config.to_string()).expect("a kubeconfig");
+    let issue = |good_for: Duration| {
+        let issued = plane().client_certificate(User::Agent, good_for);
+        std::fs::write(folder.path().join("client.crt"), issued.certificate).expect("a file");
+        std::fs::write(folder.path().join("client.key"), issued.key).expect("a file");
+    };
+    issue(Duration::from_secs(10));
+    let cluster = connect(kubeconfig);
+    config_maps(&cluster).await;
+    // The connection stays open; the API server looks at the certificate at each request.
+    let refused = async {
+        while cluster.identity().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        cluster.identity().await.expect_err("it has run out")
+    };
+    let error = tokio::time::timeout(Duration::from_secs(60), refused).await;
+    let error = error.expect("it runs out");
+    assert_eq!(error.class(), ErrorClass::Unauthorized, "{error}");
+    issue(Duration::from_secs(3600));
+    config_maps(&cluster).await;
+}
+
+#[tokio::test]
 async fn a_server_that_another_authority_vouches_for_is_not_spoken_to() {
     let folder = tempfile::tempdir().expect("a folder");
     let original = std::fs::read_to_string(plane().kubeconfig(User::Agent)).expect("a kubeconfig");

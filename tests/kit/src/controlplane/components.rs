@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::certificates::{Authority, ServerCertificate};
+use crate::certificates::{Authority, Certificate};
 use crate::controlplane::{Options, Parts, User};
 use crate::directory::Directory;
 use crate::ports::Port;
@@ -20,7 +20,7 @@ const STARTS: usize = 3;
 const STAGES: &str = include_str!("stages.yaml");
 
 pub(super) struct Components {
-    authority: String,
+    authority: Authority,
     api_server_flags: Vec<String>,
     folder: PathBuf,
     ports: Ports,
@@ -66,7 +66,7 @@ impl Components {
         let etcd = start_etcd(folder, &ports);
         let api_server_flags = api_server_flags(folder, &ports, &options.api_server_flags);
         Self {
-            authority: authority.certificate(),
+            authority,
             api_server: start_program(folder, "kube-apiserver", &api_server_flags),
             api_server_flags,
             folder: folder.to_owned(),
@@ -77,7 +77,7 @@ impl Components {
         }
     }
 
-    pub(super) fn authority(&self) -> &str {
+    pub(super) fn authority(&self) -> &Authority {
         &self.authority
     }
 
@@ -194,6 +194,7 @@ fn api_server_flags(folder: &Path, ports: &Ports, more: &[String]) -> Vec<String
         file_flag("--service-account-signing-key-file", folder, "accounts.key"),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+        file_flag("--client-ca-file", folder, "authority.crt"),
         file_flag("--token-auth-file", folder, "tokens.csv"),
         "--authorization-mode=RBAC".to_owned(),
         "--allow-privileged=true".to_owned(),
@@ -206,7 +207,7 @@ fn api_server_flags(folder: &Path, ports: &Ports, more: &[String]) -> Vec<String
     flags
 }
 
-fn write_files(folder: &Path, authority: &Authority, certificate: &ServerCertificate) {
+fn write_files(folder: &Path, authority: &Authority, certificate: &Certificate) {
     let tokens = [
         (User::Admin, ",system:masters"),
         (User::Agent, ""),
