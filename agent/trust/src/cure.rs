@@ -7,10 +7,6 @@ const COUNTERSIGN: &str = "run `windlass trust countersign` in a clone and push"
 
 pub(crate) fn next_step(refusal: &Refusal) -> String {
     match &refusal.reason {
-        RefusalReason::Unsigned
-        | RefusalReason::UnsupportedHash { .. }
-        | RefusalReason::MalformedSignature { .. }
-        | RefusalReason::WrongNamespace { .. } => vouch(refusal),
         RefusalReason::UnsupportedSignature { .. }
         | RefusalReason::UnsupportedKeyType { .. }
         | RefusalReason::WeakKey { .. } => {
@@ -46,16 +42,7 @@ pub(crate) fn next_step(refusal: &Refusal) -> String {
             "point the source at a commit; `git cat-file -p {}` shows what it is",
             refusal.commit
         ),
-        RefusalReason::NotDescendantOfIntroduction { .. } => format!(
-            "check URL and branch of the source (`windlass trust show` prints what is pinned); if they are right, \
-             {COUNTERSIGN}, or pin another introduction on the nodes"
-        ),
-        RefusalReason::NotOnFirstParents { .. } => {
-            format!("merge the other way round, or {COUNTERSIGN}")
-        }
-        RefusalReason::NotFastForward { accepted } => format!(
-            "the branch was rewound or rewritten: push a commit on top of {accepted}, or {COUNTERSIGN}"
-        ),
+        _ => find_again(refusal),
     }
 }
 
@@ -72,5 +59,36 @@ fn vouch(refusal: &Refusal) -> String {
             "sign what is new again (`git rebase --exec 'git commit --amend --no-edit -S' {base}`) and push with \
              --force-with-lease; `windlass trust countersign` is enough under mode path"
         ),
+    }
+}
+
+/// What to do where the commit itself is not what stands in the way.
+fn find_again(refusal: &Refusal) -> String {
+    match &refusal.reason {
+        RefusalReason::NotDescendantOfIntroduction { .. } => format!(
+            "check URL and branch of the source (`windlass trust show` prints what is pinned); if they are right, \
+             {COUNTERSIGN}, or pin another introduction on the nodes"
+        ),
+        RefusalReason::NotOnFirstParents { .. } => {
+            format!("merge the other way round, or {COUNTERSIGN}")
+        }
+        RefusalReason::TagNotTrusted { .. } => format!(
+            "sign the tag with a listed key (`git tag -s -f`) and push it, or {}",
+            vouch(refusal)
+        ),
+        RefusalReason::LowerVersion { accepted, found } => format!(
+            "push the tag {accepted} or a higher one; to go back on purpose, commit another range to the source, \
+             such as \"{found}\": it begins a line of its own"
+        ),
+        RefusalReason::NotAVersion { .. } => {
+            "push a tag such as v1.2.3; `windlass trust show` prints what was accepted".to_owned()
+        }
+        RefusalReason::NotThePinnedCommit { pinned } => format!(
+            "ask the owner of the Git server why it answers with another commit than {pinned}"
+        ),
+        RefusalReason::NotFastForward { accepted } => format!(
+            "what is followed was rewound or rewritten: push a commit on top of {accepted}, or {COUNTERSIGN}"
+        ),
+        _ => vouch(refusal),
     }
 }

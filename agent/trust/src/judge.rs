@@ -25,6 +25,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) head: Oid,
     pub(crate) rule: Rule,
+    /// A tag over the head that a pinned key signed, and whose: it vouches as a merge would.
+    pub(crate) tag: Option<&'a (Oid, Signer)>,
 }
 
 /// A commit that was looked at.
@@ -53,6 +55,14 @@ enum Known {
     Nothing,
     Bad,
     SignedBy(u32),
+}
+
+// === impl Stop ===
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
 }
 
 // === impl Judge ===
@@ -103,7 +113,7 @@ impl Judge<'_> {
     /// Refuses a commit for this reason.
     pub(crate) fn refuse<T>(&self, oid: Oid, reason: RefusalReason) -> Result<T, Stop> {
         let described = self.describe(&oid).map_err(Stop::Failed)?;
-        Err(self.refusal(oid, described, reason))
+        Err(self.refusal(oid, described, reason).into())
     }
 
     /// Says by which rule how much was checked.
@@ -114,6 +124,7 @@ impl Judge<'_> {
             to: self.head,
             signers: signers.finish(),
             new_commits,
+            tag: self.tag.map(|(oid, _)| *oid),
         }
     }
 
@@ -122,25 +133,29 @@ impl Judge<'_> {
         commit: Oid,
         (subject, author): (String, String),
         reason: RefusalReason,
-    ) -> Stop {
-        Stop::Refused(Box::new(Refusal {
+    ) -> Refusal {
+        Refusal {
             commit,
             subject,
             author,
             rule: self.rule,
             reason,
-        }))
+        }
     }
 
     /// Sorts what ended a walk: bad objects are verdicts, the rest are errors.
     pub(crate) fn walked<T>(&self, result: Result<T, RangeError>) -> Result<T, Stop> {
         result.map_err(|error| match self.unloadable(error) {
-            Ok((oid, reason)) => self.refusal(oid, (String::new(), String::new()), reason),
+            Ok((oid, reason)) => self.refusal(oid, Default::default(), reason).into(),
             Err(error) => Stop::Failed(error),
         })
     }
 
-    fn unloadable(&self, error: RangeError) -> Result<(Oid, RefusalReason), VerifyError> {
+    /// Sorts what could not be loaded: a bad object is a verdict, the rest is an error.
+    pub(crate) fn unloadable(
+        &self,
+        error: RangeError,
+    ) -> Result<(Oid, RefusalReason), VerifyError> {
         match error {
             RangeError::Load(LoadError::Collision { oid }) => {
                 Ok((oid, RefusalReason::HashCollision))

@@ -20,6 +20,9 @@ pub struct Proof {
     pub signers: Vec<SignedCommits>,
     /// How many commits are new.
     pub new_commits: usize,
+    /// The signed tag that vouches for the head and all that is new, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Oid>,
 }
 
 /// The commit that vouches for everything behind it: the range of what is new begins after it.

@@ -124,6 +124,30 @@ pub enum RefusalReason {
         /// The commit that first parents must lead to.
         accepted: Oid,
     },
+    /// The commit is not signed, and the tag that names it does not vouch for it either.
+    TagNotTrusted {
+        /// The tag's name.
+        tag: String,
+        /// Why it does not.
+        cause: String,
+    },
+    /// A range of versions offers a lower one than the one accepted last.
+    LowerVersion {
+        /// The version accepted last, as its tag writes it.
+        accepted: String,
+        /// The version offered now.
+        found: String,
+    },
+    /// A range of versions was answered with a tag that is no version.
+    NotAVersion {
+        /// The tag.
+        tag: String,
+    },
+    /// Another commit came than the one that is pinned.
+    NotThePinnedCommit {
+        /// The pinned one.
+        pinned: Oid,
+    },
     /// The head does not descend from the commit accepted last.
     NotFastForward {
         /// The commit accepted last.
@@ -200,6 +224,10 @@ impl RefusalReason {
             Self::NotACommit { .. } => "NotACommit",
             Self::NotDescendantOfIntroduction { .. } => "NotDescendantOfIntroduction",
             Self::NotOnFirstParents { .. } => "NotOnFirstParents",
+            Self::TagNotTrusted { .. } => "TagNotTrusted",
+            Self::LowerVersion { .. } => "LowerVersion",
+            Self::NotAVersion { .. } => "NotAVersion",
+            Self::NotThePinnedCommit { .. } => "NotThePinnedCommit",
             Self::NotFastForward { .. } => "NotFastForward",
         }
     }
@@ -212,6 +240,7 @@ impl fmt::Display for RefusalReason {
 }
 
 impl RefusalReason {
+    #[expect(clippy::too_many_lines, reason = "a table: one arm for each reason")]
     fn cause(&self) -> String {
         match self {
             Self::Unsigned => "it is not signed".to_owned(),
@@ -266,6 +295,14 @@ impl RefusalReason {
             Self::NotOnFirstParents { accepted } => {
                 format!("first parents lead past {accepted}, which this merge has on another side")
             }
+            Self::TagNotTrusted { tag, cause } => {
+                format!("it is not signed, and its tag {tag} does not vouch for it: {cause}")
+            }
+            Self::LowerVersion { accepted, found } => {
+                format!("its version {found} is lower than {accepted}, the version accepted last")
+            }
+            Self::NotAVersion { tag } => format!("its tag {tag:?} is no version"),
+            Self::NotThePinnedCommit { pinned } => format!("it is not the pinned commit {pinned}"),
             Self::NotFastForward { accepted } => {
                 format!("it does not descend from {accepted}, the commit accepted last")
             }

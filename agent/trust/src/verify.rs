@@ -3,15 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::{Judge, Stop};
-use crate::proof::SignerCount;
-use crate::range::Range;
-use crate::signature::TimeFloor;
-use crate::walk::Walk;
-use crate::{
-    CommitReport, LoadError, Mode, ObjectReader, Oid, Proof, Refusal, RefusalReason, Role, Rule,
-    Signers, Since, report,
-};
+use crate::head::{Task, judge_head};
+use crate::{CommitReport, LoadError, Mode, ObjectReader, Oid, Proof, Refusal, Signers};
 
 /// Where trust in a history begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,12 +100,14 @@ pub enum VerifyError {
     },
 }
 
-/// Whom to tell of each commit, if anybody.
-type Tell<'t> = Option<&'t mut dyn FnMut(CommitReport)>;
-
 // === impl VerifiedSource ===
 
 impl VerifiedSource {
+    /// Only what verifies may call this.
+    pub(crate) fn proven(commit: Oid, tree: Oid) -> Self {
+        Self { commit, tree }
+    }
+
     /// The commit that was verified.
     pub fn commit(&self) -> Oid {
         self.commit
@@ -137,7 +132,7 @@ pub fn verify(
     ratchet: Option<&Ratchet>,
     head: &Oid,
 ) -> Result<Verdict, VerifyError> {
-    verdict(reader, policy, ratchet, head, None)
+    judge_head(task(reader, policy, ratchet, head), None)
 }
 
 /// Judges a head as [`verify`] does and tells of each new commit what became of it, parents before
@@ -152,166 +147,20 @@ pub fn verify_each(
     head: &Oid,
     tell: &mut dyn FnMut(CommitReport),
 ) -> Result<Verdict, VerifyError> {
-    verdict(reader, policy, ratchet, head, Some(tell))
+    judge_head(task(reader, policy, ratchet, head), Some(tell))
 }
 
-fn verdict(
-    reader: &dyn ObjectReader,
-    policy: &Policy,
-    ratchet: Option<&Ratchet>,
+fn task<'a>(
+    reader: &'a dyn ObjectReader,
+    policy: &'a Policy,
+    ratchet: Option<&'a Ratchet>,
     head: &Oid,
-    tell: Tell<'_>,
-) -> Result<Verdict, VerifyError> {
-    let judge = Judge {
+) -> Task<'a> {
+    Task {
         reader,
         policy,
+        ratchet,
         head: *head,
-        rule: Rule {
-            mode: policy.mode,
-            since: since(policy, ratchet),
-        },
-    };
-    let outcome = match introduction(policy, ratchet) {
-        Some(introduction) => behind(judge, introduction, ratchet, tell),
-        None => first(judge, tell),
-    };
-    match outcome {
-        Ok(accepted) => Ok(Verdict::Accepted(accepted)),
-        Err(Stop::Refused(refusal)) => Ok(Verdict::Refused(*refusal)),
-        Err(Stop::Failed(error)) => Err(error),
+        tag: None,
     }
-}
-
-fn introduction(policy: &Policy, ratchet: Option<&Ratchet>) -> Option<Oid> {
-    match policy.introduction {
-        Introduction::Commit(introduction) => Some(introduction),
-        Introduction::FirstSigned => ratchet.map(|ratchet| ratchet.introduction),
-    }
-}
-
-/// Says after which commit a commit is new. A ratchet made under another introduction still
-/// forbids going back, but vouches for nothing: everything since the new introduction is verified
-/// again.
-fn since(policy: &Policy, ratchet: Option<&Ratchet>) -> Since {
-    match (introduction(policy, ratchet), ratchet) {
-        (Some(introduction), Some(ratchet)) if ratchet.introduction == introduction => {
-            Since::Accepted(ratchet.head)
-        }
-        (Some(introduction), _) => Since::Introduction(introduction),
-        (None, _) => Since::FirstSigned,
-    }
-}
-
-/// Accepts the first head seen, which introduces itself.
-fn first(judge: Judge<'_>, tell: Tell<'_>) -> Result<Accepted, Stop> {
-    let head = judge.head;
-    let looked = judge.look(&head, TimeFloor::NONE).map_err(Stop::Failed)?;
-    if let Some(tell) = tell {
-        tell(CommitReport::new(head, Role::Checked, &looked));
-    }
-    let (tree, signer) = match (looked.tree, looked.signed) {
-        (Some(tree), Ok(signer)) => (tree, signer),
-        (_, Err(reason)) => return Err(judge.refusal(head, looked.described, reason)),
-        (None, Ok(_)) => return judge.refuse(head, RefusalReason::Unsigned),
-    };
-    let mut signers = SignerCount::default();
-    signers.add(&signer);
-    Ok(Accepted {
-        source: VerifiedSource { commit: head, tree },
-        ratchet: Ratchet {
-            head,
-            introduction: head,
-            counter: 1,
-            version: None,
-        },
-        proof: judge.proof(signers, 1),
-        signer: signer.principal,
-    })
-}
-
-/// Accepts a head that descends from what is pinned and remembered.
-fn behind(
-    judge: Judge<'_>,
-    introduction: Oid,
-    ratchet: Option<&Ratchet>,
-    tell: Tell<'_>,
-) -> Result<Accepted, Stop> {
-    let head = judge.head;
-    let vouching = ratchet.filter(|ratchet| ratchet.introduction == introduction);
-    let base = vouching.map_or(introduction, |ratchet| ratchet.head);
-    let range = judge.walked(Range::walk(judge.reader, head, &[introduction, base]))?;
-    if let Some(ratchet) = ratchet
-        && !is_forward(&judge, &range, ratchet, introduction)?
-    {
-        // Another history altogether is named as such first.
-        if vouching.is_none() && !range.reaches(&introduction) {
-            return judge.refuse(
-                head,
-                RefusalReason::NotDescendantOfIntroduction { introduction },
-            );
-        }
-        let accepted = ratchet.head;
-        return judge.refuse(head, RefusalReason::NotFastForward { accepted });
-    }
-    let Some(mut walk) = Walk::over(judge, range, &base) else {
-        let reason = match vouching {
-            Some(ratchet) => RefusalReason::NotFastForward {
-                accepted: ratchet.head,
-            },
-            None => RefusalReason::NotDescendantOfIntroduction { introduction },
-        };
-        return judge.refuse(head, reason);
-    };
-    let settled = walk.settle();
-    if let Some(tell) = tell {
-        report::tell(&walk, settled.as_ref().ok(), tell).map_err(Stop::Failed)?;
-    }
-    let proof = walk.proof(&settled?);
-    let looked = judge.look(&head, TimeFloor::NONE).map_err(Stop::Failed)?;
-    let (tree, signer) = match (looked.tree, looked.signed) {
-        (Some(tree), signed) => (
-            tree,
-            signed.map(|signer| signer.principal).unwrap_or_default(),
-        ),
-        // Pinned or accepted before, and still it names no directory for certain.
-        (None, Err(reason)) => return Err(judge.refusal(head, looked.described, reason)),
-        (None, Ok(_)) => return judge.refuse(head, RefusalReason::Unsigned),
-    };
-    Ok(Accepted {
-        source: VerifiedSource { commit: head, tree },
-        ratchet: moved(ratchet, head, introduction),
-        proof,
-        signer,
-    })
-}
-
-fn moved(ratchet: Option<&Ratchet>, head: Oid, introduction: Oid) -> Ratchet {
-    let moves =
-        ratchet.is_none_or(|ratchet| ratchet.head != head || ratchet.introduction != introduction);
-    Ratchet {
-        head,
-        introduction,
-        counter: ratchet
-            .map_or(0, |ratchet| ratchet.counter)
-            .saturating_add(moves.into()),
-        version: ratchet.and_then(|ratchet| ratchet.version.clone()),
-    }
-}
-
-/// Says whether the head is the one that was accepted last or descends from it.
-fn is_forward(
-    judge: &Judge<'_>,
-    range: &Range<'_>,
-    ratchet: &Ratchet,
-    introduction: Oid,
-) -> Result<bool, Stop> {
-    if range.reaches(&ratchet.head) {
-        return Ok(true);
-    }
-    if ratchet.introduction == introduction {
-        return Ok(false);
-    }
-    // A newer introduction may lie beyond the last accepted head; the walk ends there.
-    let beyond = Range::walk(judge.reader, introduction, &[ratchet.head]);
-    Ok(judge.walked(beyond)?.reaches(&ratchet.head))
 }

@@ -39,10 +39,11 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// The oldest commit that stands in the way is refused, or something could not be loaded.
     pub(crate) fn settle(&mut self) -> Result<Vec<Id>, Stop> {
-        match self.judge.policy.mode {
-            Mode::Path => self.some_way(),
-            Mode::FirstParent => self.first_parents(),
-            Mode::All => self.all(),
+        match (self.judge.policy.mode, self.judge.tag) {
+            (Mode::All, _) => self.all(),
+            (_, Some(_)) => Ok(Vec::new()),
+            (Mode::Path, None) => self.some_way(),
+            (Mode::FirstParent, None) => self.first_parents(),
         }
     }
 
@@ -60,6 +61,9 @@ impl<'a> Walk<'a> {
     pub(crate) fn proof(&self, demanded: &[Id]) -> Proof {
         let mut signers = SignerCount::default();
         for signer in demanded.iter().filter_map(|id| self.verdicts.signer(*id)) {
+            signers.add(signer);
+        }
+        if let Some((_, signer)) = self.judge.tag {
             signers.add(signer);
         }
         let new_commits = match self.judge.policy.mode {
@@ -125,7 +129,7 @@ impl<'a> Walk<'a> {
         let looked = self.judge.look(&oid, self.verdicts.floor(id));
         let looked = looked.map_err(Stop::Failed)?;
         let reason = looked.signed.err().unwrap_or(RefusalReason::Unsigned);
-        Err(self.judge.refusal(oid, looked.described, reason))
+        Err(self.judge.refusal(oid, looked.described, reason).into())
     }
 }
 

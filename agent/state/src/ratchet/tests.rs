@@ -139,7 +139,7 @@ fn a_flipped_bit_anywhere_is_found() {
 }
 
 #[test]
-fn a_lost_ratchet_is_never_taken_for_a_new_node() {
+fn t45_a_lost_ratchet_is_never_taken_for_a_new_node() {
     type Harm = fn(&Path);
     let ways: [Harm; 3] = [
         |slot| fs::remove_file(slot).unwrap(),
@@ -167,7 +167,7 @@ fn a_lost_ratchet_is_never_taken_for_a_new_node() {
 }
 
 #[test]
-fn a_newer_format_is_refused_and_left_alone() {
+fn t56_a_newer_format_is_refused_and_left_alone() {
     for slot in SLOTS {
         let place = tempfile::tempdir().unwrap();
         drop(advanced(place.path(), 1..=2));
@@ -192,7 +192,7 @@ fn a_newer_format_is_refused_and_left_alone() {
 }
 
 #[test]
-fn keys_that_a_later_version_adds_are_ignored() {
+fn t56_keys_that_a_later_version_adds_are_ignored() {
     let place = tempfile::tempdir().unwrap();
     drop(advanced(place.path(), 1..=2));
     let path = place.path().join("ratchet.0");
@@ -333,7 +333,7 @@ fn open(disk: &Platters) -> Result<RatchetFile, RatchetError> {
 }
 
 #[test]
-fn a_power_cut_at_any_step_leaves_the_old_ratchet_or_the_new_one() {
+fn t45_a_power_cut_at_any_step_leaves_the_old_ratchet_or_the_new_one() {
     let mut before = Platters::default();
     for to in 1..=4 {
         let mut complete = false;

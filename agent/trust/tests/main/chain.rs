@@ -7,7 +7,7 @@ use windlass_trust::{Introduction, Oid, Ratchet};
 use crate::kit::{History, Key, accepted, policy, refused};
 
 #[test]
-fn a_bad_commit_is_found_at_any_place_of_a_long_range_and_a_later_fix_is_accepted() {
+fn t41_a_bad_commit_is_found_at_any_place_of_a_long_range_and_a_later_fix_is_accepted() {
     let (alice, mallory) = (Key::new(1), Key::new(2));
     let mut history = History::new();
     let introduction = history.unsigned(&[], "introduction");

@@ -14,8 +14,11 @@
 
 mod agreement;
 mod chain;
+mod heal;
 mod hostile;
 mod kit;
 mod model;
+mod modes;
 mod range;
+mod reference;
 mod view;

@@ -62,7 +62,7 @@ fn the_same_head_again_leaves_the_ratchet_as_it_is() {
 }
 
 #[test]
-fn a_branch_that_is_set_back_is_refused_and_both_commits_are_named() {
+fn t40_a_branch_that_is_set_back_is_refused_and_both_commits_are_named() {
     let (_, history, policy, [_, one, two]) = start();
     let ratchet = accepted(&history.objects, &policy, None, two).ratchet;
     let refusal = refused(&history.objects, &policy, Some(&ratchet), one);
@@ -79,7 +79,7 @@ fn a_branch_that_is_set_back_is_refused_and_both_commits_are_named() {
 }
 
 #[test]
-fn a_signed_sibling_branch_is_refused() {
+fn t40_a_signed_sibling_branch_is_refused() {
     let (alice, mut history, policy, [_, one, two]) = start();
     let sibling = history.signed(&alice, &[one], "sibling");
     let ratchet = accepted(&history.objects, &policy, None, two).ratchet;
@@ -91,7 +91,7 @@ fn a_signed_sibling_branch_is_refused() {
 }
 
 #[test]
-fn an_unrelated_history_signed_with_the_same_key_is_refused() {
+fn t40_an_unrelated_history_signed_with_the_same_key_is_refused() {
     let (alice, mut history, policy, [introduction, _, two]) = start();
     let root = history.signed(&alice, &[], "other root");
     let head = history.signed(&alice, &[root], "other head");

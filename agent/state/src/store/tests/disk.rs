@@ -204,7 +204,7 @@ fn on_a_disk_that_turned_read_only_everything_is_still_read() {
 }
 
 #[test]
-fn on_a_full_disk_the_ratchet_stays_and_moves_when_there_is_space() {
+fn t46_on_a_full_disk_the_ratchet_stays_and_moves_when_there_is_space() {
     let Some(disk) = SmallDisk::new("size=2m") else {
         return;
     };

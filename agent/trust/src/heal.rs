@@ -1,0 +1,208 @@
+//! A ratchet that was lost: whether what others remember of it is enough to make it again.
+
+use crate::head::{Task, judge_head};
+use crate::judge::Judge;
+use crate::range::Range;
+use crate::selector::{higher, same_version};
+use crate::{
+    ObjectReader, Oid, Policy, Ratchet, Refusal, Rule, Selector, Since, Verdict, VerifyError,
+};
+
+/// What somebody remembers of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    /// Who remembers it.
+    pub origin: Origin,
+    /// The head that was accepted.
+    pub head: Oid,
+    /// The version that was accepted, where the selector is a range of versions.
+    pub version: Option<String>,
+    /// How often the ratchet had moved, as far as is known.
+    pub counter: u64,
+}
+
+/// Who remembers where a line stood.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Another node, or this one, by what it wrote into the cluster; its name.
+    Witness(String),
+    /// An object of the cluster that was applied from it; kind, namespace and name.
+    Inventory(String),
+}
+
+/// What became of a lost ratchet.
+#[derive(Debug)]
+#[must_use = "a lost ratchet heals, or a person must hear that it does not"]
+pub enum Healed {
+    /// It is made again.
+    Ratchet {
+        /// The ratchet to keep.
+        ratchet: Ratchet,
+        /// Whose memory it was made from.
+        from: Origin,
+        /// Memories that do not verify and were passed over: a person should hear of them.
+        refused: Vec<(Origin, Refusal)>,
+    },
+    /// Nothing new is accepted until a person decides.
+    Waits(Vec<Doubt>),
+}
+
+/// Why a memory does not settle it.
+#[derive(Debug)]
+pub enum Doubt {
+    /// Nobody remembers anything.
+    NoMemory,
+    /// What is remembered does not verify.
+    Refused {
+        /// Who remembers it.
+        origin: Origin,
+        /// Why not.
+        refusal: Box<Refusal>,
+    },
+    /// It could not be looked at: it may be newer than all the others.
+    Unreadable {
+        /// Who remembers it.
+        origin: Origin,
+        /// Why not.
+        error: VerifyError,
+    },
+    /// Two verify, and neither descends from the other: somebody was shown another history.
+    SplitView {
+        /// Who remembers the one.
+        one: Origin,
+        /// Who remembers the other.
+        other: Origin,
+    },
+}
+
+/// One that verified.
+struct Proven<'m> {
+    memory: &'m Memory,
+    ratchet: Ratchet,
+}
+
+/// Makes a lost ratchet again from what others remember. Nobody is believed: each head must verify from the
+/// introduction on, as if nothing had ever been accepted. The newest that does is taken; one that could not be looked
+/// at, or two that contradict each other, leave it to a person.
+pub fn heal(
+    reader: &dyn ObjectReader,
+    policy: &Policy,
+    selector: &Selector,
+    memories: &[Memory],
+) -> Healed {
+    let (mut proven, mut refused, mut doubts) = (Vec::new(), Vec::new(), Vec::new());
+    for memory in memories {
+        let task = Task {
+            reader,
+            policy,
+            ratchet: None,
+            head: memory.head,
+            tag: None,
+        };
+        match judge_head(task, None) {
+            Ok(Verdict::Accepted(accepted)) => proven.push(Proven {
+                memory,
+                ratchet: accepted.ratchet,
+            }),
+            Ok(Verdict::Refused(refusal)) => refused.push((memory.origin.clone(), refusal)),
+            Err(error) => doubts.push(Doubt::Unreadable {
+                origin: memory.origin.clone(),
+                error,
+            }),
+        }
+    }
+    let newest = newest(reader, policy, selector, proven).unwrap_or_else(|doubt| {
+        doubts.push(doubt);
+        None
+    });
+    match newest {
+        Some(newest) if doubts.is_empty() => {
+            let steps = memories.iter().map(|memory| memory.counter).max();
+            let ratchet = Ratchet {
+                // A step beyond all that is remembered, so that no older copy of the file looks newer.
+                counter: steps.unwrap_or(0).saturating_add(1),
+                version: newest.memory.version.clone(),
+                ..newest.ratchet
+            };
+            let from = newest.memory.origin.clone();
+            Healed::Ratchet {
+                ratchet,
+                from,
+                refused,
+            }
+        }
+        _ => {
+            doubts.extend(refused.into_iter().map(|(origin, refusal)| Doubt::Refused {
+                origin,
+                refusal: Box::new(refusal),
+            }));
+            if doubts.is_empty() {
+                doubts.push(Doubt::NoMemory);
+            }
+            Healed::Waits(doubts)
+        }
+    }
+}
+
+/// Gives the one that is behind none of the others.
+fn newest<'m>(
+    reader: &dyn ObjectReader,
+    policy: &Policy,
+    selector: &Selector,
+    proven: Vec<Proven<'m>>,
+) -> Result<Option<Proven<'m>>, Doubt> {
+    let mut newest: Option<Proven<'m>> = None;
+    for next in proven {
+        let Some(best) = newest.take() else {
+            newest = Some(next);
+            continue;
+        };
+        let is_newer = supersedes(reader, policy, selector, next.memory, best.memory)?;
+        if !is_newer && !supersedes(reader, policy, selector, best.memory, next.memory)? {
+            return Err(Doubt::SplitView {
+                one: best.memory.origin.clone(),
+                other: next.memory.origin.clone(),
+            });
+        }
+        newest = Some(if is_newer { next } else { best });
+    }
+    Ok(newest)
+}
+
+/// Says whether a line may have moved from `old` to `new`.
+fn supersedes(
+    reader: &dyn ObjectReader,
+    policy: &Policy,
+    selector: &Selector,
+    new: &Memory,
+    old: &Memory,
+) -> Result<bool, Doubt> {
+    if let (Selector::Semver(_), Some(_), Some(_)) = (selector, &new.version, &old.version)
+        && !same_version(new.version.as_deref(), old.version.as_deref())
+    {
+        return Ok(higher(old.version.clone(), new.version.clone()) == new.version);
+    }
+    let judge = Judge {
+        reader,
+        policy,
+        head: new.head,
+        rule: Rule {
+            mode: policy.mode,
+            since: Since::Accepted(old.head),
+        },
+        tag: None,
+    };
+    match Range::walk(reader, new.head, &[old.head]) {
+        Ok(range) => Ok(range.reaches(&old.head)),
+        Err(error) => Err(match judge.unloadable(error) {
+            Ok((oid, reason)) => Doubt::Refused {
+                origin: new.origin.clone(),
+                refusal: Box::new(judge.refusal(oid, Default::default(), reason)),
+            },
+            Err(error) => Doubt::Unreadable {
+                origin: new.origin.clone(),
+                error,
+            },
+        }),
+    }
+}

@@ -1,0 +1,282 @@
+//! The verdict on what a reference names: the way its line may go, the tag over the commit, the range behind it.
+
+use crate::commit;
+use crate::head::{Task, judge_head, since};
+use crate::judge::Judge;
+use crate::object::load_kind;
+use crate::selector::{advance, higher};
+use crate::signature::{self, TimeFloor};
+use crate::tag::Tag;
+use crate::{
+    Accepted, Candidate, Found, Mode, ObjectKind, ObjectReader, Oid, Policy, Ratchet, Refusal,
+    RefusalReason, Rule, Selector, Signer, Since, Step, Verdict, VerifiedSource, VerifyError, load,
+    text,
+};
+
+/// Most tags over one commit. Git makes a tag of a tag when asked to; nobody stacks more.
+const MAX_TAGS: usize = 8;
+
+/// What a reference names, with the tags taken off.
+struct Peeled {
+    commit: Oid,
+    /// The outermost tag: its id and its bytes.
+    tag: Option<(Oid, Vec<u8>)>,
+}
+
+/// A commit that something verified names by its id, or that the node itself names: nothing is asked of its signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pin(Oid);
+
+// === impl Pin ===
+
+impl Pin {
+    /// A commit whose id stands in a file of a verified commit.
+    #[must_use]
+    pub fn in_verified(commit: Oid, _naming: &VerifiedSource) -> Self {
+        Self(commit)
+    }
+
+    /// A commit whose id stands in the node's own configuration.
+    #[must_use]
+    pub fn on_node(commit: Oid) -> Self {
+        Self(commit)
+    }
+}
+
+/// Judges a commit that is pinned by its id: it must be readable in one way only, and nothing else.
+///
+/// # Errors
+/// The commit could not be loaded.
+pub fn verify_pinned(
+    reader: &dyn ObjectReader,
+    policy: &Policy,
+    ratchet: Option<&Ratchet>,
+    pin: Pin,
+) -> Result<Verdict, VerifyError> {
+    let judge = judge(reader, policy, pin.0, Since::Pinned);
+    // Another pin is another selector, so the ratchet can only stand here already.
+    let ratchet = ratchet.cloned().filter(|ratchet| ratchet.head == pin.0);
+    let looked = judge.look(&pin.0, TimeFloor::NONE)?;
+    let (tree, signer) = match (looked.tree, looked.signed) {
+        (Some(tree), signed) => (tree, signed.ok()),
+        (None, signed) => {
+            let reason = signed.err().unwrap_or(RefusalReason::Unsigned);
+            return Ok(Verdict::Refused(judge.refusal(
+                pin.0,
+                looked.described,
+                reason,
+            )));
+        }
+    };
+    Ok(Verdict::Accepted(Accepted {
+        source: VerifiedSource::proven(pin.0, tree),
+        ratchet: ratchet.unwrap_or(Ratchet {
+            head: pin.0,
+            introduction: pin.0,
+            counter: 1,
+            version: None,
+        }),
+        proof: judge.proof(Default::default(), 0),
+        signer: signer.map(|signer| signer.principal).unwrap_or_default(),
+    }))
+}
+
+/// Judges what a selector found. The commit must pass as [`crate::verify`] demands; a tag that a pinned key signed
+/// under the name that was asked for vouches for it as a merge would, but not in mode `all`.
+///
+/// # Errors
+/// As [`crate::verify`].
+pub fn verify_reference(
+    reader: &dyn ObjectReader,
+    policy: &Policy,
+    ratchet: Option<&Ratchet>,
+    selector: &Selector,
+    found: &Found<'_>,
+) -> Result<Verdict, VerifyError> {
+    let since = since(policy, ratchet);
+    let peeled = match peel(&judge(reader, policy, found.target, since), found.target)? {
+        Ok(peeled) => peeled,
+        Err(refusal) => return Ok(Verdict::Refused(refusal)),
+    };
+    let candidate = Candidate {
+        commit: peeled.commit,
+        tag: found
+            .reference
+            .strip_prefix("refs/tags/")
+            .map(str::to_owned),
+    };
+    let step = match advance(ratchet, selector, &candidate) {
+        Ok(step) => step,
+        Err(reason) => {
+            let judge = judge(reader, policy, peeled.commit, since);
+            let described = judge.describe(&peeled.commit)?;
+            return Ok(Verdict::Refused(judge.refusal(
+                peeled.commit,
+                described,
+                reason,
+            )));
+        }
+    };
+    let signed = peeled.tag.as_ref().and_then(|(_, bytes)| {
+        signed_tag(
+            policy,
+            bytes,
+            candidate.tag.as_deref(),
+            floor(reader, since),
+        )
+    });
+    let tag = match (&peeled.tag, &signed) {
+        (Some((oid, _)), Some(Ok(signer))) if policy.mode != Mode::All => {
+            Some((*oid, signer.clone()))
+        }
+        _ => None,
+    };
+    let task = Task {
+        reader,
+        policy,
+        ratchet,
+        head: peeled.commit,
+        tag: tag.as_ref(),
+    };
+    let verdict = match judge_head(task, None)? {
+        Verdict::Refused(_) if step == Step::Rise => judge_head(from_the_beginning(task), None)?,
+        verdict => verdict,
+    };
+    Ok(match verdict {
+        Verdict::Accepted(accepted) => {
+            Verdict::Accepted(settled(accepted, ratchet, selector, candidate))
+        }
+        Verdict::Refused(refusal) => Verdict::Refused(with_tag(refusal, candidate, signed)),
+    })
+}
+
+fn judge<'a>(
+    reader: &'a dyn ObjectReader,
+    policy: &'a Policy,
+    head: Oid,
+    since: Since,
+) -> Judge<'a> {
+    Judge {
+        reader,
+        policy,
+        head,
+        rule: Rule {
+            mode: policy.mode,
+            since,
+        },
+        tag: None,
+    }
+}
+
+/// A higher version is judged as if nothing had been accepted: behind the introduction, or as a first head.
+fn from_the_beginning(task: Task<'_>) -> Task<'_> {
+    Task {
+        ratchet: None,
+        ..task
+    }
+}
+
+/// Numbers the step and notes the version.
+fn settled(
+    mut accepted: Accepted,
+    ratchet: Option<&Ratchet>,
+    selector: &Selector,
+    candidate: Candidate,
+) -> Accepted {
+    let before = ratchet.and_then(|ratchet| ratchet.version.clone());
+    if let Selector::Semver(_) = selector {
+        accepted.ratchet.version = higher(before, candidate.tag);
+    }
+    accepted.ratchet.counter = match ratchet {
+        Some(ratchet) => {
+            let stands = Ratchet {
+                counter: ratchet.counter,
+                ..accepted.ratchet.clone()
+            };
+            ratchet.counter.saturating_add((stands != *ratchet).into())
+        }
+        None => accepted.ratchet.counter,
+    };
+    accepted
+}
+
+/// Takes the tags off a commit.
+fn peel(judge: &Judge<'_>, target: Oid) -> Result<Result<Peeled, Refusal>, VerifyError> {
+    let refused = |oid, reason| Ok(Err(judge.refusal(oid, Default::default(), reason)));
+    let (mut at, mut outermost) = (target, None);
+    for _ in 0..=MAX_TAGS {
+        let object = match load(judge.reader, &at) {
+            Ok(object) => object,
+            Err(error) => {
+                let (oid, reason) = judge.unloadable(error.into())?;
+                return refused(oid, reason);
+            }
+        };
+        if object.kind == ObjectKind::Commit {
+            return Ok(Ok(Peeled {
+                commit: at,
+                tag: outermost,
+            }));
+        }
+        if object.kind != ObjectKind::Tag {
+            return refused(at, RefusalReason::NotACommit { kind: object.kind });
+        }
+        let next = match Tag::parse(&object.bytes) {
+            Ok(tag) => tag.target,
+            Err(ambiguity) => return refused(at, ambiguity.into()),
+        };
+        outermost.get_or_insert((at, object.bytes));
+        at = next;
+    }
+    refused(
+        target,
+        RefusalReason::AmbiguousObject {
+            detail: format!("more than {MAX_TAGS} tags are stacked on it"),
+        },
+    )
+}
+
+/// Says who signed a tag, if its name is the one that was asked for: a signed tag under another name says nothing.
+fn signed_tag(
+    policy: &Policy,
+    bytes: &[u8],
+    asked: Option<&str>,
+    floor: TimeFloor,
+) -> Option<Result<Signer, RefusalReason>> {
+    let tag = Tag::parse(bytes).ok()?;
+    if asked.map(str::as_bytes) != Some(tag.name) {
+        return Some(Err(RefusalReason::AmbiguousObject {
+            detail: format!("it was signed under the name {:?}", text::shown(tag.name)),
+        }));
+    }
+    Some(signature::judge_tag(&tag, &policy.signers, floor))
+}
+
+/// When the commit that vouches for what is behind was made.
+fn floor(reader: &dyn ObjectReader, since: Since) -> TimeFloor {
+    since
+        .commit()
+        .and_then(|oid| load_kind(reader, &oid, ObjectKind::Commit).ok())
+        .map_or(TimeFloor::NONE, |bytes| {
+            TimeFloor(commit::parents(&bytes).1)
+        })
+}
+
+/// Says of an unsigned commit under a signed tag why the tag did not count.
+fn with_tag(
+    mut refusal: Refusal,
+    candidate: Candidate,
+    signed: Option<Result<Signer, RefusalReason>>,
+) -> Refusal {
+    let is_about_it =
+        refusal.commit == candidate.commit && refusal.reason == RefusalReason::Unsigned;
+    if let (true, Some(tag), Some(Err(why))) = (is_about_it, candidate.tag, signed)
+        && why != RefusalReason::Unsigned
+    {
+        refusal.reason = RefusalReason::TagNotTrusted {
+            tag: text::shown(tag.as_bytes()),
+            cause: why.to_string(),
+        };
+    }
+    refusal
+}
