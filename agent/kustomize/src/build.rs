@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 
-use windlass_object::Object;
+use windlass_object::{Object, Value};
 
 use crate::accumulate::{Accumulated, Accumulator, read_kustomization};
-use crate::error::{BuildError, Cause, Place};
+use crate::error::{BuildError, Cause, Place, Step};
 use crate::hash;
-use crate::kustomization::Kustomization;
+use crate::kustomization::{BuildMetadata, Kustomization, SortOptions};
 use crate::load::kustomization_file;
 use crate::name_reference;
 use crate::overlay::Overlay;
@@ -77,18 +77,9 @@ pub struct Built {
 /// The path is not there, or anything below it cannot be built; the error names file and field.
 pub fn build(tree: &dyn Tree, path: &str, overlay: &Overlay) -> Result<Vec<Built>, BuildError> {
     let spec = Place::field("spec.path");
-    let at_spec = |cause: Cause| spec.error(cause);
-    let directory = join("", path).ok_or_else(|| {
-        at_spec(Cause::PathOutsideRoot {
-            path: path.to_owned(),
-        })
-    })?;
-    if tree.kind(&directory).map_err(|error| spec.error(error))? != Some(EntryKind::Directory) {
-        return Err(at_spec(Cause::PathNotFound {
-            path: path.to_owned(),
-        }));
-    }
-    let mut kustomization = match kustomization_file(tree, &directory).map_err(at_spec)? {
+    let directory = directory_at(tree, path).map_err(|cause| spec.error(cause))?;
+    let file = kustomization_file(tree, &directory).map_err(|cause| spec.error(cause))?;
+    let mut kustomization = match file {
         Some(file) => read_kustomization(tree, &file, &directory)?,
         None => generated(tree, &directory)?,
     };
@@ -100,13 +91,64 @@ pub fn build(tree: &dyn Tree, path: &str, overlay: &Overlay) -> Result<Vec<Built
     objects.collect()
 }
 
+/// The order of objects where a kustomization has no `sortOptions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultOrder {
+    /// As they were named.
+    Kept,
+    /// By kind, as the command sorts when nothing is said.
+    Legacy,
+}
+
+/// Builds a directory as the command `kustomize build` does: it must have a kustomization that says
+/// something.
+///
+/// # Errors
+/// The directory is not there or cannot be built; the error names file and field.
+pub fn build_directory(
+    tree: &dyn Tree,
+    path: &str,
+    order: DefaultOrder,
+) -> Result<Vec<Built>, BuildError> {
+    let place = Place::file(path);
+    let directory = directory_at(tree, path).map_err(|cause| place.error(cause))?;
+    let file = kustomization_file(tree, &directory).map_err(|cause| place.error(cause))?;
+    let Some(file) = file else {
+        return Err(place.error(Cause::NoKustomization { directory }));
+    };
+    let mut kustomization = read_kustomization(tree, &file, &directory)?;
+    if kustomization.is_empty {
+        return Err(Place::file(&file).error(Cause::EmptyKustomization));
+    }
+    if order == DefaultOrder::Legacy && kustomization.sort_options.is_none() {
+        kustomization.sort_options = Some(SortOptions::legacy());
+    }
+    let mut resources = run(tree, &kustomization)?;
+    let overlay = Overlay::default();
+    let objects = resources
+        .drain(..)
+        .map(|resource| finish(resource, &kustomization, &overlay));
+    objects.collect()
+}
+
+fn directory_at(tree: &dyn Tree, path: &str) -> Step<String> {
+    let directory = join("", path).ok_or_else(|| Cause::PathOutsideRoot {
+        path: path.to_owned(),
+    })?;
+    match tree.kind(&directory)? {
+        Some(EntryKind::Directory) => Ok(directory),
+        _ => Err(Cause::PathNotFound {
+            path: path.to_owned(),
+        }),
+    }
+}
+
 /// Runs a kustomization and what is done once at the end: hashes, references, order.
 fn run(tree: &dyn Tree, kustomization: &Kustomization) -> Result<Vec<Resource>, BuildError> {
     let at_file = |cause: Cause| Place::file(&kustomization.file).error(cause);
     let accumulator = Accumulator {
         tree,
-        records: kustomization.build_metadata.origins
-            || kustomization.build_metadata.transformations,
+        records: kustomization.build_metadata != BuildMetadata::default(),
         root: kustomization.directory.clone(),
         opened: Cell::new(0),
     };
@@ -121,13 +163,15 @@ fn run(tree: &dyn Tree, kustomization: &Kustomization) -> Result<Vec<Resource>, 
         &gathered.config.var_reference,
     )
     .map_err(at_file)?;
-    let mut resources = gathered.resources.into_list();
-    resources.retain(|resource| {
+    gathered.resources.list_mut().retain(|resource| {
         resource
             .annotations()
             .get(LOCAL_CONFIG)
             .is_none_or(|value| value == "false")
     });
+    // A patch or replacement may have given two resources one name.
+    gathered.resources.check_unique().map_err(at_file)?;
+    let mut resources = gathered.resources.into_list();
     sort(&mut resources, kustomization.sort_options.as_ref())
         .map_err(|cause| kustomization.place("sortOptions").error(cause))?;
     Ok(resources)
@@ -152,6 +196,11 @@ fn finish(
     resource.set_metadata_map("annotations", annotations);
     let line = resource.origin.line;
     let file = resource.origin.file.to_string();
+    if [None, Some(&Value::from(""))].contains(&resource.value.pointer("/metadata/name")) {
+        return Err(Place::line(&file, line).error(Cause::NotAnObject {
+            message: "metadata.name is missing".to_owned(),
+        }));
+    }
     let mut object = Object::from_value(resource.value).map_err(|error| {
         Place::line(&file, line).error(Cause::NotAnObject {
             message: error.to_string(),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use windlass_object::{GroupVersionKind, Map, Value};
 
 use crate::identity::is_selected;
+use crate::shared::below;
 
 /// Which fields of which objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +99,40 @@ impl FieldSpec {
             path: self.path.clone(),
             message,
         })
+    }
+}
+
+impl FieldSpec {
+    /// The JSON pointers of the fields of the object that the path leads to.
+    pub(crate) fn places(&self, object: &Value) -> Vec<String> {
+        let mut places = vec![(String::new(), object)];
+        for segment in &self.segments {
+            places = places
+                .into_iter()
+                .flat_map(|(place, value)| items(place, value))
+                .filter_map(|(place, value)| {
+                    let field = value.get(&segment.name)?;
+                    Some((below(&place, &segment.name), field))
+                })
+                .collect();
+        }
+        places
+            .into_iter()
+            .flat_map(|(place, value)| items(place, value))
+            .map(|(place, _)| place)
+            .collect()
+    }
+}
+
+/// A value, or the items of the list it is.
+fn items(place: String, value: &Value) -> Vec<(String, &Value)> {
+    match value {
+        Value::Array(elements) => elements
+            .iter()
+            .enumerate()
+            .flat_map(|(index, element)| items(below(&place, &index.to_string()), element))
+            .collect(),
+        value => vec![(place, value)],
     }
 }
 

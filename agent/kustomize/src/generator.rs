@@ -73,6 +73,7 @@ pub(crate) fn generate(
     }
     let mut resource = Resource::new(value, origin);
     resource.behavior = arguments.behavior.into();
+    resource.is_generated = true;
     resource.needs_hash = !options.disable_name_suffix_hash;
     Ok(resource)
 }

@@ -24,6 +24,7 @@ mod replacement;
 mod resource;
 mod resource_map;
 mod selector;
+mod shared;
 mod sort;
 mod stages;
 pub mod substitute;
@@ -31,7 +32,7 @@ mod transform;
 mod tree;
 mod variable;
 
-pub use crate::build::{Built, build};
+pub use crate::build::{Built, DefaultOrder, build, build_directory};
 pub use crate::error::{BuildError, Cause, Place};
 pub use crate::kustomization::BuildMetadata;
 pub use crate::overlay::{ImageOverride, Overlay, OverlayPatch};

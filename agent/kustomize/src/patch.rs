@@ -55,8 +55,10 @@ impl Prepared {
     /// where one is needed.
     pub(crate) fn from_patch(tree: &dyn Tree, directory: &str, patch: &Patch) -> Step<Self> {
         let (file, text) = text_of(tree, directory, patch)?;
+        let inline = patch.path.is_empty();
+        let text = if inline { text.trim_ascii() } else { &text };
         let target = patch.target.as_ref().map(Selector::matcher).transpose()?;
-        let content = match read(&file, &text)? {
+        let content = match read(&file, text)? {
             Read::Objects(objects) if target.is_some() && objects.len() > 1 => {
                 return Err(Cause::invalid(
                     "a patch with a target holds one object; write one entry for each",
@@ -204,6 +206,7 @@ impl Prepared {
         }
         let content = self.content_for(patch, &api_version);
         let object = resource.describe();
+        resource.shared.part(&content);
         let merged = strategic::apply(&mut resource.value, &content)
             .map_err(|source| Cause::Merge { object, source })?;
         if merged == Deleted::Yes {
@@ -216,6 +219,7 @@ impl Prepared {
             resource.set_name(&name);
         }
         resource.set_namespace(&namespace);
+        resource.settle();
         Ok(())
     }
 }
@@ -262,18 +266,27 @@ fn one_target(resources: &ResourceMap, identity: &Identity) -> Step<usize> {
 
 fn operate(resource: &mut Resource, operations: &json::Patch) -> Step<()> {
     let object = resource.describe();
-    json::apply(&mut resource.value, operations).map_err(|error| Cause::JsonPatch {
-        object,
-        message: error.to_string(),
-    })
+    resource.shared.clear();
+    resource
+        .with_provenance(|resource| {
+            resource.with_annotations(|resource| json::apply(&mut resource.value, operations))
+        })
+        .map_err(|error| Cause::JsonPatch {
+            object,
+            message: error.to_string(),
+        })
 }
 
 /// The text of a patch, and the file it is in; no file when it stands in the kustomization.
 fn text_of(tree: &dyn Tree, directory: &str, patch: &Patch) -> Step<(String, Vec<u8>)> {
-    match (patch.patch.trim(), patch.path.as_str()) {
-        ("", "") => Err(Cause::invalid("one of patch and path is needed")),
-        ("", path) => Ok((resolve(directory, path)?, read_file(tree, directory, path)?)),
+    match (patch.patch.as_str(), patch.path.as_str()) {
+        (text, "") if text.trim().is_empty() => {
+            Err(Cause::invalid("one of patch and path is needed"))
+        }
         (text, "") => Ok((String::new(), text.as_bytes().to_vec())),
+        (text, path) if text.trim().is_empty() => {
+            Ok((resolve(directory, path)?, read_file(tree, directory, path)?))
+        }
         _ => Err(Cause::invalid("patch and path exclude each other")),
     }
 }

@@ -118,6 +118,7 @@ fn ready(written: WrittenReplacement) -> Step<Replacement> {
     };
     let targets = written
         .targets
+        .filter(|targets| !targets.is_empty())
         .ok_or_else(|| Cause::invalid("targets are missing"))?;
     Ok(Replacement {
         source,
@@ -271,6 +272,7 @@ impl To {
             let object = resource.describe();
             let parsed = ObjectPath::parse(path);
             if embedded::write(&mut resource.value, path, create, value)? {
+                resource.settle();
                 continue;
             }
             let mut set = |field: &mut Value| self.options.set(field, value);
@@ -280,6 +282,7 @@ impl To {
             if count == 0 {
                 return Err(Cause::invalid(format!("{object} has no field {path}")));
             }
+            resource.settle();
         }
         Ok(())
     }
@@ -292,9 +295,8 @@ fn or_default(path: &str) -> &str {
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::String(text) => text.is_empty(),
         Value::Array(elements) => elements.is_empty(),
         Value::Object(fields) => fields.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }

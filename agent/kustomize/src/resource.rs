@@ -6,6 +6,10 @@ use std::sync::Arc;
 use windlass_object::{GroupVersionKind, Map, Value};
 
 use crate::identity::Identity;
+use crate::shared::Shared;
+
+/// Stands among the annotations while a change may replace them.
+const NOTES: &str = "internal.config.kubernetes.io/notes";
 
 /// Where a resource was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +39,14 @@ pub(crate) struct Resource {
     pub(crate) previous: Vec<Previous>,
     pub(crate) affixes: Affixes,
     pub(crate) behavior: Behavior,
+    pub(crate) is_generated: bool,
     pub(crate) needs_hash: bool,
     /// The names of the `vars` that read it.
     pub(crate) variables: Vec<String>,
     /// `buildMetadata`: where it comes from, and what changed it.
     pub(crate) provenance: Provenance,
+    /// The labels and annotations that several fields share.
+    pub(crate) shared: Shared,
 }
 
 /// A name, namespace and kind of before; group and version are always those of now.
@@ -85,9 +92,11 @@ impl Resource {
             previous: Vec::new(),
             affixes: Affixes::default(),
             behavior: Behavior::Create,
+            is_generated: false,
             needs_hash: false,
             variables: Vec::new(),
             provenance: Provenance::default(),
+            shared: Shared::default(),
         }
     }
 
@@ -189,6 +198,49 @@ impl Resource {
             name: identity.name,
             kind: identity.gvk.kind,
         });
+    }
+
+    /// Does something to the value as kustomize sees it: there, the map of annotations exists as soon
+    /// as something was remembered in it, which decides whether a path to it leads anywhere.
+    pub(crate) fn with_annotations<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> T {
+        let remembers = !self.previous.is_empty()
+            || self.is_generated
+            || self.provenance.origin.is_some()
+            || !self.provenance.transformations.is_empty();
+        if !remembers || self.value.pointer("/metadata/annotations").is_some() {
+            return change(self);
+        }
+        map_in(self.metadata_mut(), "annotations");
+        let result = change(self);
+        let left = self.value.pointer("/metadata/annotations");
+        if left.and_then(Value::as_object).is_some_and(Map::is_empty) {
+            self.metadata_mut().remove("annotations");
+        }
+        result
+    }
+
+    /// Does something that may replace the map of annotations: kustomize writes origin and transformers
+    /// there during the build, so that they are lost then.
+    pub(crate) fn with_provenance<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> T {
+        if self.provenance.origin.is_none() {
+            return change(self);
+        }
+        let annotations = map_in(self.metadata_mut(), "annotations");
+        annotations.insert(NOTES.to_owned(), Value::Null);
+        let result = change(self);
+        let annotations = self.value.pointer_mut("/metadata/annotations");
+        let annotations = annotations.and_then(Value::as_object_mut);
+        match annotations.map(|entries| (entries.remove(NOTES), entries.is_empty())) {
+            Some((Some(_), true)) => drop(self.metadata_mut().remove("annotations")),
+            Some((Some(_), false)) => {}
+            _ => self.provenance = Provenance::default(),
+        }
+        result
+    }
+
+    /// To be called when fields were changed: shared values change together.
+    pub(crate) fn settle(&mut self) {
+        self.shared.settle(&mut self.value);
     }
 
     pub(crate) fn labels(&self) -> BTreeMap<String, String> {

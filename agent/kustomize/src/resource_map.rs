@@ -93,7 +93,12 @@ impl ResourceMap {
             entry.push('\n');
         }
         for resource in self.list_mut() {
-            resource.provenance.transformations.push_str(&entry);
+            let provenance = &mut resource.provenance;
+            match provenance.origin {
+                Some(_) => provenance.transformations.push_str(&entry),
+                // kustomize takes the transformer for what made the resource.
+                None => provenance.origin = Some(configured.to_owned()),
+            }
         }
     }
 

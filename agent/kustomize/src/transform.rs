@@ -38,7 +38,9 @@ fn change_fields(
                     object: resource.describe(),
                     source,
                 })
-        })
+        })?;
+    resource.settle();
+    Ok(())
 }
 
 /// Whether a resource is of one of the kinds, in whatever version.

@@ -38,6 +38,8 @@ struct ObjectReference {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct FieldReference {
+    /// kustomize's own documents write it in small letters, which Go does not mind.
+    #[serde(alias = "fieldpath")]
     field_path: String,
 }
 
@@ -64,7 +66,8 @@ pub(crate) fn merge(into: &mut Vec<Variable>, others: Vec<Variable>) -> Step<()>
 /// Several objects fit.
 pub(crate) fn mark(resources: &mut ResourceMap, variable: &Variable) -> Step<()> {
     let wanted = variable.objref.identity();
-    let exact = !wanted.namespace.is_empty() || wanted.cluster_scoped;
+    // kustomize does not look whether the kind has namespaces.
+    let exact = !wanted.namespace.is_empty();
     let positions = resources.matching(|identity| {
         if exact {
             wanted.same_as(identity)
@@ -118,6 +121,7 @@ pub(crate) fn resolve(
                     source,
                 })?;
         }
+        resource.settle();
     }
     Ok(())
 }
@@ -134,7 +138,10 @@ impl ObjectReference {
             }
             gvk.version = written.version;
         }
-        Identity::new(gvk, &self.name, &self.namespace)
+        Identity {
+            cluster_scoped: false,
+            ..Identity::new(gvk, &self.name, &self.namespace)
+        }
     }
 }
 

@@ -506,7 +506,7 @@ const UNFIT: &[(&str, &str, &str)] = &[
         "targets are missing",
     ),
     (
-        "replacements:\n- source: {kind: Secret}\n  targets: []\n",
+        "replacements:\n- source: {kind: Secret}\n  targets: [{select: {}}]\n",
         "NoPatchTarget",
         "replacements[0]",
     ),

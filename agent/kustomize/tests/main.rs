@@ -1,6 +1,8 @@
 //! The room as its users see it: goldens made by kustomize, Flux's own rules, bad input.
 
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod flux;

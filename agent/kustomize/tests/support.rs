@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use windlass_kustomize::{Entry, EntryKind, Overlay, Tree, TreeError, build};
+use windlass_kustomize::{DefaultOrder, Entry, EntryKind, Tree, TreeError, build_directory};
 use windlass_object::yaml::to_string;
 
 /// A directory of this machine.
@@ -111,7 +111,8 @@ impl Tree for Files {
 
 /// What a build prints as `kustomize build` does, or its error.
 pub(crate) fn built_text(tree: &dyn Tree, path: &str) -> Result<String, String> {
-    let built = build(tree, path, &Overlay::default()).map_err(|error| error.to_string())?;
+    let built =
+        build_directory(tree, path, DefaultOrder::Kept).map_err(|error| error.to_string())?;
     let texts: Vec<String> = built
         .into_iter()
         .map(|built| to_string(&built.object.into_value()))

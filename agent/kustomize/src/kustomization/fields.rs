@@ -119,6 +119,17 @@ pub(crate) struct GeneratorOptions {
     pub(crate) immutable: bool,
 }
 
+// === impl SortOptions ===
+
+impl SortOptions {
+    pub(crate) fn legacy() -> Self {
+        Self {
+            order: SortOrder::Legacy,
+            legacy_sort_options: None,
+        }
+    }
+}
+
 // === impl WrittenBehavior ===
 
 impl From<WrittenBehavior> for Behavior {

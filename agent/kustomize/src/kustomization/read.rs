@@ -83,7 +83,7 @@ impl Kustomization {
 
     fn set(&mut self, field: &str, value: Value) -> Step<()> {
         if !matches!(field, "apiVersion" | "kind") {
-            self.is_empty &= is_unset(&value);
+            self.is_empty &= says_nothing(field, &value);
         }
         match field {
             "apiVersion" | "kind" => text(value).map(drop)?,
@@ -196,6 +196,16 @@ pub(crate) fn without_nulls(value: Value) -> Value {
         ),
         Value::Array(elements) => Value::Array(elements.into_iter().map(without_nulls).collect()),
         other => other,
+    }
+}
+
+/// Whether a kustomization with this field alone counts as empty. As in Go, a list or map that is
+/// there counts as something, but under the old names of lists, whose entries are moved.
+fn says_nothing(field: &str, value: &Value) -> bool {
+    match value {
+        Value::Array(entries) if ["bases", "imageTags"].contains(&field) => entries.is_empty(),
+        Value::String(text) => text.is_empty(),
+        value => value.is_null(),
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn write(object: &mut Value, path: &str, create: Create, value: &Valu
     };
     let mut set = |field: &mut Value| {
         *field = if is_scalar(field) && is_scalar(value) {
-            with_type_of(field, &scalar_text(value))
+            with_type_of(field, &scalar_text(value))?
         } else {
             value.clone()
         };

@@ -8,6 +8,9 @@ use crate::error::{Cause, Step};
 use crate::load::parse_manifest;
 use crate::resource::scalar_text;
 
+/// Texts that are no value when nobody says that they are texts.
+const NULLS: [&str; 5] = ["", "~", "null", "Null", "NULL"];
+
 /// Which part of a text counts.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -45,7 +48,7 @@ impl FieldOptions {
             .ok()
             .and_then(|index| parts.get(index));
         match part {
-            Some(part) => Ok(with_type_of(value, part)),
+            Some(part) => with_type_of(value, part).map_err(Cause::invalid),
             None => Err(Cause::invalid(format!(
                 "{text:?} has no part {}",
                 self.index
@@ -60,9 +63,10 @@ impl FieldOptions {
         Ok(scalar_text(value))
     }
 
-    /// Writes a value into a field: a scalar keeps its type where the text allows.
+    /// Writes a value into a field: a scalar keeps its type. As in kustomize, a list or map has no text,
+    /// so that it empties a field that holds one.
     pub(super) fn set(&self, field: &mut Value, value: &Value) -> Result<(), String> {
-        if !is_scalar(field) || !is_scalar(value) {
+        if !is_scalar(field) {
             if !self.delimiter.is_empty() {
                 return Err("a delimiter is for single values only".to_owned());
             }
@@ -77,7 +81,7 @@ impl FieldOptions {
         *field = if field.is_null() {
             untyped(&text)
         } else {
-            with_type_of(field, &text)
+            with_type_of(field, &text)?
         };
         Ok(())
     }
@@ -99,6 +103,9 @@ impl FieldOptions {
 /// A field that was made for the value has no type: kustomize reads the text anew, so that `"1.25"`
 /// becomes a number.
 pub(crate) fn untyped(text: &str) -> Value {
+    if NULLS.contains(&text) {
+        return Value::Null;
+    }
     match parse_manifest(text.as_bytes())
         .ok()
         .and_then(|mut documents| documents.pop())
@@ -115,13 +122,18 @@ pub(super) fn is_scalar(value: &Value) -> bool {
     !value.is_object() && !value.is_array()
 }
 
-/// A text in the type of another scalar; a string when it does not fit.
-pub(super) fn with_type_of(value: &Value, text: &str) -> Value {
-    match value {
-        Value::Number(_) | Value::Bool(_) => match serde_json::from_str(text) {
-            Ok(typed @ (Value::Number(_) | Value::Bool(_))) => typed,
-            _ => Value::from(text),
-        },
-        _ => Value::from(text),
+/// A text in the type of another scalar.
+///
+/// # Errors
+/// It cannot be read as that type.
+pub(super) fn with_type_of(value: &Value, text: &str) -> Result<Value, String> {
+    let typed = match value {
+        Value::Number(_) | Value::Bool(_) => untyped(text),
+        _ => return Ok(Value::from(text)),
+    };
+    match (value, &typed) {
+        (Value::Bool(_), Value::Bool(_)) => Ok(typed),
+        (Value::Number(old), Value::Number(new)) if old.is_f64() || !new.is_f64() => Ok(typed),
+        _ => Err(format!("{text:?} cannot take the place of {value}")),
     }
 }

@@ -1,6 +1,6 @@
 //! `labels`, `commonLabels` and `commonAnnotations`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use windlass_object::Value;
 
@@ -10,6 +10,7 @@ use crate::error::{Cause, Step};
 use crate::field_spec::{FieldSpec, Missing, merge_all, partial};
 use crate::kustomization::Label;
 use crate::resource::Resource;
+use crate::shared::below;
 
 /// Sets the labels of one entry of `labels`.
 ///
@@ -63,7 +64,32 @@ pub(crate) fn set_entries(
         }
         Ok(())
     };
-    resources
-        .iter_mut()
-        .try_for_each(|resource| change_fields(resource, specs, Missing::Map, &mut change))
+    for resource in resources {
+        let known: HashSet<String> = entries
+            .keys()
+            .flat_map(|key| places(resource, key, specs))
+            .collect();
+        resource.with_annotations(|resource| {
+            change_fields(resource, specs, Missing::Map, &mut change)
+        })?;
+        for (key, value) in entries {
+            // What was made, and not only changed, shares its value.
+            let mut made = places(resource, key, specs);
+            made.retain(|place| !known.contains(place));
+            resource.shared.add(made, Value::String(value.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Where an entry is, in all of the maps that field specifications name.
+fn places(resource: &Resource, key: &str, specs: &[FieldSpec]) -> Vec<String> {
+    let gvk = resource.gvk();
+    specs
+        .iter()
+        .filter(|spec| spec.applies_to(&gvk))
+        .flat_map(|spec| spec.places(&resource.value))
+        .map(|map| below(&map, key))
+        .filter(|place| resource.value.pointer(place).is_some())
+        .collect()
 }
