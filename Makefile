@@ -14,12 +14,11 @@ test: bootstrap node lint ## everything that must hold
 	cargo test --workspace --no-run
 	@echo "== the real flux and its controllers, to compare with (about 10 minutes the first time)"
 	@tests/oracles/flux.sh >/dev/null || [ $$? = 77 ]
-<<<<<<< HEAD
+	@tests/oracles/controllers.sh >/dev/null || [ $$? = 77 ]
 	@echo "== the real kustomize, to compare with"
 	@tests/oracles/kustomize.sh >/dev/null || [ $$? = 77 ]
-=======
-	@tests/oracles/controllers.sh >/dev/null || [ $$? = 77 ]
->>>>>>> f7e13eb (e2e: Go from the real Flux to windlass and back)
+	@echo "== the real sops, to compare with"
+	@tests/oracles/sops.sh >/dev/null || [ $$? = 77 ]
 	@echo "== rooms, kit and end-to-end tests, on a real control plane"
 	cargo test --workspace --no-fail-fast
 

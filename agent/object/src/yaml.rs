@@ -5,6 +5,7 @@
 //! Differences, all on purpose: a key written twice is an error, and every error has a column.
 
 mod arena;
+pub mod commented;
 mod convert;
 mod decode;
 mod emit;
@@ -17,7 +18,7 @@ mod timestamp;
 use serde_json::Value;
 
 use crate::yaml::arena::Arena;
-use crate::yaml::events::{Failure, Text};
+use crate::yaml::events::{Comments, Failure, Text};
 
 pub use crate::yaml::emit::to_string;
 
@@ -113,17 +114,33 @@ pub fn parse_documents_as(
     text: &[u8],
     limits: &Limits,
 ) -> Result<Vec<Document>, YamlError> {
+    let text = prepare(text, limits)?;
+    read(text, limits, Comments::Dropped, |arena| {
+        documents(arena, dialect)
+    })
+}
+
+fn prepare<'t>(text: &'t [u8], limits: &Limits) -> Result<Text<'t>, YamlError> {
     if text.len() > limits.bytes {
         let start = Position { line: 1, column: 1 };
         let message = format!("the file has more than {} bytes; split it", limits.bytes);
         return Err(YamlError::new(start, message));
     }
-    let mut text = Text::new(decode::to_utf8(text)?);
+    Ok(Text::new(decode::to_utf8(text)?))
+}
+
+/// Reads a text into nodes, correcting what libyaml would read, and gives what is made of them.
+fn read<T>(
+    mut text: Text<'_>,
+    limits: &Limits,
+    comments: Comments,
+    then: impl FnOnce(Arena<'_>) -> Result<T, YamlError>,
+) -> Result<T, YamlError> {
     // What may be read again after a correction, so that one input costs two at most.
     let mut spare = limits.bytes;
     loop {
-        match events::read(&text, limits) {
-            Ok(arena) => return documents(arena, dialect),
+        match events::read(&text, limits, comments) {
+            Ok(arena) => return then(arena),
             Err(Failure::QuotedIndentation { offset, .. }) if text.len() < spare => {
                 spare -= text.len();
                 text.indent_at(offset);

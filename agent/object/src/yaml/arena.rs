@@ -17,6 +17,19 @@ pub(super) struct Arena<'t> {
     nodes: Vec<Node<'t>>,
     /// The root of each document, in order.
     pub(super) roots: Vec<NodeId>,
+    /// The comments, when they are kept.
+    pub(super) comments: Vec<Comment<'t>>,
+}
+
+/// A comment and where it stands.
+pub(super) struct Comment<'t> {
+    /// Without its `#`.
+    pub(super) text: Cow<'t, str>,
+    pub(super) position: Position,
+    /// Whether it stands behind something in its line.
+    pub(super) inline: bool,
+    /// How many documents are complete before it.
+    pub(super) document: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +130,7 @@ impl<'a, 't> Builder<'a, 't> {
             arena: Arena {
                 nodes: Vec::new(),
                 roots: Vec::new(),
+                comments: Vec::new(),
             },
             open: Vec::new(),
             anchors: HashMap::new(),
@@ -150,6 +164,16 @@ impl<'a, 't> Builder<'a, 't> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Takes in a comment that stands before the next event.
+    pub(super) fn comment(&mut self, text: Cow<'t, str>, position: Position, inline: bool) {
+        self.arena.comments.push(Comment {
+            text,
+            position,
+            inline,
+            document: self.arena.roots.len(),
+        });
     }
 
     /// Gives the nodes of all complete documents.

@@ -1,8 +1,8 @@
 //! Values to YAML text as sigs.k8s.io/yaml writes it (go-yaml v2's emitter, a port of libyaml's).
 
 mod order;
-mod scalar;
-mod writer;
+pub(super) mod scalar;
+pub(super) mod writer;
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use crate::yaml::emit::writer::Writer;
 use crate::yaml::number;
 
 /// The longest key that stands on one line with its colon; a longer one gets a `?` (libyaml).
-const SIMPLE_KEY_LIMIT: usize = 128;
+pub(super) const SIMPLE_KEY_LIMIT: usize = 128;
 
 /// Writes a value in block style: keys in go-yaml's order, lists not indented, text of many lines
 /// as a literal block, lines folded near 80 columns, and quotes wherever a YAML 1.1 reader would
@@ -115,14 +115,14 @@ fn write_text(writer: &mut Writer, text: &str) {
 
 /// Whether a blank stands before an indicator.
 #[derive(Clone, Copy, PartialEq)]
-enum Space {
+pub(super) enum Space {
     Before,
     None,
 }
 
 /// Whether a long scalar may go on in the next line.
 #[derive(Clone, Copy, PartialEq)]
-enum Folding {
+pub(super) enum Folding {
     Allowed,
     Never,
 }

@@ -69,6 +69,13 @@ impl<'t> Text<'t> {
         self.text.len()
     }
 
+    /// Whether the line holds more than blanks before an offset.
+    fn holds_something_before(&self, offset: Option<usize>) -> bool {
+        let before = offset.and_then(|offset| self.text.get(..offset));
+        let line = before.and_then(|before| before.rsplit('\n').next());
+        line.is_some_and(|line| !line.trim().is_empty())
+    }
+
     /// The last line, when it had no line break.
     fn unended_line(&self) -> Option<(&str, usize)> {
         let length = self.unended?;
@@ -77,10 +84,22 @@ impl<'t> Text<'t> {
     }
 }
 
+/// Whether comments are kept beside the nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comments {
+    Dropped,
+    Kept,
+}
+
 /// Reads every event of the text into nodes.
-pub(super) fn read<'t>(text: &'t Text<'_>, limits: &Limits) -> Result<Arena<'t>, Failure> {
+pub(super) fn read<'t>(
+    text: &'t Text<'_>,
+    limits: &Limits,
+    comments: Comments,
+) -> Result<Arena<'t>, Failure> {
     let options = options! {
-        emit_comments: false,
+        emit_comments: comments == Comments::Kept,
+        max_buffered_comment_events: limits.nodes,
         flow_nesting_limit: limits.depth,
         block_nesting_limit: limits.depth,
     };
@@ -89,6 +108,11 @@ pub(super) fn read<'t>(text: &'t Text<'_>, limits: &Limits) -> Result<Arena<'t>,
     let mut last_block_end = None;
     while let Some(event) = parser.next_event() {
         let (mut event, span) = event.map_err(|error| failure(&error))?;
+        if let Event::Comment(content, _) = event {
+            let inline = text.holds_something_before(span.start.byte_offset());
+            builder.comment(content, position_of(&span.start), inline);
+            continue;
+        }
         if let Event::Scalar(text, style, ..) = &mut event {
             // The parser has a `~` for a value nobody wrote.
             if *style == ScalarStyle::Plain && span.is_empty() {

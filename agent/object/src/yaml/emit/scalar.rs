@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::yaml::emit::writer::{STEP, Writer};
+use crate::yaml::emit::writer::Writer;
 use crate::yaml::emit::{Folding, Space};
 use crate::yaml::scalar;
 
@@ -10,7 +10,7 @@ use crate::yaml::scalar;
 const WIDTH: i32 = 80;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Style {
+pub(in crate::yaml) enum Style {
     Plain,
     SingleQuoted,
     DoubleQuoted,
@@ -22,6 +22,7 @@ pub(super) enum Style {
 struct Analysis {
     indicators: bool,
     special: bool,
+    tabs: bool,
     breaks: bool,
     blank_at_end: bool,
     break_at_end: bool,
@@ -33,12 +34,29 @@ struct Analysis {
 /// The style go-yaml v2 writes a text in.
 pub(super) fn style_of(text: &str) -> Style {
     if text.contains('\n') {
-        return if Analysis::of(text).allows_literal() {
-            Style::Literal
-        } else {
-            Style::DoubleQuoted
-        };
+        let analysis = Analysis::of(text);
+        return block_style(analysis.allows_literal() && !analysis.tabs);
     }
+    line_style(text)
+}
+
+/// The style go-yaml v3 writes a text in: its literal blocks have tabs.
+pub(in crate::yaml) fn style_with_tabs(text: &str) -> Style {
+    if text.contains('\n') {
+        return block_style(Analysis::of(text).allows_literal());
+    }
+    line_style(text)
+}
+
+fn block_style(literal: bool) -> Style {
+    if literal {
+        Style::Literal
+    } else {
+        Style::DoubleQuoted
+    }
+}
+
+fn line_style(text: &str) -> Style {
     if scalar::needs_quotes(text) {
         return Style::DoubleQuoted;
     }
@@ -53,7 +71,7 @@ pub(super) fn style_of(text: &str) -> Style {
 }
 
 /// Writes a text in a style that fits it.
-pub(super) fn write(writer: &mut Writer, text: &str, style: Style, folding: Folding) {
+pub(in crate::yaml) fn write(writer: &mut Writer, text: &str, style: Style, folding: Folding) {
     match style {
         Style::Plain => {
             if !writer.blank {
@@ -67,7 +85,7 @@ pub(super) fn write(writer: &mut Writer, text: &str, style: Style, folding: Fold
             writer.indicator("'", Space::None);
         }
         Style::DoubleQuoted => write_double_quoted(writer, text, folding),
-        Style::Literal => return write_literal(writer, text),
+        Style::Literal => return write_literal(writer, text, ""),
     }
     writer.blank = false;
     writer.at_indent = false;
@@ -105,6 +123,7 @@ impl Analysis {
                 self.break_at_end |= next.is_none();
                 self.break_after_blank |= before == Some(' ');
             }
+            '\t' => self.tabs = true,
             _ => self.special |= !is_printable(character),
         }
     }
@@ -119,7 +138,7 @@ impl Analysis {
     }
 
     fn allows_single_quotes(&self) -> bool {
-        !self.special && !self.blank_after_break && !self.break_after_blank
+        !self.special && !self.tabs && !self.blank_after_break && !self.break_after_blank
     }
 
     fn allows_literal(&self) -> bool {
@@ -236,16 +255,18 @@ fn write_escape(writer: &mut Writer, character: char) {
     writer.put_text(&escape);
 }
 
-fn write_literal(writer: &mut Writer, text: &str) {
+/// Writes a literal block, with a comment behind its indicator.
+pub(in crate::yaml) fn write_literal(writer: &mut Writer, text: &str, comment: &str) {
     writer.indicator("|", Space::Before);
     if text.starts_with([' ', '\n']) {
-        writer.put_text(&STEP.to_string());
+        writer.put_text(&writer.step.to_string());
     }
     match text.strip_suffix('\n') {
         None => writer.put('-'),
         Some(rest) if rest.is_empty() || rest.ends_with('\n') => writer.put('+'),
         Some(_) => {}
     }
+    writer.put_text(comment);
     writer.line_break();
     writer.at_indent = true;
     writer.blank = true;
