@@ -6,10 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ed25519_dalek::{Signer as _, SigningKey};
-use sha2::{Digest as _, Sha512};
+pub(crate) use windlass_signed::{Key, with_signature};
 use windlass_trust::{
     Accepted, AllowedSigners, Introduction, Mode, ObjectKind, ObjectReader, Oid, Policy, Ratchet,
     RawObject, ReadError, Refusal, Verdict, hash, verify,
@@ -46,64 +43,6 @@ impl Objects {
         }
         self.put(ObjectKind::Tree, &bytes)
     }
-}
-
-/// A signing key made from one byte, so that every run signs alike.
-pub(crate) struct Key(SigningKey);
-
-impl Key {
-    pub(crate) fn new(seed: u8) -> Self {
-        Self(SigningKey::from_bytes(&[seed; 32]))
-    }
-
-    pub(crate) fn wire(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        push_string(&mut out, b"ssh-ed25519");
-        push_string(&mut out, self.0.verifying_key().as_bytes());
-        out
-    }
-
-    pub(crate) fn line(&self, principal: &str) -> String {
-        format!("{principal} ssh-ed25519 {}\n", STANDARD.encode(self.wire()))
-    }
-
-    pub(crate) fn armour(&self, namespace: &str, payload: &[u8]) -> String {
-        let mut signed = b"SSHSIG".to_vec();
-        for part in [
-            namespace.as_bytes(),
-            b"",
-            b"sha512",
-            &Sha512::digest(payload),
-        ] {
-            push_string(&mut signed, part);
-        }
-        let mut inner = Vec::new();
-        push_string(&mut inner, b"ssh-ed25519");
-        push_string(&mut inner, &self.0.sign(&signed).to_bytes());
-        let mut blob = b"SSHSIG\0\0\0\x01".to_vec();
-        for part in [
-            self.wire().as_slice(),
-            namespace.as_bytes(),
-            b"",
-            b"sha512",
-            &inner,
-        ] {
-            push_string(&mut blob, part);
-        }
-        let digits = STANDARD.encode(blob);
-        format!("-----BEGIN SSH SIGNATURE-----\n{digits}\n-----END SSH SIGNATURE-----\n")
-    }
-}
-
-fn push_string(out: &mut Vec<u8>, string: &[u8]) {
-    out.extend_from_slice(&u32::try_from(string.len()).unwrap().to_be_bytes());
-    out.extend_from_slice(string);
-}
-
-/// Puts a signature into a commit as its last header, as Git does.
-pub(crate) fn with_signature(payload: &str, armour: &str) -> String {
-    let folded = armour.trim_end().replace('\n', "\n ");
-    payload.replacen("\n\n", &format!("\ngpgsig {folded}\n\n"), 1)
 }
 
 /// A history made by hand in memory.
@@ -157,8 +96,7 @@ impl History {
     }
 
     pub(crate) fn sign(&mut self, key: &Key, text: &str) -> Oid {
-        let signed = with_signature(text, &key.armour("git", text.as_bytes()));
-        self.raw(&signed)
+        self.raw(&key.sign_commit(text))
     }
 
     /// A chain of signed commits on top of `from`; gives all of them, the oldest first.
