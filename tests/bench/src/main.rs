@@ -10,6 +10,7 @@
 )]
 
 mod house;
+mod range;
 mod report;
 mod rows;
 mod sample;
@@ -21,6 +22,13 @@ use self::report::Row;
 use self::rows::{SCENES, Scene};
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, arguments @ ..] = arguments.as_slice()
+        && command == range::COMMAND
+    {
+        range::child(arguments);
+        return ExitCode::SUCCESS;
+    }
     let only = std::env::var("ONLY").unwrap_or_default();
     let wanted: Vec<&Scene> = SCENES.iter().filter(|scene| scene.gives(&only)).collect();
     if wanted.is_empty() {

@@ -6,6 +6,7 @@ mod binary;
 mod hundred_kustomizations;
 mod hundred_objects;
 mod thousand_config_maps;
+mod trust;
 
 use crate::report::Row;
 
@@ -21,6 +22,7 @@ pub(crate) struct Scene {
 /// Every scene, in the order in which they run.
 pub(crate) const SCENES: &[Scene] = &[
     binary::SCENE,
+    trust::SCENE,
     hundred_objects::SCENE,
     thousand_config_maps::SCENE,
     hundred_kustomizations::SCENE,

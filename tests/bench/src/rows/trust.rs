@@ -1,0 +1,116 @@
+//! What verifying costs: a commit, memory, a first acceptance, a push.
+
+use windlass_state::Store;
+
+use super::Scene;
+use crate::house::target;
+use crate::range::{History, Took, policy, verify_apart, verify_here};
+use crate::report::{Reach, Row};
+use crate::sample::Sample;
+
+/// The range whose memory has a limit.
+const LONG_RANGE: usize = 100_000;
+
+/// A repository of 50,000 commits, of which the introduction leaves so many.
+const OLDER: usize = 49_000;
+const SINCE: usize = 1_000;
+
+const PUSHES: usize = 20;
+
+pub(super) const SCENE: Scene = Scene {
+    what: "verifying: 100,000 commits at once, 1,000 behind 49,000 others, and a push of one",
+    rows: &[
+        "verify_commit",
+        "verify_memory",
+        "verify_first",
+        "verify_push",
+    ],
+    run,
+};
+
+fn run() -> Vec<Row> {
+    let [commit, memory] = long_range();
+    let [first, push] = long_history();
+    vec![commit, memory, first, push]
+}
+
+fn directory(name: &str) -> tempfile::TempDir {
+    let prefix = format!("bench-{name}-");
+    let directory = tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir_in(target());
+    directory.expect("the target folder can be written")
+}
+
+fn long_range() -> [Row; 2] {
+    let place = directory("range");
+    let state = place.path().join("state");
+    let history = History::keep(&state, 0, LONG_RANGE);
+    let took = verify_apart(&state, &history);
+    assert_eq!(took.commits, LONG_RANGE);
+    let commit = Row {
+        name: "verify_commit",
+        value: took.core.as_secs_f64() * 1e6 / LONG_RANGE as f64,
+        unit: "µs",
+        reach: Reach::AtMost(200.0),
+        note: format!(
+            "{:.0} ed25519 commits a second on one core, {}",
+            LONG_RANGE as f64 / took.core.as_secs_f64(),
+            words(&took)
+        ),
+    };
+    let memory = Row {
+        name: "verify_memory",
+        value: took.peak_bytes as f64 / 1e6,
+        unit: "MB",
+        reach: Reach::AtMost(60.0),
+        note: format!("the peak of a process that verifies {LONG_RANGE} commits out of a store"),
+    };
+    [commit, memory]
+}
+
+fn long_history() -> [Row; 2] {
+    let (place, short_place) = (directory("long"), directory("short"));
+    let state = place.path().join("state");
+    let history = History::keep(&state, OLDER, SINCE);
+    let short_state = short_place.path().join("state");
+    let short = History::keep(&short_state, 0, SINCE);
+    let rounds = |state, history| {
+        let rounds = [(); 3].map(|()| verify_apart(state, history));
+        assert!(rounds.iter().all(|took| took.commits == SINCE));
+        (
+            Sample::of(rounds.map(|took| took.core).to_vec()).median(),
+            words(&rounds[0]),
+        )
+    };
+    let (first, note) = rounds(&state, &history);
+    let (needed, _) = rounds(&short_state, &short);
+    let first = Row {
+        name: "verify_first",
+        value: first,
+        unit: "ms",
+        reach: Reach::Times {
+            times: 1.5,
+            rival: "the same range with nothing before it",
+            needed,
+        },
+        note: format!("{SINCE} commits since the introduction, {OLDER} before it; {note}"),
+    };
+    let store = Store::open(&state).expect("the state can be opened");
+    let (policy, ratchet) = (policy(history.introduction), history.ratchet_before());
+    let pushes =
+        (0..PUSHES).map(|_| verify_here(&store, &policy, Some(&ratchet), history.head).wall);
+    let sample = Sample::of(pushes.collect());
+    let push = Row {
+        name: "verify_push",
+        value: sample.median(),
+        unit: "ms",
+        reach: Reach::AtMost(5.0),
+        note: sample.words(),
+    };
+    [first, push]
+}
+
+fn words(took: &Took) -> String {
+    format!("{:.2} s by the clock", took.wall.as_secs_f64())
+}
