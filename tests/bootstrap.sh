@@ -10,6 +10,7 @@ need gcc "gcc libc6-dev"
 # The compiler only recommends the C library's headers.
 echo '#include <stdlib.h>' | gcc -E - >/dev/null 2>&1 || missing="$missing libc6-dev"
 need git git
+need gpg gnupg
 need ssh openssh-client
 need sshd openssh-server
 need setpriv util-linux

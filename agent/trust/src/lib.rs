@@ -13,6 +13,7 @@ mod judge;
 mod mode;
 mod object;
 mod oid;
+mod openpgp;
 mod proof;
 mod range;
 mod reference;

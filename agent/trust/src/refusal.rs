@@ -163,6 +163,10 @@ pub enum KeyFault {
     NotYetValid,
     /// The key had expired by the commit's date or by its place in history.
     Expired,
+    /// The key is revoked, for this place in history or for all.
+    Revoked,
+    /// The signature itself was made for a time that is over at its place in history.
+    SignatureExpired,
 }
 
 // === impl Refusal ===
@@ -332,6 +336,8 @@ impl KeyFault {
         match self {
             Self::NotYetValid => "KeyNotYetValid",
             Self::Expired => "KeyExpired",
+            Self::Revoked => "KeyRevoked",
+            Self::SignatureExpired => "SignatureExpired",
         }
     }
 
@@ -339,6 +345,8 @@ impl KeyFault {
         match self {
             Self::NotYetValid => "was not valid yet at the date that it claims",
             Self::Expired => "had expired by its date or by its place in history",
+            Self::Revoked => "is revoked",
+            Self::SignatureExpired => "signed it for a time that is over",
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::signers::{SignersLine, fingerprint};
 use crate::sshkey::{Presence, SignatureFault, SshKey, UnusableKey};
 use crate::sshsig::{GIT_NAMESPACE, MessageHash, SshSignature, signed_bytes};
 use crate::tag::Tag;
-use crate::{KeyFault, RefusalReason, Signers, text};
+use crate::{KeyFault, RefusalReason, Signers, openpgp, text};
 
 /// Who signed, and with what: what a person is shown and what the audit keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,15 +127,15 @@ fn judge_signed(signed: &Signed<'_>, signers: &Signers) -> Result<Signer, Refusa
     if SshSignature::is_armour(signed.armour) {
         return judge_ssh(signed, signers);
     }
-    let kind = if signed.armour.starts_with(b"-----BEGIN PGP ") {
-        "an OpenPGP signature"
-    } else if signed.armour.starts_with(b"-----BEGIN SIGNED MESSAGE-----") {
-        "an X.509 signature"
-    } else {
-        let detail = "it is neither an SSH nor an OpenPGP nor an X.509 signature".to_owned();
-        return Err(RefusalReason::MalformedSignature { detail });
-    };
-    Err(RefusalReason::UnsupportedSignature { kind })
+    if signed.armour.starts_with(b"-----BEGIN PGP ") {
+        return openpgp::judge(signed, signers.certificates());
+    }
+    if signed.armour.starts_with(b"-----BEGIN SIGNED MESSAGE-----") {
+        let kind = "an X.509 signature";
+        return Err(RefusalReason::UnsupportedSignature { kind });
+    }
+    let detail = "it is neither an SSH nor an OpenPGP nor an X.509 signature".to_owned();
+    Err(RefusalReason::MalformedSignature { detail })
 }
 
 fn judge_ssh(signed: &Signed<'_>, signers: &Signers) -> Result<Signer, RefusalReason> {

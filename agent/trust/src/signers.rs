@@ -3,6 +3,7 @@
 mod allowed;
 mod options;
 
+use crate::openpgp::{self, Certificate};
 use crate::text;
 pub use allowed::{AllowedSigners, SignersError};
 pub(crate) use allowed::{SignersLine, authorized_key, fingerprint};
@@ -12,6 +13,7 @@ pub(crate) use allowed::{SignersLine, authorized_key, fingerprint};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Signers {
     allowed: AllowedSigners,
+    certificates: Vec<Certificate>,
 }
 
 /// A trust file that cannot be honoured; nothing of any file is used then, since the part that is
@@ -65,18 +67,24 @@ impl Signers {
         self.allowed.extend(allowed);
     }
 
-    pub(crate) fn add_certificates(&mut self, _armour: &[u8]) -> Result<(), String> {
-        Err("OpenPGP certificates are not supported yet; list SSH keys".to_owned())
+    pub(crate) fn add_certificates(&mut self, armour: &[u8]) -> Result<(), String> {
+        self.certificates.extend(openpgp::keyring(armour)?);
+        Ok(())
     }
 
     /// Says whether nobody is listed.
     pub fn is_empty(&self) -> bool {
-        self.allowed.is_empty()
+        self.allowed.is_empty() && self.certificates.is_empty()
     }
 
     /// Gives the number of keys and certificates.
     pub fn len(&self) -> usize {
-        self.allowed.len()
+        self.allowed.len() + self.certificates.len()
+    }
+
+    /// Gives the OpenPGP certificates.
+    pub(crate) fn certificates(&self) -> &[Certificate] {
+        &self.certificates
     }
 
     /// Gives every line that lists this SSH key, in SSH wire format.
@@ -87,6 +95,9 @@ impl Signers {
 
 impl From<AllowedSigners> for Signers {
     fn from(allowed: AllowedSigners) -> Self {
-        Self { allowed }
+        Self {
+            allowed,
+            certificates: Vec::new(),
+        }
     }
 }

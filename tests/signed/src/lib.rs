@@ -68,7 +68,8 @@ pub fn with_signature(payload: &str, armour: &str) -> String {
     payload.replacen("\n\n", &format!("\ngpgsig {folded}\n\n"), 1)
 }
 
-fn push_string(out: &mut Vec<u8>, string: &[u8]) {
+/// Writes a string as SSH does: its length, then its bytes.
+pub fn push_string(out: &mut Vec<u8>, string: &[u8]) {
     let length = u32::try_from(string.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(string);

@@ -246,21 +246,3 @@ fn the_options_of_the_trust_file_mean_what_they_mean_to_git() {
         }
     }
 }
-
-#[test]
-fn an_openpgp_signature_is_refused_by_name() {
-    let repo = Repo::new();
-    repo.write("a.yaml", "a: 1\n");
-    let first = repo.commit("first", None);
-    let good = repo.text(repo.commit("second", None));
-    let armour = "-----BEGIN PGP SIGNATURE-----\n\niQ==\n-----END PGP SIGNATURE-----\n";
-    let head = repo.raw_commit(&with_signature(&good, armour));
-    let alice = repo.key("alice", &["-t", "ed25519"]);
-    let policy = policy(&repo.line("alice", &alice), Introduction::Commit(first));
-    let refusal = refused(&repo.objects(), &policy, None, head);
-    assert_eq!(refusal.reason.code(), "UnsupportedSignature");
-    assert!(
-        refusal.to_string().contains("an OpenPGP signature"),
-        "{refusal}"
-    );
-}

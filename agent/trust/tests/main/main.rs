@@ -14,6 +14,8 @@
 
 mod agreement;
 mod chain;
+mod corpus;
+mod gpg;
 mod heal;
 mod hostile;
 mod kit;
@@ -21,4 +23,6 @@ mod model;
 mod modes;
 mod range;
 mod reference;
+mod sk;
+mod validity;
 mod view;
