@@ -4,7 +4,8 @@
 //! CVE-2026-44309), so a commit that two readers could read differently is refused.
 
 use crate::headers::{
-    Ambiguity, Header, MEANINGFUL_KEYS, ambiguous, headers, single_line, take, time, unfold,
+    Ambiguity, Header, MEANINGFUL_KEYS, ambiguous, headers, object_id, single_line, take, time,
+    unfold,
 };
 use crate::{Oid, text};
 
@@ -41,17 +42,11 @@ impl<'a> Commit<'a> {
         }
         let headers = headers(bytes)?;
         let mut rest = headers.as_slice();
-        let tree = take(&mut rest, b"tree", "tree")?;
-        let tree = single_line(tree).and_then(Oid::from_hex);
-        let Some(tree) = tree else {
-            return ambiguous("its tree header holds no object id");
-        };
+        let tree = object_id(take(&mut rest, b"tree", "tree")?, "tree")?;
         while let Some((header, after)) = rest.split_first()
             && header.key == b"parent"
         {
-            if single_line(header).and_then(Oid::from_hex).is_none() {
-                return ambiguous("a parent header holds no object id");
-            }
+            object_id(header, "parent")?;
             rest = after;
         }
         let author = take(&mut rest, b"author", "author")?;

@@ -3,7 +3,7 @@
 //! Git and go-git disagree on which of two equal headers counts (CVE-2026-45022, CVE-2026-44309),
 //! so an object that two readers could read differently is refused.
 
-use crate::text;
+use crate::{Oid, text};
 
 /// Header keys with a meaning for trust: they may appear only where Git writes them.
 pub(crate) const MEANINGFUL_KEYS: [&[u8]; 11] = [
@@ -19,6 +19,9 @@ pub(crate) const MEANINGFUL_KEYS: [&[u8]; 11] = [
     b"gpgsig",
     b"gpgsig-sha256",
 ];
+
+/// Length of an object id in a repository of the SHA-256 format.
+const SHA256_DIGITS: usize = 64;
 
 /// Why an object could be read in more than one way, in a person's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +111,15 @@ pub(crate) fn take<'h, 'a>(
         }
         _ => ambiguous(format!("its {name} header is missing or not in its place")),
     }
+}
+
+/// Reads the object id that a header holds.
+pub(crate) fn object_id(header: &Header<'_>, name: &str) -> Result<Oid, Ambiguity> {
+    let value = single_line(header).unwrap_or_default();
+    if value.len() == SHA256_DIGITS && value.iter().all(u8::is_ascii_hexdigit) {
+        return ambiguous("it comes from a SHA-256 repository, which is not supported");
+    }
+    Oid::from_hex(value).ok_or_else(|| Ambiguity(format!("its {name} header holds no object id")))
 }
 
 /// The value of a header without continuation lines and not empty.

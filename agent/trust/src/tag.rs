@@ -1,6 +1,8 @@
 //! Annotated tags read from their raw bytes, strictly.
 
-use crate::headers::{Ambiguity, MEANINGFUL_KEYS, ambiguous, headers, single_line, take, time};
+use crate::headers::{
+    Ambiguity, MEANINGFUL_KEYS, ambiguous, headers, object_id, single_line, take, time,
+};
 use crate::{ObjectKind, Oid, text};
 
 /// Longest tag that is looked at; as for commits.
@@ -48,11 +50,7 @@ impl<'a> Tag<'a> {
         }
         let headers = headers(bytes)?;
         let mut rest = headers.as_slice();
-        let Some(target) =
-            single_line(take(&mut rest, b"object", "object")?).and_then(Oid::from_hex)
-        else {
-            return ambiguous("its object header holds no object id");
-        };
+        let target = object_id(take(&mut rest, b"object", "object")?, "object")?;
         let kind = single_line(take(&mut rest, b"type", "type")?)
             .and_then(|kind| ObjectKind::parse(std::str::from_utf8(kind).ok()?));
         let Some(kind) = kind else {

@@ -153,3 +153,14 @@ proptest! {
         let _ = (parents(text.as_bytes()), described(text.as_bytes()));
     }
 }
+
+#[test]
+fn a_sha256_repository_is_refused_by_name() {
+    let long = "a".repeat(64);
+    refused(&good().replace(TREE, &long), "SHA-256 repository");
+    refused(&good().replace(PARENT, &long), "SHA-256 repository");
+    refused(
+        &good().replace(TREE, &"z".repeat(64)),
+        "its tree header holds no object id",
+    );
+}

@@ -215,6 +215,11 @@ impl Certificate {
             return Err("it is of a version other than 4 and 6; make a new key".to_owned());
         }
         let (bindings, principal) = parts.bindings();
+        let primary = Part::Primary(Box::new(parts.primary.clone()));
+        // A key of an algorithm that is not supported cannot even bind itself.
+        if let (true, Some(weakness)) = (bindings.is_empty(), primary.weakness()) {
+            return Err(none_usable(&weakness));
+        }
         let whole = bindings
             .iter()
             .map(|binding| limits(parts.primary.created_at().as_secs(), binding))
@@ -237,7 +242,7 @@ impl Certificate {
         .is_none_or(may_sign)
         {
             keys.push(SigningKey {
-                part: Part::Primary(Box::new(parts.primary.clone())),
+                part: primary,
                 limits: whole,
             });
         }
@@ -255,7 +260,7 @@ impl Certificate {
             .collect::<Option<Vec<_>>>();
         match weakness.as_deref() {
             Some([]) => Err("none of its keys may sign".to_owned()),
-            Some([first, ..]) => Err(format!("none of its keys can be used: {first}")),
+            Some([first, ..]) => Err(none_usable(first)),
             None => Ok(Self {
                 principal: principal.unwrap_or_else(|| fingerprint.to_owned()),
                 fingerprint: fingerprint.to_owned(),
@@ -263,6 +268,10 @@ impl Certificate {
             }),
         }
     }
+}
+
+fn none_usable(weakness: &str) -> String {
+    format!("none of its keys can be used: {weakness}")
 }
 
 /// Gives a subkey's limits; `None` when it may not sign.

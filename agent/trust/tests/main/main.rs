@@ -24,5 +24,6 @@ mod modes;
 mod range;
 mod reference;
 mod sk;
+mod stricter;
 mod validity;
 mod view;
