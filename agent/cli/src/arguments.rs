@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use windlass_api::duration::GoDuration;
 
+use crate::kustomize::KustomizeArguments;
 use crate::status_selector::StatusSelector;
 
 /// Options of every command.
@@ -63,6 +64,8 @@ pub enum Command {
     Status,
     /// Show versions
     Version(VersionArguments),
+    /// What the kustomize program does, with its flags
+    Kustomize(KustomizeArguments),
     /// Print a completion script
     Completion(CompletionArguments),
 }

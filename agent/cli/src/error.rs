@@ -53,6 +53,8 @@ pub(crate) enum CommandError {
     #[error("check failed")]
     Check,
     #[error("{0}")]
+    Build(String),
+    #[error("{0}")]
     Usage(String),
 }
 
@@ -136,6 +138,7 @@ impl CommandError {
             CommandError::Output(_)
             | CommandError::Runtime(_)
             | CommandError::Several { .. }
+            | CommandError::Build(_)
             | CommandError::Usage(_) => None,
         }
     }

@@ -11,7 +11,9 @@ mod events;
 mod facts;
 mod get;
 mod kind;
+mod kustomize;
 mod lease;
+mod local_tree;
 mod logs;
 mod pause;
 mod reconcile;
@@ -40,6 +42,7 @@ pub use crate::arguments::{
 };
 use crate::arguments::{DescribeWhat, TreeWhat};
 use crate::error::CommandError;
+pub use crate::kustomize::KustomizeArguments;
 use crate::screen::{Eyes, Screen};
 use crate::session::{Paused, Session};
 
@@ -195,6 +198,7 @@ async fn dispatch(
             clap_complete::generate(arguments.shell, &mut command_line, name, &mut script);
             return Ok(screen.print(&String::from_utf8_lossy(&script))?);
         }
+        Command::Kustomize(arguments) => return kustomize::run(screen, arguments),
         Command::Version(arguments) if arguments.client => {
             return version::run(None, screen, arguments).await;
         }
@@ -257,6 +261,6 @@ async fn with_cluster(
         Command::Status => status::run(session, screen).await,
         Command::Version(arguments) => version::run(Some(session), screen, arguments).await,
         // Answered without a cluster, in `dispatch`.
-        Command::Completion(_) => Ok(()),
+        Command::Completion(_) | Command::Kustomize(_) => Ok(()),
     }
 }

@@ -41,6 +41,12 @@ impl<'a> Screen<'a> {
         self.results.flush()
     }
 
+    /// Prints YAML as it is, for other programs: what a terminal would act on is escaped in it.
+    pub(crate) fn print_yaml(&mut self, text: &str) -> io::Result<()> {
+        self.results.write_all(text.as_bytes())?;
+        self.results.flush()
+    }
+
     /// Something is done now.
     pub(crate) fn action(&mut self, text: &str) -> io::Result<()> {
         self.line("►", text)

@@ -10,5 +10,6 @@
 
 mod act;
 mod cluster;
+mod kustomize;
 mod look;
 mod pause;

@@ -12,7 +12,8 @@ use crate::error::{BuildError, Cause, Place};
 use crate::generator::{Generated, generate};
 use crate::kustomization::{Kind, Kustomization};
 use crate::load::{
-    KUSTOMIZATION_FILES, kustomization_file, parse_own, read_bounded, read_file, resolve, resources,
+    KUSTOMIZATION_FILES, check_restriction, kustomization_file, parse_own, read_bounded, read_file,
+    resolve, resources,
 };
 use crate::resource::{Origin, Resource};
 use crate::resource_map::ResourceMap;
@@ -120,6 +121,8 @@ impl Accumulator<'_> {
         let added = match kind {
             None => return Err(place.error(Cause::NotFound { path: file })),
             Some(EntryKind::File) => {
+                check_restriction(self.tree, &parent.directory, &file)
+                    .map_err(|cause| place.error(cause))?;
                 let text = read_bounded(self.tree, &file).map_err(|cause| place.error(cause))?;
                 let mut added = resources(&file, &text)?;
                 if self.records {
@@ -166,6 +169,10 @@ impl Accumulator<'_> {
     ) -> Result<Kustomization, BuildError> {
         let error = |cause: Cause| place.error(cause);
         let directory = resolve(&parent.directory, path).map_err(error)?;
+        let directory = self
+            .tree
+            .real(&directory)
+            .map_err(|cause| place.error(cause))?;
         if self
             .tree
             .kind(&directory)

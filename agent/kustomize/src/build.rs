@@ -65,6 +65,8 @@ pub struct Built {
     pub origin: String,
     /// The line in it, from 1.
     pub line: usize,
+    /// Whether its kind has no namespaces.
+    pub cluster_scoped: bool,
 }
 
 /// Builds a path of a tree as Flux's kustomize-controller does.
@@ -136,7 +138,7 @@ fn directory_at(tree: &dyn Tree, path: &str) -> Step<String> {
         path: path.to_owned(),
     })?;
     match tree.kind(&directory)? {
-        Some(EntryKind::Directory) => Ok(directory),
+        Some(EntryKind::Directory) => Ok(tree.real(&directory)?),
         _ => Err(Cause::PathNotFound {
             path: path.to_owned(),
         }),
@@ -194,6 +196,7 @@ fn finish(
     }
     annotations.extend(overlay.common_annotations.clone());
     resource.set_metadata_map("annotations", annotations);
+    let cluster_scoped = resource.identity().cluster_scoped;
     let line = resource.origin.line;
     let file = resource.origin.file.to_string();
     if [None, Some(&Value::from(""))].contains(&resource.value.pointer("/metadata/name")) {
@@ -216,6 +219,7 @@ fn finish(
         object,
         origin: file,
         line,
+        cluster_scoped,
     })
 }
 

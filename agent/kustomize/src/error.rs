@@ -55,6 +55,17 @@ pub enum Cause {
         /// The path, as written.
         path: String,
     },
+    /// A file lies outside the directory that names it.
+    #[error(
+        "{path:?} is not in or below {directory:?}; move it there, or allow it with \
+         --load-restrictor LoadRestrictionsNone"
+    )]
+    Restricted {
+        /// The file.
+        path: String,
+        /// The directory of the kustomization.
+        directory: String,
+    },
     /// A resource or component is a URL.
     #[error(
         "{url:?} is a remote base, and remote bases are disabled; copy it into the repository \
@@ -282,6 +293,7 @@ impl BuildError {
         match *self.cause {
             Cause::PathNotFound { .. } => "PathNotFound",
             Cause::NotFound { .. } => "NotFound",
+            Cause::Restricted { .. } => "Restricted",
             Cause::PathOutsideRoot { .. } => "PathOutsideRoot",
             Cause::RemoteBaseDisabled { .. } => "RemoteBaseDisabled",
             Cause::Read(_) => "ReadFailed",

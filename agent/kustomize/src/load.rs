@@ -8,7 +8,7 @@ use windlass_object::yaml::{Dialect, Document, Limits, YamlError, parse_document
 
 use crate::error::{BuildError, Cause, Place, Step};
 use crate::resource::{Origin, Resource};
-use crate::tree::{EntryKind, Tree, join};
+use crate::tree::{EntryKind, Tree, is_within, join};
 
 /// The longest file a build reads: far over etcd's 1.5 MiB per object, and small enough for memory.
 const FILE_LIMIT: usize = 64 << 20;
@@ -39,12 +39,29 @@ pub(crate) fn resolve(directory: &str, path: &str) -> Step<String> {
 pub(crate) fn read_file(tree: &dyn Tree, directory: &str, path: &str) -> Step<Vec<u8>> {
     let path = resolve(directory, path)?;
     match tree.kind(&path)? {
-        Some(EntryKind::File) => read_bounded(tree, &path),
+        Some(EntryKind::File) => {
+            check_restriction(tree, directory, &path)?;
+            read_bounded(tree, &path)
+        }
         Some(EntryKind::Directory) => Err(Cause::invalid(format!(
             "{path:?} is a directory; name the files in it"
         ))),
         None => Err(Cause::NotFound { path }),
     }
+}
+
+/// Checks that a kustomization may name a file.
+///
+/// # Errors
+/// The tree restricts files to the directory that names them, and this one lies elsewhere.
+pub(crate) fn check_restriction(tree: &dyn Tree, directory: &str, path: &str) -> Step<()> {
+    if tree.restricts() && !is_within(&tree.real(path)?, directory) {
+        return Err(Cause::Restricted {
+            path: path.to_owned(),
+            directory: directory.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 pub(crate) fn read_bounded(tree: &dyn Tree, path: &str) -> Step<Vec<u8>> {

@@ -40,6 +40,20 @@ pub trait Tree {
     /// # Errors
     /// It cannot be looked up.
     fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError>;
+
+    /// Where a path leads when symbolic links on it are followed; a tree without links has none.
+    ///
+    /// # Errors
+    /// A link leads out of the root or in circles.
+    fn real(&self, path: &str) -> Result<String, TreeError> {
+        Ok(path.to_owned())
+    }
+
+    /// Whether a kustomization may only name files of its own directory and below it (kustomize's
+    /// `LoadRestrictionsRootOnly`); directories it names are its bases and may lie anywhere.
+    fn restricts(&self) -> bool {
+        false
+    }
 }
 
 /// Why a tree could not be read.

@@ -5,6 +5,7 @@
 mod binary;
 mod hundred_kustomizations;
 mod hundred_objects;
+mod kustomize_tree;
 mod thousand_config_maps;
 mod trust;
 
@@ -26,6 +27,7 @@ pub(crate) const SCENES: &[Scene] = &[
     hundred_objects::SCENE,
     thousand_config_maps::SCENE,
     hundred_kustomizations::SCENE,
+    kustomize_tree::SCENE,
 ];
 
 impl Scene {

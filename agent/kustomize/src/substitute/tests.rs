@@ -136,6 +136,7 @@ fn values_cannot_grow_a_text_without_bound() {
 
 fn built(value: serde_json::Value) -> Built {
     Built {
+        cluster_scoped: false,
         object: Object::from_value(value).unwrap(),
         origin: "a.yaml".to_owned(),
         line: 3,
