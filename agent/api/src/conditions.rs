@@ -19,6 +19,8 @@ pub const ARTIFACT_IN_STORAGE: &str = "ArtifactInStorage";
 pub const ARTIFACT_OUTDATED: &str = "ArtifactOutdated";
 /// The signature was checked (sources).
 pub const SOURCE_VERIFIED: &str = "SourceVerified";
+/// What the node trusts is as its files say (the root source, only while it is not). Not Flux's.
+pub const NODE_TRUST: &str = "NodeTrust";
 /// The remote could not be fetched (sources).
 pub const FETCH_FAILED: &str = "FetchFailed";
 /// The cache could not be written (sources).

@@ -104,6 +104,12 @@ reasons! {
     DRIFT_CONTESTED = "DriftContested";
     /// The remote cannot be reached; the kept, verified revision is used. Not Flux's.
     OFFLINE = "Offline";
+    /// No verified commit and no node vouches for the source. Not Flux's.
+    NOT_VOUCHED_FOR = "NotVouchedFor";
+    /// A tag that was locked to the commit it named first names another one. Not Flux's.
+    TAG_MOVED = "TagMoved";
+    /// A trust file of the node cannot be read; what it said before counts. Not Flux's.
+    TRUST_FILE_INVALID = "TrustFileInvalid";
     /// Nothing is written until the pause ends. Not Flux's.
     PAUSED = "Paused";
 }

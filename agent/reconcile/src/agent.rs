@@ -14,11 +14,10 @@ use windlass_cluster::{
     Cluster, Connect, ConnectError, Detail, Elector, ElectorSettings, EpochFloor, FluxLeases,
     Resource, Scope, SettingsError, WatchEvent,
 };
-use windlass_host::config::{RootAccess, RootSettings, Settings, TrustMode};
+use windlass_host::config::{RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
 use windlass_object::GroupVersionKind;
-use windlass_state::{OpenError, RatchetError, RatchetFile, Store};
-use windlass_trust::{AllowedSigners, Introduction, Mode, Policy, SignersError};
+use windlass_state::{OpenError, RatchetError, RatchetFile, Store, StoreError};
 use windlass_wire::{Credentials, Reference, Secret};
 
 use crate::context::{Context, Kinds};
@@ -31,10 +30,13 @@ use crate::left_out::LeftOut;
 use crate::named::Named;
 use crate::net::{Net, StartCommand};
 use crate::node::NodeStatus;
+use crate::source::basis::{Rule, Trust};
 use crate::source::keep::Keep;
 use crate::source::spec::SourceSpec;
+use crate::trust::{self, NodeTrust, TrustError};
 use crate::uninstall::{definitions, namespaces};
 use crate::view::Choice;
+use crate::vouch::Vouchers;
 
 /// The Leases of the Flux controllers whose work windlass does (decision 2).
 const FLUX_LEASES: [&str; 2] = [
@@ -56,23 +58,15 @@ pub enum AgentError {
         #[source]
         source: std::io::Error,
     },
-    /// The trust file does not parse.
-    #[error("{path}")]
-    Signers {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: SignersError,
-    },
-    /// The introduction commit of the config is no object id.
-    #[error("[root] introduction: {text:?} is not a commit id; give all 40 digits")]
-    Introduction {
-        /// What is written there.
-        text: String,
-    },
+    /// A trust file cannot be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// What the node keeps cannot be opened.
     #[error(transparent)]
     State(#[from] OpenError),
+    /// What the node keeps cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The ratchet cannot be opened.
     #[error(transparent)]
     Ratchet(#[from] RatchetError),
@@ -96,12 +90,13 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), AgentError> {
     let name = Named::new(&settings.root.namespace, &settings.root.name);
-    let spec = root_spec(&name, &settings.root)?;
+    let trust = Arc::new(NodeTrust::read(&settings)?);
+    let spec = root_spec(&name, &settings.root, &trust)?;
     let keep = Arc::new(open_keep(&settings)?);
     let cluster = connect(&settings)?;
     let (sender, events) = mpsc::unbounded_channel();
     let net = Net::new(settings.net.socket.clone(), start_net);
-    let context = Arc::new(context(cluster, keep, net, &name, &sender));
+    let context = Arc::new(context(cluster, keep, net, &name, &sender)?);
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
     let status = NodeStatus::new(name.clone(), annotations);
     let mark = settings.state.dir.join(UNINSTALL_MARK);
@@ -115,16 +110,23 @@ pub async fn run(
     tokio::spawn(establish::namespace(context.cluster.clone(), mark.clone()));
     let watches = watch_all(&context, &sender);
     let standing = Standing::new(settings.leadership.flux_leases, epoch_floor, mark);
+    let pair = Arc::new(establish::root_pair(&settings.root));
     let root = Root {
         name,
         spec,
         settings: settings.root.clone(),
-        pair: Arc::new(establish::root_pair(&settings.root)),
+        kustomization: establish::root_kustomization(&pair),
+        pair,
     };
+    tokio::spawn(trust::follow(
+        settings.clone(),
+        Arc::clone(&trust),
+        sender.clone(),
+    ));
     let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);
     let controller = Controller::new(
         context,
-        root,
+        (root, trust),
         standing,
         status,
         concurrency,
@@ -145,7 +147,8 @@ pub async fn run(
 /// # Errors
 /// What would keep the agent from starting. A kubeconfig that the settings do not name is not looked for.
 pub fn check(settings: &Settings) -> Result<(), AgentError> {
-    root_spec(&Named::new("", ""), &settings.root)?;
+    let trust = NodeTrust::read(settings)?;
+    root_spec(&Named::new("", ""), &settings.root, &trust)?;
     let kubeconfig = settings.cluster.kubeconfig.as_ref();
     kubeconfig.map_or(Ok(()), |_| Ok(connect(settings).map(drop)?))
 }
@@ -165,9 +168,10 @@ fn context(
     net: Net,
     root: &Named,
     sender: &UnboundedSender<Event>,
-) -> Context {
+) -> Result<Context, StoreError> {
     let ledger = Ledger::default();
-    Context {
+    Ok(Context {
+        vouchers: Arc::new(Vouchers::open(keep.store.clone())?),
         drift: DriftWatch::new(cluster.clone(), ledger.clone(), sender.clone()),
         corrections: Arc::default(),
         halted: Arc::default(),
@@ -178,7 +182,7 @@ fn context(
         keep,
         net,
         ledger,
-    }
+    })
 }
 
 fn open_keep(settings: &Settings) -> Result<Keep, AgentError> {
@@ -198,19 +202,15 @@ fn read(path: &std::path::Path) -> Result<String, AgentError> {
     })
 }
 
-fn root_spec(name: &Named, root: &RootSettings) -> Result<SourceSpec, AgentError> {
-    let introduction = match &root.introduction {
-        None => Introduction::FirstSigned,
-        Some(text) => Introduction::Commit(
-            text.parse()
-                .map_err(|_| AgentError::Introduction { text: text.clone() })?,
-        ),
+fn root_spec(
+    name: &Named,
+    root: &RootSettings,
+    trust: &NodeTrust,
+) -> Result<SourceSpec, AgentError> {
+    let trust = Trust {
+        rule: Rule::Signed,
+        policy: Arc::clone(&trust.root),
     };
-    let path = &root.allowed_signers;
-    let signers = AllowedSigners::parse(&read(path)?).map_err(|source| AgentError::Signers {
-        path: path.clone(),
-        source,
-    })?;
     Ok(SourceSpec {
         name: name.clone(),
         url: root.url.clone(),
@@ -221,15 +221,9 @@ fn root_spec(name: &Named, root: &RootSettings) -> Result<SourceSpec, AgentError
         interval: root.interval,
         timeout: root.timeout,
         choice: Choice::default(),
-        policy: Arc::new(Policy {
-            signers: signers.into(),
-            introduction,
-            mode: match root.mode {
-                TrustMode::Path => Mode::Path,
-                TrustMode::FirstParent => Mode::FirstParent,
-                TrustMode::All => Mode::All,
-            },
-        }),
+        trust,
+        may_turn: true,
+        is_other: false,
     })
 }
 

@@ -13,6 +13,7 @@ use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::net::Net;
 use crate::source::keep::Keep;
+use crate::vouch::Vouchers;
 
 /// Handles on the world and what was learned of it.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(crate) struct Context {
     pub(crate) drift: DriftWatch,
     pub(crate) corrections: Corrections,
     pub(crate) left_out: LeftOut,
+    pub(crate) vouchers: Arc<Vouchers>,
     pub(crate) kinds: Kinds,
     /// Tells each time the definitions of our kinds have been installed.
     pub(crate) installed: tokio::sync::watch::Sender<()>,

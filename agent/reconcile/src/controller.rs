@@ -6,6 +6,7 @@ mod kinds;
 mod kustomizations;
 mod sources;
 mod standing;
+mod vouching;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use windlass_api::kustomization::KustomizationSpec;
 use windlass_object::Object;
-use windlass_trust::Policy;
 
 use self::kustomizations::KustomizationSlot;
 use self::sources::SourceSlot;
@@ -27,6 +28,7 @@ use crate::named::Named;
 use crate::node::NodeStatus;
 use crate::queue::Queue;
 use crate::source::spec::SourceSpec;
+use crate::trust::NodeTrust;
 
 /// Fetches at once: each holds one transaction and one connection to windlass-net.
 const CONCURRENT_SOURCES: usize = 4;
@@ -41,7 +43,9 @@ pub(crate) struct Controller {
     kustomization_queue: Queue<Named>,
     standing: Standing,
     status: NodeStatus,
-    policy_for_others: Arc<Policy>,
+    trust: Arc<NodeTrust>,
+    /// What is wrong with a trust file since it was changed last.
+    trust_problem: Option<String>,
     passes: JoinSet<()>,
     events: UnboundedReceiver<Event>,
     sender: UnboundedSender<Event>,
@@ -53,6 +57,8 @@ pub(crate) struct Root {
     pub(crate) name: Named,
     pub(crate) spec: SourceSpec,
     pub(crate) settings: windlass_host::config::RootSettings,
+    /// What the config says of the Kustomization.
+    pub(crate) kustomization: Option<KustomizationSpec>,
     /// Both objects as the config makes them.
     pub(crate) pair: Arc<[Object; 2]>,
 }
@@ -60,13 +66,12 @@ pub(crate) struct Root {
 impl Controller {
     pub(crate) fn new(
         context: Arc<Context>,
-        root: Root,
+        (root, trust): (Root, Arc<NodeTrust>),
         standing: Standing,
         status: NodeStatus,
         concurrency: usize,
         (sender, events): (UnboundedSender<Event>, UnboundedReceiver<Event>),
     ) -> Self {
-        let policy_for_others = Arc::new(crate::source::spec::policy_for_others(&root.spec.policy));
         let mut controller = Controller {
             context,
             sources: BTreeMap::from([(root.name.clone(), SourceSlot::default())]),
@@ -75,7 +80,8 @@ impl Controller {
             kustomization_queue: Queue::new(concurrency),
             standing,
             status,
-            policy_for_others,
+            trust,
+            trust_problem: None,
             passes: JoinSet::new(),
             events,
             sender,
@@ -129,6 +135,8 @@ impl Controller {
             Event::Pause(event) => self.pause_seen(event),
             Event::Drift(owner) => self.wake_kustomization(&owner),
             Event::Waits(name) => self.kustomization_queue.park(&name),
+            Event::Trust(read) => self.trust_changed(read),
+            Event::Vouched(names) => self.sources_vouched_for(&names),
             Event::Leadership(leadership) => self.leadership_changed(leadership),
             Event::Flux(standing) => self.flux_standing_changed(standing),
             Event::Established(result) => self.established(result),

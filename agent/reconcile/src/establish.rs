@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
+use windlass_api::kustomization::KustomizationSpec;
 use windlass_api::names;
 use windlass_cluster::{
     ApplyOptions, Authority, Cluster, ErrorClass, Leadership, PatchOptions, RequestError, Scope,
@@ -11,6 +12,7 @@ use windlass_cluster::{
 use windlass_cluster::{Detail, Resource};
 use windlass_host::config::RootSettings;
 use windlass_object::{GroupVersionKind, Object};
+use windlass_state::Binding;
 
 use crate::context::Context;
 use crate::ours;
@@ -52,6 +54,7 @@ pub(crate) async fn establish(
             .create(authority, &namespaces(), &namespace, ours::MANAGER)
             .await?;
     }
+    bind(context).await?;
     let [source, kustomization] = root_pair(root);
     cluster
         .apply(authority, &context.kinds.git_repository, &source, &APPLY)
@@ -64,6 +67,27 @@ pub(crate) async fn establish(
             &APPLY,
         )
         .await?;
+    Ok(())
+}
+
+/// Binds what the node keeps to this cluster: what another cluster's Kustomizations made vouches for nothing here.
+async fn bind(context: &Context) -> Result<(), RequestError> {
+    let found = context
+        .cluster
+        .get_metadata(&namespaces(), "", "kube-system")
+        .await?;
+    let uid = found.and_then(|namespace| namespace.uid().map(str::to_owned));
+    match uid.map(|uid| context.keep.store.bind(&uid)) {
+        Some(Ok(Binding::Changed { was })) => {
+            tracing::warn!(
+                was,
+                "the state belongs to another cluster; what was remembered of it is dropped"
+            );
+            context.vouchers.clear();
+        }
+        Some(Err(error)) => tracing::warn!(%error, "the state could not be bound to this cluster"),
+        Some(Ok(Binding::New | Binding::Same)) | None => {}
+    }
     Ok(())
 }
 
@@ -123,6 +147,14 @@ pub(crate) fn root_pair(root: &RootSettings) -> [Object; 2] {
         },
     });
     [object(source), object(kustomization)]
+}
+
+/// What the root Kustomization builds, to compare with what somebody made of it in the cluster.
+pub(crate) fn root_kustomization(pair: &[Object; 2]) -> Option<KustomizationSpec> {
+    let [_, kustomization] = pair;
+    windlass_api::parse::kustomization(kustomization)
+        .ok()
+        .map(|typed| typed.spec)
 }
 
 /// The URL as Flux's API takes it, which knows no paths.

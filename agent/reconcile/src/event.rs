@@ -1,11 +1,14 @@
 //! Everything that can wake the agent, in one list.
 
+use std::sync::Arc;
+
 use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
 
 use crate::kustomization::Outcome as KustomizationOutcome;
 use crate::named::Named;
 use crate::source::Outcome as SourceOutcome;
 use crate::source::fetch::Snapshot;
+use crate::trust::NodeTrust;
 
 /// One reason to do something.
 #[derive(Debug)]
@@ -30,6 +33,10 @@ pub(crate) enum Event {
     Leadership(Option<Leadership>),
     /// Who holds Flux's Leases.
     Flux(FluxStanding),
+    /// The trust files changed: what they say now, or what is wrong with them.
+    Trust(Result<Arc<NodeTrust>, String>),
+    /// A build holds other sources than before, or holds these otherwise.
+    Vouched(Vec<Named>),
     /// Definitions, namespace and root pair are there, or why not.
     Established(Result<(), String>),
     /// A pass of this source came to a revision; its status says so only after this.

@@ -108,6 +108,7 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
         &snapshot.revision,
     )?;
     let mut rendered = build::build(pass, snapshot).await?;
+    pass.vouch(rendered.made);
     check::fit_scope(pass, &mut rendered.objects).await;
     progress.digest = Some(rendered.digest);
     let (left_out, wanted): (Vec<_>, Vec<_>) = rendered

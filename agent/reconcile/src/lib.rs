@@ -23,8 +23,11 @@ mod queue;
 mod seen;
 mod source;
 mod status;
+mod trust;
 mod uninstall;
 mod view;
+mod vouch;
 
 pub use agent::{AgentError, check, run};
 pub use net::StartCommand;
+pub use trust::TrustError;

@@ -1,7 +1,11 @@
 //! Sources: what is fetched, whether it is accepted, and what their status says.
 
+pub(crate) mod basis;
+mod conclude;
 pub(crate) mod fetch;
+mod judge;
 pub(crate) mod keep;
+pub(crate) mod listed;
 mod secret;
 pub(crate) mod spec;
 pub(crate) mod status;
@@ -9,23 +13,21 @@ pub(crate) mod status;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
-use windlass_api::git_repository::GitRepositoryStatus;
-use windlass_api::meta::ConditionStatus;
-use windlass_api::{conditions, names, reasons};
-use windlass_cluster::{EventType, Leadership, ObjectReference};
+use windlass_api::reasons;
+use windlass_cluster::Leadership;
 use windlass_object::Object;
 use windlass_state::Tip;
-use windlass_trust::Policy;
 
+use self::basis::Basis;
+use self::conclude::conclude;
 use self::fetch::{FetchError, Fetched, Snapshot};
 use self::spec::{SourceSpec, Unusable};
-use self::status::{Finding, Problem};
-use crate::announce::{announce, event};
+use self::status::Problem;
 use crate::context::Context;
 use crate::event::Event;
-use crate::finalizer;
 use crate::named::Named;
-use crate::seen::{Meta, SeenGitRepository};
+use crate::seen::SeenGitRepository;
+use crate::trust::NodeTrust;
 
 /// What one pass of a source works with.
 #[derive(Debug)]
@@ -39,7 +41,11 @@ pub(crate) struct Pass {
     pub(crate) refused: Option<RefusedHead>,
     /// Whether what is kept on disk was looked at already.
     pub(crate) loaded: bool,
-    pub(crate) policy: Arc<Policy>,
+    /// Why the source is there.
+    pub(crate) basis: Basis,
+    pub(crate) trust: Arc<NodeTrust>,
+    /// What is wrong with the trust files, which the root says.
+    pub(crate) trust_problem: Option<String>,
     /// Only the leader writes.
     pub(crate) leadership: Option<Leadership>,
     /// To the controller, for what it has to know before the pass ends.
@@ -157,7 +163,12 @@ async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable>
         }
         _ => None,
     };
-    spec::from_git_repository(&pass.name, spec, secret.as_ref(), &pass.policy)
+    spec::from_git_repository(
+        &pass.name,
+        spec,
+        secret.as_ref(),
+        (&pass.basis, &pass.trust),
+    )
 }
 
 /// What a load or a fetch came to.
@@ -209,12 +220,7 @@ async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
             snapshot: Some(snapshot),
             ..Found::default()
         },
-        Ok(Ok(Fetched::Refused {
-            tip,
-            refusal,
-            revision,
-        })) => {
-            let problem = Problem::refused(&revision, &refusal);
+        Ok(Ok(Fetched::Refused { tip, problem })) => {
             let refused = Some(RefusedHead {
                 tip,
                 problem: problem.clone(),
@@ -268,109 +274,4 @@ async fn stalled(context: &Context, pass: Pass, unusable: &Unusable) -> Outcome 
         generation,
         interval,
     }
-}
-
-/// Writes status and events, if this node leads and the object is there.
-async fn conclude(
-    context: &Context,
-    pass: &Pass,
-    snapshot: Option<&Snapshot>,
-    problem: Option<&Problem>,
-) -> Option<Object> {
-    let (leadership, seen) = (pass.leadership.as_ref()?, pass.seen.as_ref()?);
-    let object = finalizer::add(
-        &context.cluster,
-        leadership,
-        &context.kinds.git_repository,
-        &seen.meta,
-    )
-    .await;
-    if let Err(error) = &object {
-        tracing::debug!(source = %pass.name, %error, "the finalizer could not be added");
-    }
-    let finding = Finding {
-        name: &pass.name,
-        snapshot,
-        problem,
-        generation: seen.meta.generation,
-        handled_at: seen.meta.annotation(names::REQUESTED_AT).map(str::to_owned),
-    };
-    let new = status::conclude(&seen.status, &finding, jiff::Timestamp::now().into());
-    let written = crate::status::write(
-        &context.cluster,
-        leadership,
-        &context.kinds.git_repository,
-        &pass.name,
-        (&seen.status, &new),
-        names::SOURCE_STATUS_MANAGER,
-    )
-    .await;
-    tell(context, pass, &seen.meta, snapshot, problem, leadership).await;
-    match written {
-        Ok(written) => written.or(object.ok().flatten()),
-        Err(error) => {
-            tracing::warn!(source = %pass.name, %error, "the status could not be written");
-            None
-        }
-    }
-}
-
-/// One event per new revision, per new problem and per recovery, in Flux's words.
-async fn tell(
-    context: &Context,
-    pass: &Pass,
-    meta: &Meta,
-    snapshot: Option<&Snapshot>,
-    problem: Option<&Problem>,
-    leadership: &Leadership,
-) {
-    let status = pass.seen.as_ref().map(|seen| &seen.status);
-    let Some((kind, reason, message)) = news(status, snapshot, problem) else {
-        return;
-    };
-    let regarding = ObjectReference {
-        api_version: names::SOURCE_API_VERSION.to_owned(),
-        kind: names::GIT_REPOSITORY.to_owned(),
-        namespace: pass.name.namespace.clone(),
-        name: pass.name.name.clone(),
-        uid: meta.uid.clone(),
-        resource_version: meta.resource_version.clone(),
-    };
-    let revision =
-        snapshot.map(|snapshot| (names::SOURCE_EVENT_REVISION, snapshot.revision.as_str()));
-    let mut spec = event(
-        regarding,
-        kind,
-        reason,
-        message,
-        revision,
-        names::SOURCE_CONTROLLER,
-    );
-    if let Some(snapshot) = snapshot {
-        let digest = snapshot.artifact.digest.clone();
-        spec.annotations
-            .insert(names::SOURCE_EVENT_DIGEST.to_owned(), digest);
-    }
-    announce(&context.cluster, leadership, spec).await;
-}
-
-/// What is worth an event against what the status said before.
-fn news(
-    status: Option<&GitRepositoryStatus>,
-    snapshot: Option<&Snapshot>,
-    problem: Option<&Problem>,
-) -> Option<(EventType, &'static str, String)> {
-    let ready = status.and_then(|status| conditions::get(&status.conditions, conditions::READY));
-    if let Some(problem) = problem {
-        let said = ready.is_some_and(|ready| ready.message == problem.message);
-        return (!said).then(|| (EventType::Warning, problem.reason, problem.message.clone()));
-    }
-    let revision = &snapshot?.revision;
-    let message = format!("stored artifact for commit '{revision}'");
-    let artifact = status.and_then(|status| status.artifact.as_ref());
-    if artifact.is_none_or(|artifact| artifact.revision != *revision) {
-        return Some((EventType::Normal, reasons::NEW_ARTIFACT, message));
-    }
-    let recovered = ready.is_some_and(|ready| ready.status == ConditionStatus::False);
-    recovered.then_some((EventType::Normal, reasons::SUCCEEDED, message))
 }

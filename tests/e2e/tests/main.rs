@@ -29,4 +29,5 @@ mod sources;
 mod status;
 mod tenant;
 mod transport;
+mod trust;
 mod uninstall;

@@ -1,10 +1,11 @@
 //! GitRepositories: which revision `spec.ref` means, which files are taken, and what is not supported.
 
 use serde_json::{Value, json};
-use windlass_kit::api::condition;
+use windlass_kit::api::{ObjectRef, condition};
+use windlass_kit::repo::Repo;
 
-use crate::house::ready;
-use crate::tenant::{Tenant, bare_map};
+use crate::house::{GIT_REPOSITORY, House, ready};
+use crate::tenant::{Tenant, bare_map, map};
 
 /// Changes the spec and waits for a revision.
 #[track_caller]
@@ -39,55 +40,78 @@ fn is_refused(tenant: &Tenant, spec: Value, reason: &str, part: &str) -> String 
 
 #[test]
 fn each_kind_of_reference_gives_the_revision_that_flux_gives_it() {
-    let mut tenant = Tenant::start("refs", &[("app/map.yaml", &bare_map("app", "one"))]);
-    let signer = &crate::tenant::shared().signer;
-    let first = tenant.repo.id("HEAD");
-    tenant.repo.git(&["tag", "v1.0.0"]);
-    let second = tenant.publish(&[("app/map.yaml", &bare_map("app", "two"))], "Two");
-    tenant.repo.tag("v1.1.0", "The second", signer);
-    let third = tenant.publish(&[("app/map.yaml", &bare_map("app", "three"))], "Three");
-    tenant.repo.git(&["tag", "v2.0.0"]);
-    for tag in ["v1.0.0", "v1.1.0", "v2.0.0"] {
-        tenant.repo.push_ref(tag, &format!("refs/tags/{tag}"));
+    let mut house = House::start(&[("root.yaml", &map("default", "root", "one"))]);
+    let mut repo = Repo::new(&house.git.create("apps.git"));
+    let mut publish = |value: &str, tag: &str| {
+        let commit = repo.publish(
+            &[("app.yaml", &map("default", "app", value))],
+            value,
+            &house.signer,
+        );
+        if tag == "v1.1.0" {
+            repo.tag(tag, "An annotated one", &house.signer);
+        } else {
+            repo.git(&["tag", tag]);
+        }
+        repo.push_ref(tag, &format!("refs/tags/{tag}"));
+        commit
+    };
+    let (first, second) = (publish("one", "v1.0.0"), publish("two", "v1.1.0"));
+    let third = publish("three", "v2.0.0");
+    repo.push_ref("HEAD", "refs/pull/7/head");
+    let url = house.git.url("apps.git");
+    let apps = ObjectRef::new(GIT_REPOSITORY, "GitRepository", "flux-system", "apps");
+    let cases = [
+        (json!({"branch": "main"}), format!("main@sha1:{third}")),
+        (json!({"tag": "v1.0.0"}), format!("v1.0.0@sha1:{first}")),
+        (
+            json!({"tag": "v1.0.0", "semver": "1.x"}),
+            format!("v1.1.0@sha1:{second}"),
+        ),
+        (
+            json!({"semver": "1.x", "name": "refs/pull/7/head"}),
+            format!("refs/pull/7/head@sha1:{third}"),
+        ),
+        (
+            json!({"branch": "main", "commit": second}),
+            format!("main@sha1:{second}"),
+        ),
+        (json!({"commit": first}), format!("sha1:{first}")),
+        (
+            json!({"semver": ">=1.0.0 <2.0.0"}),
+            format!("v1.1.0@sha1:{second}"),
+        ),
+    ];
+    for (reference, revision) in &cases {
+        // By commits: what is changed in the cluster by hand could only go forward.
+        let source = json!({
+            "apiVersion": GIT_REPOSITORY, "kind": "GitRepository",
+            "metadata": {"name": "apps", "namespace": "flux-system"},
+            "spec": {"url": url, "interval": "10m", "ref": reference},
+        });
+        house.push(
+            &[("apps.yaml", &source.to_string())],
+            &reference.to_string(),
+        );
+        let what = format!("{reference} to give {revision}");
+        house.admin().wait_for(&what, &apps, |source| {
+            source["status"]["artifact"]["revision"] == *revision
+                && ready(source)["status"] == "True"
+        });
     }
-    tenant.repo.push_ref("HEAD", "refs/pull/7/head");
-    let revision = |name: &str, commit: &str| format!("{name}@sha1:{commit}");
-    becomes(
-        &tenant,
-        json!({"interval": "9m", "ref": {"branch": "main"}}),
-        &revision("main", &third),
-    );
-    becomes(
-        &tenant,
-        json!({"ref": {"tag": "v1.0.0"}}),
-        &revision("v1.0.0", &first),
-    );
-    becomes(
-        &tenant,
-        json!({"ref": {"semver": "1.x"}}),
-        &revision("v1.1.0", &second),
-    );
-    becomes(
-        &tenant,
-        json!({"ref": {"name": "refs/pull/7/head"}}),
-        &revision("refs/pull/7/head", &third),
-    );
-    becomes(
-        &tenant,
-        json!({"ref": {"name": null, "commit": second}}),
-        &revision("main", &second),
-    );
-    becomes(
-        &tenant,
-        json!({"ref": {"branch": null, "commit": first}}),
-        &format!("sha1:{first}"),
-    );
-    is_refused(
-        &tenant,
-        json!({"ref": {"commit": "0".repeat(39) + "1"}}),
-        "GitOperationFailed",
-        "has no commit",
-    );
+    // The tag of a range is remembered: without the network, after a restart, it is the same revision.
+    house.agent.stop();
+    house.git.stop();
+    house
+        .admin()
+        .patch_subresource(&apps, "status", &json!({"status": {"artifact": null}}));
+    house.agent.start();
+    let (_, revision) = cases.last().unwrap();
+    house
+        .admin()
+        .wait_for("the kept revision", &apps, |source| {
+            source["status"]["artifact"]["revision"] == *revision
+        });
 }
 
 #[test]

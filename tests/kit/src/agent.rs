@@ -28,7 +28,8 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Prepares an agent that uses `kubeconfig` and follows branch `main` of `url`, trusting `signers`.
+    /// Prepares an agent that uses `kubeconfig` and follows branch `main` of `url`, trusting `signers`. Objects in the
+    /// cluster may use the other repositories of that server, if the same signers sign them: [`Agent::list_sources`].
     /// It is not started yet.
     #[must_use]
     pub fn prepare(kubeconfig: &Path, url: &str, signers: &[&Signer]) -> Self {
@@ -47,12 +48,17 @@ impl Agent {
         let path = |name: &str| agent.directory.join(name).display().to_string();
         let files = [
             ("root", "allowed_signers", path("allowed_signers")),
+            ("trust", "sources", path("sources")),
             ("state", "dir", path("state")),
             ("net", "socket", path("net.sock")),
             ("net", "cache_dir", path("net-cache")),
         ];
         for (section, key, value) in files {
             agent.set(section, key, &value);
+        }
+        if let Some((below, _)) = url.rsplit_once('/').filter(|_| url.contains("://")) {
+            let list = format!("{below}/* signed\n");
+            std::fs::write(agent.directory.join("sources"), list).expect("writable");
         }
         agent.set("root", "url", url);
         agent.set("cluster", "kubeconfig", &kubeconfig.display().to_string());
@@ -76,6 +82,18 @@ impl Agent {
         if let Some(keys) = self.settings.get_mut(section) {
             keys.remove(key);
         }
+    }
+
+    /// Lists the sources that objects in the cluster may use, in the lines of trust.d/sources.
+    pub fn list_sources(&self, lines: &str) {
+        std::fs::write(self.directory.join("sources"), lines)
+            .expect("the kit's folder is writable");
+    }
+
+    /// Rewrites the file of allowed signers, as it is.
+    pub fn write_signers(&self, text: &str) {
+        std::fs::write(self.directory.join("allowed_signers"), text)
+            .expect("the kit's folder is writable");
     }
 
     /// Adds a variable to the environment of the next start.

@@ -30,6 +30,10 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "trust",
+        keys: &["sources"],
+    },
+    Section {
         name: "cluster",
         keys: &["kubeconfig", "context"],
     },

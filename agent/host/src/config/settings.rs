@@ -26,6 +26,8 @@ const RETRY_JITTER_PERCENT: u32 = 120;
 pub struct Settings {
     /// The root source.
     pub root: RootSettings,
+    /// What else is trusted.
+    pub trust: TrustSettings,
     /// How to reach the cluster.
     pub cluster: ClusterSettings,
     /// Where the node remembers.
@@ -42,6 +44,13 @@ pub struct Settings {
     pub log: LogSettings,
     /// The files all this was read from, main file first.
     pub files: Vec<PathBuf>,
+}
+
+/// `[trust]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustSettings {
+    /// The list of sources that objects in the cluster may use; a node without the file lists none.
+    pub sources: PathBuf,
 }
 
 /// `[cluster]`
@@ -136,6 +145,13 @@ pub(super) fn judge(
         problems,
     };
     let root = root::judge(&mut reader, main);
+    let trust = TrustSettings {
+        sources: path_or(
+            reader.section("trust"),
+            "sources",
+            "/etc/windlass/trust.d/sources",
+        ),
+    };
     let cluster = cluster(reader.section("cluster"));
     let state = StateSettings {
         dir: path_or(reader.section("state"), "dir", "/var/lib/windlass"),
@@ -160,6 +176,7 @@ pub(super) fn judge(
     );
     Some(Settings {
         root: root?,
+        trust,
         cluster,
         state,
         net,
@@ -191,6 +208,9 @@ pub(super) fn check_files(
         );
     };
     let root = &settings.root;
+    if settings.trust.sources.exists() {
+        check("trust", "sources", &settings.trust.sources, Guard::Trusted);
+    }
     check(
         "root",
         "allowed_signers",

@@ -15,7 +15,7 @@ use super::kustomizations::{source_name, source_named, suspended};
 use super::standing::OwnKind;
 use crate::kustomization;
 use crate::kustomization::depends::{self, Dependency, DependencyState};
-use crate::kustomization::pass::{Pass, Refusal, SourceState};
+use crate::kustomization::pass::{Pass, Refusal, SourceState, Vouching};
 use crate::named::Named;
 use crate::seen::SeenKustomization;
 
@@ -42,6 +42,11 @@ impl Controller {
         let overtaken = CancellationToken::new();
         let pass = Pass {
             source: self.source_of(name, &spec),
+            vouching: Vouching {
+                vouchers: Arc::clone(&self.context.vouchers),
+                may: self.vouches(name),
+                events: self.sender.clone(),
+            },
             dependencies: self.dependencies_of(name, &spec),
             cycle: self.cycle_through(name, &spec),
             name: name.clone(),
@@ -73,7 +78,7 @@ impl Controller {
 
     /// What the node's config says of the root counts from the first moment: a path that somebody wrote into the
     /// object would prune everything before it is put back.
-    fn overruled(&self, name: &Named, mut spec: KustomizationSpec) -> KustomizationSpec {
+    pub(super) fn overruled(&self, name: &Named, mut spec: KustomizationSpec) -> KustomizationSpec {
         if *name == self.root.name {
             spec.path = Some(self.root.settings.path.clone());
             spec.source_ref.kind = SourceKind::GitRepository;

@@ -134,6 +134,8 @@ impl Controller {
         self.kustomizations.remove(name);
         self.kustomization_queue.forget(name);
         self.context.ledger.forget_owner(name);
+        let made = self.context.vouchers.forget(name);
+        self.sources_vouched_for(&made);
         if *name == self.root.name {
             self.establish_again();
         }

@@ -34,6 +34,14 @@ pub(super) struct SourceSlot {
     listed: bool,
 }
 
+impl SourceSlot {
+    /// What is kept is judged anew before the network is asked.
+    pub(super) fn look_again(&mut self) {
+        self.loaded = false;
+        self.refused = None;
+    }
+}
+
 /// How soon the release of a finalizer is tried again.
 const RELEASE_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -50,12 +58,14 @@ impl Controller {
             WatchEvent::Deleted(object) => {
                 if let Some(seen) = SeenGitRepository::parse(&object) {
                     self.git_repository_gone(&seen.meta.name);
+                    self.forget_gone_sources();
                 }
             }
             WatchEvent::Synced => {
                 let unlisted = self.sources.iter().filter(|(_, slot)| !slot.listed);
                 let gone: Vec<Named> = unlisted.map(|(name, _)| name.clone()).collect();
                 gone.iter().for_each(|name| self.git_repository_gone(name));
+                self.forget_gone_sources();
                 self.standing.sources_listed = true;
                 self.standing.sources_listing = false;
                 self.standing.api_answered(Ok(()));
@@ -94,8 +104,7 @@ impl Controller {
         slot.seen = Some(seen);
         if changed {
             // Another URL or reference is another line: what is kept of it is looked at first.
-            slot.loaded = false;
-            slot.refused = None;
+            slot.look_again();
         }
         if changed && name == self.root.name {
             // The node's config has the last word on the root.
@@ -120,6 +129,16 @@ impl Controller {
         self.sources.remove(name);
         self.source_queue.forget(name);
         self.wake_users_of(name);
+    }
+
+    /// What is kept of sources that are not there any more is dropped.
+    fn forget_gone_sources(&mut self) {
+        let names = self.sources.keys().map(ToString::to_string).collect();
+        let keep = Arc::clone(&self.context.keep);
+        self.passes.spawn(async move {
+            // That it broke off is logged where panics are; it is tried again with the next list.
+            let _ = tokio::task::spawn_blocking(move || keep.forget_all_but(&names)).await;
+        });
     }
 
     pub(super) fn start_source(&mut self, name: Named) {
@@ -150,7 +169,9 @@ impl Controller {
             snapshot: slot.snapshot.clone(),
             refused: slot.refused.clone(),
             loaded: slot.loaded,
-            policy: Arc::clone(&self.policy_for_others),
+            basis: self.basis_of(&name, slot),
+            trust: Arc::clone(&self.trust),
+            trust_problem: self.trust_problem.clone().filter(|_| is_root),
             leadership,
             events: self.sender.clone(),
             name: name.clone(),

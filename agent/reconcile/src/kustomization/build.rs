@@ -14,15 +14,18 @@ use windlass_api::kustomization::{
 use windlass_api::{names, reasons};
 use windlass_kustomize::substitute::{self, Options, Strategy};
 use windlass_kustomize::{
-    BuildError, BuildMetadata, Built, Cause, ImageOverride, Overlay, OverlayPatch,
+    BuildError, BuildMetadata, Built, Cause, EntryKind, ImageOverride, Overlay, OverlayPatch, Tree,
 };
 use windlass_object::{GroupVersionKind, Object};
 use windlass_plan::{change, fingerprint};
 
 use super::error::StageError;
 use super::pass::Pass;
+use crate::source::basis::Rule;
 use crate::source::fetch::Snapshot;
 use crate::view::View;
+use crate::vouch::Made;
+use crate::vouch::lock::{LOCK_FILE, LockFile};
 
 /// What a build gives.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(crate) struct Rendered {
     pub(crate) objects: Vec<Object>,
     /// Digest of all objects together, for `status.history`.
     pub(crate) digest: String,
+    /// What of our own kinds is in it, if the revision vouches for anything.
+    pub(crate) made: Made,
 }
 
 /// Renders the revision. The work is done on a thread of its own, because it reads and computes.
@@ -100,7 +105,17 @@ impl Job {
             .map(|built| self.own(built))
             .collect::<Result<Vec<_>, _>>()?;
         let digest = digest_of_all(&objects);
-        Ok(Rendered { objects, digest })
+        let made = if self.snapshot.rule == Rule::Unverified {
+            Made::default()
+        } else {
+            let lock = lock_file(&view).map_err(failed)?;
+            Made::of(&objects, &lock)
+        };
+        Ok(Rendered {
+            objects,
+            digest,
+            made,
+        })
     }
 
     fn substitution(&self) -> Options {
@@ -134,6 +149,16 @@ impl Job {
         object.set_label(names::OWNER_NAMESPACE, &self.owner.namespace);
         Ok(object)
     }
+}
+
+/// Reads `windlass.lock` at the root of the repository, if there is one.
+fn lock_file(view: &View<'_>) -> Result<LockFile, String> {
+    let is_there = view.kind(LOCK_FILE).map_err(|error| error.to_string())?;
+    if is_there != Some(EntryKind::File) {
+        return Ok(LockFile::default());
+    }
+    let bytes = view.read(LOCK_FILE).map_err(|error| error.to_string())?;
+    LockFile::parse(&bytes).map_err(|error| error.to_string())
 }
 
 /// One digest for all objects, for the history.

@@ -17,12 +17,15 @@ use windlass_plan::rate::{Limiter, Verdict as Rate};
 use super::depends::Dependency;
 use super::error::{Class, StageError};
 use crate::drift::DriftWatch;
+use crate::event::Event;
 use crate::ledger::{Ledger, Verdict};
 use crate::left_out::LeftOut;
 use crate::named::Named;
 use crate::seen::Meta;
 use crate::source::fetch::Snapshot;
 use crate::source::keep::Keep;
+use crate::vouch::{Made, Vouchers};
+use tokio::sync::mpsc::UnboundedSender;
 
 /// Everything a pass may use; built by the controller, consumed by the pass.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ pub(crate) struct Pass {
     pub(crate) drift: DriftWatch,
     pub(crate) keep: Arc<Keep>,
     pub(crate) source: SourceState,
+    pub(crate) vouching: Vouching,
     pub(crate) dependencies: Vec<Dependency>,
     /// The Kustomization is not worked on; this is why.
     pub(crate) refusal: Option<Refusal>,
@@ -60,6 +64,15 @@ pub(crate) struct Pass {
     pub(crate) waiting_since: Option<Waiting>,
     /// Cancelled when something newer should be done instead of waiting for health.
     pub(crate) overtaken: CancellationToken,
+}
+
+/// Where a build says what verified commits made.
+#[derive(Debug)]
+pub(crate) struct Vouching {
+    pub(crate) vouchers: Arc<Vouchers>,
+    /// Whether a verified commit made this Kustomization as it is.
+    pub(crate) may: bool,
+    pub(crate) events: UnboundedSender<Event>,
 }
 
 /// Why a Kustomization is not worked on, for its condition.
@@ -133,6 +146,22 @@ impl Pass {
         self.leadership
             .check()
             .map_err(|error| not_leading(error.to_string()))
+    }
+
+    /// Notes which sources and Kustomizations the verified revision makes; those that it makes otherwise than before
+    /// are looked at again.
+    pub(crate) fn vouch(&self, made: Made) {
+        let Vouching {
+            vouchers,
+            may,
+            events,
+        } = &self.vouching;
+        let made = if *may { made } else { Made::default() };
+        let changed = vouchers.record(&self.name, made);
+        if !changed.is_empty() {
+            // The receiver is gone only when the agent stops.
+            let _ = events.send(Event::Vouched(changed));
+        }
     }
 
     /// The API resource of an object.

@@ -9,17 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_state::{Incoming, Kept, Line, PutError, RatchetError, StoreError, Tip};
-use windlass_trust::{
-    Accepted, ObjectKind, Oid, Refusal, Verdict, VerifiedSource, VerifyError, missing_objects,
-    verify,
-};
+use windlass_trust::{Accepted, ObjectKind, Oid, VerifiedSource, VerifyError, missing_objects};
 use windlass_wire::{
     Answer, FailureClass, FetchRequest, Known, WireError, read_answer, write_request,
 };
 
+use super::basis::Rule;
+use super::judge::{Rejection, judge};
 use super::keep::Keep;
 use super::spec::SourceSpec;
-use super::status::chain;
+use super::status::{Problem, chain};
 use crate::net::{Net, NetError};
 use crate::view::artifact::ArtifactDigest;
 use crate::view::ignore::Ignore;
@@ -35,6 +34,8 @@ pub(crate) struct Snapshot {
     pub(crate) source: Arc<VerifiedSource>,
     pub(crate) revision: String,
     pub(crate) signer: String,
+    /// The rule by which it was accepted.
+    pub(crate) rule: Rule,
     pub(crate) artifact: ArtifactDigest,
     pub(crate) ignore: Arc<Ignore>,
     /// What the spec said about the files when the rules were made.
@@ -52,8 +53,7 @@ pub(crate) enum Fetched {
     /// Looked at and refused: the last accepted revision stays.
     Refused {
         tip: Tip,
-        refusal: Refusal,
-        revision: String,
+        problem: Problem,
     },
 }
 
@@ -94,14 +94,14 @@ pub(crate) fn load(keep: &Keep, spec: &SourceSpec) -> Result<Option<Snapshot>, F
         return Ok(None);
     };
     let reader = keep.store.reader()?;
-    let ratchet = keep.ratchet(&line)?;
-    match verify(&reader, &spec.policy, ratchet.as_ref(), &kept.head)? {
-        Verdict::Accepted(accepted) => {
+    match judge(&reader, keep, spec, (kept.head, kept.tip.as_ref()))? {
+        Ok(accepted) => {
             keep.advance(&line, &accepted)?;
             snapshot(keep, spec, accepted, kept.tip).map(Some)
         }
-        Verdict::Refused(refusal) => {
-            tracing::warn!(source = %spec.name, %refusal, "the kept revision is not vouched for any more");
+        Err(no) => {
+            let message = &no.problem.message;
+            tracing::warn!(source = %spec.name, message, "the kept revision is not vouched for any more");
             Ok(None)
         }
     }
@@ -162,7 +162,7 @@ fn fetch_beyond(
             };
             let mut incoming = keep.store.receive()?;
             receive(&mut answers, &mut incoming)?;
-            judge(keep, spec, incoming, head, tip)
+            take(keep, spec, incoming, head, tip)
         }
         Answer::Object { .. } | Answer::Done { .. } => Err(unexpected("an answer without a head")),
     }
@@ -199,7 +199,7 @@ fn receive(answers: &mut impl std::io::Read, incoming: &mut Incoming) -> Result<
     }
 }
 
-fn judge(
+fn take(
     keep: &Keep,
     spec: &SourceSpec,
     incoming: Incoming,
@@ -207,17 +207,11 @@ fn judge(
     tip: Tip,
 ) -> Result<Fetched, FetchError> {
     let line = spec.line();
-    let ratchet = keep.ratchet(&line)?;
-    let accepted = match verify(&incoming, &spec.policy, ratchet.as_ref(), &head)? {
-        Verdict::Accepted(accepted) => accepted,
-        Verdict::Refused(refusal) => {
-            let revision = spec.revision(head, Some(&tip));
-            keep.note_refusal(&line, head, &refusal);
-            return Ok(Fetched::Refused {
-                tip,
-                refusal,
-                revision,
-            });
+    let accepted = match judge(&incoming, keep, spec, (head, Some(&tip)))? {
+        Ok(accepted) => accepted,
+        Err(Rejection { problem, reason }) => {
+            keep.note_refusal(&line, head, reason);
+            return Ok(Fetched::Refused { tip, problem });
         }
     };
     if let Some(missing) = missing_objects(&incoming, &accepted.source)? {
@@ -228,6 +222,7 @@ fn judge(
     }
     incoming.keep(&line, &accepted, &tip, jiff::Timestamp::now().as_second())?;
     keep.advance(&line, &accepted)?;
+    keep.leave_other_lines(&line);
     keep.tidy();
     snapshot(keep, spec, accepted, Some(tip)).map(Fetched::Accepted)
 }
@@ -247,6 +242,7 @@ fn snapshot(
         revision: spec.revision(accepted.source.commit(), tip.as_ref()),
         source: Arc::new(accepted.source),
         signer: accepted.signer,
+        rule: spec.trust.rule,
         artifact,
         ignore,
         choice: spec.choice.clone(),

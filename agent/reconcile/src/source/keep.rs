@@ -1,9 +1,10 @@
 //! What the node keeps, shared by all fetches: the objects and the ratchets.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use windlass_state::{Line, RatchetFile, Refused, Store, StoreError};
-use windlass_trust::{Accepted, LoadError, Oid, Ratchet, Refusal};
+use windlass_trust::{Accepted, LoadError, Oid, Ratchet};
 
 use super::fetch::FetchError;
 
@@ -21,6 +22,37 @@ impl Keep {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get(line))
+    }
+
+    /// The ratchet of the line of the same source and URL that is in use, if that is another one.
+    pub(super) fn other_line(&self, line: &Line) -> Result<Option<Ratchet>, FetchError> {
+        let kept = self.store.kept_lines()?;
+        let mut others = kept.into_iter().map(|(other, _)| other).filter(|other| {
+            (&other.source, &other.url) == (&line.source, &line.url) && other != line
+        });
+        others.next().map_or(Ok(None), |other| self.ratchet(&other))
+    }
+
+    /// Forgets what is kept of the other lines of a source: it is at this one now. Their ratchets stay.
+    pub(super) fn leave_other_lines(&self, line: &Line) {
+        self.forget(|other| other.source == line.source && other != line);
+    }
+
+    /// Forgets what is kept of sources that are gone. Their ratchets stay, should they come back.
+    pub(crate) fn forget_all_but(&self, sources: &BTreeSet<String>) {
+        self.forget(|line| !sources.contains(&line.source));
+        self.tidy();
+    }
+
+    fn forget(&self, is_over: impl Fn(&Line) -> bool) {
+        let forgotten = self.store.kept_lines().and_then(|kept| {
+            let over = kept.iter().filter(|(line, _)| is_over(line));
+            over.map(|(line, _)| self.store.forget(line))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        if let Err(error) = forgotten {
+            tracing::warn!(%error, "what is kept of sources that are gone could not be dropped; it is tried again");
+        }
     }
 
     /// Drops what an error shows to be damaged. Says whether fetching everything again can help.
@@ -47,11 +79,11 @@ impl Keep {
     }
 
     /// Keeps the refusal in the node's history.
-    pub(super) fn note_refusal(&self, line: &Line, head: Oid, refusal: &Refusal) {
+    pub(super) fn note_refusal(&self, line: &Line, head: Oid, reason: String) {
         let refused = Refused {
             at: jiff::Timestamp::now().as_second(),
             head,
-            reason: refusal.to_string(),
+            reason,
             signer: String::new(),
         };
         if let Err(error) = self.store.record_refused(line, &refused) {

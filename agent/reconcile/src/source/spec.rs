@@ -1,7 +1,6 @@
 //! What a source asks for, from the node's config or from a GitRepository.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_api::git_repository::{
@@ -9,10 +8,12 @@ use windlass_api::git_repository::{
 };
 use windlass_api::reasons;
 use windlass_state::{Line, Tip};
-use windlass_trust::{Introduction, Oid, Policy};
+use windlass_trust::Oid;
 use windlass_wire::{Credentials, Reference, Secret};
 
+use super::basis::{Basis, NOBODY, Rule, Trust};
 use crate::named::Named;
+use crate::trust::NodeTrust;
 use crate::view::Choice;
 
 /// Everything a fetch needs.
@@ -28,7 +29,11 @@ pub(crate) struct SourceSpec {
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
     pub(crate) choice: Choice,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) trust: Trust,
+    /// Whether another selector may begin a new line.
+    pub(crate) may_turn: bool,
+    /// Whether it is another source than the root, for which there are more ways to be trusted.
+    pub(crate) is_other: bool,
 }
 
 /// A spec that cannot be followed: reason and message of the condition.
@@ -103,14 +108,26 @@ pub(crate) fn from_git_repository(
     name: &Named,
     spec: &GitRepositorySpec,
     secret: Option<&BTreeMap<String, String>>,
-    policy: &Arc<Policy>,
+    (basis, node): (&Basis, &NodeTrust),
 ) -> Result<SourceSpec, Unusable> {
     refuse_unknown(spec)?;
+    let mut reference = reference(spec.reference.as_ref());
+    let mut beside = beside(spec.reference.as_ref());
+    let trust = basis
+        .trust(&reference, node)
+        .ok_or_else(|| Unusable::unvouched(basis))?;
+    if let (Basis::Commit { .. }, Rule::Pinned(pin)) = (basis, trust.rule)
+        && !matches!(reference, Reference::Commit(_))
+    {
+        // windlass.lock pins what the reference would give: that commit is fetched, under the reference's name.
+        beside = beside.or_else(|| Some(word(&reference)));
+        reference = Reference::Commit(pin.to_string());
+    }
     Ok(SourceSpec {
         name: name.clone(),
         url: spec.url.clone(),
-        reference: reference(spec.reference.as_ref()),
-        beside: beside(spec.reference.as_ref()),
+        reference,
+        beside,
         credentials: credentials(&spec.url, secret)?,
         ca_bundle: secret
             .and_then(|secret| secret.get("ca.crt").or(secret.get("caFile")))
@@ -121,17 +138,33 @@ pub(crate) fn from_git_repository(
             ignore: spec.ignore.clone(),
             sparse: spec.sparse_checkout.clone(),
         },
-        policy: Arc::clone(policy),
+        trust,
+        may_turn: basis.may_turn(),
+        is_other: true,
     })
 }
 
-/// The policy for sources other than the root: the same keys; the first head that they signed is the
-/// introduction, because no node pins one.
-pub(crate) fn policy_for_others(root: &Policy) -> Policy {
-    Policy {
-        signers: root.signers.clone(),
-        introduction: Introduction::FirstSigned,
-        mode: root.mode,
+fn word(reference: &Reference) -> String {
+    match reference {
+        Reference::Branch(text)
+        | Reference::Tag(text)
+        | Reference::Semver(text)
+        | Reference::Name(text)
+        | Reference::Commit(text) => text.clone(),
+    }
+}
+
+impl Unusable {
+    fn unvouched(basis: &Basis) -> Self {
+        let (message, stalled) = match basis {
+            Basis::NotYet { message } => (message.clone(), false),
+            _ => (NOBODY.to_owned(), true),
+        };
+        Unusable {
+            reason: reasons::NOT_VOUCHED_FOR,
+            message,
+            stalled,
+        }
     }
 }
 

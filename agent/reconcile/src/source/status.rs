@@ -8,6 +8,7 @@ use windlass_api::meta::{Artifact, ConditionStatus};
 use windlass_api::{names, reasons, time::Time};
 use windlass_wire::FailureClass;
 
+use super::basis::Rule;
 use super::fetch::{FetchError, Snapshot};
 use super::spec::Unusable;
 use crate::named::Named;
@@ -27,15 +28,12 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// The new head is not vouched for.
-    pub(crate) fn refused(revision: &str, refusal: &windlass_trust::Refusal) -> Self {
+    pub(crate) fn refused(reason: &'static str, message: String) -> Self {
         Problem {
             condition: conditions::SOURCE_VERIFIED,
             condition_status: ConditionStatus::False,
-            reason: reasons::INVALID_COMMIT_SIGNATURE,
-            message: format!(
-                "revision '{revision}' ({}): {refusal}",
-                refusal.reason.code()
-            ),
+            reason,
+            message,
             stalled: false,
         }
     }
@@ -70,9 +68,15 @@ impl Problem {
 
     /// The spec cannot be followed.
     pub(crate) fn unusable(unusable: &Unusable) -> Self {
+        let unvouched = unusable.reason == reasons::NOT_VOUCHED_FOR;
+        let (condition, condition_status) = if unvouched {
+            (conditions::SOURCE_VERIFIED, ConditionStatus::False)
+        } else {
+            (conditions::FETCH_FAILED, ConditionStatus::True)
+        };
         Problem {
-            condition: conditions::FETCH_FAILED,
-            condition_status: ConditionStatus::True,
+            condition,
+            condition_status,
             reason: unusable.reason,
             message: unusable.message.clone(),
             stalled: unusable.stalled,
@@ -101,6 +105,7 @@ pub(crate) struct Finding<'a> {
     pub(crate) snapshot: Option<&'a Snapshot>,
     pub(crate) problem: Option<&'a Problem>,
     pub(crate) generation: i64,
+    pub(crate) trust_problem: Option<&'a str>,
     pub(crate) handled_at: Option<String>,
 }
 
@@ -115,59 +120,68 @@ pub(crate) fn conclude(
         .handled_at
         .clone()
         .or(status.last_handled_reconcile_at);
-    let generation = Some(finding.generation);
-    let mut set = |kind: &str, value, reason: &str, message: String| {
-        conditions::set(
-            &mut status.conditions,
-            Statement::new(kind, value, reason, message, generation),
-            now,
-        );
-    };
     if let Some(snapshot) = finding.snapshot {
-        let message = stored(snapshot);
-        set(
-            conditions::ARTIFACT_IN_STORAGE,
-            ConditionStatus::True,
-            reasons::SUCCEEDED,
-            message.clone(),
-        );
-        if finding.problem.is_none() {
-            let verified = verified(snapshot);
-            set(
-                conditions::SOURCE_VERIFIED,
-                ConditionStatus::True,
-                reasons::SUCCEEDED,
-                verified,
-            );
-            set(
-                conditions::READY,
-                ConditionStatus::True,
-                reasons::SUCCEEDED,
-                message,
-            );
-        }
+        hold(&mut status, finding, snapshot, now);
         status.artifact = Some(artifact(finding.name, snapshot, old.artifact.as_ref(), now));
     }
-    match finding.problem {
-        Some(problem) => report(&mut status, problem, generation, now),
-        None => {
-            let Some(snapshot) = finding.snapshot else {
-                return status;
-            };
-            for gone in [
-                conditions::FETCH_FAILED,
-                conditions::RECONCILING,
-                conditions::STALLED,
-            ] {
-                conditions::remove(&mut status.conditions, gone);
-            }
-            status.observed_generation = generation;
-            let Choice { ignore, sparse } = &snapshot.choice;
-            status.observed_ignore.clone_from(ignore);
-            status.observed_sparse_checkout.clone_from(sparse);
+    match (finding.problem, finding.snapshot) {
+        (Some(problem), _) => report(&mut status, problem, Some(finding.generation), now),
+        (None, Some(snapshot)) => settle(&mut status, finding, snapshot),
+        (None, None) => {}
+    }
+    match finding.trust_problem {
+        None => conditions::remove(&mut status.conditions, conditions::NODE_TRUST),
+        Some(problem) => {
+            let reason = reasons::TRUST_FILE_INVALID;
+            let message = format!(
+                "{problem}; what the trust files said before counts until this is corrected"
+            );
+            let generation = Some(finding.generation);
+            let statement = Statement::new(
+                conditions::NODE_TRUST,
+                ConditionStatus::False,
+                reason,
+                message,
+                generation,
+            );
+            conditions::set(&mut status.conditions, statement, now);
         }
     }
     status
+}
+
+/// Says which revision is in use.
+fn hold(status: &mut GitRepositoryStatus, finding: &Finding<'_>, snapshot: &Snapshot, now: Time) {
+    let mut set = |kind: &str, message: String| {
+        let (value, reason) = (ConditionStatus::True, reasons::SUCCEEDED);
+        let statement = Statement::new(kind, value, reason, message, Some(finding.generation));
+        conditions::set(&mut status.conditions, statement, now);
+    };
+    set(conditions::ARTIFACT_IN_STORAGE, stored(snapshot));
+    if finding.problem.is_none() {
+        if let Some(verified) = verified(snapshot) {
+            set(conditions::SOURCE_VERIFIED, verified);
+        }
+        set(conditions::READY, stored(snapshot));
+    }
+}
+
+/// Nothing is wrong.
+fn settle(status: &mut GitRepositoryStatus, finding: &Finding<'_>, snapshot: &Snapshot) {
+    let mut gone = vec![
+        conditions::FETCH_FAILED,
+        conditions::RECONCILING,
+        conditions::STALLED,
+    ];
+    if snapshot.rule == Rule::Unverified {
+        gone.push(conditions::SOURCE_VERIFIED);
+    }
+    gone.iter()
+        .for_each(|kind| conditions::remove(&mut status.conditions, kind));
+    status.observed_generation = Some(finding.generation);
+    let Choice { ignore, sparse } = &snapshot.choice;
+    status.observed_ignore.clone_from(ignore);
+    status.observed_sparse_checkout.clone_from(sparse);
 }
 
 fn report(status: &mut GitRepositoryStatus, problem: &Problem, generation: Option<i64>, now: Time) {
@@ -198,12 +212,22 @@ fn stored(snapshot: &Snapshot) -> String {
     format!("stored artifact for revision '{}'", snapshot.revision)
 }
 
-fn verified(snapshot: &Snapshot) -> String {
-    format!(
-        "verified signature of commit '{}' by {}",
-        snapshot.source.commit(),
-        snapshot.signer
-    )
+/// What was verified; `None` when the node takes the source as it is.
+fn verified(snapshot: &Snapshot) -> Option<String> {
+    let (commit, signer) = (snapshot.source.commit(), &snapshot.signer);
+    Some(match snapshot.rule {
+        Rule::Unverified => return None,
+        Rule::Pinned(_) => format!("commit '{commit}' is the one that a verified commit names"),
+        Rule::FirstSeen if signer.is_empty() => {
+            format!("commit '{commit}' is the one that the tag named when it was first seen")
+        }
+        Rule::Signed if signer.is_empty() => {
+            format!("commit '{commit}' was accepted before or is pinned on the node")
+        }
+        Rule::Signed | Rule::FirstSeen => {
+            format!("verified signature of commit '{commit}' by {signer}")
+        }
+    })
 }
 
 fn artifact(name: &Named, snapshot: &Snapshot, old: Option<&Artifact>, now: Time) -> Artifact {

@@ -1,0 +1,141 @@
+//! Who vouches for the sources and Kustomizations in the cluster.
+
+use std::sync::Arc;
+
+use windlass_api::inventory;
+use windlass_api::names;
+use windlass_object::ObjectKey;
+
+use super::Controller;
+use super::sources::SourceSlot;
+use crate::named::Named;
+use crate::seen::SeenGitRepository;
+use crate::source::basis::Basis;
+use crate::trust::NodeTrust;
+use crate::vouch::builds_the_same;
+
+impl Controller {
+    /// Why a source is there, as far as this node knows now.
+    pub(super) fn basis_of(&self, name: &Named, slot: &SourceSlot) -> Basis {
+        if *name == self.root.name {
+            return Basis::Node;
+        }
+        let Some(seen) = &slot.seen else {
+            return Basis::Nobody;
+        };
+        // A spec that cannot be read is reported as such before anything rests on this.
+        let Ok(spec) = &seen.spec else {
+            return Basis::Nobody;
+        };
+        let made = self.context.vouchers.source(name);
+        let how = self.trust.list.find(&spec.url);
+        if let Some(made) = made.as_ref().filter(|made| made.is(spec)) {
+            let (pin, how) = (made.pin, how.cloned());
+            return Basis::Commit { pin, how };
+        }
+        if let Some(how) = how {
+            return Basis::Listed(how.clone());
+        }
+        if made.is_some() {
+            return Basis::NotYet {
+                message: "this object is not as the verified commit has it: somebody changed it in the cluster, and \
+                          its Kustomization will put it back; until then the revision in use stays"
+                    .to_owned(),
+            };
+        }
+        self.basis_by_owner(seen)
+    }
+
+    /// What the cluster says of an object that no build known to this node holds.
+    fn basis_by_owner(&self, seen: &SeenGitRepository) -> Basis {
+        let label = |name: &str| seen.meta.labels.get(name).map(String::as_str);
+        let (Some(owner), Some(namespace)) =
+            (label(names::OWNER_NAME), label(names::OWNER_NAMESPACE))
+        else {
+            return Basis::Nobody;
+        };
+        let owner = Named::new(namespace, owner);
+        if self.context.vouchers.knows(&owner) {
+            return Basis::Nobody;
+        }
+        let id = inventory::id(&ObjectKey {
+            group: "source.toolkit.fluxcd.io".to_owned(),
+            kind: names::GIT_REPOSITORY.to_owned(),
+            namespace: seen.meta.name.namespace.clone(),
+            name: seen.meta.name.name.clone(),
+        });
+        let inventory = self
+            .kustomizations
+            .get(&owner)
+            .and_then(|slot| slot.seen.status.inventory.as_ref());
+        let holds =
+            inventory.is_some_and(|inventory| inventory.entries.iter().any(|entry| entry.id == id));
+        if holds {
+            return Basis::Inventory;
+        }
+        if self.kustomizations.contains_key(&owner) || !self.standing.kustomizations_listed {
+            return Basis::NotYet {
+                message: format!(
+                    "waiting until Kustomization '{owner}', which this object names as its owner, is built"
+                ),
+            };
+        }
+        Basis::Nobody
+    }
+
+    /// Whether what a Kustomization builds was made by a verified commit: the Kustomization itself must be.
+    pub(super) fn vouches(&self, name: &Named) -> bool {
+        let Some(slot) = self.kustomizations.get(name) else {
+            return false;
+        };
+        let Ok(live) = &slot.seen.spec else {
+            return false;
+        };
+        if *name == self.root.name {
+            let live = self.overruled(name, live.clone());
+            return self
+                .root
+                .kustomization
+                .as_ref()
+                .is_some_and(|made| builds_the_same(made, &live));
+        }
+        self.context.vouchers.made_kustomization(name, live)
+    }
+
+    /// A build holds other sources, or holds them otherwise: they are looked at again. One that is about to be made
+    /// as the build has it is looked at when it is.
+    pub(super) fn sources_vouched_for(&mut self, names: &[Named]) {
+        for name in names {
+            let made = self.context.vouchers.source(name);
+            if let Some(slot) = self.sources.get_mut(name) {
+                let live = slot.seen.as_ref().and_then(|seen| seen.spec.as_ref().ok());
+                if made.zip(live).is_some_and(|(made, live)| !made.is(live)) {
+                    continue;
+                }
+                slot.look_again();
+                self.source_queue.wake(name);
+            }
+        }
+    }
+
+    /// The trust files say something else now, or cannot be read any more.
+    pub(super) fn trust_changed(&mut self, read: Result<Arc<NodeTrust>, String>) {
+        match read {
+            Ok(trust) => {
+                tracing::info!("the trust files changed; every source is judged by them again");
+                self.root.spec.trust.policy = Arc::clone(&trust.root);
+                self.trust = trust;
+                self.trust_problem = None;
+                self.sources.values_mut().for_each(SourceSlot::look_again);
+            }
+            Err(problem) => {
+                tracing::error!(
+                    "{problem}; what the trust files said before counts until this is corrected"
+                );
+                self.trust_problem = Some(problem);
+            }
+        }
+        let names: Vec<Named> = self.sources.keys().cloned().collect();
+        names.iter().for_each(|name| self.source_queue.wake(name));
+    }
+}

@@ -1,0 +1,158 @@
+//! What a pass says in the cluster: status and events.
+
+use windlass_api::git_repository::GitRepositoryStatus;
+use windlass_api::meta::ConditionStatus;
+use windlass_api::{conditions, names, reasons};
+use windlass_cluster::{EventType, Leadership, ObjectReference};
+use windlass_object::Object;
+
+use super::Pass;
+use super::fetch::Snapshot;
+use super::status::{self, Finding, Problem};
+use crate::announce::{announce, event};
+use crate::context::Context;
+use crate::finalizer;
+use crate::seen::Meta;
+
+/// Writes status and events, if this node leads and the object is there.
+pub(super) async fn conclude(
+    context: &Context,
+    pass: &Pass,
+    snapshot: Option<&Snapshot>,
+    problem: Option<&Problem>,
+) -> Option<Object> {
+    let (leadership, seen) = (pass.leadership.as_ref()?, pass.seen.as_ref()?);
+    let object = finalizer::add(
+        &context.cluster,
+        leadership,
+        &context.kinds.git_repository,
+        &seen.meta,
+    )
+    .await;
+    if let Err(error) = &object {
+        tracing::debug!(source = %pass.name, %error, "the finalizer could not be added");
+    }
+    let finding = Finding {
+        name: &pass.name,
+        snapshot,
+        problem,
+        generation: seen.meta.generation,
+        trust_problem: pass.trust_problem.as_deref(),
+        handled_at: seen.meta.annotation(names::REQUESTED_AT).map(str::to_owned),
+    };
+    let new = status::conclude(&seen.status, &finding, jiff::Timestamp::now().into());
+    let written = crate::status::write(
+        &context.cluster,
+        leadership,
+        &context.kinds.git_repository,
+        &pass.name,
+        (&seen.status, &new),
+        names::SOURCE_STATUS_MANAGER,
+    )
+    .await;
+    tell(context, pass, &seen.meta, snapshot, problem, leadership).await;
+    match written {
+        Ok(written) => written.or(object.ok().flatten()),
+        Err(error) => {
+            tracing::warn!(source = %pass.name, %error, "the status could not be written");
+            None
+        }
+    }
+}
+
+/// One event per new revision, per new problem and per recovery, in Flux's words.
+async fn tell(
+    context: &Context,
+    pass: &Pass,
+    meta: &Meta,
+    snapshot: Option<&Snapshot>,
+    problem: Option<&Problem>,
+    leadership: &Leadership,
+) {
+    let status = pass.seen.as_ref().map(|seen| &seen.status);
+    if let Some(problem) = news_of_trust(status, pass.trust_problem.as_deref()) {
+        let told = (
+            EventType::Warning,
+            reasons::TRUST_FILE_INVALID,
+            problem.to_owned(),
+        );
+        tell_about(context, pass, meta, told, snapshot, leadership).await;
+    }
+    let Some((kind, reason, message)) = news(status, snapshot, problem) else {
+        return;
+    };
+    tell_about(
+        context,
+        pass,
+        meta,
+        (kind, reason, message),
+        snapshot,
+        leadership,
+    )
+    .await;
+}
+
+async fn tell_about(
+    context: &Context,
+    pass: &Pass,
+    meta: &Meta,
+    (kind, reason, message): (EventType, &'static str, String),
+    snapshot: Option<&Snapshot>,
+    leadership: &Leadership,
+) {
+    let regarding = ObjectReference {
+        api_version: names::SOURCE_API_VERSION.to_owned(),
+        kind: names::GIT_REPOSITORY.to_owned(),
+        namespace: pass.name.namespace.clone(),
+        name: pass.name.name.clone(),
+        uid: meta.uid.clone(),
+        resource_version: meta.resource_version.clone(),
+    };
+    let revision =
+        snapshot.map(|snapshot| (names::SOURCE_EVENT_REVISION, snapshot.revision.as_str()));
+    let mut spec = event(
+        regarding,
+        kind,
+        reason,
+        message,
+        revision,
+        names::SOURCE_CONTROLLER,
+    );
+    if let Some(snapshot) = snapshot {
+        let digest = snapshot.artifact.digest.clone();
+        spec.annotations
+            .insert(names::SOURCE_EVENT_DIGEST.to_owned(), digest);
+    }
+    announce(&context.cluster, leadership, spec).await;
+}
+
+/// A trust problem that the status does not name yet.
+fn news_of_trust<'p>(
+    status: Option<&GitRepositoryStatus>,
+    problem: Option<&'p str>,
+) -> Option<&'p str> {
+    let said =
+        status.and_then(|status| conditions::get(&status.conditions, conditions::NODE_TRUST));
+    problem.filter(|problem| said.is_none_or(|said| !said.message.starts_with(problem)))
+}
+
+/// What is worth an event against what the status said before.
+fn news(
+    status: Option<&GitRepositoryStatus>,
+    snapshot: Option<&Snapshot>,
+    problem: Option<&Problem>,
+) -> Option<(EventType, &'static str, String)> {
+    let ready = status.and_then(|status| conditions::get(&status.conditions, conditions::READY));
+    if let Some(problem) = problem {
+        let said = ready.is_some_and(|ready| ready.message == problem.message);
+        return (!said).then(|| (EventType::Warning, problem.reason, problem.message.clone()));
+    }
+    let revision = &snapshot?.revision;
+    let message = format!("stored artifact for commit '{revision}'");
+    let artifact = status.and_then(|status| status.artifact.as_ref());
+    if artifact.is_none_or(|artifact| artifact.revision != *revision) {
+        return Some((EventType::Normal, reasons::NEW_ARTIFACT, message));
+    }
+    let recovered = ready.is_some_and(|ready| ready.status == ConditionStatus::False);
+    recovered.then_some((EventType::Normal, reasons::SUCCEEDED, message))
+}
