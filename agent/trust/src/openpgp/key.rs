@@ -151,10 +151,16 @@ fn weakness(params: &PublicParams) -> Option<String> {
     }
 }
 
-/// The hashes that a signature may be made with.
+/// The hashes that a signature may be made with. The SHA-3 ones belong to Ed448 (RFC 9580, 9.5).
 pub(crate) fn is_strong(hash: Option<HashAlgorithm>) -> bool {
     matches!(
         hash,
-        Some(HashAlgorithm::Sha256 | HashAlgorithm::Sha384 | HashAlgorithm::Sha512)
+        Some(
+            HashAlgorithm::Sha256
+                | HashAlgorithm::Sha384
+                | HashAlgorithm::Sha512
+                | HashAlgorithm::Sha3_256
+                | HashAlgorithm::Sha3_512
+        )
     )
 }

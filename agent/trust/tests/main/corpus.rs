@@ -16,7 +16,7 @@ const SSH_KINDS: [(&str, &[&str]); 7] = [
     ("ecdsa-521", &["-t", "ecdsa", "-b", "521"]),
     ("rsa-2048", &["-t", "rsa", "-b", "2048"]),
     ("rsa-2056", &["-t", "rsa", "-b", "2056"]),
-    ("rsa-4096", &["-t", "rsa", "-b", "4096"]),
+    ("rsa-3072", &["-t", "rsa", "-b", "3072"]),
 ];
 
 /// Each with the options of `gpg` that it is tried with.
@@ -261,7 +261,7 @@ fn t03_no_signed_object_is_accepted_with_any_byte_changed() {
     }
 }
 
-/// Changes each byte in two ways and leaves each out.
+/// Changes one bit of each byte, another one in turn.
 fn changed_bytes_are_refused(object: Signable, secret: &SecretKeys, good: &str, name: &str) {
     let judged = |bytes: &[u8]| match object {
         Signable::Commit => secret.commit_signer(bytes).map(|_| ()),
@@ -270,10 +270,9 @@ fn changed_bytes_are_refused(object: Signable, secret: &SecretKeys, good: &str, 
     let good = good.as_bytes();
     assert_eq!(judged(good), Ok(()), "{name}");
     for at in 0..good.len() {
-        for mask in [0x01, 0x20] {
-            let mut bytes = good.to_vec();
-            bytes[at] ^= mask;
-            assert!(judged(&bytes).is_err(), "{name}: byte {at} xor {mask}");
-        }
+        let mask = 1 << (at % 8);
+        let mut bytes = good.to_vec();
+        bytes[at] ^= mask;
+        assert!(judged(&bytes).is_err(), "{name}: byte {at} xor {mask}");
     }
 }

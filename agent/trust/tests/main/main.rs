@@ -15,6 +15,7 @@
 mod agreement;
 mod chain;
 mod corpus;
+mod crafted;
 mod gpg;
 mod heal;
 mod hostile;
