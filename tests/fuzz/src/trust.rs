@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use windlass_trust::{
     Introduction, Mode, ObjectKind, ObjectReader, Oid, Policy, RawObject, ReadError, SecretKeys,
     Signers, Verdict, VerifiedTree, hash, missing_objects, verify,
@@ -10,6 +12,34 @@ use windlass_trust::{
 /// A key whose private half nobody has: nothing can be signed by it.
 const NOBODY: &str =
     "nobody ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c\n";
+
+/// Keys whose private halves are gone; what they signed is kept in `corpus/`, but never over [`HEADERS`].
+const LISTED: [(&str, &[u8]); 6] = [
+    (
+        "a.sshpub",
+        include_bytes!("../corpus/trust_secret/ed25519.sshpub"),
+    ),
+    (
+        "b.sshpub",
+        include_bytes!("../corpus/trust_secret/ecdsa256.sshpub"),
+    ),
+    (
+        "c.sshpub",
+        include_bytes!("../corpus/trust_secret/ecdsa384.sshpub"),
+    ),
+    (
+        "d.sshpub",
+        include_bytes!("../corpus/trust_secret/ecdsa521.sshpub"),
+    ),
+    (
+        "e.sshpub",
+        include_bytes!("../corpus/trust_secret/rsa.sshpub"),
+    ),
+    (
+        "f.asc",
+        include_bytes!("../corpus/trust_secret/certificate.asc"),
+    ),
+];
 
 /// The headers before a signature, as Git writes them.
 const HEADERS: &str = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\
@@ -49,17 +79,64 @@ pub(crate) fn tag(bytes: &[u8]) {
 
 /// The signature of a commit whose other bytes are in order.
 pub(crate) fn signature(bytes: &[u8]) {
+    let commit = signed_with(bytes);
+    judged_as_head(ObjectKind::Commit, &commit);
+    judged_by_a_secret(&commit);
+}
+
+/// The bytes in the armour of an SSH signature.
+pub(crate) fn sshsig(bytes: &[u8]) {
+    judged_by_listed_keys(&armoured("SSH SIGNATURE-----", bytes));
+}
+
+/// The packets in the armour of an OpenPGP signature.
+pub(crate) fn openpgp(bytes: &[u8]) {
+    judged_by_listed_keys(&armoured("PGP SIGNATURE-----\n", bytes));
+}
+
+/// The packets in the armour of an OpenPGP keyring.
+pub(crate) fn keyring(bytes: &[u8]) {
+    signers(armoured("PGP PUBLIC KEY BLOCK-----\n", bytes).as_bytes());
+}
+
+/// The bytes of an SSH key in a trust file, under every name of a type.
+pub(crate) fn ssh_key(bytes: &[u8]) {
+    let key = STANDARD.encode(bytes);
+    for name in [
+        "ssh-ed25519",
+        "ssh-rsa",
+        "ecdsa-sha2-nistp256",
+        "sk-ssh-ed25519@openssh.com",
+    ] {
+        signers(format!("alice {name} {key}").as_bytes());
+    }
+}
+
+/// Builds an armour; `label` is the rest of its first line and what stands before its digits.
+fn armoured(label: &str, bytes: &[u8]) -> String {
+    let digits = STANDARD.encode(bytes);
+    let end = label.trim_end();
+    format!("-----BEGIN {label}\n{digits}\n-----END {end}\n")
+}
+
+fn signed_with(armour: &[u8]) -> Vec<u8> {
     let mut commit = HEADERS.as_bytes().to_vec();
     commit.extend_from_slice(b"gpgsig ");
-    for byte in bytes {
+    for byte in armour {
         commit.push(*byte);
         if *byte == b'\n' {
             commit.push(b' ');
         }
     }
     commit.extend_from_slice(b"\n\nsubject\n");
-    judged_as_head(ObjectKind::Commit, &commit);
-    judged_by_a_secret(&commit);
+    commit
+}
+
+fn judged_by_listed_keys(armour: &str) {
+    let keys = SecretKeys::parse(LISTED).unwrap_or_default();
+    assert!(!keys.is_empty(), "the keys are read");
+    let commit = signed_with(armour.trim_end().as_bytes());
+    assert!(keys.commit_signer(&commit).is_err(), "nobody signed it");
 }
 
 /// A trust file of the node.
