@@ -135,3 +135,6 @@ fn authorized_keys(bytes: &[u8]) -> Result<AllowedSigners, String> {
     AllowedSigners::from_lines(text, authorized_key)
         .map_err(|error| format!("line {}: {}", error.line, error.message))
 }
+
+#[cfg(test)]
+mod tests;
