@@ -105,7 +105,7 @@ fn split(bytes: &[u8]) -> Result<Vec<Parts>, String> {
                 parts.users.push((User::Attribute(attribute), Vec::new()));
             }
             Packet::PublicSubkey(key) => parts.subkeys.push((key, Vec::new())),
-            Packet::Signature(signature) => parts.add(signature),
+            Packet::Signature(signature) => parts.add(signature)?,
             // Of no meaning outside a local keyring (RFC 9580, 5.10, 5.8 and 5.14).
             Packet::Trust(_) | Packet::Marker(_) | Packet::Padding(_) => {}
             _ => return Err(format!("packet {index} does not belong into a public key")),
@@ -120,14 +120,23 @@ fn split(bytes: &[u8]) -> Result<Vec<Parts>, String> {
 // === impl Parts ===
 
 impl Parts {
-    /// Files a signature under the packet that it follows.
-    fn add(&mut self, signature: Signature) {
-        let of_subkey = self.subkeys.last_mut().map(|(_, signatures)| signatures);
-        let of_user = self.users.last_mut().map(|(_, signatures)| signatures);
-        of_subkey
-            .or(of_user)
-            .unwrap_or(&mut self.direct)
-            .push(signature);
+    /// Files a signature by what it says, since a revocation counts wherever it stands.
+    fn add(&mut self, signature: Signature) -> Result<(), &'static str> {
+        const MISPLACED: &str = "a signature does not stand behind what it covers";
+        let place = match signature.typ() {
+            Some(SignatureType::Key | SignatureType::KeyRevocation) => &mut self.direct,
+            Some(SignatureType::SubkeyBinding | SignatureType::SubkeyRevocation) => {
+                &mut self.subkeys.last_mut().ok_or(MISPLACED)?.1
+            }
+            Some(SignatureType::CertRevocation) if !self.subkeys.is_empty() => {
+                return Err(MISPLACED);
+            }
+            _ if signature.is_certification() => &mut self.users.last_mut().ok_or(MISPLACED)?.1,
+            // Time stamps and confirmations by others say nothing about who may sign.
+            _ => return Ok(()),
+        };
+        place.push(signature);
+        Ok(())
     }
 
     /// Gives the verified self-signatures of users that are not revoked, and the user of the one

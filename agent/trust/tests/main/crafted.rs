@@ -1,11 +1,14 @@
 //! OpenPGP certificates that gpg would not make: version 6, and lies about who a key belongs to.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use pgp::composed::{
     ArmorOptions, DetachedSignature, EncryptionCaps, KeyType, SecretKeyParamsBuilder,
     SignedPublicKey, SignedSecretKey, SubkeyParamsBuilder,
 };
 use pgp::crypto::hash::HashAlgorithm;
-use pgp::packet::{KeyFlags, SignatureConfig, SignatureType, Subpacket, SubpacketData};
+use pgp::packet::{KeyFlags, Packet, SignatureConfig, SignatureType, Subpacket, SubpacketData};
+use pgp::ser::Serialize as _;
 use pgp::types::{KeyDetails as _, KeyVersion, Password, SigningKey, Tag, Timestamp};
 use rand_for_pgp::SeedableRng as _;
 use rand_for_pgp::rngs::StdRng;
@@ -174,6 +177,13 @@ fn a_revocation_by_somebody_else_refuses_the_file() {
     );
     certificate.details.revocation_signatures = vec![revoke(&ada)];
     assert_eq!(judged(&[armoured(&certificate)], &text), "KeyRevoked");
+    // At the end, where no program writes it, it counts as well.
+    let mut packets = ada.to_public_key().to_bytes().unwrap();
+    Packet::from(revoke(&ada)).to_writer(&mut packets).unwrap();
+    let digits = STANDARD.encode(packets);
+    let label = "PGP PUBLIC KEY BLOCK";
+    let text_at_end = format!("-----BEGIN {label}-----\n\n{digits}\n-----END {label}-----\n");
+    assert_eq!(judged(&[text_at_end.into_bytes()], &text), "KeyRevoked");
 }
 
 #[test]
