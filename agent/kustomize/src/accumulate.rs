@@ -19,6 +19,7 @@ use crate::resource::{Origin, Resource};
 use crate::resource_map::ResourceMap;
 use crate::stages::Stages;
 use crate::tree::{EntryKind, Tree, is_within};
+use crate::types::Types;
 use crate::variable::{self, Variable};
 
 /// How deep kustomizations may refer to each other.
@@ -49,6 +50,7 @@ pub(crate) struct Accumulator<'a> {
     pub(crate) root: String,
     /// How many kustomizations were read.
     pub(crate) opened: Cell<usize>,
+    pub(crate) types: Types,
 }
 
 // === impl Accumulated ===
@@ -77,6 +79,7 @@ impl Accumulator<'_> {
         chain: &[String],
         mut into: Accumulated,
     ) -> Result<Accumulated, BuildError> {
+        self.types.take(self.tree, kustomization)?;
         for (index, path) in kustomization.resources.iter().enumerate() {
             let place = kustomization.place_of("resources", index);
             self.add_resource(kustomization, path, &place, chain, &mut into)?;
@@ -94,6 +97,7 @@ impl Accumulator<'_> {
                 .check_unique()
                 .map_err(|cause| place.error(cause))?;
         }
+        into.resources.merge_keys = self.types.merge_keys();
         let configured_in = self.records.then(|| self.configured_in(kustomization));
         let stages = Stages {
             tree: self.tree,

@@ -14,6 +14,7 @@ use crate::overlay::Overlay;
 use crate::resource::Resource;
 use crate::sort::sort;
 use crate::tree::{EntryKind, Tree, TreeError, join};
+use crate::types::Types;
 use crate::variable;
 
 /// How deep directories may nest when a kustomization is generated from them.
@@ -86,7 +87,8 @@ pub fn build(tree: &dyn Tree, path: &str, overlay: &Overlay) -> Result<Vec<Built
         None => generated(tree, &directory)?,
     };
     overlay.add_to(tree, &mut kustomization)?;
-    let mut resources = run(tree, &kustomization)?;
+    // Flux loads the built-in types before it builds, so that a document adds to them.
+    let mut resources = run(tree, &kustomization, Types::with_built_in())?;
     let objects = resources
         .drain(..)
         .map(|resource| finish(resource, &kustomization, overlay));
@@ -125,7 +127,7 @@ pub fn build_directory(
     if order == DefaultOrder::Legacy && kustomization.sort_options.is_none() {
         kustomization.sort_options = Some(SortOptions::legacy());
     }
-    let mut resources = run(tree, &kustomization)?;
+    let mut resources = run(tree, &kustomization, Types::default())?;
     let overlay = Overlay::default();
     let objects = resources
         .drain(..)
@@ -146,13 +148,18 @@ fn directory_at(tree: &dyn Tree, path: &str) -> Step<String> {
 }
 
 /// Runs a kustomization and what is done once at the end: hashes, references, order.
-fn run(tree: &dyn Tree, kustomization: &Kustomization) -> Result<Vec<Resource>, BuildError> {
+fn run(
+    tree: &dyn Tree,
+    kustomization: &Kustomization,
+    types: Types,
+) -> Result<Vec<Resource>, BuildError> {
     let at_file = |cause: Cause| Place::file(&kustomization.file).error(cause);
     let accumulator = Accumulator {
         tree,
         records: kustomization.build_metadata != BuildMetadata::default(),
         root: kustomization.directory.clone(),
         opened: Cell::new(0),
+        types,
     };
     let chain = [kustomization.directory.clone()];
     let mut gathered = accumulator.gather(kustomization, &chain, Accumulated::empty())?;

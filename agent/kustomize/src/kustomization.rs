@@ -75,6 +75,18 @@ pub(crate) struct Kustomization {
     pub(crate) configurations: Vec<String>,
     pub(crate) crds: Vec<String>,
     pub(crate) build_metadata: BuildMetadata,
+    pub(crate) openapi: OpenApi,
+}
+
+/// `openapi`: which types strategic merge patches know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OpenApi {
+    #[default]
+    Unset,
+    /// The version that is built in.
+    BuiltIn,
+    /// A document in the tree.
+    Path(String),
 }
 
 /// What is written into the objects about the build itself.

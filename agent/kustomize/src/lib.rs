@@ -30,6 +30,7 @@ mod stages;
 pub mod substitute;
 mod transform;
 mod tree;
+mod types;
 mod variable;
 
 pub use crate::build::{Built, DefaultOrder, build, build_directory};

@@ -1,5 +1,7 @@
 //! What a Flux Kustomization's spec adds to the kustomization at its path.
 
+mod spec;
+
 use std::collections::BTreeMap;
 
 use crate::error::{BuildError, Cause, Place};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use windlass_object::Value;
 use windlass_object::patch::json;
-use windlass_object::patch::strategic::{self, Deleted};
+use windlass_object::patch::strategic::{self, Deleted, MergeKeys};
 
 use crate::error::{Cause, Place, Step};
 use crate::identity::Identity;
@@ -130,6 +130,8 @@ impl Prepared {
     /// # Errors
     /// It fits none or several where it names one, or it does not fit the one it names.
     pub(crate) fn apply(&self, resources: &mut ResourceMap) -> Step<()> {
+        let own_keys = resources.merge_keys.clone();
+        let keys = own_keys.as_deref().unwrap_or_else(|| MergeKeys::built_in());
         match &self.content {
             Content::Json(operations) => {
                 for resource in self.targets(resources) {
@@ -143,7 +145,7 @@ impl Prepared {
             Content::Merge(patches) if self.target.is_some() => {
                 for resource in self.targets(resources) {
                     for patch in patches {
-                        self.merge(resource, patch)?;
+                        self.merge(resource, patch, keys)?;
                     }
                 }
                 resources.drop_empty();
@@ -153,7 +155,7 @@ impl Prepared {
                 for patch in patches {
                     let position = one_target(resources, &patch.identity())?;
                     if let Some(resource) = resources.list_mut().get_mut(position) {
-                        self.merge(resource, patch)?;
+                        self.merge(resource, patch, keys)?;
                     }
                 }
             }
@@ -191,7 +193,7 @@ impl Prepared {
     }
 
     /// Merges a patch into a resource. The identity stays, unless the options say otherwise.
-    fn merge(&self, resource: &mut Resource, patch: &Resource) -> Step<()> {
+    fn merge(&self, resource: &mut Resource, patch: &Resource, keys: &MergeKeys) -> Step<()> {
         let (name, namespace) = (resource.name().to_owned(), resource.namespace().to_owned());
         let (kind, api_version) = (
             resource.kind().to_owned(),
@@ -207,7 +209,7 @@ impl Prepared {
         let content = self.content_for(patch, &api_version);
         let object = resource.describe();
         resource.shared.part(&content);
-        let merged = strategic::apply(&mut resource.value, &content)
+        let merged = strategic::apply_with(&mut resource.value, &content, keys)
             .map_err(|source| Cause::Merge { object, source })?;
         if merged == Deleted::Yes {
             return Ok(());

@@ -1,6 +1,9 @@
 //! The resources of a build in their order, each identity once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+
+use windlass_object::patch::strategic::MergeKeys;
 
 use crate::error::{Cause, Step};
 use crate::identity::Identity;
@@ -11,6 +14,8 @@ use windlass_object::{Map, Value};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ResourceMap {
     list: Vec<Resource>,
+    /// The merge keys that patches follow, where a kustomization brings its own.
+    pub(crate) merge_keys: Option<Arc<MergeKeys>>,
     /// Identities of now; dropped whenever the resources may have changed.
     index: Option<HashMap<Identity, usize>>,
 }

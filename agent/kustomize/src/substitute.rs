@@ -9,8 +9,10 @@ mod glob;
 
 use std::collections::BTreeMap;
 
-use windlass_object::Object;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use windlass_object::yaml::{Limits, YamlError, parse_documents, to_string};
+use windlass_object::{Object, Value};
 
 use crate::build::Built;
 
@@ -102,6 +104,23 @@ pub enum SubstituteError {
         /// What is missing.
         message: String,
     },
+}
+
+/// The variables that a ConfigMap or a Secret holds, as `substituteFrom` reads them: text only, and each
+/// on one line.
+#[must_use]
+pub fn values_of(object: &Object) -> BTreeMap<String, String> {
+    let fields = object.pointer("/data").and_then(Value::as_object);
+    let value = |(name, value): (&String, &Value)| {
+        let text = value.as_str()?;
+        let text = if object.kind() == "Secret" {
+            String::from_utf8(STANDARD.decode(text).ok()?).ok()?
+        } else {
+            text.to_owned()
+        };
+        Some((name.clone(), text.replace('\n', "")))
+    };
+    fields.into_iter().flatten().filter_map(value).collect()
 }
 
 /// Substitutes variables in the YAML text of each object, which is then read again as Flux does, with

@@ -47,8 +47,13 @@ const BAD_FIELDS: &[(&str, &str, &str)] = &[
     ),
     (
         "openapi: {path: a.json}\n",
-        "NotImplemented",
-        "openapi.path",
+        "NotFound",
+        "kustomization.yaml:1: openapi: ",
+    ),
+    (
+        "openapi: {path: a.yaml}\n",
+        "InvalidField",
+        "a.yaml:1: an OpenAPI document with definitions",
     ),
     ("openapi: {version: v1.30.0}\n", "InvalidField", "v1.21.2"),
     (

@@ -322,3 +322,68 @@ fn a_thousand_objects_are_built_and_their_references_followed() {
         assert_eq!(name, generated[index / 9]);
     }
 }
+
+#[test]
+fn an_openapi_document_adds_to_the_built_in_types() {
+    let patched = |kind: &str, list: &str| {
+        format!(
+            "- patch: |-\n    {kind}\n    metadata: {{name: a}}\n    spec: {{{list}: [{{name: one, image: new}}]}}\n"
+        )
+    };
+    let deployment = "apiVersion: v1\n    kind: Pod";
+    let widget = "apiVersion: example.com/v1\n    kind: App";
+    let object = |head: &str, list: &str| {
+        let head = head.replace("    ", "");
+        format!("{head}\nmetadata: {{name: a}}\nspec: {{{list}: [{{name: one, kept: true}}]}}\n")
+    };
+    let kustomization = format!(
+        "resources: [pod.yaml, app.yaml]\nopenapi: {{path: types.yaml}}\npatches:\n{}{}",
+        patched(deployment, "containers"),
+        patched(widget, "parts"),
+    );
+    let types = "definitions:
+  App:
+    x-kubernetes-group-version-kind: [{group: example.com, version: v1, kind: App}]
+    properties:
+      spec:
+        properties:
+          parts:
+            type: array
+            x-kubernetes-patch-strategy: merge
+            x-kubernetes-patch-merge-key: name
+            items: {type: object}
+";
+    let files = Files::new(&[
+        ("kustomization.yaml", &kustomization),
+        ("pod.yaml", &object(deployment, "containers")),
+        ("app.yaml", &object(widget, "parts")),
+        ("types.yaml", types),
+    ]);
+    let built = build(&files, "", &Overlay::default()).unwrap();
+    for (built, list) in built.iter().zip(["containers", "parts"]) {
+        let item = built.object.pointer(&format!("/spec/{list}/0")).unwrap();
+        assert_eq!(
+            *item,
+            serde_json::json!({"name": "one", "kept": true, "image": "new"})
+        );
+    }
+}
+
+#[test]
+fn an_overlay_is_read_out_of_a_spec() {
+    let spec = serde_json::json!({
+        "interval": "1h", "targetNamespace": "n", "namePrefix": "p-", "components": ["c"],
+        "patches": [{"patch": "x", "target": {"kind": "Pod"}}],
+        "images": [{"name": "a", "newTag": "1"}],
+        "buildMetadata": ["originAnnotations"],
+        "commonMetadata": {"labels": {"a": "b"}, "annotations": null},
+    });
+    let overlay = Overlay::from_spec(&spec).unwrap();
+    assert_eq!(overlay.target_namespace.as_deref(), Some("n"));
+    assert_eq!(overlay.patches[0].target.as_ref().unwrap().kind, "Pod");
+    assert_eq!(overlay.images[0].new_tag, "1");
+    assert!(overlay.build_metadata.origins);
+    assert_eq!(overlay.common_labels["a"], "b");
+    let wrong = serde_json::json!({"components": "c"});
+    assert!(Overlay::from_spec(&wrong).unwrap_err().contains("spec: "));
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use windlass_object::{Map, Value};
 
-use super::{BuildMetadata, Kind, Kustomization};
+use super::{BuildMetadata, Kind, Kustomization, OpenApi};
 use crate::error::{BuildError, Cause, Place, Step};
 use crate::load::parse_own;
 
@@ -120,7 +120,7 @@ impl Kustomization {
             "crds" => self.crds = list(value)?,
             "configurations" => self.configurations = list(value)?,
             "buildMetadata" => self.build_metadata = build_metadata(list(value)?)?,
-            "openapi" => openapi(typed(value)?)?,
+            "openapi" => self.openapi = openapi(typed(value)?)?,
             _ => refuse(field, &value)?,
         }
         Ok(())
@@ -163,25 +163,24 @@ fn build_metadata(options: Vec<String>) -> Step<BuildMetadata> {
     Ok(metadata)
 }
 
-fn openapi(openapi: BTreeMap<String, String>) -> Step<()> {
+fn openapi(openapi: BTreeMap<String, String>) -> Step<OpenApi> {
+    if openapi.len() > 1 {
+        return Err(Cause::invalid("version and path exclude each other"));
+    }
+    let mut read = OpenApi::Unset;
     for (key, value) in openapi {
         match (key.as_str(), value.as_str()) {
-            ("version", OPENAPI_VERSION) => {}
+            ("version", OPENAPI_VERSION) => read = OpenApi::BuiltIn,
             ("version", _) => {
                 return Err(Cause::invalid(format!(
                     "{value:?} must be {OPENAPI_VERSION}"
                 )));
             }
-            ("path", _) => {
-                return Err(Cause::NotImplemented {
-                    what: "openapi.path".to_owned(),
-                    instead: "use JSON patches for lists of custom resources",
-                });
-            }
+            ("path", _) => read = OpenApi::Path(value),
             _ => return Err(Cause::invalid(format!("{key:?} must be version or path"))),
         }
     }
-    Ok(())
+    Ok(read)
 }
 
 /// As Go's decoder: a null in a map is a field that is not there.

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::object::type_name;
 use crate::patch::strategic::directive::Directive;
+pub use crate::patch::strategic::table::MergeKeys;
 use crate::patch::strategic::table::{Lists, Schema};
 
 /// Whether the patch took the whole object away.
@@ -43,6 +44,18 @@ pub struct StrategicError {
 /// A directive is unknown, an item of a merged list lacks its merge key, or the patch has a list
 /// where the object has a map (or any other type). The target is to be dropped then.
 pub fn apply(target: &mut Value, patch: &Value) -> Result<Deleted, StrategicError> {
+    apply_with(target, patch, MergeKeys::built_in())
+}
+
+/// As [`apply`], with merge keys of further kinds.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_with(
+    target: &mut Value,
+    patch: &Value,
+    keys: &MergeKeys,
+) -> Result<Deleted, StrategicError> {
     let mut merge = Merge { path: Vec::new() };
     if !patch.is_object() {
         return Err(merge.error(format!(
@@ -50,7 +63,7 @@ pub fn apply(target: &mut Value, patch: &Value) -> Result<Deleted, StrategicErro
             type_name(patch)
         )));
     }
-    let merged = merge.value(Some(target.take()), patch, Schema::default())?;
+    let merged = merge.value(Some(target.take()), patch, Schema::unknown(keys))?;
     let deleted = if merged.is_none() {
         Deleted::Yes
     } else {
@@ -73,7 +86,7 @@ impl<'p> Merge<'p> {
         &mut self,
         target: Option<Value>,
         patch: &'p Value,
-        schema: Schema,
+        schema: Schema<'_>,
     ) -> Result<Option<Value>, StrategicError> {
         match (target, patch) {
             (_, Value::Null) => Ok(None),
@@ -99,7 +112,7 @@ impl<'p> Merge<'p> {
         &mut self,
         target: Option<Map<String, Value>>,
         patch: &'p Map<String, Value>,
-        schema: Schema,
+        schema: Schema<'_>,
     ) -> Result<Option<Value>, StrategicError> {
         let schema = match &target {
             Some(fields) => schema.or_of(fields),
@@ -133,7 +146,7 @@ impl<'p> Merge<'p> {
         &mut self,
         target: Option<Vec<Value>>,
         changes: &'p [Value],
-        schema: Schema,
+        schema: Schema<'_>,
     ) -> Result<Option<Value>, StrategicError> {
         let (directive, changes) =
             directive::of_list(changes).map_err(|problem| self.error(problem))?;

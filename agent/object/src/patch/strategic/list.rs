@@ -33,7 +33,7 @@ impl<'p> Merge<'p> {
         items: Vec<Value>,
         changes: &[&'p Value],
         keys: &[String],
-        schema: Schema,
+        schema: Schema<'_>,
     ) -> Result<Vec<Value>, StrategicError> {
         self.check_keys(changes, keys)?;
         let keys = used_keys(&items, changes, keys);
@@ -63,7 +63,7 @@ impl<'p> Merge<'p> {
         &mut self,
         changes: &[&'p Value],
         keys: &[String],
-        schema: Schema,
+        schema: Schema<'_>,
     ) -> Result<Vec<Value>, StrategicError> {
         self.check_keys(changes, keys)?;
         let mut items = Vec::with_capacity(changes.len());
@@ -82,7 +82,7 @@ impl<'p> Merge<'p> {
         items: &mut Items,
         identity: &Identity,
         change: &'p Value,
-        schema: Schema,
+        schema: Schema<'_>,
     ) -> Result<Option<Value>, StrategicError> {
         let place = items.places.get(identity).copied();
         let Some(item) = place.and_then(|place| items.values.get_mut(place)) else {
@@ -130,7 +130,7 @@ impl Items {
     }
 
     /// Brings what the patch does not name into kustomize's form.
-    fn settle_others(&mut self, changes: &HashMap<Identity, &Value>, schema: Schema) {
+    fn settle_others(&mut self, changes: &HashMap<Identity, &Value>, schema: Schema<'_>) {
         for (value, identity) in self.values.iter_mut().zip(&self.identities) {
             if let Some(value) = value
                 && !changes.contains_key(identity)
@@ -214,7 +214,7 @@ impl Items {
 
 /// Brings a value no patch names into the form kustomize gives every object it patches: of the
 /// items with one identity it keeps the last.
-pub(super) fn settle(value: &mut Value, schema: Schema) {
+pub(super) fn settle(value: &mut Value, schema: Schema<'_>) {
     match (value, schema.lists()) {
         (Value::Object(fields), _) => {
             let schema = schema.or_of(fields);

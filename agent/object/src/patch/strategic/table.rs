@@ -1,5 +1,7 @@
 //! Which lists of Kubernetes' built-in kinds are merged, and by which keys.
 
+mod openapi;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -12,29 +14,46 @@ const TABLE: &str = include_str!("merge-keys.txt");
 
 static TYPES: LazyLock<Table> = LazyLock::new(|| Table::parse(TABLE));
 
-/// What is known of a value's type; nothing for what is not built in, or holds no merged list.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Schema(Option<Kind>);
+/// Which lists are merged, of which kinds.
+#[derive(Debug)]
+pub struct MergeKeys {
+    /// The types of a document of the person's own.
+    own: Table,
+    /// Whether the types built into Kubernetes count where the document has none.
+    with_built_in: bool,
+}
+
+static BUILT_IN: LazyLock<MergeKeys> = LazyLock::new(|| MergeKeys {
+    own: Table::default(),
+    with_built_in: true,
+});
+
+/// What is known of a value's type; nothing for what is not known, or holds no merged list.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Schema<'t> {
+    keys: &'t MergeKeys,
+    known: Option<(&'t Table, Kind<'t>)>,
+}
 
 /// How a list is merged.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Lists {
+pub(super) enum Lists<'t> {
     /// The patch's list takes the place of the object's.
     Replaced,
     /// Plain values, each once.
     Set,
     /// Items with these merge keys.
-    Keyed(&'static [String]),
+    Keyed(&'t [String]),
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum Kind<'t> {
     /// A map with the fields of a type.
     Fields(usize),
     /// A map whose every value has a type.
     Values(usize),
     /// A list that is merged.
-    List(&'static Field),
+    List(&'t Field),
 }
 
 #[derive(Debug, PartialEq)]
@@ -54,55 +73,96 @@ struct Table {
     kinds: HashMap<GroupVersionKind, usize>,
 }
 
+// === impl MergeKeys ===
+
+impl MergeKeys {
+    /// Those of the kinds that are built into Kubernetes.
+    #[must_use]
+    pub fn built_in() -> &'static Self {
+        &BUILT_IN
+    }
+
+    /// Those of an OpenAPI document (kustomize's `openapi.path`): the types under `definitions`, with the
+    /// extensions `x-kubernetes-group-version-kind`, `x-kubernetes-patch-strategy`,
+    /// `x-kubernetes-patch-merge-key` and `x-kubernetes-list-map-keys`.
+    ///
+    /// # Errors
+    /// The document has no `definitions`, or one has a part of the wrong type.
+    pub fn from_openapi(document: &Value, with_built_in: bool) -> Result<Self, String> {
+        Ok(Self {
+            own: openapi::table(document)?,
+            with_built_in,
+        })
+    }
+
+    fn find(&self, kind: &GroupVersionKind) -> Option<(&Table, Kind<'_>)> {
+        let built_in = self.with_built_in.then(|| &*TYPES);
+        let mut tables = std::iter::once(&self.own).chain(built_in);
+        tables.find_map(|table| Some((table, Kind::Fields(*table.kinds.get(kind)?))))
+    }
+}
+
 // === impl Schema ===
 
-impl Schema {
-    fn of_kind(api_version: &str, kind: &str) -> Self {
+impl<'t> Schema<'t> {
+    /// Of a value nothing is known of yet.
+    pub(super) fn unknown(keys: &'t MergeKeys) -> Self {
+        Self { keys, known: None }
+    }
+
+    fn of_kind(self, api_version: &str, kind: &str) -> Self {
         let kind = GroupVersionKind::new(api_version, kind);
-        Self(TYPES.kinds.get(&kind).copied().map(Kind::Fields))
+        Self {
+            known: self.keys.find(&kind),
+            ..self
+        }
     }
 
     /// Where nothing is known yet: what is known of the kind the map says it is.
     pub(super) fn or_of(self, fields: &Map<String, Value>) -> Self {
         let text = |field: &str| fields.get(field).and_then(Value::as_str);
-        match (self.0, text("apiVersion"), text("kind")) {
-            (None, Some(api_version), Some(kind)) => Self::of_kind(api_version, kind),
+        match (self.known, text("apiVersion"), text("kind")) {
+            (None, Some(api_version), Some(kind)) => self.of_kind(api_version, kind),
             _ => self,
         }
     }
 
     pub(super) fn field(self, name: &str) -> Self {
-        match self.0 {
-            Some(Kind::Fields(of)) => {
-                let fields = TYPES.types.get(of).map(Vec::as_slice).unwrap_or_default();
-                Self(
-                    fields
-                        .iter()
-                        .find(|field| field.name == name)
-                        .and_then(Field::kind),
-                )
+        let known = self.known.and_then(|(table, kind)| match kind {
+            Kind::Fields(of) => {
+                let fields = table.types.get(of).map(Vec::as_slice).unwrap_or_default();
+                let field = fields.iter().find(|field| field.name == name)?;
+                Some((table, field.kind()?))
             }
-            Some(Kind::Values(of)) => Self(Some(Kind::Fields(of))),
-            Some(Kind::List(_)) | None => Self(None),
-        }
+            Kind::Values(of) => Some((table, Kind::Fields(of))),
+            Kind::List(_) => None,
+        });
+        Self { known, ..self }
     }
 
     /// The type of a list's items.
     pub(super) fn items(self) -> Self {
-        match self.0 {
-            Some(Kind::List(field)) => Self(field.of.map(Kind::Fields)),
-            _ => Self(None),
-        }
+        let known = match self.known {
+            Some((table, Kind::List(field))) => field.of.map(|of| (table, Kind::Fields(of))),
+            _ => None,
+        };
+        Self { known, ..self }
     }
 
-    pub(super) fn lists(self) -> Lists {
-        match self.0 {
-            Some(Kind::List(Field {
-                keys: Some(keys), ..
-            })) if keys.is_empty() => Lists::Set,
-            Some(Kind::List(Field {
-                keys: Some(keys), ..
-            })) => Lists::Keyed(keys),
+    pub(super) fn lists(self) -> Lists<'t> {
+        match self.known {
+            Some((
+                _,
+                Kind::List(Field {
+                    keys: Some(keys), ..
+                }),
+            )) if keys.is_empty() => Lists::Set,
+            Some((
+                _,
+                Kind::List(Field {
+                    keys: Some(keys), ..
+                }),
+            )) => Lists::Keyed(keys),
             _ => Lists::Replaced,
         }
     }
@@ -134,7 +194,7 @@ impl Field {
         }
     }
 
-    fn kind(&'static self) -> Option<Kind> {
+    fn kind(&self) -> Option<Kind<'_>> {
         if self.keys.is_some() {
             return Some(Kind::List(self));
         }
@@ -220,7 +280,7 @@ mod tests {
 
     #[test]
     fn ports_of_containers_have_two_keys_and_tolerations_none() {
-        let deployment = Schema::of_kind("apps/v1", "Deployment");
+        let deployment = Schema::unknown(MergeKeys::built_in()).of_kind("apps/v1", "Deployment");
         let pod = deployment.field("spec").field("template").field("spec");
         let ports = pod.field("containers").items().field("ports");
         let Lists::Keyed(keys) = ports.lists() else {
@@ -232,7 +292,8 @@ mod tests {
             deployment.field("metadata").field("finalizers").lists(),
             Lists::Set
         );
-        let unknown = Schema::of_kind("example.com/v1", "Deployment");
+        let unknown =
+            Schema::unknown(MergeKeys::built_in()).of_kind("example.com/v1", "Deployment");
         assert_eq!(unknown.field("spec").lists(), Lists::Replaced);
     }
 }
