@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use windlass_api::duration::GoDuration;
 
+use crate::build::BuildArguments;
 use crate::kustomize::KustomizeArguments;
 use crate::status_selector::StatusSelector;
 
@@ -64,6 +65,8 @@ pub enum Command {
     Status,
     /// Show versions
     Version(VersionArguments),
+    /// Print what local files would apply
+    Build(BuildArguments),
     /// What the kustomize program does, with its flags
     Kustomize(KustomizeArguments),
     /// Print a completion script

@@ -4,6 +4,7 @@
 //! Never: needs the agent to be reachable.
 
 mod arguments;
+mod build;
 mod check;
 mod describe;
 mod error;
@@ -41,6 +42,7 @@ pub use crate::arguments::{
     TreeArguments, VersionArguments,
 };
 use crate::arguments::{DescribeWhat, TreeWhat};
+pub use crate::build::BuildArguments;
 use crate::error::CommandError;
 pub use crate::kustomize::KustomizeArguments;
 use crate::screen::{Eyes, Screen};
@@ -199,6 +201,7 @@ async fn dispatch(
             return Ok(screen.print(&String::from_utf8_lossy(&script))?);
         }
         Command::Kustomize(arguments) => return kustomize::run(screen, arguments),
+        Command::Build(arguments) => return build::run(globals, screen, arguments).await,
         Command::Version(arguments) if arguments.client => {
             return version::run(None, screen, arguments).await;
         }
@@ -261,6 +264,6 @@ async fn with_cluster(
         Command::Status => status::run(session, screen).await,
         Command::Version(arguments) => version::run(Some(session), screen, arguments).await,
         // Answered without a cluster, in `dispatch`.
-        Command::Completion(_) | Command::Kustomize(_) => Ok(()),
+        Command::Completion(_) | Command::Kustomize(_) | Command::Build(_) => Ok(()),
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod act;
+mod build;
 mod cluster;
 mod kustomize;
 mod look;

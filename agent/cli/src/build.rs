@@ -1,0 +1,223 @@
+//! `build kustomization`: what a Kustomization would apply, from local files, as Flux's command prints it.
+
+mod mask;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use windlass_api::names;
+use windlass_kustomize::substitute::{self, Options, Strategy, Unset, values_of};
+use windlass_kustomize::{Built, Overlay};
+use windlass_object::yaml::{Limits, parse_documents, to_string};
+use windlass_object::{GroupVersionKind, Object, Value};
+
+use crate::arguments::Globals;
+use crate::error::CommandError;
+use crate::facts::{field, list};
+use crate::kind::Kind;
+use crate::local_tree::{LocalTree, as_seen_here, tree_path};
+use crate::screen::Screen;
+use crate::session::Session;
+
+/// The group of Kustomizations, in whatever version.
+const GROUP: &str = "kustomize.toolkit.fluxcd.io/";
+
+/// Arguments of `build`.
+#[derive(Debug, Clone, Args)]
+pub struct BuildArguments {
+    #[command(subcommand)]
+    pub(crate) what: BuildWhat,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BuildWhat {
+    /// Print what a Kustomization would apply
+    #[command(alias = "ks")]
+    Kustomization(BuildKustomization),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BuildKustomization {
+    /// The Kustomization
+    name: String,
+    /// Directory with the local files
+    #[arg(long)]
+    path: PathBuf,
+    /// A file with the Kustomization, in place of the cluster's
+    #[arg(long, value_name = "FILE")]
+    kustomization_file: Option<PathBuf>,
+    /// Ask no cluster; variables of ConfigMaps and Secrets are left out
+    #[arg(long)]
+    dry_run: bool,
+    /// A variable without a value is an error
+    #[arg(long)]
+    strict_substitute: bool,
+    /// Accepted for scripts written for Flux; nothing is written while building here
+    #[arg(long, hide = true)]
+    in_memory_build: bool,
+}
+
+/// Builds and prints.
+pub(crate) async fn run(
+    globals: &Globals,
+    screen: &mut Screen<'_>,
+    arguments: &BuildArguments,
+) -> Result<(), CommandError> {
+    let BuildWhat::Kustomization(wanted) = &arguments.what;
+    let path = tree_path(&wanted.path)
+        .ok()
+        .filter(|_| wanted.path.is_dir())
+        .ok_or_else(|| usage(format!("invalid resource path {:?}", wanted.path)))?;
+    let session = if wanted.dry_run {
+        None
+    } else {
+        Some(Session::new(globals)?)
+    };
+    let kustomization = kustomization(globals, session.as_ref(), wanted).await?;
+    let spec = kustomization.pointer("/spec").unwrap_or(&Value::Null);
+    let overlay = Overlay::from_spec(spec).map_err(usage)?;
+    let tree = LocalTree { restricts: false };
+    let mut built = windlass_kustomize::build(&tree, &path, &overlay)
+        .map_err(|error| failed("kustomize build failed", &error.to_string()))?;
+    if spec.get("postBuild").is_some() {
+        let variables = variables(session.as_ref(), &kustomization).await?;
+        substitute::substitute(&mut built, &variables, options(spec, wanted))
+            .map_err(|error| failed("var substitution failed", &error.to_string()))?;
+    }
+    let mut text = String::new();
+    for built in built {
+        if let Some(object) = finished(built, &kustomization)? {
+            text.push_str(&to_string(&object.into_value()));
+            text.push_str("---\n");
+        }
+    }
+    Ok(screen.print_yaml(&text)?)
+}
+
+/// The Kustomization: of the file where one is named, else of the cluster, which is asked in any case
+/// but a dry run, as Flux does.
+async fn kustomization(
+    globals: &Globals,
+    session: Option<&Session>,
+    wanted: &BuildKustomization,
+) -> Result<Object, CommandError> {
+    let live = match session {
+        Some(session) => Some(session.get(Kind::Kustomization, &wanted.name).await?),
+        None => None,
+    };
+    match (&wanted.kustomization_file, live) {
+        (Some(file), _) => from_file(file, &wanted.name, &globals.namespace),
+        (None, Some(live)) => Ok(live),
+        (None, None) => Err(usage(
+            "dry-run mode requires a kustomization file".to_owned(),
+        )),
+    }
+}
+
+fn from_file(file: &Path, name: &str, namespace: &str) -> Result<Object, CommandError> {
+    let shown = file.display();
+    let text = fs::read(file).map_err(|error| usage(format!("{shown}: {error}")))?;
+    let documents = parse_documents(&text, &Limits::DEFAULT)
+        .map_err(|error| usage(format!("{shown}: {error}")))?;
+    let is_wanted = |object: &Object| {
+        object.api_version().starts_with(GROUP)
+            && object.kind() == Kind::Kustomization.name()
+            && object.name() == name
+            && object.namespace().is_none_or(|own| own == namespace)
+    };
+    documents
+        .into_iter()
+        .filter_map(|document| Object::from_value(document.value).ok())
+        .find(is_wanted)
+        .ok_or_else(|| {
+            usage(format!(
+                "failed find kustomization with name '{name}' and namespace '{namespace}' in file '{shown}'"
+            ))
+        })
+}
+
+/// The variables: those of ConfigMaps and Secrets where a cluster is asked, and the inline ones over them.
+async fn variables(
+    session: Option<&Session>,
+    kustomization: &Object,
+) -> Result<BTreeMap<String, String>, CommandError> {
+    let mut variables = BTreeMap::new();
+    let references = list(kustomization, "/spec/postBuild/substituteFrom");
+    if let Some(session) = session {
+        for reference in references {
+            variables.extend(read(session, kustomization, reference).await?);
+        }
+    }
+    let inline = kustomization.pointer("/spec/postBuild/substitute");
+    for (name, value) in inline.and_then(Value::as_object).into_iter().flatten() {
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        variables.insert(name.clone(), value);
+    }
+    Ok(variables)
+}
+
+async fn read(
+    session: &Session,
+    kustomization: &Object,
+    reference: &Value,
+) -> Result<BTreeMap<String, String>, CommandError> {
+    let (kind, name) = (field(reference, "kind"), field(reference, "name"));
+    let namespace = kustomization.namespace().unwrap_or(&session.namespace);
+    let resource = session
+        .cluster
+        .resolve(&GroupVersionKind::new("v1", kind))
+        .await?;
+    match session.cluster.get(&resource, namespace, name).await? {
+        Some(object) => Ok(values_of(&object)),
+        None if reference.get("optional") == Some(&Value::Bool(true)) => Ok(BTreeMap::new()),
+        None => Err(CommandError::Build(format!(
+            "substitute from '{kind}/{name}' failed: there is no such object in namespace {namespace}"
+        ))),
+    }
+}
+
+fn options(spec: &Value, wanted: &BuildKustomization) -> Options {
+    let always = spec.pointer("/postBuild/substituteStrategy") == Some(&Value::from("Always"));
+    Options {
+        strategy: if always {
+            Strategy::Always
+        } else {
+            Strategy::WithVariables
+        },
+        unset: if wanted.strict_substitute {
+            Unset::Error
+        } else {
+            Unset::Empty
+        },
+    }
+}
+
+/// An object as it is printed: with its owner, and without what is encrypted in it. Kustomizations of
+/// kustomize itself are no objects of a cluster.
+fn finished(built: Built, owner: &Object) -> Result<Option<Object>, CommandError> {
+    let mut object = built.object;
+    if object.api_version().starts_with("kustomize.config.k8s.io/")
+        && object.kind() == "Kustomization"
+    {
+        return Ok(None);
+    }
+    object.set_label(names::OWNER_NAME, owner.name());
+    object.set_label(
+        names::OWNER_NAMESPACE,
+        owner.namespace().unwrap_or_default(),
+    );
+    mask::mask(&mut object).map_err(CommandError::Build)?;
+    Ok(Some(object))
+}
+
+fn usage(message: String) -> CommandError {
+    CommandError::Usage(message)
+}
+
+fn failed(what: &str, message: &str) -> CommandError {
+    CommandError::Build(format!("{what}: {}", as_seen_here(message)))
+}
