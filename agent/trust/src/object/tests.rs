@@ -52,7 +52,7 @@ fn kinds_read_back_what_they_write() {
 /// The attack published at shattered.io. Git's header in front moves the blocks, so the two PDFs
 /// do not collide as blobs; the hasher is therefore given the bytes alone.
 #[test]
-fn a_collision_attack_is_detected() {
+fn t05_a_collision_attack_is_detected() {
     let start = hex::decode(SHATTERED).unwrap();
     assert_eq!(digest(&[&start]), Err(Collision));
     assert_eq!(digest(&[&start[..100], &start[100..]]), Err(Collision));

@@ -21,7 +21,7 @@ struct Case {
     clippy::too_many_lines,
     reason = "one table of commits, read from top to bottom"
 )]
-fn every_commit_is_judged_as_git_judges_it_or_harder() {
+fn t01_t02_every_commit_is_judged_as_git_judges_it_or_harder() {
     let repo = Repo::new();
     let alice = repo.key("alice", &["-t", "ed25519"]);
     let mallory = repo.key("mallory", &["-t", "ed25519"]);
