@@ -2,9 +2,6 @@
 
 use crate::{Mode, Refusal, RefusalReason, Since};
 
-/// Makes one signed merge that vouches for what is new, without rewriting anything.
-const COUNTERSIGN: &str = "run `windlass trust countersign` in a clone and push";
-
 pub(crate) fn next_step(refusal: &Refusal) -> String {
     match &refusal.reason {
         RefusalReason::UnsupportedSignature { .. }
@@ -46,6 +43,17 @@ pub(crate) fn next_step(refusal: &Refusal) -> String {
     }
 }
 
+/// Makes one signed merge that vouches for what is new, without rewriting anything; its first parent is where the node
+/// stands.
+fn countersign(refusal: &Refusal) -> String {
+    let from = match (&refusal.reason, refusal.rule.since.commit()) {
+        (RefusalReason::NotFastForward { accepted }, _) => Some(*accepted),
+        (_, since) => since,
+    };
+    let from = from.map_or_else(String::new, |oid| format!(" --from {oid}"));
+    format!("run `windlass trust countersign{from}` in a clone and push")
+}
+
 /// How new commits are vouched for after the fact.
 fn vouch(refusal: &Refusal) -> String {
     match (refusal.rule.mode, refusal.rule.since) {
@@ -53,7 +61,7 @@ fn vouch(refusal: &Refusal) -> String {
             "sign it (`git commit --amend -S`) and push, or let `windlass trust init` make a signed introduction"
                 .to_owned()
         }
-        (Mode::Path | Mode::FirstParent, _) => COUNTERSIGN.to_owned(),
+        (Mode::Path | Mode::FirstParent, _) => countersign(refusal),
         // A merge on top changes nothing where each commit must be signed itself.
         (Mode::All, Since::Accepted(base) | Since::Introduction(base)) => format!(
             "sign what is new again (`git rebase --exec 'git commit --amend --no-edit -S' {base}`) and push with \
@@ -67,10 +75,11 @@ fn find_again(refusal: &Refusal) -> String {
     match &refusal.reason {
         RefusalReason::NotDescendantOfIntroduction { .. } => format!(
             "check URL and branch of the source (`windlass trust show` prints what is pinned); if they are right, \
-             {COUNTERSIGN}, or pin another introduction on the nodes"
+             {}, or pin another introduction on the nodes",
+            countersign(refusal)
         ),
         RefusalReason::NotOnFirstParents { .. } => {
-            format!("merge the other way round, or {COUNTERSIGN}")
+            format!("merge the other way round, or {}", countersign(refusal))
         }
         RefusalReason::TagNotTrusted { .. } => format!(
             "sign the tag with a listed key (`git tag -s -f`) and push it, or {}",
@@ -87,7 +96,8 @@ fn find_again(refusal: &Refusal) -> String {
             "ask the owner of the Git server why it answers with another commit than {pinned}"
         ),
         RefusalReason::NotFastForward { accepted } => format!(
-            "what is followed was rewound or rewritten: push a commit on top of {accepted}, or {COUNTERSIGN}"
+            "what is followed was rewound or rewritten: push a commit on top of {accepted}, or {}",
+            countersign(refusal)
         ),
         _ => vouch(refusal),
     }

@@ -173,23 +173,26 @@ pub enum KeyFault {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "commit {}", self.commit)?;
-        if !self.subject.is_empty() {
-            write!(formatter, " \"{}\"", self.subject)?;
-        }
-        if !self.author.is_empty() {
-            write!(formatter, " by {}", self.author)?;
-        }
-        let Self { rule, reason, .. } = self;
-        write!(
-            formatter,
-            " is refused: {reason} ({rule}); {}",
-            self.next_step()
-        )
+        write!(formatter, "{}; {}", self.statement(), self.next_step())
     }
 }
 
 impl Refusal {
+    /// What is wrong with which commit, under which rule; without what to do about it.
+    #[must_use]
+    pub fn statement(&self) -> String {
+        let mut text = format!("commit {}", self.commit);
+        if !self.subject.is_empty() {
+            text.push_str(&format!(" \"{}\"", self.subject));
+        }
+        if !self.author.is_empty() {
+            text.push_str(&format!(" by {}", self.author));
+        }
+        let Self { rule, reason, .. } = self;
+        text.push_str(&format!(" is refused: {reason} ({rule})"));
+        text
+    }
+
     /// What a person does next, with the command.
     #[must_use]
     pub fn next_step(&self) -> String {

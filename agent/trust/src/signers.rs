@@ -4,7 +4,7 @@ mod allowed;
 mod options;
 
 use crate::openpgp::{self, Certificate};
-use crate::text;
+use crate::{SignatureKind, Signer, text};
 pub use allowed::{AllowedSigners, SignersError};
 pub(crate) use allowed::{SignersLine, authorized_key, fingerprint};
 
@@ -85,6 +85,17 @@ impl Signers {
     /// Gives the OpenPGP certificates.
     pub(crate) fn certificates(&self) -> &[Certificate] {
         &self.certificates
+    }
+
+    /// Gives every key that may sign commits, as people are shown it.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Signer> {
+        let certificates = self.certificates.iter().map(|certificate| Signer {
+            principal: certificate.principal.clone(),
+            key: certificate.fingerprint.clone(),
+            kind: SignatureKind::OpenPgp,
+        });
+        self.allowed.keys().chain(certificates).collect()
     }
 
     /// Gives every line that lists this SSH key, in SSH wire format.

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::options::Options;
 use crate::sshkey::{SshKey, UnusableKey};
-use crate::text;
+use crate::{SignatureKind, Signer, text};
 
 /// Largest file that is read: ten thousand keys of a line each.
 const MAX_FILE_BYTES: usize = 1024 * 1024;
@@ -86,6 +86,15 @@ impl AllowedSigners {
     /// Gives the number of lines with a key.
     pub fn len(&self) -> usize {
         self.lines.len()
+    }
+
+    /// Gives every listed key, as people are shown it.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Signer> {
+        self.lines.iter().map(|line| Signer {
+            principal: line.principals.clone(),
+            key: fingerprint(&line.wire_key),
+            kind: SignatureKind::Ssh,
+        })
     }
 
     /// Gives every line that lists this key, in SSH wire format.

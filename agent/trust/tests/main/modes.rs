@@ -374,7 +374,7 @@ fn a_refusal_names_commit_rule_and_command() {
         text(Mode::Path),
         format!(
             "commit {bad} \"forgot\" by Ada <ada@example.com> is refused: it is not signed (mode path since the \
-             introduction {base}); run `windlass trust countersign` in a clone and push"
+             introduction {base}); run `windlass trust countersign --from {base}` in a clone and push"
         )
     );
     // Where each commit must be signed itself, a merge on top does not help.
