@@ -8,6 +8,7 @@ use windlass_api::duration::GoDuration;
 use crate::build::BuildArguments;
 use crate::kustomize::KustomizeArguments;
 use crate::status_selector::StatusSelector;
+use crate::trust::TrustArguments;
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -63,6 +64,8 @@ pub enum Command {
     Check(CheckArguments),
     /// Show on one screen how things stand
     Status,
+    /// Decide whose commits may reach the cluster, and see what became of them
+    Trust(Box<TrustArguments>),
     /// Show versions
     Version(VersionArguments),
     /// Print what local files would apply

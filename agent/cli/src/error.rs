@@ -4,6 +4,8 @@ use std::io;
 
 use windlass_cluster::{ConnectError, ErrorClass, RequestError};
 
+use crate::trust::TrustError;
+
 /// The failure of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
@@ -56,6 +58,8 @@ pub(crate) enum CommandError {
     Build(String),
     #[error("{0}")]
     Usage(String),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
 }
 
 /// An object that a message is about.
@@ -134,6 +138,7 @@ impl CommandError {
                  windlass`"
                     .to_owned(),
             ),
+            CommandError::Trust(error) => error.next(),
             CommandError::Check => Some("correct what is marked with ✗ above".to_owned()),
             CommandError::Output(_)
             | CommandError::Runtime(_)

@@ -1,6 +1,6 @@
 //! Job: the commands a person types, and every printed word.
-//! Takes → gives: arguments and a kubeconfig → text and an exit code.
-//! May touch: stdout, stderr, the API server through `cluster`.
+//! Takes → gives: arguments, a kubeconfig or a clone → text and an exit code.
+//! May touch: stdout, stderr, stdin to ask, the API server through `cluster`; for `trust`, a clone and the person's own git.
 //! Never: needs the agent to be reachable.
 
 mod arguments;
@@ -25,12 +25,13 @@ mod status_selector;
 mod suspend;
 mod table;
 mod tree;
+mod trust;
 mod version;
 mod wait;
 mod words;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, BufRead, IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ use crate::error::CommandError;
 pub use crate::kustomize::KustomizeArguments;
 use crate::screen::{Eyes, Screen};
 use crate::session::{Paused, Session};
+pub use crate::trust::{NodeTrust, TrustArguments};
+pub use windlass_trust::Mode;
 
 /// Keeps a cluster equal to a signed Git repository.
 #[derive(Debug, Parser)]
@@ -81,11 +84,8 @@ impl From<Outcome> for ExitCode {
 /// calls itself what it was called as, so that scripts for `flux` read well.
 pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> ExitCode {
     let (mut results, mut progress) = (io::stdout(), io::stderr());
-    let eyes = eyes();
-    match run_for(
-        arguments,
-        &mut Screen::new(&mut results, &mut progress, eyes),
-    ) {
+    let mut screen = Screen::new(&mut results, &mut progress, eyes()).with_answers(answers());
+    match run_for(arguments, &mut screen) {
         Ok(outcome) => outcome.into(),
         Err(error) => error.exit(),
     }
@@ -98,6 +98,12 @@ fn eyes() -> Eyes {
     } else {
         Eyes::Program
     }
+}
+
+/// Where a person's answers come from, if there is a person.
+fn answers() -> Option<Box<dyn BufRead>> {
+    let is_person = io::stdin().is_terminal() && io::stderr().is_terminal();
+    is_person.then(|| -> Box<dyn BufRead> { Box::new(io::stdin().lock()) })
 }
 
 /// Like [`run`], with the two streams given by the caller.
@@ -142,7 +148,7 @@ pub fn program_name(first: Option<&OsString>) -> &'static str {
 /// `command_line` is the whole command line, for completion scripts.
 pub fn execute(globals: &Globals, command: &Command, command_line: clap::Command) -> ExitCode {
     let (mut results, mut progress) = (io::stdout(), io::stderr());
-    let mut screen = Screen::new(&mut results, &mut progress, eyes());
+    let mut screen = Screen::new(&mut results, &mut progress, eyes()).with_answers(answers());
     execute_for(globals, command, command_line, &mut screen).into()
 }
 
@@ -205,6 +211,7 @@ async fn dispatch(
         Command::Version(arguments) if arguments.client => {
             return version::run(None, screen, arguments).await;
         }
+        Command::Trust(arguments) => return Ok(trust::run(screen, arguments)?),
         Command::Check(CheckArguments {
             config: Some(path), ..
         }) => {
@@ -264,6 +271,8 @@ async fn with_cluster(
         Command::Status => status::run(session, screen).await,
         Command::Version(arguments) => version::run(Some(session), screen, arguments).await,
         // Answered without a cluster, in `dispatch`.
-        Command::Completion(_) | Command::Kustomize(_) | Command::Build(_) => Ok(()),
+        Command::Completion(_) | Command::Kustomize(_) | Command::Build(_) | Command::Trust(_) => {
+            Ok(())
+        }
     }
 }

@@ -1,13 +1,18 @@
-//! Where commands print: results to one stream, progress in Flux's signs to the other.
+//! Where commands print: results to one stream, progress in Flux's signs to the other; and where they ask.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 
 /// The two streams.
 pub(crate) struct Screen<'a> {
     results: &'a mut dyn Write,
     progress: &'a mut dyn Write,
     eyes: Eyes,
+    /// Where answers come from; none when nobody is there to give them.
+    answers: Option<Box<dyn BufRead>>,
 }
+
+/// Longest answer that is read: a path.
+const LONGEST_ANSWER: u64 = 4096;
 
 /// Who reads the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +33,47 @@ impl<'a> Screen<'a> {
             results,
             progress,
             eyes,
+            answers: None,
         }
+    }
+
+    /// With a person who can be asked.
+    pub(crate) fn with_answers(self, answers: Option<Box<dyn BufRead>>) -> Screen<'a> {
+        Screen { answers, ..self }
+    }
+
+    /// Asks nobody from now on.
+    pub(crate) fn ask_nobody(&mut self) {
+        self.answers = None;
+    }
+
+    /// Asks a question and gives the answer: the default for Enter, and where nobody can be asked.
+    pub(crate) fn ask(&mut self, question: &str, default: &str) -> io::Result<String> {
+        let answer = self.answer(&format!("{question} [{default}]"))?;
+        Ok(answer
+            .filter(|answer| !answer.is_empty())
+            .unwrap_or_else(|| default.to_owned()))
+    }
+
+    /// Asks whether to go on; none where nobody can be asked. Enter is no.
+    pub(crate) fn confirm(&mut self, question: &str) -> io::Result<Option<bool>> {
+        let answer = self.answer(&format!("{question} [y/N]"))?;
+        let agrees = |answer: &str| ["y", "yes"].contains(&answer.to_ascii_lowercase().as_str());
+        Ok(answer.map(|answer| agrees(&answer)))
+    }
+
+    fn answer(&mut self, question: &str) -> io::Result<Option<String>> {
+        let Some(answers) = &mut self.answers else {
+            return Ok(None);
+        };
+        write!(self.progress, "? {} ", printable(question))?;
+        self.progress.flush()?;
+        let mut line = String::new();
+        let longest = io::Read::take(&mut **answers, LONGEST_ANSWER).read_line(&mut line)?;
+        if longest == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Some(line.trim().to_owned()))
     }
 
     /// Prints a result; the text brings its own line ends.
@@ -115,6 +160,27 @@ mod tests {
             "NAME\tMESSAGE  \n\na   \tb       \t\n"
         );
         assert_eq!(shown(Eyes::Person), "NAME\tMESSAGE\n\na   \tb\n");
+    }
+
+    #[test]
+    fn enter_takes_the_default_and_agrees_to_nothing() {
+        let (mut results, mut progress) = (Vec::new(), Vec::new());
+        let input = io::Cursor::new(b"\nother\n\nYes\n".to_vec());
+        let mut screen = Screen::new(&mut results, &mut progress, Eyes::Person)
+            .with_answers(Some(Box::new(input)));
+        assert_eq!(screen.ask("Which?", "this").unwrap(), "this");
+        assert_eq!(screen.ask("Which?", "this").unwrap(), "other");
+        assert_eq!(screen.confirm("Go on?").unwrap(), Some(false));
+        assert_eq!(screen.confirm("Go on?").unwrap(), Some(true));
+        assert!(screen.ask("Which?", "this").is_err(), "the input ended");
+        screen.ask_nobody();
+        assert_eq!(screen.ask("Which?", "this").unwrap(), "this");
+        assert_eq!(screen.confirm("Go on?").unwrap(), None);
+        assert!(
+            String::from_utf8(progress)
+                .unwrap()
+                .starts_with("? Which? [this] ")
+        );
     }
 
     #[test]

@@ -7,6 +7,10 @@
     clippy::indexing_slicing,
     reason = "a test that cannot go on fails"
 )]
+#![expect(
+    clippy::disallowed_types,
+    reason = "tests start the programs that they compare with"
+)]
 
 mod act;
 mod build;
@@ -14,3 +18,4 @@ mod cluster;
 mod kustomize;
 mod look;
 mod pause;
+mod trust;

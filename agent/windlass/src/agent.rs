@@ -42,12 +42,8 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
     }
 }
 
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command for a person"
-)]
 /// Says what is wrong with a configuration before anything is started.
+#[expect(clippy::print_stdout, reason = "a command for a person")]
 pub(crate) fn check(file: &Path) -> ExitCode {
     let checked = config::load(file)
         .map_err(|error| error.to_string())
@@ -65,11 +61,15 @@ pub(crate) fn check(file: &Path) -> ExitCode {
             );
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(WRONG_CONFIG)
-        }
+        Err(error) => refused_config(&error),
     }
+}
+
+/// Says to a person what is wrong with the configuration.
+#[expect(clippy::print_stderr, reason = "a command for a person")]
+pub(crate) fn refused_config(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::from(WRONG_CONFIG)
 }
 
 fn run(settings: Settings) -> Result<(), Box<dyn Error>> {

@@ -5,6 +5,7 @@
 
 mod agent;
 mod net;
+mod trust;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -46,6 +47,15 @@ fn main() -> ExitCode {
         Command::Net(arguments) => net::main(&arguments),
         Command::Person(windlass_cli::Command::Check(check)) if check.config.is_some() => {
             agent::check(check.config.as_deref().unwrap_or(agent::CONFIG.as_ref()))
+        }
+        Command::Person(windlass_cli::Command::Trust(arguments)) => {
+            match trust::on_node(*arguments) {
+                Ok(arguments) => {
+                    let command = windlass_cli::Command::Trust(Box::new(arguments));
+                    windlass_cli::execute(&globals, &command, command_line)
+                }
+                Err(error) => agent::refused_config(&error),
+            }
         }
         Command::Person(command) => windlass_cli::execute(&globals, &command, command_line),
     }

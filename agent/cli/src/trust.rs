@@ -1,0 +1,53 @@
+//! `trust`: where trust begins, what is vouched for, and what to do about the rest.
+
+mod arguments;
+mod clone;
+mod countersign;
+mod error;
+mod hook;
+mod init;
+mod node;
+mod pins;
+mod programs;
+mod report;
+mod revision;
+mod signing_key;
+mod survey;
+mod verify;
+mod words;
+
+pub use self::arguments::TrustArguments;
+pub(crate) use self::error::TrustError;
+pub use self::node::NodeTrust;
+
+use self::arguments::{HookWhat, TrustWhat};
+use crate::screen::Screen;
+
+/// Runs the command; none of them needs a cluster.
+pub(crate) fn run(screen: &mut Screen<'_>, arguments: &TrustArguments) -> Result<(), TrustError> {
+    match &arguments.what {
+        TrustWhat::Init(init) => init::run(screen, init),
+        TrustWhat::Verify(verify) => verify::run(screen, verify),
+        TrustWhat::Countersign(countersign) => countersign::run(screen, countersign),
+        TrustWhat::Hook {
+            what: HookWhat::Install(hook),
+        } => hook::install(screen, hook),
+        TrustWhat::Show(show) => node::show(screen, node::known(arguments.node.as_ref())?, show),
+        TrustWhat::Log(log) => node::log(screen, node::known(arguments.node.as_ref())?, log),
+    }
+}
+
+/// Goes on only if a person agrees, now or beforehand.
+fn agreed(screen: &mut Screen<'_>, question: &str, beforehand: bool) -> Result<(), TrustError> {
+    if beforehand {
+        return Ok(());
+    }
+    match screen.confirm(question)? {
+        Some(true) => Ok(()),
+        Some(false) => Err(TrustError::Declined),
+        None => Err(TrustError::Wanted {
+            what: "nobody is here to agree, so nothing was done".to_owned(),
+            next: "give --yes to agree to what is shown above".to_owned(),
+        }),
+    }
+}

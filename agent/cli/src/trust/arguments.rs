@@ -1,0 +1,195 @@
+//! The command line of `trust`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use windlass_trust::Mode;
+
+use super::node::NodeTrust;
+use crate::arguments::DataOutput;
+
+/// Arguments of `trust`.
+#[derive(Debug, Clone, Args)]
+pub struct TrustArguments {
+    #[command(subcommand)]
+    pub(crate) what: TrustWhat,
+    /// What the node's configuration says; only a node has one.
+    #[arg(skip)]
+    pub(crate) node: Option<NodeTrust>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum TrustWhat {
+    /// Begin to trust: one signed commit in a clone full of unsigned ones
+    Init(InitArguments),
+    /// Say of each commit who signed it, or why it is refused
+    Verify(VerifyArguments),
+    /// Vouch for commits that nobody signed, by one signed merge; no forced push
+    Countersign(CountersignArguments),
+    /// Check what is pushed before it is pushed
+    Hook {
+        #[command(subcommand)]
+        what: HookWhat,
+    },
+    /// Show what this node trusts and how far it got (on a node)
+    Show(ShowArguments),
+    /// Show what this node accepted and refused (on a node)
+    Log(LogArguments),
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum HookWhat {
+    /// Write the pre-push hook of a clone
+    Install(HookArguments),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InitArguments {
+    /// The clone
+    #[arg(default_value = ".")]
+    pub(crate) repository: PathBuf,
+    /// The SSH key that signs, either half of it [default: git's user.signingkey, then ~/.ssh]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// What the key is called in the list of signers [default: git's user.email]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A second key for the day the first is lost: new, none, or the file of a public key
+    #[arg(long, value_name = "new|none|FILE")]
+    pub(crate) spare: Option<String>,
+    /// The branch that nodes follow [default: the one that is checked out]
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// The folder that holds the cluster [default: where Flux's own files are, then ./]
+    #[arg(long)]
+    pub(crate) path: Option<String>,
+    /// Where nodes find the repository [default: the remote origin]
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Leave git's settings as they are
+    #[arg(long)]
+    pub(crate) keep_config: bool,
+    /// Begin anew where trust began already
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Ask nothing and take the defaults
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VerifyArguments {
+    /// The clone: a working tree or a bare repository
+    #[arg(default_value = ".")]
+    pub(crate) repository: PathBuf,
+    /// What to verify, as FROM..TO, FROM.., ..TO or TO [default: from the introduction to HEAD]
+    pub(crate) range: Option<String>,
+    /// Who may sign, in OpenSSH's allowed_signers format [default: what `trust init` wrote]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signers: Vec<PathBuf>,
+    /// Which of the new commits must be signed: path, first-parent or all
+    #[arg(long, default_value = "path", value_name = "MODE")]
+    pub(crate) mode: Mode,
+    /// The commit with which trust begins [default: the one that `trust init` made]
+    #[arg(long, value_name = "COMMIT")]
+    pub(crate) introduction: Option<String>,
+    /// Only refused commits and the verdict
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// As data
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<DataOutput>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CountersignArguments {
+    /// The clone
+    #[arg(default_value = ".")]
+    pub(crate) repository: PathBuf,
+    /// The commit that nodes accepted last [default: the last one here that they would accept]
+    #[arg(long, value_name = "COMMIT")]
+    pub(crate) from: Option<String>,
+    /// The branch that nodes follow [default: the one that is checked out]
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// The SSH key that signs [default: as git signs]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Who may sign, in OpenSSH's allowed_signers format [default: what `trust init` wrote]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signers: Vec<PathBuf>,
+    /// The mode of the nodes: path or first-parent
+    #[arg(long, default_value = "path", value_name = "MODE")]
+    pub(crate) mode: Mode,
+    /// Vouch without being asked
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HookArguments {
+    /// The clone
+    #[arg(default_value = ".")]
+    pub(crate) repository: PathBuf,
+    /// The branch that nodes follow; others are pushed unchecked [default: the one that is checked out]
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// Who may sign, in OpenSSH's allowed_signers format [default: what `trust init` wrote]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signers: Vec<PathBuf>,
+    /// The mode of the nodes: path, first-parent or all
+    #[arg(long, default_value = "path", value_name = "MODE")]
+    pub(crate) mode: Mode,
+    /// Replace a hook that somebody else wrote; it is kept as pre-push.old
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ShowArguments {
+    /// The node's configuration
+    #[arg(long, default_value = "/etc/windlass/config.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// As data
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<DataOutput>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogArguments {
+    /// The node's configuration
+    #[arg(long, default_value = "/etc/windlass/config.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// How many of the newest entries
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// Only of sources whose name, URL or branch contains this
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// As data
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<DataOutput>,
+}
+
+// === impl TrustArguments ===
+
+impl TrustArguments {
+    /// The node's configuration that the command wants to know; none when it works on a clone.
+    #[must_use]
+    pub fn node_config(&self) -> Option<&Path> {
+        match &self.what {
+            TrustWhat::Show(arguments) => Some(&arguments.config),
+            TrustWhat::Log(arguments) => Some(&arguments.config),
+            _ => None,
+        }
+    }
+
+    /// The command with what the node's configuration says.
+    #[must_use]
+    pub fn on(self, node: NodeTrust) -> Self {
+        Self {
+            node: Some(node),
+            ..self
+        }
+    }
+}

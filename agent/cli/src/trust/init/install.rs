@@ -1,0 +1,100 @@
+//! The line that installs windlass on a node, with everything in it that the node is to trust.
+
+use windlass_trust::Oid;
+
+use crate::trust::words::quoted;
+
+/// What stands in the line where no URL is known.
+pub(super) const NO_URL: &str = "URL";
+
+/// Where nodes find the cluster's files.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) url: String,
+    pub(super) path: String,
+    pub(super) branch: String,
+}
+
+/// A line of `allowed_signers` for one key, for commits only.
+pub(super) fn signers_line(name: &str, public_key: &str) -> String {
+    format!("{name} namespaces=\"git\" {public_key}\n")
+}
+
+/// The line: it brings the keys along, so that it is the same on every node and needs no other file.
+pub(super) fn line(place: &Place, signers: &str, introduction: &Oid) -> String {
+    let keys: Vec<String> = signers.lines().map(quoted).collect();
+    let branch = match place.branch.as_str() {
+        "main" => String::new(),
+        other => format!(" --branch {}", quoted(other)),
+    };
+    format!(
+        "printf '%s\\n' {} > allowed_signers && sudo ./install.sh --repo {} --path {}{branch} \
+         --introduction {introduction} --signers allowed_signers",
+        keys.join(" "),
+        quoted(&place.url),
+        quoted(&place.path),
+    )
+}
+
+/// A URL as nodes take it: `host:path` is written out, and a password never goes along.
+pub(super) fn url(remote: &str) -> String {
+    if let Some((scheme, rest)) = remote.split_once("://") {
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = authority.rsplit('@').next().unwrap_or(authority);
+        return match scheme {
+            "ssh" => format!("ssh://{authority}/{path}"),
+            _ => format!("{scheme}://{host}/{path}"),
+        };
+    }
+    match remote.split_once(':') {
+        Some((host, path)) if !host.contains('/') => {
+            format!("ssh://{host}/{}", path.trim_start_matches('/'))
+        }
+        _ => remote.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remote_becomes_what_a_node_can_fetch_from() {
+        let check = |remote: &str, expected: &str| assert_eq!(url(remote), expected);
+        check(
+            "git@git.example.org:me/cluster.git",
+            "ssh://git@git.example.org/me/cluster.git",
+        );
+        check(
+            "ssh://git@git.example.org:2222/c",
+            "ssh://git@git.example.org:2222/c",
+        );
+        check(
+            "https://git.example.org/c.git",
+            "https://git.example.org/c.git",
+        );
+        check(
+            "https://me:secret@git.example.org/c",
+            "https://git.example.org/c",
+        );
+        check("/srv/git/c.git", "/srv/git/c.git");
+        check("./c:d", "./c:d");
+    }
+
+    #[test]
+    fn the_line_survives_the_shell() {
+        let place = Place {
+            url: "https://git.example.org/c".to_owned(),
+            path: "./my cluster's".to_owned(),
+            branch: "live".to_owned(),
+        };
+        let introduction = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+        let signers = signers_line("me@example.org", "ssh-ed25519 AAAA");
+        assert_eq!(
+            line(&place, &signers, &introduction),
+            "printf '%s\\n' 'me@example.org namespaces=\"git\" ssh-ed25519 AAAA' > allowed_signers && sudo ./install.sh \
+             --repo https://git.example.org/c --path './my cluster'\\''s' --branch live \
+             --introduction 0123456789abcdef0123456789abcdef01234567 --signers allowed_signers"
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! `trust verify`: whether nodes would accept a history, and why, commit by commit.
+
+use windlass_trust::{Introduction, Oid, Policy, RefusalReason, Verdict, verify_each};
+
+use super::arguments::VerifyArguments;
+use super::clone::LocalClone;
+use super::error::TrustError;
+use super::pins::Pins;
+use super::report::Report;
+use super::revision::{self, Range};
+use crate::screen::Screen;
+
+pub(crate) fn run(screen: &mut Screen<'_>, arguments: &VerifyArguments) -> Result<(), TrustError> {
+    let clone = LocalClone::open(&arguments.repository)?;
+    judge(screen, &clone, arguments).map_err(|error| clone.explain(error))
+}
+
+fn judge(
+    screen: &mut Screen<'_>,
+    clone: &LocalClone,
+    arguments: &VerifyArguments,
+) -> Result<(), TrustError> {
+    let pins = Pins::of(clone);
+    let range = revision::range(clone, arguments.range.as_deref().unwrap_or("HEAD"))?;
+    let begin = begin(clone, &pins, arguments, &range)?;
+    let policy = Policy {
+        signers: pins.signers(&arguments.signers)?,
+        introduction: match begin {
+            Begin::After(oid) => Introduction::Commit(oid),
+            Begin::AtRoot(_) => Introduction::FirstSigned,
+        },
+        mode: arguments.mode,
+    };
+    let mut report = Report::new(screen, arguments);
+    if let Begin::AtRoot(root) = begin {
+        // Nothing vouches for the first commit but its own signature.
+        let verdict = look(clone, &policy, &root, &mut report)?;
+        if matches!(verdict, Verdict::Refused(_)) || root == range.to {
+            return report.finish(&range.to, verdict);
+        }
+    }
+    let policy = Policy {
+        introduction: Introduction::Commit(begin.commit()),
+        ..policy
+    };
+    let verdict = look(clone, &policy, &range.to, &mut report)?;
+    report.finish(&range.to, verdict)
+}
+
+/// Where the commits that are looked at begin.
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    /// After a commit that is vouched for by its id.
+    After(Oid),
+    /// At the first commit of the history, which must itself be signed.
+    AtRoot(Oid),
+}
+
+impl Begin {
+    fn commit(self) -> Oid {
+        match self {
+            Self::After(oid) | Self::AtRoot(oid) => oid,
+        }
+    }
+}
+
+fn begin(
+    clone: &LocalClone,
+    pins: &Pins,
+    arguments: &VerifyArguments,
+    range: &Range,
+) -> Result<Begin, TrustError> {
+    if let Some(from) = range.from {
+        return Ok(Begin::After(from));
+    }
+    if let Some(introduction) = &arguments.introduction {
+        return revision::commit(clone, introduction).map(Begin::After);
+    }
+    if let Some(introduction) = pins.introduction()? {
+        return Ok(Begin::After(introduction));
+    }
+    root(clone, range.to).map(Begin::AtRoot)
+}
+
+/// The first commit of a history, by first parents.
+fn root(clone: &LocalClone, head: Oid) -> Result<Oid, TrustError> {
+    let mut oid = head;
+    while let Some(parent) = revision::parents(clone, &oid)?.first() {
+        oid = *parent;
+    }
+    Ok(oid)
+}
+
+fn look(
+    clone: &LocalClone,
+    policy: &Policy,
+    head: &Oid,
+    report: &mut Report<'_, '_>,
+) -> Result<Verdict, TrustError> {
+    let verdict = verify_each(clone, policy, None, head, &mut |commit| report.tell(commit))?;
+    if let Verdict::Refused(refusal) = &verdict
+        && clone.is_shallow()
+        && let RefusalReason::NotDescendantOfIntroduction { introduction } = refusal.reason
+    {
+        return Err(TrustError::Shallow {
+            missing: introduction,
+        });
+    }
+    Ok(verdict)
+}
