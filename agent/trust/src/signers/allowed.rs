@@ -135,14 +135,13 @@ fn signers_line(line: &str) -> Result<SignersLine, String> {
     })
 }
 
-/// Reads a line of `authorized_keys`: options, key and comment (sshd(8)). The options limit a login
-/// and say nothing of signatures, so they are passed over; the principal is the comment.
+/// Reads a line of `authorized_keys`: options, key and comment (sshd(8)); the comment is the principal.
 pub(crate) fn authorized_key(line: &str) -> Result<SignersLine, String> {
     let (first, after) = field(line)?;
-    let (key_type, rest) = if is_key_type(first) {
-        (first, after)
+    let (options, (key_type, rest)) = if is_key_type(first) {
+        ("", (first, after))
     } else {
-        field(after)?
+        (first, field(after)?)
     };
     let (base64, comment) = field(rest)?;
     let (wire_key, key) = key(key_type, base64)?;
@@ -150,7 +149,7 @@ pub(crate) fn authorized_key(line: &str) -> Result<SignersLine, String> {
         principals: text::shown(comment.as_bytes()),
         wire_key,
         key,
-        options: Options::none(),
+        options: Options::of_login(options),
     })
 }
 

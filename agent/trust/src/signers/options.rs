@@ -21,14 +21,22 @@ pub(crate) struct Options {
 // === impl Options ===
 
 impl Options {
-    /// A line without options. A security key must be touched, as sshd asks.
-    pub(crate) const fn none() -> Self {
+    /// Takes what a line of `authorized_keys` asks of a security key, which must be touched unless
+    /// the line says otherwise; its other options limit a login and say nothing of signatures.
+    pub(crate) fn of_login(text: &str) -> Self {
+        // With an escaped quote it takes a whole parser to tell an option from a command's text.
+        let text = if text.contains('\\') { "" } else { text };
+        let asks = |name: &str| {
+            split(text)
+                .iter()
+                .any(|option| option.eq_ignore_ascii_case(name))
+        };
         Self {
             signs_git: true,
             valid_after: None,
             valid_before: None,
-            no_touch_required: false,
-            verify_required: false,
+            no_touch_required: asks("no-touch-required"),
+            verify_required: asks("verify-required"),
         }
     }
 

@@ -81,6 +81,22 @@ fn what_a_security_key_must_show_can_be_set() {
 }
 
 #[test]
+fn a_login_line_says_what_its_security_key_must_show() {
+    for (text, no_touch, verify) in [
+        ("", false, false),
+        ("no-pty,No-Touch-Required,command=\"a,b\"", true, false),
+        ("verify-required", false, true),
+        ("command=\"a,no-touch-required,b\"", false, false),
+        ("command=\"a\\\",no-touch-required,b\"", false, false),
+    ] {
+        let options = Options::of_login(text);
+        let read = (options.no_touch_required, options.verify_required);
+        assert_eq!(read, (no_touch, verify), "{text}");
+        assert!(options.signs_git);
+    }
+}
+
+#[test]
 fn wildcards_match_as_in_openssh() {
     for (pattern, matches) in [
         ("git", true),
