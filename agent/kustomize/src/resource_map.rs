@@ -98,6 +98,8 @@ impl ResourceMap {
             entry.push('\n');
         }
         for resource in self.list_mut() {
+            // kustomize writes all annotations anew for that.
+            resource.shared.leave("/metadata/annotations/");
             let provenance = &mut resource.provenance;
             match provenance.origin {
                 Some(_) => provenance.transformations.push_str(&entry),

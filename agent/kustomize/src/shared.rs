@@ -58,10 +58,15 @@ impl Shared {
         }
         let mut replaced = Vec::new();
         collect_replaced(patch, "", &mut replaced);
+        for map in replaced {
+            self.leave(&map);
+        }
+    }
+
+    /// What stands below a place is shared no more.
+    pub(crate) fn leave(&mut self, below: &str) {
         for group in &mut self.0 {
-            group
-                .places
-                .retain(|place| !replaced.iter().any(|map| place.starts_with(map)));
+            group.places.retain(|place| !place.starts_with(below));
         }
     }
 

@@ -92,6 +92,10 @@ fn verdict(oracle: &Oracle, model: &Model) -> Verdict {
             Verdict::OnPurpose
         }
         (Err(error), Ok(_)) => Verdict::Differs(Kind::OnlyWeRefuse(reason(&error))),
+        // A type that kustomize takes for granted is another; docs/kustomize.md.
+        (Ok(_), Err(error)) if error.starts_with("panic: interface conversion") => {
+            Verdict::OnPurpose
+        }
         (Ok(_), Err(error)) => Verdict::Differs(Kind::OnlyTheyRefuse(reason(&error))),
         // A directive that kustomize leaves in the object: docs/decisions/0012.
         (Ok(_), Ok(theirs)) if theirs.contains("$patch: ") => Verdict::OnPurpose,

@@ -99,8 +99,10 @@ fn write_answers(topic: &Path, scenes: &[Scene]) {
             Ok(output) => text.push_str(&output),
             // Its words are not ours; that it refuses is what counts.
             Err(error) => {
-                let line: String = error
-                    .lines()
+                // Addresses in it differ from run to run.
+                let line = error.lines().next().unwrap_or_default();
+                let line: String = line
+                    .split("&{")
                     .next()
                     .unwrap_or_default()
                     .chars()
