@@ -6,7 +6,7 @@
 mod kinds;
 mod kustomizations;
 mod patches;
-mod random;
+pub(crate) mod random;
 mod shrink;
 mod transformers;
 

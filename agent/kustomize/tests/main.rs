@@ -13,4 +13,6 @@ mod oracle;
 #[cfg(test)]
 mod scenes;
 #[cfg(test)]
+mod substitution;
+#[cfg(test)]
 mod support;

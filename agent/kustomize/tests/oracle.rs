@@ -50,9 +50,17 @@ impl Oracle {
 
     /// What kustomize makes of a directory; the order of the input is kept, as Flux calls it.
     pub(crate) fn ask(&self, files: &Sources, path: &str) -> Answer {
+        self.answer(&json!({"files": files, "path": path, "reorder": "none"}))
+    }
+
+    /// What Flux's envsubst makes of a text.
+    pub(crate) fn substitute(&self, text: &str, values: &Sources, strict: bool) -> Answer {
+        self.answer(&json!({"text": text, "values": values, "strict": strict}))
+    }
+
+    fn answer(&self, question: &Value) -> Answer {
         let mut pipes = self.pipes.lock().unwrap();
         let (input, output) = &mut *pipes;
-        let question = json!({"files": files, "path": path, "reorder": "none"});
         writeln!(input, "{question}").unwrap();
         input.flush().unwrap();
         let mut line = String::new();

@@ -1,9 +1,10 @@
-// The real kustomize 5.8.1: the command, and its packages for kustomize-oracle. Nothing of it is shipped.
+// The real kustomize 5.8.1 and Flux's envsubst: the command, and packages for kustomize-oracle. Nothing of it is shipped.
 module windlass.dev/tests/oracles/kustomize
 
-go 1.24.0
+go 1.26.0
 
 require (
+	github.com/fluxcd/pkg/envsubst v1.7.1
 	sigs.k8s.io/kustomize/api v0.21.1
 	sigs.k8s.io/kustomize/kustomize/v5 v5.8.1
 	sigs.k8s.io/kustomize/kyaml v0.21.1

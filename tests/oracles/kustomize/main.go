@@ -1,5 +1,5 @@
 // kustomize-oracle builds kustomizations with the real kustomize, many in one process: tests compare
-// windlass with what it answers. Each line of its input is a tree of files and the directory to build,
+// windlass with what it answers, and with Flux's substitution of variables. Each line of its input is a tree of files and the directory to build,
 // as JSON; each line of its output is what came of it.
 package main
 
@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/fluxcd/pkg/envsubst"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -24,6 +25,10 @@ type request struct {
 	Files   map[string]string `json:"files"`
 	Path    string            `json:"path"`
 	Reorder string            `json:"reorder"`
+	// With these, a text is substituted as Flux does, and nothing is built.
+	Text   string            `json:"text"`
+	Values map[string]string `json:"values"`
+	Strict bool              `json:"strict"`
 }
 
 type answer struct {
@@ -56,6 +61,16 @@ func build(asked request) (result answer) {
 			result = answer{Error: fmt.Sprint("panic: ", problem)}
 		}
 	}()
+	if asked.Text != "" {
+		output, err := envsubst.Eval(asked.Text, func(name string) (string, bool) {
+			value, known := asked.Values[name]
+			return value, known || !asked.Strict
+		})
+		if err != nil {
+			return answer{Error: err.Error()}
+		}
+		return answer{Output: output}
+	}
 	tree := filesys.MakeFsInMemory()
 	for name, text := range asked.Files {
 		// A schema of one build would stay for the next.
