@@ -108,6 +108,10 @@ reasons! {
     NOT_VOUCHED_FOR = "NotVouchedFor";
     /// A tag that was locked to the commit it named first names another one. Not Flux's.
     TAG_MOVED = "TagMoved";
+    /// The node lost its ratchet and waits for a person. Not Flux's.
+    RATCHET_LOST = "RatchetLost";
+    /// A lost or damaged ratchet was made again. Not Flux's.
+    RATCHET_HEALED = "RatchetHealed";
     /// A trust file of the node cannot be read; what it said before counts. Not Flux's.
     TRUST_FILE_INVALID = "TrustFileInvalid";
     /// Nothing is written until the pause ends. Not Flux's.

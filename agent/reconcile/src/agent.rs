@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use tokio::sync::mpsc::{self, UnboundedSender};
@@ -17,7 +17,7 @@ use windlass_cluster::{
 use windlass_host::config::{RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
 use windlass_object::GroupVersionKind;
-use windlass_state::{OpenError, RatchetError, RatchetFile, Store, StoreError};
+use windlass_state::{OpenError, RatchetError, StoreError};
 use windlass_wire::{Credentials, Reference, Secret};
 
 use crate::context::{Context, Kinds};
@@ -31,7 +31,9 @@ use crate::named::Named;
 use crate::net::{Net, StartCommand};
 use crate::node::NodeStatus;
 use crate::source::basis::{Rule, Trust};
+use crate::source::confirm::Verification;
 use crate::source::keep::Keep;
+use crate::source::lost::Remembered;
 use crate::source::spec::SourceSpec;
 use crate::trust::{self, NodeTrust, TrustError};
 use crate::uninstall::{definitions, namespaces};
@@ -92,7 +94,7 @@ pub async fn run(
     let name = Named::new(&settings.root.namespace, &settings.root.name);
     let trust = Arc::new(NodeTrust::read(&settings)?);
     let spec = root_spec(&name, &settings.root, &trust)?;
-    let keep = Arc::new(open_keep(&settings)?);
+    let keep = Arc::new(Keep::open(&settings.state.dir, &name)?);
     let cluster = connect(&settings)?;
     let (sender, events) = mpsc::unbounded_channel();
     let net = Net::new(settings.net.socket.clone(), start_net);
@@ -185,16 +187,6 @@ fn context(
     })
 }
 
-fn open_keep(settings: &Settings) -> Result<Keep, AgentError> {
-    let store = Store::open(&settings.state.dir)?;
-    if let Some(recovered) = store.recovered() {
-        let (moved_to, reason) = (recovered.moved_to.display(), &recovered.reason);
-        tracing::warn!(%moved_to, reason, "the cache was damaged; it was moved aside and is fetched again");
-    }
-    let ratchets = Mutex::new(RatchetFile::open(&settings.state.dir)?);
-    Ok(Keep { store, ratchets })
-}
-
 fn read(path: &std::path::Path) -> Result<String, AgentError> {
     std::fs::read_to_string(path).map_err(|source| AgentError::File {
         path: path.to_owned(),
@@ -224,6 +216,8 @@ fn root_spec(
         trust,
         may_turn: true,
         is_other: false,
+        verification: Verification::NotAsked,
+        remembered: Remembered::default(),
     })
 }
 

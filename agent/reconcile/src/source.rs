@@ -2,10 +2,12 @@
 
 pub(crate) mod basis;
 mod conclude;
+pub(crate) mod confirm;
 pub(crate) mod fetch;
 mod judge;
 pub(crate) mod keep;
 pub(crate) mod listed;
+pub(crate) mod lost;
 mod secret;
 pub(crate) mod spec;
 pub(crate) mod status;
@@ -20,8 +22,9 @@ use windlass_state::Tip;
 
 use self::basis::Basis;
 use self::conclude::conclude;
-use self::fetch::{FetchError, Fetched, Snapshot};
-use self::spec::{SourceSpec, Unusable};
+use self::fetch::{FetchError, Fetched, Loaded, Snapshot};
+use self::lost::Remembered;
+use self::spec::{Secrets, SourceSpec, Unusable};
 use self::status::Problem;
 use crate::context::Context;
 use crate::event::Event;
@@ -46,6 +49,8 @@ pub(crate) struct Pass {
     pub(crate) trust: Arc<NodeTrust>,
     /// What is wrong with the trust files, which the root says.
     pub(crate) trust_problem: Option<String>,
+    /// What the cluster remembers of where it stood.
+    pub(crate) remembered: Remembered,
     /// Only the leader writes.
     pub(crate) leadership: Option<Leadership>,
     /// To the controller, for what it has to know before the pass ends.
@@ -134,7 +139,15 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
 
 /// The revision in use, with the ignore rules that the spec says now.
 async fn held(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Option<Snapshot> {
-    let held = pass.snapshot.clone()?;
+    let Some(held) = pass.snapshot.clone() else {
+        // While a person is waited for, what the cluster runs is kept so, once the cluster has said what that is.
+        let waits = pass.loaded && context.keep.is_lost(&spec.line());
+        return if waits {
+            load(context, spec).await.snapshot
+        } else {
+            None
+        };
+    };
     if held.choice == spec.choice {
         return Some(held);
     }
@@ -143,7 +156,10 @@ async fn held(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Option<
 
 async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable> {
     if let Some(fixed) = &pass.fixed {
-        return Ok(fixed.clone());
+        return Ok(SourceSpec {
+            remembered: pass.remembered.clone(),
+            ..fixed.clone()
+        });
     }
     let gone = || Unusable {
         reason: reasons::FAILED,
@@ -156,19 +172,26 @@ async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable>
         message: format!("the object cannot be read: {message}; correct it"),
         stalled: true,
     })?;
-    let secret = match &spec.secret_ref {
-        // What is kept on disk needs no credential, and perhaps there is no API server to ask for it.
-        Some(reference) if pass.loaded => {
-            Some(secret::read(context, &pass.name, &reference.name).await?)
+    let mut secrets = Secrets::default();
+    // What is kept on disk needs no credential, and perhaps there is no API server to ask for it.
+    if pass.loaded {
+        if let Some(reference) = &spec.secret_ref {
+            let about = ("spec.secretRef", reasons::AUTHENTICATION_FAILED);
+            let read = secret::read(context, &pass.name, &reference.name, about).await?;
+            secrets.credentials = Some(read);
         }
-        _ => None,
-    };
-    spec::from_git_repository(
-        &pass.name,
-        spec,
-        secret.as_ref(),
-        (&pass.basis, &pass.trust),
-    )
+        if let Some(verify) = &spec.verification {
+            let about = ("spec.verify.secretRef", reasons::VERIFICATION_ERROR);
+            let read = secret::read(context, &pass.name, &verify.secret_ref.name, about).await?;
+            secrets.verification = Some(read);
+        }
+    }
+    let because = (&pass.basis, &*pass.trust);
+    let spec = spec::from_git_repository(&pass.name, spec, &secrets, because)?;
+    Ok(SourceSpec {
+        remembered: pass.remembered.clone(),
+        ..spec
+    })
 }
 
 /// What a load or a fetch came to.
@@ -185,14 +208,15 @@ async fn load(context: &Arc<Context>, spec: &SourceSpec) -> Found {
         let loaded = fetch::load(&context.keep, &spec);
         match &loaded {
             // The fetch that follows brings everything again.
-            Err(error) if context.keep.heal(error).unwrap_or(false) => Ok(None),
+            Err(error) if context.keep.heal(error).unwrap_or(false) => Ok(Loaded::default()),
             _ => loaded,
         }
     });
     match loaded.await {
-        Ok(Ok(snapshot)) => Found {
+        Ok(Ok(Loaded { snapshot, problem })) => Found {
             snapshot,
-            ..Found::default()
+            problem,
+            refused: None,
         },
         Ok(Err(error)) => Found::problem(Problem::fetch(&error)),
         Err(panic) => Found::problem(broke(&panic)),
@@ -201,14 +225,24 @@ async fn load(context: &Arc<Context>, spec: &SourceSpec) -> Found {
 
 async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
     let known = match (&pass.refused, &pass.snapshot) {
+        // What else is asked for than the node's rules may have changed, and a lost line is looked at each time.
+        (Some(_), _) if spec.verification.is_asked() => None,
+        _ if context.keep.is_lost(&spec.line()) => None,
         (Some(refused), _) => Some(refused.tip.clone()),
         // A revision of another URL or reference says nothing about this one.
         (None, Some(snapshot)) if snapshot.line == spec.line() => snapshot.tip.clone(),
         (None, _) => None,
     };
+    let held = pass.snapshot.clone().filter(|_| pass.refused.is_none());
     let (context, spec) = (Arc::clone(context), spec.clone());
     let asked = tokio::task::spawn_blocking(move || {
-        fetch::fetch(&context.keep, &context.net, &spec, known.as_ref())
+        match (
+            fetch::fetch(&context.keep, &context.net, &spec, known.as_ref())?,
+            held,
+        ) {
+            (Fetched::Unchanged, Some(held)) => fetch::confirm_held(&context.keep, &spec, held),
+            (fetched, _) => Ok(fetched),
+        }
     });
     match asked.await {
         Ok(Ok(Fetched::Unchanged)) => Found {
@@ -216,8 +250,9 @@ async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
             refused: pass.refused.clone(),
             snapshot: None,
         },
+        Ok(Ok(Fetched::Unconfirmed(problem))) => Found::problem(problem),
         Ok(Ok(Fetched::Accepted(snapshot))) => Found {
-            snapshot: Some(snapshot),
+            snapshot: Some(*snapshot),
             ..Found::default()
         },
         Ok(Ok(Fetched::Refused { tip, problem })) => {

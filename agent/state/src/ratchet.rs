@@ -30,6 +30,7 @@ pub struct RatchetFile {
     disk: Box<dyn Disk>,
     number: u64,
     lines: BTreeMap<Line, Ratchet>,
+    lost: Option<String>,
     marked: bool,
     notice: Option<RatchetNotice>,
 }
@@ -48,13 +49,8 @@ pub struct RatchetNotice {
 /// The ratchet cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RatchetError {
-    /// There was one, and no generation of it is intact. Nothing new may be accepted until it is made again from
-    /// a witness.
-    #[error(
-        "the ratchet in {} is lost ({reason}): nothing new is accepted until it is restored; \
-         `windlass trust recover` rebuilds it from the cluster's witness or from a commit that you name",
-        path.display()
-    )]
+    /// There was one, and no generation of it is intact. [`RatchetFile::begin_anew`] goes on from there.
+    #[error("the ratchet in {} is lost ({reason})", path.display())]
     Lost {
         /// The directory.
         path: PathBuf,
@@ -122,14 +118,12 @@ impl RatchetFile {
         RatchetFile::open_on(Box::new(Directory::new(directory)))
     }
 
-    /// Makes the ratchet again after [`RatchetError::Lost`], from what a witness or a person vouches for.
+    /// Begins an empty ratchet after [`RatchetError::Lost`]. It says for ever that it is not the first one: each line has
+    /// to be made again from what a witness or a person vouches for, and what is missing is not new.
     ///
     /// # Errors
     /// It cannot be written, or a newer windlass wrote one of the slots.
-    pub fn rebuild(
-        directory: &Path,
-        lines: impl IntoIterator<Item = (Line, Ratchet)>,
-    ) -> Result<RatchetFile, RatchetError> {
+    pub fn begin_anew(directory: &Path, reason: &str) -> Result<RatchetFile, RatchetError> {
         let disk: Box<dyn Disk> = Box::new(Directory::new(directory));
         let mut newest = 0;
         for name in SLOTS {
@@ -140,7 +134,8 @@ impl RatchetFile {
         let mut file = RatchetFile {
             disk,
             number: newest,
-            lines: lines.into_iter().collect(),
+            lines: BTreeMap::new(),
+            lost: Some(reason.to_owned()),
             marked: false,
             notice: None,
         };
@@ -155,6 +150,12 @@ impl RatchetFile {
     #[must_use]
     pub fn get(&self, line: &Line) -> Option<Ratchet> {
         self.lines.get(line).cloned()
+    }
+
+    /// Says whether a line may have stood somewhere that is forgotten: its ratchet has to be made again first.
+    #[must_use]
+    pub fn is_lost(&self, line: &Line) -> bool {
+        self.lost.is_some() && !self.lines.contains_key(line)
     }
 
     /// Every line with its ratchet.
@@ -219,6 +220,7 @@ impl RatchetFile {
             disk,
             number: generation.number,
             lines: generation.lines,
+            lost: generation.lost,
             marked,
             notice,
         })
@@ -235,6 +237,7 @@ impl RatchetFile {
             disk,
             number: 0,
             lines: BTreeMap::new(),
+            lost: None,
             marked: false,
             notice: None,
         })
@@ -243,7 +246,12 @@ impl RatchetFile {
     /// Writes the next generation into the slot of the last but one.
     fn save(&mut self, lines: BTreeMap<Line, Ratchet>) -> Result<(), RatchetError> {
         let number = self.number + 1;
-        let generation = Generation { number, lines };
+        let lost = self.lost.clone();
+        let generation = Generation {
+            number,
+            lost,
+            lines,
+        };
         let bytes = generation.encode();
         if bytes.len() as u64 > LIMIT {
             return Err(RatchetError::Full {

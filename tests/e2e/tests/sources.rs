@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use windlass_kit::api::{ObjectRef, condition};
-use windlass_kit::repo::Repo;
+use windlass_kit::repo::{Repo, Signer};
 
 use crate::house::{GIT_REPOSITORY, House, ready};
 use crate::tenant::{Tenant, bare_map, map};
@@ -134,6 +134,115 @@ fn a_sparse_checkout_takes_only_the_directories_that_it_names() {
     tenant.kustomize("other", json!({"targetNamespace": tenant.namespace}));
     tenant.ready("app");
     tenant.fails("other", "ArtifactFailed", "other");
+}
+
+/// Waits until `spec.verify` was satisfied in that mode.
+#[track_caller]
+fn is_verified(tenant: &Tenant, mode: &str, parts: &[&str]) {
+    let what = format!("{mode} to be verified with {parts:?}");
+    tenant.admin().wait_for(&what, &tenant.source(), |source| {
+        let verified = condition(source, "SourceVerified").unwrap_or(&Value::Null);
+        let message = verified["message"].as_str().unwrap_or_default();
+        source["status"]["sourceVerificationMode"] == mode
+            && verified["status"] == "True"
+            && verified["reason"] == "Succeeded"
+            && parts.iter().all(|part| message.contains(part))
+    });
+}
+
+/// Makes the Secret of `spec.verify`, with one public key.
+fn public_key(tenant: &Tenant, name: &str, signer: &Signer) {
+    let key = signer.public_key();
+    tenant.admin().apply(&json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": name, "namespace": tenant.namespace},
+        "stringData": {"owner.sshpub": format!("{key}\n")},
+    }));
+}
+
+#[test]
+fn flux_verification_is_asked_on_top_of_the_rules_of_the_node_and_says_what_flux_says() {
+    let mut tenant = Tenant::start("verify", &[("app/map.yaml", &bare_map("app", "one"))]);
+    let owner = &crate::tenant::shared().signer;
+    let stranger = Signer::new("stranger@example.org");
+    public_key(&tenant, "owner", owner);
+    public_key(&tenant, "stranger", &stranger);
+    let head = tenant.repo.id("HEAD");
+    let verify =
+        |mode: &str, secret: &str| json!({"verify": {"mode": mode, "secretRef": {"name": secret}}});
+    tenant
+        .admin()
+        .patch(&tenant.source(), &json!({"spec": verify("HEAD", "owner")}));
+    is_verified(
+        &tenant,
+        "HEAD",
+        &[&format!(
+            "verified signature of\n\t- commit '{head}' with key 'SHA256:"
+        )],
+    );
+
+    let failed = format!("signature verification of commit '{head}' failed");
+    is_refused(
+        &tenant,
+        verify("HEAD", "stranger"),
+        "InvalidCommitSignature",
+        &failed,
+    );
+    is_refused(
+        &tenant,
+        verify("HEAD", "nobody"),
+        "VerificationError",
+        "nobody",
+    );
+    let unspecified = "a tag reference is not specified";
+    is_refused(
+        &tenant,
+        verify("Tag", "owner"),
+        "InvalidVerificationMode",
+        unspecified,
+    );
+
+    let next = tenant.publish(&[("app/map.yaml", &bare_map("app", "two"))], "Two");
+    tenant.repo.git(&["tag", "v1.0.0"]);
+    tenant.repo.push_ref("v1.0.0", "refs/tags/v1.0.0");
+    let mut tagged = verify("Tag", "owner");
+    tagged["ref"] = json!({"tag": "v1.0.0"});
+    is_refused(&tenant, tagged, "InvalidGitObject", "not annotated");
+    // The tag is made anew over the same commit, signed by somebody else, then by the owner.
+    tenant.repo.tag("v1.0.0", "By a stranger", &stranger);
+    tenant.repo.push_ref("v1.0.0", "refs/tags/v1.0.0");
+    let more_often = json!({"interval": "5s"});
+    is_refused(
+        &tenant,
+        more_often,
+        "InvalidTagSignature",
+        "signature verification of tag 'v1.0.0@sha1:",
+    );
+    tenant.repo.tag("v1.0.0", "By the owner", owner);
+    tenant.repo.push_ref("v1.0.0", "refs/tags/v1.0.0");
+    is_verified(&tenant, "Tag", &["\n\t- tag 'v1.0.0@sha1:"]);
+    tenant.admin().patch(
+        &tenant.source(),
+        &json!({"spec": verify("TagAndHEAD", "owner")}),
+    );
+    is_verified(
+        &tenant,
+        "TagAndHEAD",
+        &[
+            "- tag 'v1.0.0@sha1:",
+            &format!("\n\t- commit '{next}' with key 'SHA256:"),
+        ],
+    );
+    becomes(
+        &tenant,
+        json!({"verify": null}),
+        &format!("v1.0.0@sha1:{next}"),
+    );
+    let source = tenant.admin().get(&tenant.source()).unwrap();
+    assert!(
+        source["status"].get("sourceVerificationMode").is_none(),
+        "{source}"
+    );
 }
 
 #[test]

@@ -170,6 +170,7 @@ impl Controller {
             refused: slot.refused.clone(),
             loaded: slot.loaded,
             basis: self.basis_of(&name, slot),
+            remembered: self.remembered(&name, slot),
             trust: Arc::clone(&self.trust),
             trust_problem: self.trust_problem.clone().filter(|_| is_root),
             leadership,

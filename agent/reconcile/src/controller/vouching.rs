@@ -5,12 +5,15 @@ use std::sync::Arc;
 use windlass_api::inventory;
 use windlass_api::names;
 use windlass_object::ObjectKey;
+use windlass_trust::{Memory, Origin};
 
 use super::Controller;
+use super::kustomizations::source_name;
 use super::sources::SourceSlot;
 use crate::named::Named;
 use crate::seen::SeenGitRepository;
 use crate::source::basis::Basis;
+use crate::source::lost::Remembered;
 use crate::trust::NodeTrust;
 use crate::vouch::builds_the_same;
 
@@ -83,6 +86,32 @@ impl Controller {
         Basis::Nobody
     }
 
+    /// What the cluster remembers of where a source stood.
+    pub(super) fn remembered(&self, name: &Named, slot: &SourceSlot) -> Remembered {
+        let mut memories = Vec::new();
+        if let Some(artifact) = slot
+            .seen
+            .as_ref()
+            .and_then(|seen| seen.status.artifact.as_ref())
+        {
+            memories.extend(memory(format!("GitRepository {name}"), &artifact.revision));
+        }
+        for (user, slot) in &self.kustomizations {
+            if source_name(user, &slot.seen).as_ref() == Some(name)
+                && let Some(revision) = &slot.seen.status.last_applied_revision
+            {
+                memories.extend(memory(format!("Kustomization {user}"), revision));
+            }
+        }
+        let standing = &self.standing;
+        Remembered {
+            complete: slot.seen.is_some()
+                && standing.sources_listed
+                && standing.kustomizations_listed,
+            memories,
+        }
+    }
+
     /// Whether what a Kustomization builds was made by a verified commit: the Kustomization itself must be.
     pub(super) fn vouches(&self, name: &Named) -> bool {
         let Some(slot) = self.kustomizations.get(name) else {
@@ -138,4 +167,16 @@ impl Controller {
         let names: Vec<Named> = self.sources.keys().cloned().collect();
         names.iter().for_each(|name| self.source_queue.wake(name));
     }
+}
+
+/// Reads a revision as a memory of the commit, and of the version where a tag stands before it.
+fn memory(who: String, revision: &str) -> Option<Memory> {
+    let (before, commit) = revision.rsplit_once("sha1:")?;
+    let tag = before.strip_suffix('@').filter(|tag| !tag.is_empty());
+    Some(Memory {
+        origin: Origin::Inventory(who),
+        head: commit.parse().ok()?,
+        version: tag.map(str::to_owned),
+        counter: 0,
+    })
 }

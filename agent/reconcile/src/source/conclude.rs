@@ -8,7 +8,7 @@ use windlass_object::Object;
 
 use super::Pass;
 use super::fetch::Snapshot;
-use super::status::{self, Finding, Problem};
+use super::status::{self, Finding, Problem, Remark};
 use crate::announce::{announce, event};
 use crate::context::Context;
 use crate::finalizer;
@@ -32,12 +32,14 @@ pub(super) async fn conclude(
     if let Err(error) = &object {
         tracing::debug!(source = %pass.name, %error, "the finalizer could not be added");
     }
+    let healed = context.keep.healed(&pass.name);
+    let remark = Remark::of(pass.trust_problem.as_deref(), healed);
     let finding = Finding {
         name: &pass.name,
         snapshot,
         problem,
         generation: seen.meta.generation,
-        trust_problem: pass.trust_problem.as_deref(),
+        remark: remark.as_ref(),
         handled_at: seen.meta.annotation(names::REQUESTED_AT).map(str::to_owned),
     };
     let new = status::conclude(&seen.status, &finding, jiff::Timestamp::now().into());
@@ -50,6 +52,10 @@ pub(super) async fn conclude(
         names::SOURCE_STATUS_MANAGER,
     )
     .await;
+    if let Some(remark) = remark.filter(|remark| is_news(&seen.status, remark)) {
+        let told = (EventType::Warning, remark.reason, remark.message);
+        tell_about(context, pass, &seen.meta, told, snapshot, leadership).await;
+    }
     tell(context, pass, &seen.meta, snapshot, problem, leadership).await;
     match written {
         Ok(written) => written.or(object.ok().flatten()),
@@ -70,14 +76,6 @@ async fn tell(
     leadership: &Leadership,
 ) {
     let status = pass.seen.as_ref().map(|seen| &seen.status);
-    if let Some(problem) = news_of_trust(status, pass.trust_problem.as_deref()) {
-        let told = (
-            EventType::Warning,
-            reasons::TRUST_FILE_INVALID,
-            problem.to_owned(),
-        );
-        tell_about(context, pass, meta, told, snapshot, leadership).await;
-    }
     let Some((kind, reason, message)) = news(status, snapshot, problem) else {
         return;
     };
@@ -126,14 +124,10 @@ async fn tell_about(
     announce(&context.cluster, leadership, spec).await;
 }
 
-/// A trust problem that the status does not name yet.
-fn news_of_trust<'p>(
-    status: Option<&GitRepositoryStatus>,
-    problem: Option<&'p str>,
-) -> Option<&'p str> {
-    let said =
-        status.and_then(|status| conditions::get(&status.conditions, conditions::NODE_TRUST));
-    problem.filter(|problem| said.is_none_or(|said| !said.message.starts_with(problem)))
+/// Whether the status does not say so yet.
+fn is_news(status: &GitRepositoryStatus, remark: &Remark) -> bool {
+    let said = conditions::get(&status.conditions, conditions::NODE_TRUST);
+    said.is_none_or(|said| said.message != remark.message)
 }
 
 /// What is worth an event against what the status said before.

@@ -15,7 +15,8 @@ use windlass_wire::{
 };
 
 use super::basis::Rule;
-use super::judge::{Rejection, judge};
+use super::confirm::Confirmed;
+use super::judge::{Rejection, judge, judge_kept};
 use super::keep::Keep;
 use super::spec::SourceSpec;
 use super::status::{Problem, chain};
@@ -42,6 +43,26 @@ pub(crate) struct Snapshot {
     pub(crate) choice: Choice,
     /// Where the revision was found; an older windlass did not keep it.
     pub(crate) tip: Option<Tip>,
+    /// What became of `spec.verify`.
+    pub(crate) confirmed: Confirmed,
+}
+
+/// Looks at the revision in use by what `spec.verify` says now.
+pub(crate) fn confirm_held(
+    keep: &Keep,
+    spec: &SourceSpec,
+    held: Snapshot,
+) -> Result<Fetched, FetchError> {
+    let reader = keep.store.reader()?;
+    let commit = held.source.commit();
+    let confirmed = spec
+        .verification
+        .confirm(&reader, commit, held.tip.as_ref())?;
+    Ok(match confirmed {
+        Ok(confirmed) if confirmed == held.confirmed => Fetched::Unchanged,
+        Ok(confirmed) => Fetched::Accepted(Box::new(Snapshot { confirmed, ..held })),
+        Err(problem) => Fetched::Unconfirmed(problem),
+    })
 }
 
 /// What a fetch found.
@@ -49,7 +70,9 @@ pub(crate) struct Snapshot {
 pub(crate) enum Fetched {
     /// The reference points where it pointed before.
     Unchanged,
-    Accepted(Snapshot),
+    Accepted(Box<Snapshot>),
+    /// The revision in use is not what `spec.verify` asks for now.
+    Unconfirmed(Problem),
     /// Looked at and refused: the last accepted revision stays.
     Refused {
         tip: Tip,
@@ -87,22 +110,50 @@ pub(crate) enum FetchError {
     Ratchet(#[from] RatchetError),
 }
 
+/// What loading came to.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) problem: Option<Problem>,
+}
+
 /// Loads the revision that was accepted last and proves it again from the kept objects.
-pub(crate) fn load(keep: &Keep, spec: &SourceSpec) -> Result<Option<Snapshot>, FetchError> {
+pub(crate) fn load(keep: &Keep, spec: &SourceSpec) -> Result<Loaded, FetchError> {
     let line = spec.line();
     let Some(kept) = keep.store.kept(&line)? else {
-        return Ok(None);
+        return Ok(Loaded::default());
     };
     let reader = keep.store.reader()?;
+    let snapshot = |accepted, tip| {
+        let confirmed = match spec.verification.is_asked() {
+            true => Confirmed::NotYet,
+            false => Confirmed::NotAsked,
+        };
+        snapshot(keep, spec, accepted, tip, confirmed).map(Some)
+    };
     match judge(&reader, keep, spec, (kept.head, kept.tip.as_ref()))? {
         Ok(accepted) => {
             keep.advance(&line, &accepted)?;
-            snapshot(keep, spec, accepted, kept.tip).map(Some)
+            Ok(Loaded {
+                snapshot: snapshot(accepted, kept.tip)?,
+                problem: None,
+            })
+        }
+        // What the cluster runs is put back while a person is waited for; anything else might be older than that.
+        Err(no) if keep.is_lost(&line) => {
+            let shown = if spec.remembered.holds(&kept.head) {
+                judge_kept(&reader, spec, (kept.head, kept.tip.as_ref()))?
+            } else {
+                None
+            };
+            let snapshot = shown.map_or(Ok(None), |accepted| snapshot(accepted, kept.tip))?;
+            let problem = Some(no.problem);
+            Ok(Loaded { snapshot, problem })
         }
         Err(no) => {
             let message = &no.problem.message;
             tracing::warn!(source = %spec.name, message, "the kept revision is not vouched for any more");
-            Ok(None)
+            Ok(Loaded::default())
         }
     }
 }
@@ -214,6 +265,13 @@ fn take(
             return Ok(Fetched::Refused { tip, problem });
         }
     };
+    let confirmed = match spec.verification.confirm(&incoming, head, Some(&tip))? {
+        Ok(confirmed) => confirmed,
+        Err(problem) => {
+            keep.note_refusal(&line, head, problem.message.clone());
+            return Ok(Fetched::Refused { tip, problem });
+        }
+    };
     if let Some(missing) = missing_objects(&incoming, &accepted.source)? {
         return Err(FetchError::Incomplete {
             commit: head,
@@ -224,7 +282,8 @@ fn take(
     keep.advance(&line, &accepted)?;
     keep.leave_other_lines(&line);
     keep.tidy();
-    snapshot(keep, spec, accepted, Some(tip)).map(Fetched::Accepted)
+    snapshot(keep, spec, accepted, Some(tip), confirmed)
+        .map(|snapshot| Fetched::Accepted(Box::new(snapshot)))
 }
 
 fn snapshot(
@@ -232,6 +291,7 @@ fn snapshot(
     spec: &SourceSpec,
     accepted: Accepted,
     tip: Option<Tip>,
+    confirmed: Confirmed,
 ) -> Result<Snapshot, FetchError> {
     let reader = keep.store.reader()?;
     let ignore = ignore_rules(&accepted.source, &reader, &spec.choice)?;
@@ -247,6 +307,7 @@ fn snapshot(
         ignore,
         choice: spec.choice.clone(),
         tip,
+        confirmed,
     })
 }
 

@@ -3,13 +3,15 @@
 use windlass_api::reasons;
 use windlass_state::Tip;
 use windlass_trust::{
-    Accepted, Introduction, ObjectReader, Oid, Policy, Ratchet, Refusal, RefusalReason, Verdict,
-    verify,
+    Accepted, Found, Introduction, ObjectReader, Oid, Pin, Policy, Ratchet, Refusal, RefusalReason,
+    Selector, Verdict, verify, verify_pinned, verify_reference,
 };
+use windlass_wire::Reference;
 
 use super::basis::{Rule, THREE_WAYS};
 use super::fetch::FetchError;
 use super::keep::Keep;
+use super::lost::{Mended, mend};
 use super::spec::SourceSpec;
 use super::status::Problem;
 
@@ -30,12 +32,27 @@ pub(super) fn judge(
     (head, tip): (Oid, Option<&Tip>),
 ) -> Result<Result<Accepted, Rejection>, FetchError> {
     let line = spec.line();
-    let ratchet = keep.ratchet(&line)?;
+    let ratchet = if keep.is_lost(&line) {
+        match mend(keep, spec, reader)? {
+            Mended::At(ratchet) => {
+                keep.restore(&line, &ratchet)?;
+                Some(ratchet)
+            }
+            Mended::New => None,
+            Mended::Waits(problem) => {
+                let reason = problem.message.clone();
+                return Ok(Err(Rejection { problem, reason }));
+            }
+        }
+    } else {
+        keep.ratchet(&line)?
+    };
     let case = Case {
         reader,
         spec,
         head,
         revision: spec.revision(head, tip),
+        tip,
         ratchet: ratchet.as_ref(),
     };
     if !spec.may_turn
@@ -44,14 +61,42 @@ pub(super) fn judge(
     {
         return Ok(Err(rejection));
     }
-    match spec.trust.rule {
-        Rule::Signed => case.signed(),
-        Rule::FirstSeen => case.first_seen(),
-        Rule::Pinned(pin) if pin == head => case.as_pinned(),
-        Rule::Pinned(_) => Err(FetchError::Unexpected {
-            what: "another commit than the one that is pinned",
+    let judged = case.by_rule()?;
+    match &judged {
+        Ok(accepted) if accepted.source.commit() != head => Err(FetchError::Unexpected {
+            what: "another commit than the one that its reference leads to",
         }),
-        Rule::Unverified => case.unverified(),
+        _ => Ok(judged),
+    }
+}
+
+/// Judges what is kept of a line whose ratchet is lost, as if nothing had been accepted.
+pub(super) fn judge_kept(
+    reader: &dyn ObjectReader,
+    spec: &SourceSpec,
+    (head, tip): (Oid, Option<&Tip>),
+) -> Result<Option<Accepted>, FetchError> {
+    let case = Case {
+        reader,
+        spec,
+        head,
+        revision: String::new(),
+        tip,
+        ratchet: None,
+    };
+    Ok(case.by_rule()?.ok())
+}
+
+/// What a source follows, in the words of `trust`.
+pub(super) fn selector(reference: &Reference) -> Selector {
+    match reference {
+        Reference::Branch(name) => Selector::Branch(name.clone()),
+        Reference::Tag(name) => Selector::Tag(name.clone()),
+        Reference::Semver(range) => Selector::Semver(range.clone()),
+        Reference::Name(name) => Selector::Name(name.clone()),
+        Reference::Commit(text) => text
+            .parse()
+            .map_or_else(|_| Selector::Name(text.clone()), Selector::Commit),
     }
 }
 
@@ -60,70 +105,87 @@ struct Case<'a> {
     spec: &'a SourceSpec,
     head: Oid,
     revision: String,
+    tip: Option<&'a Tip>,
     ratchet: Option<&'a Ratchet>,
 }
 
 type Judged = Result<Result<Accepted, Rejection>, FetchError>;
 
 impl Case<'_> {
-    fn signed(&self) -> Judged {
-        let verdict = verify(
-            self.reader,
-            &self.spec.trust.policy,
-            self.ratchet,
-            &self.head,
-        )?;
+    fn by_rule(&self) -> Judged {
+        match self.spec.trust.rule {
+            Rule::Signed => Ok(self.signed()?.map_err(|refusal| self.refused(&refusal))),
+            Rule::FirstSeen => self.first_seen(),
+            Rule::Pinned(pin) => self.pinned(pin),
+            Rule::Unverified => self.unverified(),
+        }
+    }
+
+    fn signed(&self) -> Result<Result<Accepted, Refusal>, FetchError> {
+        let policy = &self.spec.trust.policy;
+        let verdict = match self.tip {
+            Some(tip) => {
+                let found = Found {
+                    target: tip.target,
+                    reference: &tip.reference,
+                };
+                let selector = selector(&self.spec.reference);
+                verify_reference(self.reader, policy, self.ratchet, &selector, &found)?
+            }
+            // An older windlass kept no more than the commit.
+            None => verify(self.reader, policy, self.ratchet, &self.head)?,
+        };
+        Ok(match verdict {
+            Verdict::Accepted(accepted) => Ok(accepted),
+            Verdict::Refused(refusal) => Err(refusal),
+        })
+    }
+
+    /// A tag: signed, or still at the commit that it named when a verified commit first asked for it.
+    fn first_seen(&self) -> Judged {
+        if let Ok(accepted) = self.signed()? {
+            return Ok(Ok(accepted));
+        }
+        match self.ratchet {
+            Some(ratchet) if ratchet.head != self.head => Ok(Err(self.moved(ratchet))),
+            _ => self.pinned(self.head),
+        }
+    }
+
+    /// Taken for its id: what lies behind it is covered by the same id. A build on this node noted that a verified commit
+    /// names it.
+    fn pinned(&self, pin: Oid) -> Judged {
+        let policy = &self.spec.trust.policy;
+        let verdict = verify_pinned(self.reader, policy, self.ratchet, Pin::on_node(pin))?;
         Ok(match verdict {
             Verdict::Accepted(accepted) => Ok(accepted),
             Verdict::Refused(refusal) => Err(self.refused(&refusal)),
         })
     }
 
-    /// A tag: signed, or still at the commit that it named when a verified commit first asked for it.
-    fn first_seen(&self) -> Judged {
-        if let Verdict::Accepted(accepted) = verify(
-            self.reader,
-            &self.spec.trust.policy,
-            self.ratchet,
-            &self.head,
-        )? {
-            return Ok(Ok(accepted));
-        }
-        match self.ratchet {
-            Some(ratchet) if ratchet.head != self.head => Ok(Err(self.moved(ratchet))),
-            _ => self.as_pinned(),
-        }
-    }
-
-    /// Taken for its id: what lies behind it is covered by the same id.
-    fn as_pinned(&self) -> Judged {
-        let ratchet = self.ratchet.filter(|ratchet| ratchet.head == self.head);
-        self.introduced_by_itself(ratchet)
-    }
-
     /// Nothing is checked but that a branch only moves forward.
     fn unverified(&self) -> Judged {
-        self.introduced_by_itself(self.ratchet)
+        let policy = self.taking_the_head();
+        Ok(
+            match verify(self.reader, &policy, self.ratchet, &self.head)? {
+                Verdict::Accepted(accepted) => Ok(accepted),
+                Verdict::Refused(refusal) => Err(self.refused(&refusal)),
+            },
+        )
     }
 
-    fn introduced_by_itself(&self, ratchet: Option<&Ratchet>) -> Judged {
-        let policy = Policy {
+    /// A policy by which only the way of the line counts.
+    fn taking_the_head(&self) -> Policy {
+        Policy {
             introduction: Introduction::Commit(self.head),
             ..(*self.spec.trust.policy).clone()
-        };
-        Ok(match verify(self.reader, &policy, ratchet, &self.head)? {
-            Verdict::Accepted(accepted) => Ok(accepted),
-            Verdict::Refused(refusal) => Err(self.refused(&refusal)),
-        })
+        }
     }
 
     /// A selector that nobody signed for goes on from where the source stands.
     fn turned_back(&self, floor: &Ratchet) -> Result<Option<Rejection>, FetchError> {
         // Whether what is new is signed is judged by the source's own rule.
-        let policy = Policy {
-            introduction: Introduction::Commit(self.head),
-            ..(*self.spec.trust.policy).clone()
-        };
+        let policy = self.taking_the_head();
         let verdict = verify(self.reader, &policy, Some(floor), &self.head)?;
         Ok(match verdict {
             Verdict::Accepted(_) => None,

@@ -1,27 +1,122 @@
 //! What the node keeps, shared by all fetches: the objects and the ratchets.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use windlass_state::{Line, RatchetFile, Refused, Store, StoreError};
+use windlass_host::files::{Guard, TRUST_LIMIT, read_text};
+use windlass_state::{Line, RatchetError, RatchetFile, RatchetNotice, Refused, Store, StoreError};
 use windlass_trust::{Accepted, LoadError, Oid, Ratchet};
 
 use super::fetch::FetchError;
+use crate::agent::AgentError;
+use crate::named::Named;
 
 /// What the node keeps, shared by all fetches.
 #[derive(Debug)]
 pub(crate) struct Keep {
     pub(crate) store: Store,
-    pub(crate) ratchets: Mutex<RatchetFile>,
+    ratchets: Mutex<RatchetFile>,
+    /// What was made again of the ratchets, by source, for a person to hear.
+    healed: Mutex<BTreeMap<String, String>>,
 }
 
+/// Where a person on the node says at which commit a source stood whose ratchet is lost.
+const PERSON_FILE: &str = "accept";
+
 impl Keep {
+    /// Opens what a state directory holds. A lost ratchet is begun anew, line by line; `root` hears of it.
+    pub(crate) fn open(directory: &Path, root: &Named) -> Result<Self, AgentError> {
+        let store = Store::open(directory)?;
+        if let Some(recovered) = store.recovered() {
+            let (moved_to, reason) = (recovered.moved_to.display(), &recovered.reason);
+            tracing::warn!(%moved_to, reason, "the cache was damaged; it was moved aside and is fetched again");
+        }
+        let ratchets = match RatchetFile::open(directory) {
+            Err(RatchetError::Lost { path, reason }) => {
+                tracing::error!(path = %path.display(), reason, "the ratchet is lost; nothing new is accepted before it is made again");
+                RatchetFile::begin_anew(directory, &reason)?
+            }
+            opened => opened?,
+        };
+        let mut healed = BTreeMap::new();
+        if let Some(RatchetNotice {
+            damaged, reason, ..
+        }) = ratchets.notice()
+        {
+            let message = format!(
+                "{} is damaged ({reason}); its other generation is in force",
+                damaged.display()
+            );
+            tracing::error!("{message}");
+            healed.insert(root.to_string(), message);
+        }
+        Ok(Keep {
+            store,
+            ratchets: Mutex::new(ratchets),
+            healed: Mutex::new(healed),
+        })
+    }
+
+    /// Whether the line's ratchet has to be made again first.
+    pub(crate) fn is_lost(&self, line: &Line) -> bool {
+        self.ratchets().is_lost(line)
+    }
+
+    /// The commit that a person on the node named for a source.
+    pub(super) fn said_by_person(&self, source: &str) -> Option<Oid> {
+        let text = read_text(&self.person_file(), TRUST_LIMIT, Guard::Trusted).ok()?;
+        let said = text
+            .lines()
+            .rev()
+            .find_map(|line| line.trim().strip_prefix(source));
+        said?.trim().parse().ok()
+    }
+
+    pub(super) fn person_file(&self) -> PathBuf {
+        self.store.directory().join(PERSON_FILE)
+    }
+
+    /// What was made again of the ratchet of a source since the start.
+    pub(crate) fn healed(&self, source: &Named) -> Option<String> {
+        let healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
+        healed.get(&source.to_string()).cloned()
+    }
+
+    /// Notes where a lost line stands again.
+    pub(super) fn note_healed(&self, line: &Line, ratchet: &Ratchet, from: &str) {
+        let message = format!(
+            "the ratchet was lost and stands at {} again, by what {from} remembers",
+            ratchet.head
+        );
+        tracing::error!(source = line.source, "{message}");
+        let mut healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
+        healed.insert(line.source.clone(), message);
+    }
+
+    /// Takes the person's word out of the way when it has been followed: it was for this once.
+    fn drop_person_file(&self) {
+        match std::fs::remove_file(self.person_file()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, file = %self.person_file().display(), "remove it");
+            }
+            _ => {}
+        }
+    }
+
+    /// Keeps a ratchet that was made again.
+    pub(super) fn restore(&self, line: &Line, ratchet: &Ratchet) -> Result<(), FetchError> {
+        self.ratchets().advance(line, ratchet)?;
+        self.drop_person_file();
+        Ok(())
+    }
+
+    fn ratchets(&self) -> MutexGuard<'_, RatchetFile> {
+        self.ratchets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn ratchet(&self, line: &Line) -> Result<Option<Ratchet>, FetchError> {
-        Ok(self
-            .ratchets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(line))
+        Ok(self.ratchets().get(line))
     }
 
     /// The ratchet of the line of the same source and URL that is in use, if that is another one.
@@ -100,7 +195,7 @@ impl Keep {
 
     /// Moves the ratchet, if it has to move: nothing is written for a head that it stands at already.
     pub(super) fn advance(&self, line: &Line, accepted: &Accepted) -> Result<(), FetchError> {
-        let mut ratchets = self.ratchets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ratchets = self.ratchets();
         if ratchets.get(line).as_ref() != Some(&accepted.ratchet) {
             ratchets.advance(line, &accepted.ratchet)?;
         }

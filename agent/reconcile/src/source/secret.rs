@@ -1,11 +1,10 @@
-//! Reads the Secret that holds a source's credentials.
+//! Reads the Secrets that a source names.
 
 use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use windlass_api::reasons;
 use windlass_object::GroupVersionKind;
 
 use super::spec::Unusable;
@@ -17,9 +16,10 @@ pub(crate) async fn read(
     context: &Context,
     source: &Named,
     name: &str,
+    (field, reason): (&str, &'static str),
 ) -> Result<BTreeMap<String, String>, Unusable> {
     let failed = |message: String| Unusable {
-        reason: reasons::AUTHENTICATION_FAILED,
+        reason,
         message,
         stalled: false,
     };
@@ -35,7 +35,7 @@ pub(crate) async fn read(
         .map_err(|error| failed(error.to_string()))?
         .ok_or_else(|| {
             failed(format!(
-                "secret '{}/{name}' of spec.secretRef not found; create it",
+                "secret '{}/{name}' of {field} not found; create it",
                 source.namespace
             ))
         })?;

@@ -12,6 +12,8 @@ use windlass_trust::Oid;
 use windlass_wire::{Credentials, Reference, Secret};
 
 use super::basis::{Basis, NOBODY, Rule, Trust};
+use super::confirm::Verification;
+use super::lost::Remembered;
 use crate::named::Named;
 use crate::trust::NodeTrust;
 use crate::view::Choice;
@@ -34,6 +36,15 @@ pub(crate) struct SourceSpec {
     pub(crate) may_turn: bool,
     /// Whether it is another source than the root, for which there are more ways to be trusted.
     pub(crate) is_other: bool,
+    pub(crate) verification: Verification,
+    pub(crate) remembered: Remembered,
+}
+
+/// The Secrets that a spec names, decoded.
+#[derive(Debug, Default)]
+pub(crate) struct Secrets {
+    pub(crate) credentials: Option<BTreeMap<String, String>>,
+    pub(crate) verification: Option<BTreeMap<String, String>>,
 }
 
 /// A spec that cannot be followed: reason and message of the condition.
@@ -103,14 +114,15 @@ fn beside(reference: Option<&GitRepositoryRef>) -> Option<String> {
     named.find(|text| !text.is_empty()).cloned()
 }
 
-/// Builds the fetch of a GitRepository. `secret` is the data of `spec.secretRef`, decoded.
+/// Builds the fetch of a GitRepository.
 pub(crate) fn from_git_repository(
     name: &Named,
     spec: &GitRepositorySpec,
-    secret: Option<&BTreeMap<String, String>>,
+    secrets: &Secrets,
     (basis, node): (&Basis, &NodeTrust),
 ) -> Result<SourceSpec, Unusable> {
     refuse_unknown(spec)?;
+    let secret = secrets.credentials.as_ref();
     let mut reference = reference(spec.reference.as_ref());
     let mut beside = beside(spec.reference.as_ref());
     let trust = basis
@@ -141,7 +153,20 @@ pub(crate) fn from_git_repository(
         trust,
         may_turn: basis.may_turn(),
         is_other: true,
+        verification: verification(spec, secrets.verification.as_ref())?,
+        remembered: Remembered::default(),
     })
+}
+
+fn verification(
+    spec: &GitRepositorySpec,
+    secret: Option<&BTreeMap<String, String>>,
+) -> Result<Verification, Unusable> {
+    match (&spec.verification, secret) {
+        (None, _) => Ok(Verification::NotAsked),
+        (Some(_), None) => Ok(Verification::Later),
+        (Some(asked), Some(secret)) => Verification::with(asked.mode, secret),
+    }
 }
 
 fn word(reference: &Reference) -> String {
@@ -181,7 +206,6 @@ fn refuse_unknown(spec: &GitRepositorySpec) -> Result<(), Unusable> {
             "spec.serviceAccountName",
             spec.service_account_name.is_some(),
         ),
-        ("spec.verify", spec.verification.is_some()),
     ];
     match unsupported.into_iter().find(|(_, set)| *set) {
         None => Ok(()),

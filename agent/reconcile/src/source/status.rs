@@ -9,6 +9,7 @@ use windlass_api::{names, reasons, time::Time};
 use windlass_wire::FailureClass;
 
 use super::basis::Rule;
+use super::confirm::Confirmed;
 use super::fetch::{FetchError, Snapshot};
 use super::spec::Unusable;
 use crate::named::Named;
@@ -35,6 +36,14 @@ impl Problem {
             reason,
             message,
             stalled: false,
+        }
+    }
+
+    /// Nothing but a change of the object can help.
+    pub(crate) fn for_good(self) -> Self {
+        Problem {
+            stalled: true,
+            ..self
         }
     }
 
@@ -68,7 +77,10 @@ impl Problem {
 
     /// The spec cannot be followed.
     pub(crate) fn unusable(unusable: &Unusable) -> Self {
-        let unvouched = unusable.reason == reasons::NOT_VOUCHED_FOR;
+        let unvouched = matches!(
+            unusable.reason,
+            reasons::NOT_VOUCHED_FOR | reasons::VERIFICATION_ERROR
+        );
         let (condition, condition_status) = if unvouched {
             (conditions::SOURCE_VERIFIED, ConditionStatus::False)
         } else {
@@ -98,6 +110,34 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Something about this node's trust that a person should hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Remark {
+    status: ConditionStatus,
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+}
+
+impl Remark {
+    /// A trust file is broken, or a ratchet was made again.
+    pub(crate) fn of(trust_problem: Option<&str>, healed: Option<String>) -> Option<Self> {
+        if let Some(problem) = trust_problem {
+            return Some(Remark {
+                status: ConditionStatus::False,
+                reason: reasons::TRUST_FILE_INVALID,
+                message: format!(
+                    "{problem}; what the trust files said before counts until this is corrected"
+                ),
+            });
+        }
+        Some(Remark {
+            status: ConditionStatus::True,
+            reason: reasons::RATCHET_HEALED,
+            message: healed?,
+        })
+    }
+}
+
 /// What a status is made of.
 #[derive(Debug)]
 pub(crate) struct Finding<'a> {
@@ -105,7 +145,7 @@ pub(crate) struct Finding<'a> {
     pub(crate) snapshot: Option<&'a Snapshot>,
     pub(crate) problem: Option<&'a Problem>,
     pub(crate) generation: i64,
-    pub(crate) trust_problem: Option<&'a str>,
+    pub(crate) remark: Option<&'a Remark>,
     pub(crate) handled_at: Option<String>,
 }
 
@@ -122,28 +162,25 @@ pub(crate) fn conclude(
         .or(status.last_handled_reconcile_at);
     if let Some(snapshot) = finding.snapshot {
         hold(&mut status, finding, snapshot, now);
-        status.artifact = Some(artifact(finding.name, snapshot, old.artifact.as_ref(), now));
+        // Where a lost ratchet stood is made out by this too.
+        let is_evidence = finding
+            .problem
+            .is_some_and(|problem| problem.reason == reasons::RATCHET_LOST);
+        if !is_evidence {
+            status.artifact = Some(artifact(finding.name, snapshot, old.artifact.as_ref(), now));
+        }
     }
     match (finding.problem, finding.snapshot) {
         (Some(problem), _) => report(&mut status, problem, Some(finding.generation), now),
         (None, Some(snapshot)) => settle(&mut status, finding, snapshot),
         (None, None) => {}
     }
-    match finding.trust_problem {
+    match finding.remark {
         None => conditions::remove(&mut status.conditions, conditions::NODE_TRUST),
-        Some(problem) => {
-            let reason = reasons::TRUST_FILE_INVALID;
-            let message = format!(
-                "{problem}; what the trust files said before counts until this is corrected"
-            );
-            let generation = Some(finding.generation);
-            let statement = Statement::new(
-                conditions::NODE_TRUST,
-                ConditionStatus::False,
-                reason,
-                message,
-                generation,
-            );
+        Some(remark) => {
+            let message = remark.message.clone();
+            let (kind, generation) = (conditions::NODE_TRUST, Some(finding.generation));
+            let statement = Statement::new(kind, remark.status, remark.reason, message, generation);
             conditions::set(&mut status.conditions, statement, now);
         }
     }
@@ -159,7 +196,9 @@ fn hold(status: &mut GitRepositoryStatus, finding: &Finding<'_>, snapshot: &Snap
     };
     set(conditions::ARTIFACT_IN_STORAGE, stored(snapshot));
     if finding.problem.is_none() {
-        if let Some(verified) = verified(snapshot) {
+        if let Some(verified) =
+            verified(snapshot).filter(|_| snapshot.confirmed != Confirmed::NotYet)
+        {
             set(conditions::SOURCE_VERIFIED, verified);
         }
         set(conditions::READY, stored(snapshot));
@@ -173,11 +212,17 @@ fn settle(status: &mut GitRepositoryStatus, finding: &Finding<'_>, snapshot: &Sn
         conditions::RECONCILING,
         conditions::STALLED,
     ];
-    if snapshot.rule == Rule::Unverified {
+    let confirmed = &snapshot.confirmed;
+    if snapshot.rule == Rule::Unverified && *confirmed == Confirmed::NotAsked {
         gone.push(conditions::SOURCE_VERIFIED);
     }
     gone.iter()
         .for_each(|kind| conditions::remove(&mut status.conditions, kind));
+    match confirmed {
+        Confirmed::NotAsked => status.source_verification_mode = None,
+        Confirmed::NotYet => {}
+        Confirmed::Yes { mode, .. } => status.source_verification_mode = Some((*mode).to_owned()),
+    }
     status.observed_generation = Some(finding.generation);
     let Choice { ignore, sparse } = &snapshot.choice;
     status.observed_ignore.clone_from(ignore);
@@ -214,6 +259,9 @@ fn stored(snapshot: &Snapshot) -> String {
 
 /// What was verified; `None` when the node takes the source as it is.
 fn verified(snapshot: &Snapshot) -> Option<String> {
+    if let Confirmed::Yes { message, .. } = &snapshot.confirmed {
+        return Some(message.clone());
+    }
     let (commit, signer) = (snapshot.source.commit(), &snapshot.signer);
     Some(match snapshot.rule {
         Rule::Unverified => return None,

@@ -24,6 +24,8 @@ const MAGIC: &str = "windlass-ratchet";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Generation {
     pub(super) number: u64,
+    /// Why an earlier file was lost: a line that is not here may have stood somewhere.
+    pub(super) lost: Option<String>,
     pub(super) lines: BTreeMap<Line, Ratchet>,
 }
 
@@ -43,6 +45,8 @@ pub(super) enum Damage {
 #[derive(Serialize, Deserialize)]
 struct Body {
     number: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost: Option<String>,
     lines: Vec<Row>,
 }
 
@@ -79,6 +83,7 @@ impl Generation {
         });
         let body = Body {
             number: self.number,
+            lost: self.lost.clone(),
             lines: rows.collect(),
         };
         let body = serde_json::to_vec(&body).expect("strings and numbers are always JSON");
@@ -132,6 +137,7 @@ impl Generation {
         });
         Ok(Generation {
             number: body.number,
+            lost: body.lost,
             lines: lines.collect(),
         })
     }

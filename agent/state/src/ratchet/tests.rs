@@ -154,13 +154,19 @@ fn t45_a_lost_ratchet_is_never_taken_for_a_new_node() {
             second(&place.path().join(SLOTS[1]));
             let error = RatchetFile::open(place.path()).unwrap_err();
             assert!(matches!(error, RatchetError::Lost { .. }), "{error}");
-            assert!(
-                error.to_string().contains("windlass trust recover"),
-                "{error}"
-            );
+            assert!(error.to_string().contains("is lost"), "{error}");
 
-            drop(RatchetFile::rebuild(place.path(), [(line("root"), ratchet(2))]).unwrap());
+            let mut file = RatchetFile::begin_anew(place.path(), "gone").unwrap();
+            assert!(file.is_lost(&line("root")) && file.get(&line("root")).is_none());
+            file.advance(&line("root"), &ratchet(2)).unwrap();
+            assert!(!file.is_lost(&line("root")));
+            drop(file);
             assert_eq!(step_in(place.path()), 2);
+            let again = RatchetFile::open(place.path()).unwrap();
+            assert!(
+                again.is_lost(&line("another")),
+                "it is never taken for a new node again"
+            );
             assert_eq!(RatchetFile::open(place.path()).unwrap().notice(), None);
         }
     }
@@ -186,7 +192,7 @@ fn t56_a_newer_format_is_refused_and_left_alone() {
             "{error}"
         );
         assert!(error.to_string().contains("do not delete"), "{error}");
-        assert!(RatchetFile::rebuild(place.path(), []).is_err());
+        assert!(RatchetFile::begin_anew(place.path(), "gone").is_err());
         assert!(fs::read(&path).unwrap().starts_with(b"windlass-ratchet 2"));
     }
 }

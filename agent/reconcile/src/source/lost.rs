@@ -1,0 +1,134 @@
+//! A line whose ratchet was lost: made again from what the cluster remembers, or left to a person.
+
+use windlass_api::reasons;
+use windlass_state::Kept;
+use windlass_trust::{Doubt, Healed, Memory, ObjectReader, Oid, Origin, Ratchet, heal};
+
+use super::basis::Rule;
+use super::fetch::FetchError;
+use super::judge::selector;
+use super::keep::Keep;
+use super::spec::SourceSpec;
+use super::status::Problem;
+
+/// What the cluster remembers of a source: revisions in the status of our objects.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Remembered {
+    /// Whether the cluster has shown everything that may remember it.
+    pub(crate) complete: bool,
+    pub(crate) memories: Vec<Memory>,
+}
+
+/// What became of a lost line.
+pub(super) enum Mended {
+    /// It stands there.
+    At(Ratchet),
+    /// There never was anything: it begins.
+    New,
+    /// A person has to say where it stood.
+    Waits(Problem),
+}
+
+impl Remembered {
+    /// Whether this head is what the cluster runs.
+    pub(super) fn holds(&self, head: &Oid) -> bool {
+        self.memories.iter().any(|memory| memory.head == *head)
+    }
+}
+
+/// Makes the ratchet of a lost line again, if somebody's memory is enough.
+pub(super) fn mend(
+    keep: &Keep,
+    spec: &SourceSpec,
+    reader: &dyn ObjectReader,
+) -> Result<Mended, FetchError> {
+    let line = spec.line();
+    // Whoever can write on the node may decide; nothing else counts then.
+    let said = keep.said_by_person(&line.source);
+    let memories = match said {
+        Some(head) => vec![memory(head)],
+        None if spec.remembered.complete => spec.remembered.memories.clone(),
+        None => {
+            let message = "the API server has to say first what was applied from it".to_owned();
+            return Ok(Mended::Waits(waits(keep, spec, None, &message)));
+        }
+    };
+    let kept = keep.store.kept(&line)?;
+    if memories.is_empty() && kept.is_none() && spec.is_other {
+        return Ok(Mended::New);
+    }
+    match spec.trust.rule {
+        // The id in a verified commit, or the node's list, says all there is to say.
+        Rule::Pinned(_) | Rule::Unverified => return Ok(Mended::New),
+        Rule::FirstSeen | Rule::Signed => {}
+    }
+    let selector = selector(&spec.reference);
+    Ok(
+        match heal(reader, &spec.trust.policy, &selector, &memories) {
+            Healed::Ratchet {
+                ratchet,
+                from,
+                refused,
+            } => {
+                for (origin, refusal) in refused {
+                    let origin = shown(&origin);
+                    tracing::warn!(source = %spec.name, %refusal, "what {origin} remembers was passed over");
+                }
+                keep.note_healed(&line, &ratchet, &shown(&from));
+                Mended::At(ratchet)
+            }
+            Healed::Waits(doubts) => {
+                let doubts: Vec<String> = doubts.iter().map(doubt).collect();
+                Mended::Waits(waits(keep, spec, kept.as_ref(), &doubts.join("; ")))
+            }
+        },
+    )
+}
+
+fn memory(head: Oid) -> Memory {
+    Memory {
+        origin: Origin::Witness("a person on this node".to_owned()),
+        head,
+        version: None,
+        counter: 0,
+    }
+}
+
+fn waits(keep: &Keep, spec: &SourceSpec, kept: Option<&Kept>, why: &str) -> Problem {
+    let commit = kept.map_or_else(|| "COMMIT".to_owned(), |kept| kept.head.to_string());
+    let message = format!(
+        "the ratchet of this node is lost, and {why}; nothing new is accepted and what is in use stays until a person says \
+         where it stood: run `echo {} {commit} | sudo tee -a {}` on the node",
+        spec.name,
+        keep.person_file().display()
+    );
+    Problem::refused(reasons::RATCHET_LOST, message)
+}
+
+fn shown(origin: &Origin) -> String {
+    match origin {
+        Origin::Witness(name) | Origin::Inventory(name) => name.clone(),
+    }
+}
+
+fn doubt(doubt: &Doubt) -> String {
+    match doubt {
+        Doubt::NoMemory => "nothing in the cluster remembers where it stood".to_owned(),
+        Doubt::Refused { origin, refusal } => {
+            format!("what {} remembers is refused: {refusal}", shown(origin))
+        }
+        Doubt::Unreadable { origin, error } => {
+            let error = super::status::chain(error);
+            format!(
+                "what {} remembers cannot be looked at: {error}",
+                shown(origin)
+            )
+        }
+        Doubt::SplitView { one, other } => {
+            let (one, other) = (shown(one), shown(other));
+            format!(
+                "{one} and {other} remember two histories of which neither goes on from the other"
+            )
+        }
+    }
+}
