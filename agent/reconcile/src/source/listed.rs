@@ -103,13 +103,14 @@ impl Pattern {
         let (_, rest) = text.split_once("://").ok_or_else(|| {
             format!("{text:?} is no URL; begin it with https://, http:// or ssh://")
         })?;
-        let Some(before) = text.strip_suffix('*') else {
+        if !text.contains('*') {
             return Ok(Pattern::Whole(plain(text).to_owned()));
-        };
+        }
         // Without the slash, https://git.example.com* would be anybody's git.example.com.evil.org.
         let names_host = rest
             .split_once('/')
             .is_some_and(|(host, _)| !host.is_empty());
+        let before = text.strip_suffix('*').unwrap_or_default();
         if before.contains('*') || !before.ends_with('/') || !names_host {
             return Err(format!(
                 "{text:?}: a * may only stand at the end, after a / behind the host"
