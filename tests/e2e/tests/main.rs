@@ -21,6 +21,7 @@ mod house;
 mod leadership;
 mod left_out;
 mod main_job;
+mod modes;
 mod node;
 mod objects;
 mod older_flux;
