@@ -14,6 +14,8 @@ test: bootstrap node lint ## everything that must hold
 	cargo test --workspace --no-run
 	@echo "== the real flux and its controllers, to compare with (about 10 minutes the first time)"
 	@tests/oracles/flux.sh >/dev/null || [ $$? = 77 ]
+	@echo "== the real Helm, to compare with"
+	@tests/oracles/helm.sh >/dev/null || [ $$? = 77 ]
 	@tests/oracles/controllers.sh >/dev/null || [ $$? = 77 ]
 	@echo "== the real kustomize, to compare with"
 	@tests/oracles/kustomize.sh >/dev/null || [ $$? = 77 ]

@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::yaml::arena::Arena;
 use crate::yaml::events::{Comments, Failure, Text};
 
-pub use crate::yaml::emit::to_string;
+pub use crate::yaml::emit::{sorted_keys, to_string};
 
 /// What one input may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub struct Limits {
 pub enum Dialect {
     /// sigs.k8s.io/yaml, as kubectl and the API server read: `yes`, `on` and `y` are true.
     Kubernetes,
+    /// sigs.k8s.io/yaml where nobody asks it to be strict, as Helm reads: as [`Dialect::Kubernetes`],
+    /// but the last of equal keys counts.
+    Lenient,
     /// go-yaml v3, as kustomize (and so Flux) reads: only `true` is true, a time without quotes
     /// becomes RFC 3339 text, and no merge key overrides a key.
     Kustomize,

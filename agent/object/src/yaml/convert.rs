@@ -97,7 +97,10 @@ impl<'t> Converter<'_, 't> {
                 Entry::Vacant(entry) => {
                     entry.insert(value);
                 }
-                Entry::Occupied(mut entry) if fields.from_merge.remove(entry.key()) => {
+                Entry::Occupied(mut entry)
+                    if fields.from_merge.remove(entry.key())
+                        || self.dialect == Dialect::Lenient =>
+                {
                     entry.insert(value);
                 }
                 Entry::Occupied(entry) => {
@@ -170,7 +173,7 @@ impl<'t> Converter<'_, 't> {
                     fields.from_merge.insert(entry.key().clone());
                     entry.insert(value);
                 }
-                Entry::Occupied(mut entry) if self.dialect == Dialect::Kubernetes => {
+                Entry::Occupied(mut entry) if self.dialect != Dialect::Kustomize => {
                     entry.insert(value);
                 }
                 Entry::Occupied(_) => {}

@@ -25,6 +25,13 @@ pub fn to_string(value: &Value) -> String {
     writer.text
 }
 
+/// The keys of a map in the order go-yaml writes them.
+#[must_use]
+pub fn sorted_keys(fields: &Map<String, Value>) -> Vec<&str> {
+    let sorted = order::sorted(fields).into_iter();
+    sorted.map(|(key, _)| key).collect()
+}
+
 /// Where a value stands.
 #[derive(Clone, Copy, PartialEq)]
 enum Context {

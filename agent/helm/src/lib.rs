@@ -1,0 +1,36 @@
+//! Job: charts and values to manifests, hooks and notes, as Helm 4 renders them.
+//! Takes → gives: the files of a chart, values, a release, what the cluster can do → `Rendered`.
+//! May touch: nothing (files, time, randomness and lookups come through traits).
+//! Never: opens a file or a socket, reads a clock or the environment, or runs on without a bound.
+
+mod capabilities;
+mod chart;
+mod coalesce;
+mod codec;
+mod crypto;
+mod dependencies;
+mod engine;
+mod exec;
+mod fault;
+mod format;
+mod functions;
+mod glob;
+mod manifest;
+mod number;
+mod render;
+mod schema;
+mod scope;
+mod semver;
+mod template;
+mod time;
+mod url;
+mod value;
+
+pub use crate::capabilities::{Capabilities, KubeVersion};
+pub use crate::chart::{
+    Chart, CustomResourceDefinition, Dependency, Directory, Entry, EntryKind, File, LoadError,
+    Maintainer, Metadata, load_archive, load_directory, load_files, read_values,
+};
+pub use crate::engine::Surroundings;
+pub use crate::manifest::{Hook, HookEvent, Manifest};
+pub use crate::render::{Operation, Release, RenderError, Rendered, render};
