@@ -6,6 +6,7 @@
 //! To add a target: write the function in the file of its room, name it in [`TARGETS`] and in `cargo-fuzz/Cargo.toml`,
 //! and keep a few inputs of real use in `corpus/NAME/`. An input that once broke something stays there for good.
 
+mod kustomize;
 mod trust;
 
 /// A target: its name, which is also its folder in `corpus/`, and its function.
@@ -13,6 +14,9 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    ("kustomize_kustomization", kustomize::kustomization),
+    ("kustomize_objects", kustomize::objects),
+    ("kustomize_substitution", kustomize::substitution),
     ("trust_commit", trust::commit),
     ("trust_tag", trust::tag),
     ("trust_signature", trust::signature),
