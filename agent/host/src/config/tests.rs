@@ -131,7 +131,7 @@ fn unknown_names_are_refused_with_file_line_and_what_was_meant() {
         &[
             "main.toml:3: unknown key \"intervall\" in [root]; did you mean interval? (allowed: url, branch,",
             "main.toml:4: unknown key \"level\" in [root]; it belongs under [log] (allowed: url,",
-            "main.toml:5: unknown section or key \"rooot\"; did you mean [root]? (sections: root, cluster,",
+            "main.toml:5: unknown section or key \"rooot\"; did you mean [root]? (sections: root, trust, cluster,",
             "main.toml:6: unknown section or key \"what\" (sections:",
             "main.toml:9: unknown key \"levle\" in [log]; did you mean level? (allowed: level)",
         ],
