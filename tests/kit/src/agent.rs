@@ -86,8 +86,11 @@ impl Agent {
 
     /// Lists the sources that objects in the cluster may use, in the lines of trust.d/sources.
     pub fn list_sources(&self, lines: &str) {
-        std::fs::write(self.directory.join("sources"), lines)
-            .expect("the kit's folder is writable");
+        // In one step: a running agent never reads half of it.
+        let new = self.directory.join("sources.new");
+        std::fs::write(&new, lines).expect("the kit's folder is writable");
+        let file = self.directory.join("sources");
+        std::fs::rename(&new, file).expect("the kit's folder is writable");
     }
 
     /// Rewrites the file of allowed signers, as it is.
