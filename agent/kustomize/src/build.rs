@@ -81,18 +81,30 @@ pub struct Built {
 pub fn build(tree: &dyn Tree, path: &str, overlay: &Overlay) -> Result<Vec<Built>, BuildError> {
     let spec = Place::field("spec.path");
     let directory = directory_at(tree, path).map_err(|cause| spec.error(cause))?;
-    let file = kustomization_file(tree, &directory).map_err(|cause| spec.error(cause))?;
-    let mut kustomization = match file {
-        Some(file) => read_kustomization(tree, &file, &directory)?,
-        None => generated(tree, &directory)?,
-    };
-    overlay.add_to(tree, &mut kustomization)?;
+    let kustomization = entry(tree, &directory, overlay)?;
     // Flux loads the built-in types before it builds, so that a document adds to them.
     let mut resources = run(tree, &kustomization, Types::with_built_in())?;
     let objects = resources
         .drain(..)
         .map(|resource| finish(resource, &kustomization, overlay));
     objects.collect()
+}
+
+/// The kustomization that a build starts from: the directory's own or one made for it, with the
+/// spec on top.
+pub(crate) fn entry(
+    tree: &dyn Tree,
+    directory: &str,
+    overlay: &Overlay,
+) -> Result<Kustomization, BuildError> {
+    let spec = Place::field("spec.path");
+    let file = kustomization_file(tree, directory).map_err(|cause| spec.error(cause))?;
+    let mut kustomization = match file {
+        Some(file) => read_kustomization(tree, &file, directory)?,
+        None => generated(tree, directory)?,
+    };
+    overlay.add_to(tree, &mut kustomization)?;
+    Ok(kustomization)
 }
 
 /// The order of objects where a kustomization has no `sortOptions`.
@@ -135,7 +147,7 @@ pub fn build_directory(
     objects.collect()
 }
 
-fn directory_at(tree: &dyn Tree, path: &str) -> Step<String> {
+pub(crate) fn directory_at(tree: &dyn Tree, path: &str) -> Step<String> {
     let directory = join("", path).ok_or_else(|| Cause::PathOutsideRoot {
         path: path.to_owned(),
     })?;

@@ -13,6 +13,8 @@ mod oracle;
 #[cfg(test)]
 mod scenes;
 #[cfg(test)]
+mod secret_files;
+#[cfg(test)]
 mod substitution;
 #[cfg(test)]
 mod support;

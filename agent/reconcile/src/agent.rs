@@ -30,6 +30,7 @@ use crate::left_out::LeftOut;
 use crate::named::Named;
 use crate::net::{Net, StartCommand};
 use crate::node::NodeStatus;
+use crate::secrets::{KeyFileError, SecretPolicy};
 use crate::source::basis::{Rule, Trust};
 use crate::source::confirm::Verification;
 use crate::source::keep::Keep;
@@ -63,6 +64,9 @@ pub enum AgentError {
     /// A trust file cannot be used.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The node's keys for encrypted files cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
     /// What the node keeps cannot be opened.
     #[error(transparent)]
     State(#[from] OpenError),
@@ -98,7 +102,8 @@ pub async fn run(
     let cluster = connect(&settings)?;
     let (sender, events) = mpsc::unbounded_channel();
     let net = Net::new(settings.net.socket.clone(), start_net);
-    let context = Arc::new(context(cluster, keep, net, &name, &sender)?);
+    let secrets = Arc::new(SecretPolicy::read(&settings.sops)?);
+    let context = Arc::new(context(cluster, keep, (net, secrets), &name, &sender)?);
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
     let status = NodeStatus::new(name.clone(), annotations);
     let mark = settings.state.dir.join(UNINSTALL_MARK);
@@ -151,6 +156,7 @@ pub async fn run(
 pub fn check(settings: &Settings) -> Result<(), AgentError> {
     let trust = NodeTrust::read(settings)?;
     root_spec(&Named::new("", ""), &settings.root, &trust)?;
+    SecretPolicy::read(&settings.sops)?;
     let kubeconfig = settings.cluster.kubeconfig.as_ref();
     kubeconfig.map_or(Ok(()), |_| Ok(connect(settings).map(drop)?))
 }
@@ -167,7 +173,7 @@ fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
 fn context(
     cluster: Cluster,
     keep: Arc<Keep>,
-    net: Net,
+    (net, secrets): (Net, Arc<SecretPolicy>),
     root: &Named,
     sender: &UnboundedSender<Event>,
 ) -> Result<Context, StoreError> {
@@ -179,6 +185,7 @@ fn context(
         halted: Arc::default(),
         left_out: LeftOut::new(root.clone()),
         kinds: Kinds::new(),
+        secrets,
         installed: watch::Sender::default(),
         cluster,
         keep,

@@ -12,6 +12,7 @@ use crate::kustomization::pass::Corrections;
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::net::Net;
+use crate::secrets::SecretPolicy;
 use crate::source::keep::Keep;
 use crate::vouch::Vouchers;
 
@@ -27,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) left_out: LeftOut,
     pub(crate) vouchers: Arc<Vouchers>,
     pub(crate) kinds: Kinds,
+    /// Keys of the node, and what it wants of encrypted files.
+    pub(crate) secrets: Arc<SecretPolicy>,
     /// Tells each time the definitions of our kinds have been installed.
     pub(crate) installed: tokio::sync::watch::Sender<()>,
     /// Set while nothing may be written: paused, or Flux was uninstalled. Passes under way look at it.

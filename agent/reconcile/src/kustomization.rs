@@ -4,11 +4,13 @@ mod apply;
 mod build;
 mod check;
 mod conclude;
+mod decrypt;
 pub(crate) mod depends;
 mod error;
 mod fence;
 mod finalize;
 mod health;
+pub(crate) mod hidden;
 pub(crate) mod pass;
 mod prune;
 mod replace;
@@ -69,6 +71,8 @@ struct Progress {
     /// Whether anything was written, also if it was told already.
     wrote: bool,
     digest: Option<String>,
+    /// Where what was decrypted is not what was encrypted; `None` when nothing was built.
+    doubts: Option<Vec<String>>,
     health: Option<HealthChecked>,
     waiting_since: Option<Waiting>,
 }
@@ -111,6 +115,8 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
     pass.vouch(rendered.made);
     check::fit_scope(pass, &mut rendered.objects).await;
     progress.digest = Some(rendered.digest);
+    progress.doubts = Some(rendered.doubts);
+    decrypt::refuse_doubts(pass, progress)?;
     let (left_out, wanted): (Vec<_>, Vec<_>) = rendered
         .objects
         .into_iter()

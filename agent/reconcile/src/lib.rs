@@ -20,6 +20,7 @@ mod net;
 mod node;
 mod ours;
 mod queue;
+mod secrets;
 mod seen;
 mod source;
 mod status;

@@ -5,6 +5,7 @@
 mod binary;
 mod hundred_kustomizations;
 mod hundred_objects;
+mod hundred_secrets;
 mod kustomize_tree;
 mod thousand_config_maps;
 mod trust;
@@ -24,6 +25,7 @@ pub(crate) struct Scene {
 pub(crate) const SCENES: &[Scene] = &[
     binary::SCENE,
     trust::SCENE,
+    hundred_secrets::SCENE,
     hundred_objects::SCENE,
     thousand_config_maps::SCENE,
     hundred_kustomizations::SCENE,

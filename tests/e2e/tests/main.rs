@@ -26,6 +26,7 @@ mod node;
 mod objects;
 mod older_flux;
 mod oracle;
+mod secrets;
 mod sources;
 mod status;
 mod tenant;

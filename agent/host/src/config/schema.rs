@@ -38,6 +38,10 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &["kubeconfig", "context"],
     },
     Section {
+        name: "sops",
+        keys: &["age_key_file", "pgp_key_file", "require_mac"],
+    },
+    Section {
         name: "state",
         keys: &["dir"],
     },

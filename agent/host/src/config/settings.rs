@@ -30,6 +30,8 @@ pub struct Settings {
     pub trust: TrustSettings,
     /// How to reach the cluster.
     pub cluster: ClusterSettings,
+    /// How secrets are decrypted.
+    pub sops: SopsSettings,
     /// Where the node remembers.
     pub state: StateSettings,
     /// How to reach the network process.
@@ -60,6 +62,17 @@ pub struct ClusterSettings {
     pub kubeconfig: Option<PathBuf>,
     /// The context in it; without one its current context.
     pub context: Option<String>,
+}
+
+/// `[sops]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SopsSettings {
+    /// The age private keys for Kustomizations whose `spec.decryption` names no Secret.
+    pub age_key_file: Option<PathBuf>,
+    /// The PGP private keys for them.
+    pub pgp_key_file: Option<PathBuf>,
+    /// Whether a file that was changed after it was encrypted is refused, not just told of.
+    pub require_mac: bool,
 }
 
 /// `[state]`
@@ -153,6 +166,7 @@ pub(super) fn judge(
         ),
     };
     let cluster = cluster(reader.section("cluster"));
+    let sops = sops(reader.section("sops"));
     let state = StateSettings {
         dir: path_or(reader.section("state"), "dir", "/var/lib/windlass"),
     };
@@ -178,6 +192,7 @@ pub(super) fn judge(
         root: root?,
         trust,
         cluster,
+        sops,
         state,
         net,
         leadership,
@@ -236,6 +251,15 @@ pub(super) fn check_files(
     if let Some(kubeconfig) = &settings.cluster.kubeconfig {
         check("cluster", "kubeconfig", kubeconfig, Guard::Secret);
     }
+    let sops = &settings.sops;
+    for (key, file) in [
+        ("age_key_file", &sops.age_key_file),
+        ("pgp_key_file", &sops.pgp_key_file),
+    ] {
+        if let Some(file) = file {
+            check("sops", key, file, Guard::Secret);
+        }
+    }
 }
 
 /// Without a key, the kubeconfig is the credential of that name, which the shipped unit loads.
@@ -247,6 +271,14 @@ fn cluster(section: &mut SectionReader<'_>) -> ClusterSettings {
     ClusterSettings {
         kubeconfig: section.path("kubeconfig").map(|path| path.value).or(loaded),
         context: section.text("context").map(|text| text.value),
+    }
+}
+
+fn sops(section: &mut SectionReader<'_>) -> SopsSettings {
+    SopsSettings {
+        age_key_file: section.path("age_key_file").map(|path| path.value),
+        pgp_key_file: section.path("pgp_key_file").map(|path| path.value),
+        require_mac: section.boolean("require_mac", false),
     }
 }
 

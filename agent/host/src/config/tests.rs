@@ -109,6 +109,8 @@ fn the_example_shows_every_key_with_its_default() {
         "ca_file",
         "context",
         "introduction",
+        "age_key_file",
+        "pgp_key_file",
     ];
     let is_shown = |line: &&str| {
         !without
@@ -390,4 +392,25 @@ fn a_configuration_that_others_can_write_or_that_is_missing_is_refused() {
     );
     let error = load(&place.path("none.toml")).unwrap_err().to_string();
     assert!(error.contains("none.toml: No such file"), "{error}");
+}
+
+#[test]
+fn keys_for_secrets_are_files_or_credentials() {
+    let text = format!(
+        "{URL}[sops]\nage_key_file = \"credential:age.agekey\"\npgp_key_file = \"/etc/pgp.asc\"\nrequire_mac = true\n"
+    );
+    let sops = judge(&[("main.toml", &text)]).unwrap().sops;
+    assert_eq!(
+        sops.age_key_file.as_deref(),
+        Some(Path::new("/run/credentials/w/age.agekey"))
+    );
+    assert_eq!(
+        sops.pgp_key_file.as_deref(),
+        Some(Path::new("/etc/pgp.asc"))
+    );
+    assert!(sops.require_mac);
+    assert_eq!(
+        judge(&[("main.toml", URL)]).unwrap().sops,
+        SopsSettings::default()
+    );
 }

@@ -15,6 +15,7 @@ use super::kustomizations::{source_name, source_named, suspended};
 use super::standing::OwnKind;
 use crate::kustomization;
 use crate::kustomization::depends::{self, Dependency, DependencyState};
+use crate::kustomization::hidden::Hidden;
 use crate::kustomization::pass::{Pass, Refusal, SourceState, Vouching};
 use crate::named::Named;
 use crate::seen::SeenKustomization;
@@ -67,6 +68,8 @@ impl Controller {
             left_out: self.context.left_out.clone(),
             root_pair: Arc::clone(&self.root.pair),
             corrections: Arc::clone(&self.context.corrections),
+            secrets: Arc::clone(&self.context.secrets),
+            hidden: Hidden::default(),
             halted: Arc::clone(&self.context.halted),
             at_interval,
             waiting_since,

@@ -14,12 +14,15 @@ use windlass_api::kustomization::{
 use windlass_api::{names, reasons};
 use windlass_kustomize::substitute::{self, Options, Strategy};
 use windlass_kustomize::{
-    BuildError, BuildMetadata, Built, Cause, EntryKind, ImageOverride, Overlay, OverlayPatch, Tree,
+    BuildError, BuildMetadata, Cause, EntryKind, ImageOverride, Overlay, OverlayPatch, Tree,
 };
 use windlass_object::{GroupVersionKind, Object};
 use windlass_plan::{change, fingerprint};
+use windlass_sops::Keyring;
 
+use super::decrypt::{self, Decrypting};
 use super::error::StageError;
+use super::hidden::Hidden;
 use super::pass::Pass;
 use crate::source::basis::Rule;
 use crate::source::fetch::Snapshot;
@@ -35,11 +38,14 @@ pub(crate) struct Rendered {
     pub(crate) digest: String,
     /// What of our own kinds is in it, if the revision vouches for anything.
     pub(crate) made: Made,
+    /// Where what was decrypted is not what was encrypted.
+    pub(crate) doubts: Vec<String>,
 }
 
 /// Renders the revision. The work is done on a thread of its own, because it reads and computes.
 pub(crate) async fn build(pass: &Pass, snapshot: &Snapshot) -> Result<Rendered, StageError> {
     refuse_unsupported(&pass.spec)?;
+    let keys = decrypt::keys(pass).await?;
     let variables = variables(pass).await?;
     let job = Job {
         keep: Arc::clone(&pass.keep),
@@ -47,6 +53,8 @@ pub(crate) async fn build(pass: &Pass, snapshot: &Snapshot) -> Result<Rendered, 
         owner: pass.name.clone(),
         spec: pass.spec.clone(),
         variables,
+        keys,
+        hidden: pass.hidden.clone(),
     };
     let rendered = tokio::task::spawn_blocking(move || job.run()).await;
     rendered.unwrap_or_else(|panic| {
@@ -82,6 +90,9 @@ struct Job {
     owner: crate::named::Named,
     spec: KustomizationSpec,
     variables: BTreeMap<String, String>,
+    /// The keys of `spec.decryption`.
+    keys: Option<Arc<Keyring>>,
+    hidden: Hidden,
 }
 
 impl Job {
@@ -96,13 +107,25 @@ impl Job {
         let view = View::open(&self.snapshot.source, &reader, ignore);
         let path = directory(self.spec.path.as_deref().unwrap_or_default());
         let overlay = overlay(&self.spec);
-        let mut built = windlass_kustomize::build(&view, path, &overlay)
-            .map_err(|error| build_failed(path, &error))?;
+        let decrypting = self.keys.as_deref();
+        let decrypting = decrypting.map(|keys| Decrypting::new(keys, &view, self.hidden.clone()));
+        let mut built = match &decrypting {
+            None => windlass_kustomize::build(&view, path, &overlay),
+            Some(it) => {
+                windlass_kustomize::build(&it.before_build(path, &overlay)?, path, &overlay)
+            }
+        }
+        .map_err(|error| build_failed(path, &error))?;
+        if let Some(decrypting) = &decrypting {
+            built
+                .iter_mut()
+                .try_for_each(|built| decrypting.after_build(built))?;
+        }
         substitute::substitute(&mut built, &self.variables, self.substitution())
             .map_err(|error| failed(format!("post build failed: {error}")))?;
         let objects = built
             .into_iter()
-            .map(|built| self.own(built))
+            .map(|built| self.own(built.object))
             .collect::<Result<Vec<_>, _>>()?;
         let digest = digest_of_all(&objects);
         let made = if self.snapshot.rule == Rule::Unverified {
@@ -115,6 +138,7 @@ impl Job {
             objects,
             digest,
             made,
+            doubts: decrypting.map(Decrypting::into_doubts).unwrap_or_default(),
         })
     }
 
@@ -132,18 +156,8 @@ impl Job {
         }
     }
 
-    fn own(&self, built: Built) -> Result<Object, StageError> {
-        let mut object = built.object;
-        if object.as_value().get("sops").is_some() {
-            let (place, line) = (&built.origin, built.line);
-            return Err(StageError::stalled(
-                reasons::BUILD_FAILED,
-                format!(
-                    "{place}:{line}: {} is encrypted with SOPS, which this version of windlass cannot decrypt",
-                    object.key()
-                ),
-            ));
-        }
+    fn own(&self, mut object: Object) -> Result<Object, StageError> {
+        decrypt::refuse_ciphertext(&object)?;
         change::prepare(&mut object);
         object.set_label(names::OWNER_NAME, &self.owner.name);
         object.set_label(names::OWNER_NAMESPACE, &self.owner.namespace);
@@ -280,7 +294,13 @@ async fn read_variables(
         .await
         .map_err(failed)?;
     match object {
-        Some(object) => Ok(data(&object, reference.kind)),
+        Some(object) => {
+            let data = data(&object, reference.kind);
+            if reference.kind == SubstituteKind::Secret {
+                data.values().for_each(|value| pass.hidden.add(value));
+            }
+            Ok(data)
+        }
         None if reference.optional => Ok(BTreeMap::new()),
         None => Err(StageError::retry(
             reasons::BUILD_FAILED,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use windlass_api::kustomization::KustomizationStatus;
 use windlass_api::{conditions, names, reasons};
+use windlass_cluster::RequestError;
+use windlass_object::Object;
 
 use super::error::{Class, StageError};
 use super::pass::{Pass, SourceState};
@@ -21,7 +23,7 @@ pub(super) async fn conclude(
     result: Result<(), StageError>,
     started: Instant,
 ) -> Outcome {
-    let error = result.err();
+    let error = result.err().map(|error| without_secrets(pass, error));
     match error.as_ref().map(|error| error.class) {
         Some(Class::NotLeading) => return Outcome::quiet(Next::In(SOON)),
         Some(Class::Gone) => return Outcome::quiet(Next::Never),
@@ -48,19 +50,13 @@ pub(super) async fn conclude(
         error: error.as_ref(),
         took: started.elapsed(),
         digest: progress.digest.clone(),
+        doubts: progress.doubts.as_deref(),
         worth_history: progress.wrote || ready_before == error.is_some(),
     };
     let new = status::conclude(&base, end, now());
-    let written = crate::status::write(
-        &pass.cluster,
-        &pass.leadership,
-        &pass.resource,
-        &pass.name,
-        (&base, &new),
-        names::KUSTOMIZATION_STATUS_MANAGER,
-    )
-    .await;
+    let written = write(pass, &base, &new).await;
     report::changes(pass, &mut progress, revision).await;
+    report::doubts(pass, &new, revision).await;
     report::end(pass, &progress, error.as_ref(), revision, started.elapsed()).await;
     let lost = written.as_ref().err().map(ToString::to_string);
     if let Some(lost) = &lost {
@@ -79,6 +75,30 @@ pub(super) async fn conclude(
         waiting_since: None,
         regular: pass.at_interval && error.is_none(),
     }
+}
+
+/// The API server quotes what it refuses.
+fn without_secrets(pass: &Pass, error: StageError) -> StageError {
+    StageError {
+        message: pass.hidden.clean(&error.message),
+        ..error
+    }
+}
+
+async fn write(
+    pass: &Pass,
+    old: &KustomizationStatus,
+    new: &KustomizationStatus,
+) -> Result<Option<Object>, RequestError> {
+    crate::status::write(
+        &pass.cluster,
+        &pass.leadership,
+        &pass.resource,
+        &pass.name,
+        (old, new),
+        names::KUSTOMIZATION_STATUS_MANAGER,
+    )
+    .await
 }
 
 fn revision(pass: &Pass) -> Option<&str> {

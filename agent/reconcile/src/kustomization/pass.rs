@@ -16,11 +16,13 @@ use windlass_plan::rate::{Limiter, Verdict as Rate};
 
 use super::depends::Dependency;
 use super::error::{Class, StageError};
+use super::hidden::Hidden;
 use crate::drift::DriftWatch;
 use crate::event::Event;
 use crate::ledger::{Ledger, Verdict};
 use crate::left_out::LeftOut;
 use crate::named::Named;
+use crate::secrets::SecretPolicy;
 use crate::seen::Meta;
 use crate::source::fetch::Snapshot;
 use crate::source::keep::Keep;
@@ -56,6 +58,10 @@ pub(crate) struct Pass {
     /// What the node's config says, to compare with a copy in the repository.
     pub(crate) root_pair: Arc<[Object; 2]>,
     pub(crate) corrections: Corrections,
+    /// Keys of the node, and what it wants of encrypted files.
+    pub(crate) secrets: Arc<SecretPolicy>,
+    /// What no message may say.
+    pub(crate) hidden: Hidden,
     /// Nothing may be written any more, whoever leads.
     pub(crate) halted: Arc<AtomicBool>,
     /// Whether the pass is the regular one, in which rate-limited corrections are made up for.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use windlass_api::duration::GoDuration;
+use windlass_api::kustomization::KustomizationStatus;
 use windlass_api::{conditions, names, reasons};
 use windlass_cluster::{EventType, ObjectReference};
 
@@ -10,6 +11,7 @@ use super::Progress;
 use super::apply::{Action, Change};
 use super::error::StageError;
 use super::pass::Pass;
+use super::status::DECRYPT_INTEGRITY;
 use crate::announce::{announce, event};
 
 /// Publishes what changed since it was last told, and takes it out of the progress.
@@ -79,6 +81,19 @@ pub(super) async fn end(
     }
 }
 
+/// Publishes that what was decrypted is not what was encrypted, if that is news.
+pub(super) async fn doubts(pass: &Pass, new: &KustomizationStatus, revision: Option<&str>) {
+    let message = |status: &KustomizationStatus| {
+        let condition = conditions::get(&status.conditions, DECRYPT_INTEGRITY);
+        condition.map(|condition| condition.message.clone())
+    };
+    if let Some(now) = message(new)
+        && message(&pass.status).as_ref() != Some(&now)
+    {
+        publish(pass, EventType::Warning, DECRYPT_INTEGRITY, now, revision).await;
+    }
+}
+
 async fn publish(
     pass: &Pass,
     kind: EventType,
@@ -86,6 +101,7 @@ async fn publish(
     message: String,
     revision: Option<&str>,
 ) {
+    let message = pass.hidden.clean(&message);
     log(pass, kind, reason, &message, revision);
     let revision = revision.map(|revision| (names::EVENT_REVISION, revision));
     let component = names::KUSTOMIZE_CONTROLLER;

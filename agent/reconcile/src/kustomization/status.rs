@@ -12,6 +12,9 @@ use windlass_api::{reasons, time::Time};
 
 use super::error::{Class, StageError};
 
+/// The condition that a file was changed after it was encrypted.
+pub(super) const DECRYPT_INTEGRITY: &str = "DecryptIntegrity";
+
 /// What is known at the end of a pass, whatever its end was.
 #[derive(Debug)]
 pub(crate) struct Conclusion<'a> {
@@ -23,6 +26,8 @@ pub(crate) struct Conclusion<'a> {
     pub(crate) health: HealthChecked,
     pub(crate) error: Option<&'a StageError>,
     pub(crate) took: Duration,
+    /// Where what was decrypted is not what was encrypted; `None` when nothing was built.
+    pub(crate) doubts: Option<&'a [String]>,
     /// Digest of what was built, for the history.
     pub(crate) digest: Option<String>,
     /// Whether the pass wrote anything or the last one ended otherwise.
@@ -87,6 +92,7 @@ pub(crate) fn conclude(
         status.last_attempted_revision = Some(revision.to_owned());
     }
     health(&mut status, &end, now);
+    integrity(&mut status, &end, now);
     match end.error {
         None => succeed(&mut status, &end, now),
         Some(error) => fail(&mut status, &end, error, now),
@@ -182,6 +188,23 @@ fn health(status: &mut KustomizationStatus, end: &Conclusion<'_>, now: Time) {
         end.generation,
         now,
     );
+}
+
+/// A condition stands as long as the MAC of a decrypted file does not fit.
+fn integrity(status: &mut KustomizationStatus, end: &Conclusion<'_>, now: Time) {
+    match end.doubts {
+        None => {}
+        Some([]) => conditions::remove(&mut status.conditions, DECRYPT_INTEGRITY),
+        Some(doubts) => set(
+            status,
+            DECRYPT_INTEGRITY,
+            ConditionStatus::False,
+            "MACMismatch",
+            &doubts.join("; "),
+            end.generation,
+            now,
+        ),
+    }
 }
 
 fn record(status: &mut KustomizationStatus, end: &Conclusion<'_>, now: Time) {
