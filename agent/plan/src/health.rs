@@ -7,7 +7,10 @@ use windlass_object::Object;
 
 use self::workloads::{daemon_set, deployment, job, replica_set, stateful_set};
 
+mod custom;
 mod workloads;
+
+pub use self::custom::{CustomChecks, Judge};
 
 /// How long a Pod may be unschedulable before that counts as failed (kstatus `ScheduleWindow`).
 const SCHEDULE_WINDOW: SignedDuration = SignedDuration::from_secs(15);

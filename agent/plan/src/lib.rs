@@ -4,6 +4,7 @@
 //! Never: reads a clock.
 
 pub mod backoff;
+pub mod cel;
 pub mod change;
 mod fields;
 pub mod fingerprint;

@@ -25,12 +25,13 @@ use windlass_api::inventory::{Entry, Inventory};
 use windlass_api::kustomization::KustomizationSpec;
 use windlass_api::{names, reasons, time::Time};
 use windlass_object::{Object, ObjectKey};
+use windlass_plan::health::CustomChecks;
 
 use self::apply::Change;
 use self::conclude::{conclude, finalized, written_status};
 use self::error::StageError;
 use self::fence::Fence;
-use self::pass::{Pass, SourceState, Waiting};
+use self::pass::{Pass, Refusal, SourceState, Waiting};
 use self::status::HealthChecked;
 use crate::finalizer;
 use crate::left_out;
@@ -86,17 +87,31 @@ pub(crate) fn placeholder_spec() -> KustomizationSpec {
 }
 
 /// Runs one pass to its end.
-pub(crate) async fn run(pass: Pass) -> Outcome {
+pub(crate) async fn run(mut pass: Pass) -> Outcome {
     if pass.meta.deleting {
         return finalized(&pass, finalize::finalize(&pass).await);
     }
     if pass.spec.suspend {
         return Outcome::quiet(Next::Never);
     }
+    read_expressions(&mut pass);
     let started = Instant::now();
     let mut progress = Progress::default();
     let result = stages(&pass, &mut progress).await;
     conclude(&pass, progress, result, started).await
+}
+
+/// An expression that is no CEL is a refusal: only another spec helps.
+fn read_expressions(pass: &mut Pass) {
+    match CustomChecks::compile(&pass.spec.health_check_exprs) {
+        Ok(checks) => pass.checks = checks,
+        Err(error) => {
+            pass.refusal.get_or_insert(Refusal {
+                reason: reasons::INVALID_CEL_EXPRESSION,
+                message: format!("spec.healthCheckExprs: {error}"),
+            });
+        }
+    }
 }
 
 async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> {
@@ -106,11 +121,7 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
     let mut fence = Fence::new(pass);
     add_finalizer(pass, &mut fence, progress).await?;
     let snapshot = source(pass)?;
-    depends::check(
-        &pass.dependencies,
-        pass.cycle.as_deref(),
-        &snapshot.revision,
-    )?;
+    depends::check(pass, &snapshot.revision)?;
     let mut rendered = build::build(pass, snapshot).await?;
     pass.vouch(rendered.made);
     check::fit_scope(pass, &mut rendered.objects).await;

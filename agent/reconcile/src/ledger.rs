@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use windlass_object::ObjectKey;
 use windlass_plan::fingerprint::{self, Drift, Fingerprint};
-use windlass_plan::health::Health;
+use windlass_plan::health::{Health, Judge};
 
 use crate::named::Named;
 
@@ -34,7 +34,7 @@ struct Entry {
     live: Live,
     in_flight: bool,
     held_back: Option<Observation>,
-    health: Option<(String, Health)>,
+    health: Option<HealthVerdict>,
 }
 
 /// What the watch last said of an object, against the fingerprint.
@@ -114,7 +114,11 @@ impl Ledger {
         };
         entry.in_flight = false;
         entry.fingerprint = Some(applied.fingerprint);
-        entry.health = Some((applied.resource_version.clone(), applied.health));
+        entry.health = Some(HealthVerdict {
+            at: applied.resource_version.clone(),
+            judge: applied.judge,
+            health: applied.health,
+        });
         entry.live = Live::AsApplied(applied.resource_version);
         match entry.held_back.take() {
             Some(observation) => entry.judge(observation),
@@ -156,22 +160,22 @@ impl Ledger {
         drifted.then_some(owner)
     }
 
-    /// A health verdict that still holds: nothing moved since it was given.
-    pub(crate) fn health(&self, key: &ObjectKey) -> Option<Health> {
+    /// A health verdict of this judge that still holds: nothing moved since it was given.
+    pub(crate) fn health(&self, key: &ObjectKey, judge: Judge) -> Option<Health> {
         let inner = self.lock();
         let entry = inner.entries.get(key)?;
-        let (seen_at, health) = entry.health.as_ref()?;
+        let known = entry.health.as_ref().filter(|known| known.judge == judge)?;
         let current = match &entry.live {
             Live::AsApplied(version) | Live::Matches(version) => version,
             Live::Drifted(_) | Live::Gone => return None,
         };
-        (seen_at == current).then(|| health.clone())
+        (known.at == *current).then(|| known.health.clone())
     }
 
     /// Keeps a health verdict that was read at a resourceVersion.
-    pub(crate) fn keep_health(&self, key: &ObjectKey, resource_version: &str, health: Health) {
+    pub(crate) fn keep_health(&self, key: &ObjectKey, health: HealthVerdict) {
         if let Some(entry) = self.lock().entries.get_mut(key) {
-            entry.health = Some((resource_version.to_owned(), health));
+            entry.health = Some(health);
         }
     }
 
@@ -224,6 +228,16 @@ impl Ledger {
 pub(crate) struct Applied {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) resource_version: String,
+    pub(crate) judge: Judge,
+    pub(crate) health: Health,
+}
+
+/// A health verdict: of which state of the object, and whose.
+#[derive(Debug)]
+pub(crate) struct HealthVerdict {
+    /// The resourceVersion.
+    pub(crate) at: String,
+    pub(crate) judge: Judge,
     pub(crate) health: Health,
 }
 

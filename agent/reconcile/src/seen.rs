@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 use windlass_api::git_repository::{GitRepositorySpec, GitRepositoryStatus};
 use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
+use windlass_api::names;
 use windlass_api::parse::{self, ParseError};
 use windlass_object::Object;
 
@@ -69,6 +71,30 @@ impl SeenKustomization {
             parse::kustomization(object).map(|typed| (typed.spec, typed.status))
         })
     }
+}
+
+impl<Status: Serialize> Seen<KustomizationSpec, Status> {
+    /// The object as expressions see it.
+    pub(crate) fn as_object(&self) -> Value {
+        kustomization_object(&self.meta, self.spec.as_ref().ok(), &self.status)
+    }
+}
+
+/// A Kustomization as expressions see it: what is known of its metadata, its spec and its status.
+pub(crate) fn kustomization_object(
+    meta: &Meta,
+    spec: Option<&KustomizationSpec>,
+    status: &impl Serialize,
+) -> Value {
+    json!({
+        "apiVersion": names::KUSTOMIZE_API_VERSION, "kind": names::KUSTOMIZATION,
+        "metadata": {
+            "name": meta.name.name, "namespace": meta.name.namespace, "uid": meta.uid,
+            "resourceVersion": meta.resource_version, "generation": meta.generation,
+            "labels": meta.labels, "annotations": meta.annotations, "finalizers": meta.finalizers,
+        },
+        "spec": spec, "status": status,
+    })
 }
 
 impl Meta {
@@ -138,8 +164,6 @@ fn pairs(map: Option<&Value>) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn kustomization(spec: Value) -> SeenKustomization {

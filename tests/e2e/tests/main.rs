@@ -14,6 +14,7 @@ mod commands_flux;
 mod commands_kubectl;
 mod commands_pause;
 mod crd_corpus;
+mod expressions;
 mod faults;
 mod features;
 mod from_flux;

@@ -9,6 +9,7 @@ use windlass_api::kustomization::{KustomizationSpec, SourceKind};
 use windlass_api::{names, reasons};
 use windlass_cluster::Cluster;
 use windlass_plan::graph;
+use windlass_plan::health::CustomChecks;
 
 use super::Controller;
 use super::kustomizations::{source_name, source_named, suspended};
@@ -70,6 +71,7 @@ impl Controller {
             corrections: Arc::clone(&self.context.corrections),
             secrets: Arc::clone(&self.context.secrets),
             hidden: Hidden::default(),
+            checks: CustomChecks::default(),
             halted: Arc::clone(&self.context.halted),
             at_interval,
             waiting_since,
@@ -112,11 +114,14 @@ impl Controller {
         let own_source = source_named(name, spec);
         let needed = depends::names(&name.namespace, spec)
             .into_iter()
-            .map(|dependency| {
+            .zip(&spec.depends_on)
+            .map(|(dependency, reference)| {
+                let ready_expr = reference.ready_expr.clone().filter(|text| !text.is_empty());
                 let state = self
                     .kustomizations
                     .get(&dependency)
                     .map(|slot| DependencyState {
+                        object: ready_expr.as_ref().map(|_| slot.seen.as_object()),
                         generation: slot.seen.meta.generation,
                         status: slot.seen.status.clone(),
                         same_source: source_name(&dependency, &slot.seen).as_ref()
@@ -124,6 +129,7 @@ impl Controller {
                     });
                 Dependency {
                     name: dependency,
+                    ready_expr,
                     state,
                 }
             });

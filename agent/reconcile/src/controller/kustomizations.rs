@@ -127,6 +127,8 @@ impl Controller {
             self.wake_kustomization(&name);
             // One that waits for it may find it now, or find a cycle.
             self.wake_dependents_of(&name);
+        } else {
+            self.wake_asking(&name);
         }
     }
 
@@ -171,6 +173,22 @@ impl Controller {
         let waiting = dependents
             .filter(|(name, slot)| slot.blocked || self.kustomization_queue.is_running(name));
         let names: Vec<Named> = waiting.map(|(name, _)| name.clone()).collect();
+        names
+            .iter()
+            .for_each(|name| self.kustomization_queue.wake(name));
+    }
+
+    /// Wakes what waits for an expression over a Kustomization whose status has changed.
+    fn wake_asking(&mut self, dependency: &Named) {
+        let asks = |name: &Named, spec: &KustomizationSpec| {
+            let needed = depends::names(&name.namespace, spec);
+            let mut needed = needed.iter().zip(&spec.depends_on);
+            needed.any(|(needed, reference)| needed == dependency && reference.ready_expr.is_some())
+        };
+        let asking = self.kustomizations.iter().filter(|(name, slot)| {
+            slot.blocked && slot.seen.spec.as_ref().is_ok_and(|spec| asks(name, spec))
+        });
+        let names: Vec<Named> = asking.map(|(name, _)| name.clone()).collect();
         names
             .iter()
             .for_each(|name| self.kustomization_queue.wake(name));

@@ -5,7 +5,7 @@ use windlass_api::names;
 use windlass_cluster::{ApplyOptions, Authority, ErrorClass, PatchOptions, RequestError, Resource};
 use windlass_object::{Object, ObjectKey};
 use windlass_plan::change::{self, Treatment};
-use windlass_plan::{fingerprint, health, order};
+use windlass_plan::{fingerprint, order};
 
 use super::check::{self, Checked, Finding, refused};
 use super::error::StageError;
@@ -227,12 +227,14 @@ async fn take_over(
 
 /// Puts what is there now into the ledger.
 pub(super) fn settle(pass: &Pass, object: &Object, applied: &Object) {
+    let key = object.key();
     let needs_pass = pass.ledger.settle(
-        &object.key(),
+        &key,
         Applied {
             fingerprint: fingerprint::of(applied, object),
             resource_version: applied.resource_version().unwrap_or_default().to_owned(),
-            health: health::assess(applied, jiff::Timestamp::now()),
+            judge: pass.checks.judge(&key.group, &key.kind),
+            health: pass.checks.assess(applied, jiff::Timestamp::now()),
         },
     );
     if needs_pass {

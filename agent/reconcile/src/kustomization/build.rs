@@ -68,12 +68,7 @@ pub(crate) async fn build(pass: &Pass, snapshot: &Snapshot) -> Result<Rendered, 
 fn refuse_unsupported(spec: &KustomizationSpec) -> Result<(), StageError> {
     let unsupported = [
         ("spec.kubeConfig", spec.kube_config.is_some()),
-        ("spec.healthCheckExprs", !spec.health_check_exprs.is_empty()),
         ("spec.ignore", !spec.ignore.is_empty()),
-        (
-            "spec.dependsOn.readyExpr",
-            spec.depends_on.iter().any(|d| d.ready_expr.is_some()),
-        ),
     ];
     match unsupported.into_iter().find(|(_, set)| *set) {
         None => Ok(()),

@@ -12,6 +12,7 @@ use windlass_cluster::{
     BootClock, Clock, Cluster, EpochFloor, ErrorClass, Leadership, RequestError, Resource,
 };
 use windlass_object::{Object, ObjectKey};
+use windlass_plan::health::CustomChecks;
 use windlass_plan::rate::{Limiter, Verdict as Rate};
 
 use super::depends::Dependency;
@@ -62,6 +63,8 @@ pub(crate) struct Pass {
     pub(crate) secrets: Arc<SecretPolicy>,
     /// What no message may say.
     pub(crate) hidden: Hidden,
+    /// How the health of some kinds is told; read from the spec when the pass begins.
+    pub(crate) checks: CustomChecks,
     /// Nothing may be written any more, whoever leads.
     pub(crate) halted: Arc<AtomicBool>,
     /// Whether the pass is the regular one, in which rate-limited corrections are made up for.

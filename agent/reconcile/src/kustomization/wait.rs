@@ -7,10 +7,11 @@ use tokio::time::Instant;
 use windlass_api::meta::NamespacedObjectKindReference;
 use windlass_api::reasons;
 use windlass_object::{GroupVersionKind, Object, ObjectKey};
-use windlass_plan::health::{self, Health};
+use windlass_plan::health::{self, Health, Judge};
 
 use super::error::StageError;
 use super::pass::Pass;
+use crate::ledger::HealthVerdict;
 
 /// How often objects without a watch are read again (Flux polls at the same pace).
 const POLL: Duration = Duration::from_secs(5);
@@ -130,7 +131,7 @@ async fn look(
         let known = if reread {
             None
         } else {
-            pass.ledger.health(&target.key)
+            pass.ledger.health(&target.key, judge(pass, &target))
         };
         match known {
             Some(health) => Ok((target, health)),
@@ -168,11 +169,18 @@ async fn read(pass: &Pass, target: Target) -> Result<(Target, Health), StageErro
         };
         return Ok((target, done));
     };
-    let verdict = health::assess(&live, jiff::Timestamp::now());
-    let version = live.resource_version().unwrap_or_default();
-    pass.ledger
-        .keep_health(&target.key, version, verdict.clone());
+    let verdict = pass.checks.assess(&live, jiff::Timestamp::now());
+    let known = HealthVerdict {
+        at: live.resource_version().unwrap_or_default().to_owned(),
+        judge: judge(pass, &target),
+        health: verdict.clone(),
+    };
+    pass.ledger.keep_health(&target.key, known);
     Ok((target, verdict))
+}
+
+fn judge(pass: &Pass, target: &Target) -> Judge {
+    pass.checks.judge(&target.key.group, &target.key.kind)
 }
 
 fn named(states: &[(Target, Health)], which: impl Fn(&Health) -> bool) -> String {
