@@ -19,6 +19,7 @@ mod protocol;
 mod reach;
 mod reference;
 mod repository;
+mod sandbox;
 mod semver_range;
 mod server;
 mod session;
@@ -26,6 +27,7 @@ mod ssh;
 mod unpack;
 mod zlib;
 
+pub use sandbox::{Allowed, ConfineError, Confinement, Wall, confine};
 pub use server::{ServeError, Settings, serve};
 
 #[cfg(test)]

@@ -148,7 +148,18 @@ fn git_directory(path: &Path) -> Result<PathBuf, Failure> {
         .into_iter()
         .find(|candidate| candidate.join("HEAD").exists() && candidate.join("objects").is_dir());
     match found {
-        Some(git_dir) => Ok(git_dir),
+        // The walls of this process hide what is in a folder, not that it is there.
+        Some(git_dir) => match fs::read_dir(git_dir.join("objects")) {
+            Ok(_) => Ok(git_dir),
+            Err(error) => Err(unusable(
+                path,
+                &format!(
+                    "cannot be read: {error}; windlass-net's user needs the right to, and its unit \
+                     --read {} (systemctl edit windlass-net)",
+                    path.display()
+                ),
+            )),
+        },
         None if path.join(".git").is_file() => Err(unusable(
             path,
             "is a linked worktree or submodule; name the repository it belongs to",

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::fetch::{Context, answer};
 use crate::limits::{AGENT_TIMEOUT, CONNECTIONS, Limits};
 use crate::reach::ReachError;
+use crate::sandbox::NameService;
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -27,6 +28,9 @@ pub struct Settings {
     /// Return after this long without a connection, for a socket-activated process; `None`: never.
     pub idle_exit: Option<Duration>,
 }
+
+/// How often the name service is looked at while nothing else happens: five stat(2).
+const LOOK_AT_NAMES: Duration = Duration::from_secs(2);
 
 /// Why serving ended.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +45,8 @@ pub enum ServeError {
 }
 
 /// Serves requests on `listener`, each connection one request on a thread of its own, until it was idle for
-/// `settings.idle_exit`. A request never ends the process: it fails alone, with an answer that says why.
+/// `settings.idle_exit`, or nothing runs and the configuration of the name service is another than at the start.
+/// A request never ends the process: it fails alone, with an answer that says why.
 pub fn serve(listener: UnixListener, settings: Settings) -> Result<(), ServeError> {
     serve_within(listener, settings, Limits::DEFAULT)
 }
@@ -62,9 +67,11 @@ pub(crate) fn serve_within(
     };
     let context = Arc::new(context);
     let activity = Arc::new(Activity::default());
+    let names = NameService::now();
     loop {
         let slot = Activity::slot(&activity);
-        let Some(stream) = next_connection(&listener, &activity, settings.idle_exit)? else {
+        let Some(stream) = next_connection(&listener, &activity, settings.idle_exit, &names)?
+        else {
             return Ok(());
         };
         let context = Arc::clone(&context);
@@ -80,22 +87,29 @@ pub(crate) fn serve_within(
     }
 }
 
-/// Waits for a connection; `None` when the process has been idle for long enough.
+/// Waits for a connection; `None` when the process has been idle for long enough, or is idle and has to see the
+/// name service anew. Who connects meanwhile waits in the socket for the next process.
 fn next_connection(
     listener: &UnixListener,
     activity: &Activity,
     idle_exit: Option<Duration>,
+    names: &NameService,
 ) -> Result<Option<UnixStream>, ServeError> {
     loop {
-        let timeout = match idle_exit.map(|limit| activity.until_idle_for(limit)) {
-            None => PollTimeout::NONE,
-            Some(left) if left.is_zero() => return Ok(None),
-            Some(left) => {
-                // Rounded up, so that the loop does not spin in the last millisecond.
-                let milliseconds = i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX);
-                PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
-            }
-        };
+        let is_idle = activity.until_idle_for(Duration::ZERO).is_zero();
+        if is_idle && names.has_changed() {
+            tracing::info!(
+                "the name service of this node was configured anew; ending to start with it"
+            );
+            return Ok(None);
+        }
+        let left = idle_exit.map_or(LOOK_AT_NAMES, |limit| activity.until_idle_for(limit));
+        if left.is_zero() {
+            return Ok(None);
+        }
+        // Rounded up, so that the loop does not spin in the last millisecond.
+        let milliseconds = left.min(LOOK_AT_NAMES).as_millis() + 1;
+        let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX);
         match poll(
             &mut [PollFd::new(listener.as_fd(), PollFlags::POLLIN)],
             timeout,
@@ -209,7 +223,7 @@ impl Activity {
     fn until_idle_for(&self, limit: Duration) -> Duration {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.slots > 1 {
-            return limit;
+            return limit.max(Duration::from_millis(1));
         }
         (state.last_end + limit).saturating_duration_since(Instant::now())
     }

@@ -1,11 +1,11 @@
 //! The agent's side of the socket.
 
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use windlass_net::{Settings, serve};
+use windlass_net::{Allowed, Settings, confine, serve};
 use windlass_wire::{
     Answer, Credentials, FailureClass, FetchRequest, Known, Reference, read_answer, write_request,
 };
@@ -29,6 +29,11 @@ pub struct Fetched {
 
 impl Net {
     pub fn start() -> Self {
+        Self::start_reading(&[])
+    }
+
+    /// One that may read these folders too. It is confined as the real one is, by the thread it runs in.
+    pub fn start_reading(read: &[&Path]) -> Self {
         let root = tempfile::tempdir().unwrap();
         let (cache_dir, socket) = (root.path().join("cache"), root.path().join("net.sock"));
         let listener = UnixListener::bind(&socket).unwrap();
@@ -36,7 +41,14 @@ impl Net {
             cache_dir: cache_dir.clone(),
             idle_exit: Some(Duration::from_secs(60)),
         };
-        std::thread::spawn(move || serve(listener, settings));
+        let allowed = Allowed {
+            cache_dir: cache_dir.clone(),
+            read: read.iter().map(|path| path.to_path_buf()).collect(),
+        };
+        std::thread::spawn(move || {
+            confine(&allowed).unwrap();
+            serve(listener, settings)
+        });
         Self {
             root,
             cache_dir,

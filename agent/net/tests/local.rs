@@ -11,7 +11,7 @@ fn a_path_is_read_without_any_server() {
     let old = repository.git(&["rev-parse", "HEAD"]);
     repository.git(&["tag", "-a", "-m", "one", "v1.0.0"]);
     let new = repository.commit(&[("two.yaml", "changed")]);
-    let net = Net::start();
+    let net = Net::start_reading(&[repository.root.path()]);
     for path in [&repository.bare, &repository.work] {
         for url in [
             path.display().to_string(),
@@ -71,7 +71,7 @@ fn a_packed_repository_is_read_too() {
     repository.push(&["--tags"]);
     git(&repository.bare, &["gc", "-q", "--aggressive"]);
     git(&repository.bare, &["pack-refs", "--all"]);
-    let net = Net::start();
+    let net = Net::start_reading(&[&repository.bare]);
     let mut request = request(&repository.bare.display().to_string());
     assert_eq!(
         net.fetch(&request).oids(),
@@ -97,7 +97,7 @@ fn a_damaged_object_is_never_handed_out() {
         .join(format!(".git/objects/{}/{}", &other[..2], &other[2..]));
     std::fs::remove_file(&file).unwrap();
     std::fs::copy(other, &file).unwrap();
-    let net = Net::start();
+    let net = Net::start_reading(&[&repository.work]);
     let fetched = net.fetch(&request(&repository.work.display().to_string()));
     assert_eq!(fetched.failure().0, FailureClass::Protocol);
     assert!(fetched.failure().1.contains("git fsck"));
@@ -109,8 +109,8 @@ fn a_damaged_object_is_never_handed_out() {
 
 #[test]
 fn what_is_no_repository_is_named() {
-    let net = Net::start();
     let empty = tempfile::tempdir().unwrap();
+    let net = Net::start_reading(&[empty.path()]);
     for path in ["/nonexistent/fleet", empty.path().to_str().unwrap()] {
         assert_eq!(
             net.fetch(&request(path)).failure().0,
@@ -118,4 +118,21 @@ fn what_is_no_repository_is_named() {
             "{path}"
         );
     }
+}
+
+#[test]
+fn a_repository_outside_the_walls_is_named_with_the_option_that_lets_it_in() {
+    let repository = Repository::with_files(&[("a", "a")]);
+    let net = Net::start();
+    let fetched = net.fetch(&request(&repository.bare.display().to_string()));
+    if fetched.head.is_some() {
+        eprintln!("SKIPPED, NOT TESTED: this kernel has no Landlock");
+        return;
+    }
+    let (class, message) = fetched.failure();
+    assert_eq!(class, FailureClass::NotFound);
+    assert!(
+        message.contains(&format!("--read {}", repository.bare.display())),
+        "{message}"
+    );
 }

@@ -15,4 +15,5 @@ mod http_server;
 mod faults;
 mod http;
 mod local;
+mod sandbox;
 mod ssh;

@@ -96,16 +96,20 @@ fn own_net(settings: &Settings) -> Result<Option<StartCommand>, Box<dyn Error>> 
         return Ok(None);
     }
     let text = |path: &std::path::Path| path.display().to_string();
+    let mut arguments = vec![
+        "net".to_owned(),
+        "--socket".to_owned(),
+        text(&settings.net.socket),
+        "--cache".to_owned(),
+        text(&settings.net.cache_dir),
+        "--with-parent".to_owned(),
+    ];
+    if settings.root.url.starts_with('/') {
+        arguments.extend(["--read".to_owned(), settings.root.url.clone()]);
+    }
     Ok(Some(StartCommand {
         program: std::env::current_exe()?,
-        arguments: vec![
-            "net".to_owned(),
-            "--socket".to_owned(),
-            text(&settings.net.socket),
-            "--cache".to_owned(),
-            text(&settings.net.cache_dir),
-            "--with-parent".to_owned(),
-        ],
+        arguments,
     }))
 }
 

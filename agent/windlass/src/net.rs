@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use nix::unistd::getppid;
 use windlass_host::{log, systemd};
-use windlass_net::Settings;
+use windlass_net::{Allowed, Confinement, Settings};
 
 /// With nobody asking for this long, the process ends; the socket or the agent starts it again.
 const IDLE: Duration = Duration::from_secs(20);
@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// The throw-away cache
     #[arg(long, default_value = "/var/cache/windlass-net", value_name = "DIR")]
     cache: PathBuf,
+    /// A repository on this node that may be fetched from; everything else on the node is out of reach
+    #[arg(long, value_name = "DIR")]
+    read: Vec<PathBuf>,
     /// End when the process that started this one ends
     #[arg(long, hide = true)]
     with_parent: bool,
@@ -45,19 +48,47 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
 }
 
 fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    if arguments.with_parent {
-        std::thread::spawn(end_with_parent);
-    }
     let listener = match (systemd::listener()?, &arguments.socket) {
         (Some(listener), _) => listener,
         (None, Some(path)) => listen(path)?,
         (None, None) => return Err("no socket: give --socket PATH, or start it by systemd".into()),
     };
+    // Before the first thread: the walls are around this one and all that it starts.
+    confine(arguments)?;
+    if arguments.with_parent {
+        std::thread::spawn(end_with_parent);
+    }
     let settings = Settings {
         cache_dir: arguments.cache.clone(),
         idle_exit: Some(IDLE),
     };
     windlass_net::serve(listener, settings)?;
+    Ok(())
+}
+
+/// Puts the process's own walls up. A missing one is said at every start, and is no reason not to fetch: under
+/// systemd the unit's walls stand too.
+fn confine(arguments: &Arguments) -> Result<(), windlass_net::ConfineError> {
+    /// Where other certificate authorities are, for whoever reads them (openssl(1), `verify`).
+    const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+    let certificates = CERTIFICATES.iter().filter_map(std::env::var_os);
+    let allowed = Allowed {
+        cache_dir: arguments.cache.clone(),
+        read: arguments
+            .read
+            .iter()
+            .cloned()
+            .chain(certificates.map(PathBuf::from))
+            .collect(),
+    };
+    let confinement: Confinement = windlass_net::confine(&allowed)?;
+    if confinement.is_complete() {
+        tracing::debug!("{confinement}");
+    } else {
+        tracing::warn!(
+            "{confinement}; a flaw in windlass-net could reach more of this node than it should"
+        );
+    }
     Ok(())
 }
 

@@ -87,6 +87,9 @@ impl Node {
         let options = [
             format!("--machine={}", self.name),
             format!("--hostname={}", self.name),
+            // A real node has them; a container does without unless told.
+            "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self"
+                .to_owned(),
             format!("--bind-ro={}:/opt/checkout", checkout().display()),
             format!("--bind-ro={}:/opt/windlass", program.display()),
         ];
@@ -172,6 +175,20 @@ impl Node {
         std::fs::write(&file, content).unwrap_or_else(|error| panic!("{path}: {error}"));
         let private = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(&file, private).expect("it is our own file");
+    }
+
+    /// Puts a program onto the node that anybody may run.
+    pub(crate) fn put_program(&self, path: &str, program: &Path) {
+        let leader = self.leader().expect("the node is booted");
+        let file = PathBuf::from(format!("/proc/{leader}/root{path}"));
+        std::fs::copy(program, &file).unwrap_or_else(|error| {
+            panic!(
+                "{}: {error}; cargo build --package windlass-net --examples",
+                program.display()
+            )
+        });
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&file, open).expect("it is our own file");
     }
 
     fn machine(&self) -> &Process {
