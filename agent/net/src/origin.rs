@@ -161,6 +161,14 @@ fn http(url: &str, rest: &str, tls: bool) -> Result<HttpOrigin, Failure> {
     };
     let (authority, path) = split_path(rest);
     let (userinfo, host_and_port) = split_userinfo(authority);
+    // Browsers take a backslash for a slash: what follows would be another host there.
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
+    if !userinfo.unwrap_or_default().bytes().all(is_plain) {
+        return Err(invalid(
+            url,
+            "holds a character in its user or password that must be written as %XX",
+        ));
+    }
     let (host, port) = split_port(url, host_and_port, if tls { 443 } else { 80 })?;
     check_text(url, path)?;
     if let Some(query) = &query {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use gix_hash::ObjectId;
@@ -40,6 +41,8 @@ impl Repository {
                 "keeps its references as a reftable, which is not read yet",
             ));
         }
+        refuse_what_leads_elsewhere(path, &git_dir)?;
+        check_object_format(path, &git_dir)?;
         let options = gix_odb::store::init::Options {
             alloc_limit_bytes: Some(limits.object_bytes),
             ..Default::default()
@@ -172,6 +175,47 @@ fn git_directory(path: &Path) -> Result<PathBuf, Failure> {
             Err(error) => unusable(path, &format!("cannot be read: {error}")),
         }),
     }
+}
+
+/// Alternates name other folders, and a shallow history ends where somebody wrote down that it does.
+fn refuse_what_leads_elsewhere(path: &Path, git_dir: &Path) -> Result<(), Failure> {
+    let holds = |name: &str| fs::metadata(git_dir.join(name)).is_ok_and(|found| found.len() > 0);
+    if holds("objects/info/alternates") {
+        return Err(unusable(
+            path,
+            "borrows objects from another one (objects/info/alternates), which is not followed; make it whole \
+             with git repack -a -d, then delete that file",
+        ));
+    }
+    if holds("shallow") {
+        return Err(unusable(
+            path,
+            "is a shallow clone; make it whole with git fetch --unshallow",
+        ));
+    }
+    Ok(())
+}
+
+/// The one thing that configuration is looked at for; a file too large to be one is nobody's.
+fn check_object_format(path: &Path, git_dir: &Path) -> Result<(), Failure> {
+    const CONFIG_BYTES: u64 = 1024 * 1024;
+    let mut text = String::new();
+    if let Ok(file) = fs::File::open(git_dir.join("config")) {
+        let read = file.take(CONFIG_BYTES).read_to_string(&mut text);
+        read.map_err(|error| {
+            unusable(path, &format!("has a config that cannot be read: {error}"))
+        })?;
+    }
+    let format = text.lines().filter_map(|line| line.split_once('='));
+    let mut format = format.filter(|(name, _)| name.trim().eq_ignore_ascii_case("objectformat"));
+    if format.any(|(_, value)| value.trim() != "sha1") {
+        return Err(unusable(
+            path,
+            "uses another object format than SHA-1, which is not supported; convert it, or push it to a \
+             SHA-1 repository",
+        ));
+    }
+    Ok(())
 }
 
 fn unusable(path: &Path, why: &str) -> Failure {

@@ -16,7 +16,7 @@ use crate::{delta, zlib};
 
 proptest! {
     #[test]
-    fn no_text_makes_a_parser_panic(text in "\\PC{0,80}", host in "[a-z.:\\[\\]@/-]{0,30}") {
+    fn t18_no_text_makes_a_parser_panic(text in "\\PC{0,80}", host in "[a-z.:\\[\\]@/-]{0,30}") {
         let _ = Origin::parse(&text);
         let _ = Origin::parse(&format!("https://{host}"));
         let _ = Origin::parse(&format!("ssh://{host}"));
@@ -28,7 +28,7 @@ proptest! {
     }
 
     #[test]
-    fn no_range_makes_matching_panic(text in "[0-9.xX*v<>=!~^, |a-z-]{0,30}") {
+    fn t18_no_range_makes_matching_panic(text in "[0-9.xX*v<>=!~^, |a-z-]{0,30}") {
         if let Ok(range) = Range::parse(&text) {
             for tag in ["0.0.0", "1.2.3", "v1.2.3-rc.1", "18446744073709551615.0.0"] {
                 let _ = parse_tag(tag).map(|version| range.matches(&version));
@@ -37,7 +37,7 @@ proptest! {
     }
 
     #[test]
-    fn no_answer_makes_the_protocol_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn t18_no_answer_makes_the_protocol_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let wanted = Wanted::parse(&Reference::Semver("*".into())).unwrap();
         let framed = [format!("{:04x}", bytes.len() + 4).as_bytes(), &bytes].concat();
         for answer in [&bytes, &framed] {
@@ -50,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn no_delta_makes_more_than_it_announced(
+    fn t18_no_delta_makes_more_than_it_announced(
         base in proptest::collection::vec(any::<u8>(), 0..50),
         instructions in proptest::collection::vec(any::<u8>(), 0..50),
         size in 0_usize..200
@@ -62,7 +62,7 @@ proptest! {
     }
 
     #[test]
-    fn no_entry_makes_unpacking_panic(
+    fn t18_no_entry_makes_unpacking_panic(
         entries in proptest::collection::vec(
             (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..20)),
             1..5

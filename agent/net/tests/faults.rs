@@ -10,7 +10,7 @@ use crate::agent::{Net, request};
 use crate::git::Repository;
 use crate::http_server::{Behaviour, HttpServer};
 
-fn fleet() -> (Repository, HttpServer, Net) {
+pub fn fleet() -> (Repository, HttpServer, Net) {
     // Content that hardly compresses, so that the pack has a size worth cutting.
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut next = || {
@@ -27,7 +27,7 @@ fn fleet() -> (Repository, HttpServer, Net) {
 
 /// Nothing of a failed fetch stays: no pack, no half-written object.
 #[track_caller]
-fn assert_cache_is_small(net: &Net) {
+pub fn assert_cache_is_small(net: &Net) {
     let mut size = 0;
     for cache in fs::read_dir(&net.cache_dir).unwrap() {
         for file in fs::read_dir(cache.unwrap().path()).unwrap() {
@@ -38,7 +38,7 @@ fn assert_cache_is_small(net: &Net) {
 }
 
 #[test]
-fn a_dripping_server_runs_into_the_timeout() {
+fn t13_a_dripping_server_runs_into_the_timeout() {
     let (_repository, server, net) = fleet();
     server.behave(Behaviour::Drip);
     let mut request = request(&server.url());
@@ -53,7 +53,7 @@ fn a_dripping_server_runs_into_the_timeout() {
 }
 
 #[test]
-fn a_silent_server_runs_into_the_timeout() {
+fn t13_a_silent_server_runs_into_the_timeout() {
     let (_repository, server, net) = fleet();
     server.behave(Behaviour::Silent);
     let mut request = request(&server.url());
@@ -62,7 +62,7 @@ fn a_silent_server_runs_into_the_timeout() {
 }
 
 #[test]
-fn a_pack_that_is_cut_off_leaves_nothing_and_is_fetched_again() {
+fn t13_a_pack_that_is_cut_off_leaves_nothing_and_is_fetched_again() {
     let (_repository, server, net) = fleet();
     for after in [0, 20, 150, 200, 300, 1000, 10_000, 30_000] {
         server.behave(Behaviour::Reset(after));
@@ -160,7 +160,7 @@ fn garbage_instead_of_an_answer_is_a_protocol_failure() {
 }
 
 #[test]
-fn a_rotten_cache_is_noticed_and_fetched_again() {
+fn t14_a_rotten_cache_is_noticed_and_fetched_again() {
     let (repository, server, net) = fleet();
     let complete = net.fetch(&request(&server.url())).oids();
     let file = net.only_cache().join("objects.sqlite");
@@ -200,7 +200,7 @@ fn a_rotten_cache_is_noticed_and_fetched_again() {
 }
 
 #[test]
-fn a_cache_that_lost_the_base_of_a_delta_is_fetched_again() {
+fn t14_a_cache_that_lost_the_base_of_a_delta_is_fetched_again() {
     let (repository, server, net) = fleet();
     let first = net.fetch(&request(&server.url()));
     let lost = repository.git(&["rev-parse", "HEAD^{tree}"]);
@@ -220,7 +220,7 @@ fn a_cache_that_lost_the_base_of_a_delta_is_fetched_again() {
 }
 
 #[test]
-fn what_root_plants_in_the_cache_directory_changes_nothing() {
+fn t07_what_root_plants_in_the_cache_directory_changes_nothing() {
     let (_repository, server, net) = fleet();
     let complete = net.fetch(&request(&server.url())).oids();
     let cache = net.only_cache();

@@ -1,7 +1,7 @@
 //! Real repositories, made with git.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -68,6 +68,29 @@ impl Repository {
         );
         self.push(&["HEAD"]);
         git(&self.work, &["rev-parse", "HEAD"])
+    }
+
+    /// Stores bytes as an object, however malformed they are; gives its id.
+    pub fn store(&self, kind: &str, bytes: &[u8]) -> String {
+        use std::io::Write as _;
+        let mut child = Command::new("git")
+            .args(["hash-object", "-t", kind, "-w", "--stdin", "--literally"])
+            .current_dir(&self.work)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
+        let output = child.wait_with_output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A commit of a tree, which main is set to; gives its id.
+    pub fn commit_tree(&self, tree: &str) -> String {
+        let commit = format!("tree {tree}\nauthor A <a> 0 +0000\ncommitter A <a> 0 +0000\n\nx\n");
+        let commit = self.store("commit", commit.as_bytes());
+        git(&self.work, &["update-ref", "refs/heads/main", &commit]);
+        commit
     }
 
     pub fn push(&self, what: &[&str]) {

@@ -370,7 +370,7 @@ fn https_trusts_the_given_ca_and_no_other() {
 }
 
 #[test]
-fn a_redirect_to_another_host_never_sees_the_credentials() {
+fn t16_a_redirect_to_another_host_never_sees_the_credentials() {
     let (repository, server, net) = fleet();
     let other = HttpServer::start(repository.root.path());
     let mut request = request(&server.url());
@@ -407,7 +407,7 @@ fn a_redirect_to_another_host_never_sees_the_credentials() {
 }
 
 #[test]
-fn a_redirect_within_the_host_keeps_the_credentials() {
+fn t16_a_redirect_within_the_host_keeps_the_credentials() {
     let (_repository, server, net) = fleet();
     let mut wanted = request(&server.url().replace("fleet.git", "old.git"));
     wanted.credentials = Credentials::Basic {
@@ -431,7 +431,7 @@ fn a_redirect_within_the_host_keeps_the_credentials() {
 }
 
 #[test]
-fn a_redirect_away_from_https_or_to_something_else_is_refused() {
+fn t16_a_redirect_away_from_https_or_to_something_else_is_refused() {
     let repository = Repository::with_files(&[("a", "a")]);
     let (ca, config) = certificate(&["localhost"]);
     let server = HttpServer::start_tls(repository.root.path(), config);
@@ -501,7 +501,7 @@ fn a_server_with_the_old_protocol_is_spoken_to_in_it() {
 }
 
 #[test]
-fn references_nobody_asked_for_are_not_fetched() {
+fn t06_references_nobody_asked_for_are_not_fetched() {
     let (repository, server, net) = fleet();
     let head = repository.git(&["rev-parse", "HEAD"]);
     repository.git(&["checkout", "-q", "-b", "other"]);

@@ -38,6 +38,12 @@ pub enum Behaviour {
     Body(Vec<u8>),
     /// Reads the request and never answers.
     Silent,
+    /// Reads the request for a pack and never answers it.
+    SilentPack,
+    /// The request for a pack is answered with this.
+    Pack(Vec<u8>),
+    /// The answer to the request for a pack is progress, for ever.
+    Chatter,
 }
 
 pub struct HttpServer {
@@ -123,7 +129,7 @@ impl Shared {
         };
         let behaviour = self.behaviour.lock().unwrap().clone();
         let is_post = request.method == "POST";
-        let is_pack = is_post && request.body.windows(5).any(|window| window == b"want ");
+        let is_pack = is_pack(&request);
         let answer = self.answer(&behaviour, &request, is_post);
         let answer = match answer {
             Some(answer) => answer,
@@ -135,38 +141,7 @@ impl Shared {
         };
         request.sent = answer.len();
         self.seen.lock().unwrap().push(request);
-        // The other side may go away at any time; that is what some tests are about.
-        match behaviour {
-            Behaviour::Drip if is_pack => {
-                for byte in answer {
-                    if stream
-                        .write_all(&[byte])
-                        .and_then(|()| stream.flush())
-                        .is_err()
-                    {
-                        return;
-                    }
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-            }
-            Behaviour::Reset(after) if is_pack => {
-                let _ = stream.write_all(&answer[..after.min(answer.len())]);
-                let _ = stream.flush();
-                // Closing with unread data or with a zero linger time sends RST.
-                let _ = nix::sys::socket::setsockopt(
-                    &closing,
-                    nix::sys::socket::sockopt::Linger,
-                    &nix::libc::linger {
-                        l_onoff: 1,
-                        l_linger: 0,
-                    },
-                );
-            }
-            _ => {
-                let _ = stream.write_all(&answer);
-                let _ = stream.flush();
-            }
-        }
+        send(stream.as_mut(), &closing, &answer, &behaviour, is_pack);
     }
 
     fn answer(&self, behaviour: &Behaviour, request: &Seen, is_post: bool) -> Option<Vec<u8>> {
@@ -203,6 +178,21 @@ impl Shared {
                 answer
             }
             Behaviour::Silent => return None,
+            Behaviour::SilentPack if is_pack(request) => return None,
+            Behaviour::Pack(pack) if is_pack(request) => {
+                let mut body = b"000dpackfile\n".to_vec();
+                for piece in pack.chunks(65_000) {
+                    body.extend(format!("{:04x}\x01", piece.len() + 5).bytes());
+                    body.extend(piece);
+                }
+                body.extend(b"0000");
+                framed("200 OK", RESULT, &body, true)
+            }
+            Behaviour::Chatter if is_pack(request) => {
+                let mut answer = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{RESULT}\r\n");
+                answer.push_str("000dpackfile\n");
+                answer.into_bytes()
+            }
             Behaviour::OldProtocol => self.backend(request, None),
             _ => self.backend(request, Some("version=2")),
         })
@@ -259,6 +249,63 @@ impl Shared {
         }
         framed(&status, &lines, body, request.method == "POST")
     }
+}
+
+/// Answers, or misbehaves.
+fn send(
+    stream: &mut dyn Stream,
+    closing: &TcpStream,
+    answer: &[u8],
+    behaviour: &Behaviour,
+    is_pack: bool,
+) {
+    // The other side may go away at any time; that is what some tests are about.
+    match behaviour {
+        Behaviour::Drip if is_pack => {
+            for byte in answer {
+                if stream
+                    .write_all(&[*byte])
+                    .and_then(|()| stream.flush())
+                    .is_err()
+                {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        Behaviour::Chatter if is_pack => {
+            let mut sent = stream.write_all(answer);
+            let line = format!("03ed\x02{}", "x".repeat(1000));
+            while sent.is_ok() {
+                sent = stream
+                    .write_all(line.as_bytes())
+                    .and_then(|()| stream.flush());
+            }
+        }
+        Behaviour::Reset(after) if is_pack => {
+            let _ = stream.write_all(&answer[..(*after).min(answer.len())]);
+            let _ = stream.flush();
+            // Closing with unread data or with a zero linger time sends RST.
+            let _ = nix::sys::socket::setsockopt(
+                closing,
+                nix::sys::socket::sockopt::Linger,
+                &nix::libc::linger {
+                    l_onoff: 1,
+                    l_linger: 0,
+                },
+            );
+        }
+        _ => {
+            let _ = stream.write_all(answer);
+            let _ = stream.flush();
+        }
+    }
+}
+
+const RESULT: &str = "Content-Type: application/x-git-upload-pack-result\r\n";
+
+fn is_pack(request: &Seen) -> bool {
+    request.body.windows(5).any(|window| window == b"want ")
 }
 
 /// Packs come in chunks, as from most servers; the rest comes with its length.

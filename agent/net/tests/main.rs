@@ -13,7 +13,10 @@ mod git;
 mod http_server;
 
 mod faults;
+mod hostile_repository;
+mod hostile_server;
 mod http;
+mod known_hosts;
 mod local;
 mod sandbox;
 mod ssh;

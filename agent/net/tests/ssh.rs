@@ -13,14 +13,14 @@ use crate::agent::{Net, main_at, request};
 use crate::git::Repository;
 
 /// A real sshd on loopback, with its own keys, for the user that runs the test.
-struct Sshd {
-    directory: TempDir,
-    port: u16,
+pub struct Sshd {
+    pub directory: TempDir,
+    pub port: u16,
     child: Child,
 }
 
 impl Sshd {
-    fn start(extra: &str) -> Self {
+    pub fn start(extra: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name).display().to_string();
         for (kind, name) in [
@@ -89,12 +89,12 @@ impl Sshd {
         fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
 
-    fn file(&self, name: &str) -> String {
+    pub fn file(&self, name: &str) -> String {
         fs::read_to_string(self.directory.path().join(name)).unwrap()
     }
 
     /// A known_hosts line for one of the host keys.
-    fn known(&self, key: &str) -> String {
+    pub fn known(&self, key: &str) -> String {
         format!(
             "[127.0.0.1]:{} {}",
             self.port,
@@ -102,7 +102,7 @@ impl Sshd {
         )
     }
 
-    fn request(&self, bare: &Path) -> FetchRequest {
+    pub fn request(&self, bare: &Path) -> FetchRequest {
         let user =
             String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
         let url = format!(
@@ -116,7 +116,7 @@ impl Sshd {
         request
     }
 
-    fn credentials(&self, identity: &str, known_hosts: &str) -> Credentials {
+    pub fn credentials(&self, identity: &str, known_hosts: &str) -> Credentials {
         Credentials::Ssh {
             identity: Secret::new(self.file(identity)),
             passphrase: None,
@@ -139,7 +139,7 @@ fn make_key(kind: &str, passphrase: &str, file: &str) {
     keygen(&["-q", "-t", kind, "-b", bits, "-N", passphrase, "-f", file]);
 }
 
-fn keygen(arguments: &[&str]) {
+pub fn keygen(arguments: &[&str]) {
     let status = Command::new("ssh-keygen")
         .args(arguments)
         .status()
@@ -147,7 +147,7 @@ fn keygen(arguments: &[&str]) {
     assert!(status.success(), "ssh-keygen {arguments:?}");
 }
 
-const NEW_PROTOCOL: &str = "AcceptEnv GIT_PROTOCOL";
+pub const NEW_PROTOCOL: &str = "AcceptEnv GIT_PROTOCOL";
 
 #[test]
 fn a_branch_is_fetched_and_followed_in_both_protocols() {
@@ -280,7 +280,7 @@ fn every_kind_of_key_authenticates() {
 }
 
 #[test]
-fn the_host_key_is_judged_before_anything_is_said() {
+fn t17_the_host_key_is_judged_before_anything_is_said() {
     let sshd = Sshd::start(NEW_PROTOCOL);
     let repository = Repository::with_files(&[("a", "a")]);
     let net = Net::start();
@@ -330,7 +330,7 @@ fn the_host_key_is_judged_before_anything_is_said() {
 }
 
 #[test]
-fn a_hashed_entry_made_by_ssh_keygen_is_understood() {
+fn t17_a_hashed_entry_made_by_ssh_keygen_is_understood() {
     let sshd = Sshd::start(NEW_PROTOCOL);
     let repository = Repository::with_files(&[("a", "a")]);
     let file = sshd.directory.path().join("known_hosts");

@@ -137,13 +137,28 @@ fn check_name(name: &[u8]) -> Result<(), &'static str> {
     if name.contains(&b'/') {
         return Err("has a slash in its name");
     }
-    if name.eq_ignore_ascii_case(b".git") || name.eq_ignore_ascii_case(b"git~1") {
+    if leads_to_git(name) {
         return Err("is named like Git's own directory");
     }
     if name.len() > MAX_NAME_BYTES {
         return Err("has a name that is too long");
     }
     Ok(())
+}
+
+/// True for what some file system opens as `.git`: Windows ignores trailing dots and spaces and what follows a
+/// colon, has short names and takes a backslash for a slash; macOS ignores some invisible characters (git's
+/// path.c, `is_ntfs_dotgit`, and utf8.c, `is_hfs_dotgit`). Nothing is checked out here; people do it with the
+/// same commit.
+fn leads_to_git(name: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(name);
+    let visible = |character: &char| !matches!(character, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+    text.split('\\').any(|step| {
+        let step: String = step.chars().filter(visible).collect();
+        let step = step.split(':').next().unwrap_or_default();
+        let step = step.trim_end_matches(['.', ' ']);
+        step.eq_ignore_ascii_case(".git") || step.eq_ignore_ascii_case("git~1")
+    })
 }
 
 /// Git sorts a directory as if its name ended with a slash (tree.c, base_name_compare).

@@ -78,7 +78,7 @@ fn a_path_on_the_node_is_its_own_kind() {
 }
 
 #[test]
-fn what_could_become_an_option_or_another_program_is_refused() {
+fn t15_what_could_become_an_option_or_another_program_is_refused() {
     for url in [
         "ssh://-oProxyCommand=x/r",
         "ssh://-Fcfg@h/r",
@@ -90,6 +90,26 @@ fn what_could_become_an_option_or_another_program_is_refused() {
         "ssh://git@h/",
         "ssh://git:secret@h/r",
         "ext::sh -c x",
+        "ext::sh%20-c%20x",
+        "fd::0",
+        "https::ext::sh -c x",
+        "ssh://git@h/r\n--upload-pack=x",
+        "ssh://git@h/`x`",
+        "ssh://git@h:-1/r",
+        "ssh://git@h:22;x/r",
+        "ssh://h/-oProxyCommand=x",
+        "ssh://git%0a@h/r",
+        "ssh://gi t@h/r",
+        "https://user\n:pass@h/r",
+        "https://h\r\nX-Injected: y/r",
+        "https://h/r\0",
+        "https://h\\@evil/r",
+        "https://evil#@h/r\t",
+        "file://h/etc/passwd",
+        "file:///../etc/passwd",
+        "FILE://../etc",
+        "javascript:x",
+        "h:-oProxyCommand=x",
         "git://h/r",
         "ftp://h/r",
         "https://-h/r",

@@ -143,7 +143,7 @@ fn objects_and_deltas_of_all_sorts_arrive() {
 }
 
 #[test]
-fn a_size_that_is_a_lie_takes_no_memory_and_is_refused() {
+fn t12_a_size_that_is_a_lie_takes_no_memory_and_is_refused() {
     let mut pack = Pack::new();
     pack.header(3, 281_000_000_000_000);
     pack.body.extend(crate::zlib::deflated(b"x").unwrap());
@@ -164,7 +164,7 @@ fn a_size_that_is_a_lie_takes_no_memory_and_is_refused() {
 }
 
 #[test]
-fn a_delta_that_grows_is_stopped_by_its_announced_result() {
+fn t12_a_delta_that_grows_is_stopped_by_its_announced_result() {
     let mut pack = Pack::new();
     let base = pack.object(3, b"hello");
     // Result of 2 GiB.
@@ -181,7 +181,7 @@ fn a_delta_that_grows_is_stopped_by_its_announced_result() {
 }
 
 #[test]
-fn the_sum_of_all_sizes_is_bounded() {
+fn t12_the_sum_of_all_sizes_is_bounded() {
     let mut pack = Pack::new();
     for _ in 0..5 {
         pack.object(3, &vec![0; 1_000_000]);
@@ -196,7 +196,7 @@ fn the_sum_of_all_sizes_is_bounded() {
 }
 
 #[test]
-fn chains_of_deltas_are_bounded() {
+fn t12_chains_of_deltas_are_bounded() {
     let chain = |length: u32| {
         let mut pack = Pack::new();
         let mut base = pack.object(3, b"hello");
@@ -211,7 +211,7 @@ fn chains_of_deltas_are_bounded() {
 }
 
 #[test]
-fn a_base_that_is_not_in_front_is_refused() {
+fn t12_a_base_that_is_not_in_front_is_refused() {
     let mut pack = Pack::new();
     pack.object(3, b"hello");
     for base in [13, 0, 11, pack.here(), pack.here() + 5] {
@@ -235,7 +235,7 @@ fn a_base_that_we_lost_means_that_the_cache_is_damaged() {
 }
 
 #[test]
-fn the_number_of_objects_is_bounded_before_anything_is_read() {
+fn t12_the_number_of_objects_is_bounded_before_anything_is_read() {
     let mut bytes = b"PACK\0\0\0\x02".to_vec();
     bytes.extend(u32::MAX.to_be_bytes());
     assert!(fails(&bytes, FailureClass::Refused).contains("4294967295"));

@@ -35,7 +35,42 @@ fn every_mode_that_git_writes_is_read_in_gits_order() {
 }
 
 #[test]
-fn hostile_names_are_refused() {
+fn t09_names_that_a_file_system_takes_for_gits_are_refused() {
+    for name in [
+        ".git",
+        ".GIT",
+        ".git.",
+        ".git ",
+        ".git. .",
+        ".git::$INDEX_ALLOCATION",
+        ".git:x",
+        "GiT~1",
+        "git~1.",
+        ".g\u{200c}it",
+        "\u{feff}.git",
+        ".gi\u{202e}T",
+        "a\\.git",
+        ".git\\config",
+        "..\\.GIT.\\x",
+    ] {
+        refused(&[("40000", name.as_bytes())], "Git's own directory");
+    }
+    for name in [
+        ".gitea",
+        ".github",
+        ".gitignore",
+        ".gitmodules",
+        "git",
+        "git~10",
+        "x.git",
+        "a\\x2db",
+    ] {
+        tree(&[("100644", name.as_bytes())]).expect(name);
+    }
+}
+
+#[test]
+fn t09_hostile_names_are_refused() {
     for (name, because) in [
         (b"".as_slice(), "has no name"),
         (b".", "step in a path"),
@@ -56,7 +91,7 @@ fn hostile_names_are_refused() {
 }
 
 #[test]
-fn repeated_and_unsorted_entries_are_refused() {
+fn t09_repeated_and_unsorted_entries_are_refused() {
     refused(
         &[("100644", b"a"), ("100644", b"a")],
         "repeated or not in order",
@@ -76,7 +111,7 @@ fn repeated_and_unsorted_entries_are_refused() {
 }
 
 #[test]
-fn odd_modes_are_refused() {
+fn t09_odd_modes_are_refused() {
     for mode in [
         "100777", "100664", "040000", "0", "", "644", "140000", "100644x",
     ] {
