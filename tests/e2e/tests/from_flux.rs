@@ -10,7 +10,9 @@ use windlass_kit::ports::Port;
 use windlass_kit::process::Process;
 use windlass_kit::wait;
 
-use crate::house::{GIT_REPOSITORY, House, KUSTOMIZATION, config_map, is_ready, nested, root};
+use crate::house::{
+    GIT_REPOSITORY, House, KUSTOMIZATION, config_map, is_ready, nested, root, root_source,
+};
 use crate::oracle;
 
 const STOPS_WITHIN: Duration = Duration::from_secs(30);
@@ -51,7 +53,7 @@ impl Flux {
             ],
         ];
         let kubeconfig = house.control_plane.kubeconfig(User::Admin);
-        let processes = programs.iter().zip(own).map(|(program, own)| {
+        let start = |(program, own): (&PathBuf, Vec<String>)| {
             let name = program.file_name().unwrap().to_string_lossy().into_owned();
             let shell = ["--mount", "--map-root-user", "sh", "-c", AS_IN_A_POD, "sh"];
             let path = program.to_string_lossy();
@@ -69,9 +71,22 @@ impl Flux {
                 ],
                 &folder.join(format!("{name}.log")),
             )
-        });
+        };
+        let mut started = programs.iter().zip(own);
+        let mut processes: Vec<Process> = started.next().map(start).into_iter().collect();
+        if house.admin().get(&root_source()).is_some() {
+            // kustomize-controller asks for an artifact where the status says it is, for minutes: here, where nothing
+            // answers for the Service's name, that has to be source-controller's own word.
+            let what = "source-controller to offer the artifact";
+            house.admin().wait_for(what, &root_source(), |live| {
+                live["status"]["artifact"]["url"]
+                    .to_string()
+                    .contains(&address(0))
+            });
+        }
+        processes.extend(started.map(start));
         Self {
-            processes: processes.collect(),
+            processes,
             _ports: ports,
         }
     }
@@ -236,8 +251,8 @@ fn a_cluster_goes_from_the_real_flux_to_windlass_and_back_and_nothing_is_made_an
         house.admin().delete(&lease);
     }
     install_definitions(house.admin());
-    let mut flux = Flux::start(&programs, &house, &folder);
     house.push(&[("app/map.yaml", &map("of-the-app", "three"))], "Three");
+    let mut flux = Flux::start(&programs, &house, &folder);
     wait_for_value(&house, "three");
     house.root_ready();
     house

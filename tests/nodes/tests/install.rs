@@ -65,7 +65,7 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
         ),
         (
             &format!("{FULL} --signers /root/garbage"),
-            "allowed_signers: allowed signers, line 1",
+            "allowed_signers: line 1",
         ),
         (&format!("{FULL} --username git"), "needs password_file"),
         (

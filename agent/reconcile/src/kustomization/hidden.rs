@@ -23,7 +23,11 @@ impl Hidden {
         for part in std::iter::once(value).chain(value.lines()) {
             let part = part.trim();
             let quoted = Zeroizing::new(format!("{part:?}"));
-            let inner = quoted.trim_matches('"');
+            // Only the two that quoting added: the value may end in one of its own.
+            let inner = quoted
+                .strip_prefix('"')
+                .and_then(|text| text.strip_suffix('"'));
+            let inner = inner.unwrap_or(&quoted);
             for text in [part, inner] {
                 if text.len() >= SHORTEST && !known.iter().any(|known| known.as_str() == text) {
                     known.push(Zeroizing::new(text.to_owned()));
