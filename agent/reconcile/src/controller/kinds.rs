@@ -31,9 +31,7 @@ impl Controller {
             return;
         }
         self.context.cluster.forget_discovery();
-        names
-            .iter()
-            .for_each(|name| self.kustomization_queue.wake(name));
+        self.wake_in_turn(&names);
     }
 }
 

@@ -173,9 +173,14 @@ impl Controller {
         let waiting = dependents
             .filter(|(name, slot)| slot.blocked || self.kustomization_queue.is_running(name));
         let names: Vec<Named> = waiting.map(|(name, _)| name.clone()).collect();
-        names
-            .iter()
-            .for_each(|name| self.kustomization_queue.wake(name));
+        self.wake_in_turn(&names);
+    }
+
+    /// Asks for passes that cut no other short.
+    pub(super) fn wake_in_turn(&mut self, names: &[Named]) {
+        for name in names {
+            self.kustomization_queue.wake(name);
+        }
     }
 
     /// Wakes what waits for an expression over a Kustomization whose status has changed.
@@ -189,9 +194,7 @@ impl Controller {
             slot.blocked && slot.seen.spec.as_ref().is_ok_and(|spec| asks(name, spec))
         });
         let names: Vec<Named> = asking.map(|(name, _)| name.clone()).collect();
-        names
-            .iter()
-            .for_each(|name| self.kustomization_queue.wake(name));
+        self.wake_in_turn(&names);
     }
 
     pub(super) fn start_kustomization(&mut self, name: Named) {

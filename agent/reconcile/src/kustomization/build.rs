@@ -3,19 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use windlass_api::kustomization::{
-    BuildMetadataOption, Image, KustomizationSpec, Patch, Selector, SubstituteKind,
-    SubstituteReference, SubstituteStrategy,
+    KustomizationSpec, SubstituteKind, SubstituteReference, SubstituteStrategy,
 };
 use windlass_api::{names, reasons};
 use windlass_kustomize::substitute::{self, Options, Strategy};
-use windlass_kustomize::{
-    BuildError, BuildMetadata, Cause, EntryKind, ImageOverride, Overlay, OverlayPatch, Tree,
-};
+use windlass_kustomize::{BuildError, Cause, EntryKind, Overlay, Tree};
 use windlass_object::{GroupVersionKind, Object};
 use windlass_plan::{change, fingerprint};
 use windlass_sops::Keyring;
@@ -101,7 +95,7 @@ impl Job {
         let ignore = Arc::clone(&self.snapshot.ignore);
         let view = View::open(&self.snapshot.source, &reader, ignore);
         let path = directory(self.spec.path.as_deref().unwrap_or_default());
-        let overlay = overlay(&self.spec);
+        let overlay = overlay(&self.spec).map_err(failed)?;
         let decrypting = self.keys.as_deref();
         let decrypting = decrypting.map(|keys| Decrypting::new(keys, &view, self.hidden.clone()));
         let mut built = match &decrypting {
@@ -197,61 +191,9 @@ fn directory(path: &str) -> &str {
         .trim_start_matches("./")
 }
 
-fn overlay(spec: &KustomizationSpec) -> Overlay {
-    let metadata = spec.common_metadata.clone().unwrap_or_default();
-    Overlay {
-        target_namespace: spec.target_namespace.clone(),
-        name_prefix: spec.name_prefix.clone().unwrap_or_default(),
-        name_suffix: spec.name_suffix.clone().unwrap_or_default(),
-        patches: spec.patches.iter().map(overlay_patch).collect(),
-        images: spec.images.iter().map(image).collect(),
-        components: spec.components.clone(),
-        ignore_missing_components: spec.ignore_missing_components,
-        build_metadata: build_metadata(&spec.build_metadata),
-        common_labels: metadata.labels,
-        common_annotations: metadata.annotations,
-    }
-}
-
-fn build_metadata(options: &[BuildMetadataOption]) -> BuildMetadata {
-    BuildMetadata {
-        origins: options.contains(&BuildMetadataOption::OriginAnnotations),
-        transformations: options.contains(&BuildMetadataOption::TransformerAnnotations),
-        managed_by: false,
-    }
-}
-
-fn overlay_patch(patch: &Patch) -> OverlayPatch {
-    OverlayPatch {
-        patch: patch.patch.clone(),
-        target: patch.target.as_ref().map(selector),
-    }
-}
-
-fn selector(target: &Selector) -> windlass_kustomize::Selector {
-    windlass_kustomize::Selector {
-        group: text(&target.group),
-        version: text(&target.version),
-        kind: text(&target.kind),
-        name: text(&target.name),
-        namespace: text(&target.namespace),
-        label_selector: text(&target.label_selector),
-        annotation_selector: text(&target.annotation_selector),
-    }
-}
-
-fn image(image: &Image) -> ImageOverride {
-    ImageOverride {
-        name: image.name.clone(),
-        new_name: text(&image.new_name),
-        new_tag: text(&image.new_tag),
-        digest: text(&image.digest),
-    }
-}
-
-/// In a build, absent and empty mean the same.
-fn text(field: &Option<String>) -> String {
-    field.clone().unwrap_or_default()
+fn overlay(spec: &KustomizationSpec) -> Result<Overlay, String> {
+    let spec = serde_json::to_value(spec).map_err(|error| error.to_string())?;
+    Overlay::from_spec(&spec)
 }
 
 /// The variables of `postBuild`.
@@ -290,7 +232,7 @@ async fn read_variables(
         .map_err(failed)?;
     match object {
         Some(object) => {
-            let data = data(&object, reference.kind);
+            let data = substitute::values_of(&object);
             if reference.kind == SubstituteKind::Secret {
                 data.values().for_each(|value| pass.hidden.add(value));
             }
@@ -306,22 +248,4 @@ async fn read_variables(
             ),
         )),
     }
-}
-
-fn data(object: &Object, kind: SubstituteKind) -> BTreeMap<String, String> {
-    let fields = object
-        .pointer("/data")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
-    let decoded = fields.filter_map(|(name, value)| {
-        let text = value.as_str()?;
-        let text = match kind {
-            SubstituteKind::ConfigMap => text.to_owned(),
-            SubstituteKind::Secret => String::from_utf8(STANDARD.decode(text).ok()?).ok()?,
-        };
-        // As Flux does: a value is one line.
-        Some((name.clone(), text.replace('\n', "")))
-    });
-    decoded.collect()
 }
