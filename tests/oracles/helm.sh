@@ -4,8 +4,10 @@
 # folder's name is the hash of everything the build reads. Words for people go to stderr; status 77 says
 # that Go cannot fetch it.
 set -eu
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)/helm
-cache=${WINDLASS_CACHE:-$HOME/.cache/windlass}/bin
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+. "$here/lib.sh"
+here=$here/helm
+cache=$cache/bin
 version=$(sed -n 's|^require helm.sh/helm/v4 v||p' "$here/go.mod")
 hash=$(cd "$here" && cat go.mod go.sum ./*.go | sha256sum | cut -c1-16)
 target=$cache/helm-$version-$hash
@@ -14,22 +16,13 @@ if [ -x "$target/oracle" ]; then
     exit 0
 fi
 [ "${1:-}" != --built ] || exit 1
-command -v go >/dev/null || { echo "the real helm needs Go 1.26 or newer: https://go.dev/doc/install" >&2; exit 1; }
 
-mkdir -p "$cache"
-exec 9>"$cache/helm.lock"
-flock -n 9 || { echo "waiting for another build of helm to end" >&2; flock 9; }
+lock_build helm
 if [ ! -x "$target/oracle" ]; then
-    rm -rf "$cache"/building-helm-*
-    work=$(mktemp -d "$cache/building-helm-XXXXXX")
-    trap 'rm -rf "$work"' EXIT
-    trap 'exit 130' INT TERM
+    work_folder helm
     cd "$here"
     echo "building helm $version: looking at what is to be compiled (the first time, modules are downloaded)" >&2
-    packages=$(go list -trimpath -deps -f '{{if .Stale}}x{{end}}' . helm.sh/helm/v4/cmd/helm) || {
-        echo "SKIPPED: Go cannot fetch helm, so nothing is compared with the real one" >&2
-        exit 77
-    }
+    packages=$(go list -trimpath -deps -f '{{if .Stale}}x{{end}}' . helm.sh/helm/v4/cmd/helm) || unfetched helm "its modules"
     total=$(echo "$packages" | grep -c x) || true
     echo "building helm: $total packages; about 5 minutes on 2 cores when all are new" >&2
     go build -trimpath -ldflags "-s -w" -o "$work/helm" helm.sh/helm/v4/cmd/helm

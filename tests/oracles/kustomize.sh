@@ -3,7 +3,7 @@
 # folder they are in. Words for people go to stderr; status 77 says that Go cannot fetch the modules.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-cache=${WINDLASS_CACHE:-$HOME/.cache/windlass}
+. "$here/lib.sh"
 source=$here/kustomize
 version=$(sed -n 's|^\tsigs.k8s.io/kustomize/kustomize/v5 v||p' "$source/go.mod")
 sources=$(cat "$source/main.go" "$source/go.mod" "$source/go.sum" | sha256sum | cut -c 1-16)
@@ -12,21 +12,12 @@ if [ -x "$target/kustomize" ] && [ -x "$target/kustomize-oracle" ]; then
     echo "$target"
     exit 0
 fi
-command -v go >/dev/null || { echo "kustomize needs Go 1.26 or newer: https://go.dev/doc/install" >&2; exit 1; }
 
-mkdir -p "$cache"
-exec 9>"$cache/kustomize.lock"
-flock -n 9 || { echo "waiting for another build of kustomize to end" >&2; flock 9; }
+lock_build kustomize
 if [ ! -x "$target/kustomize" ] || [ ! -x "$target/kustomize-oracle" ]; then
-    rm -rf "$cache"/building-kustomize-*
-    work=$(mktemp -d "$cache/building-kustomize-XXXXXX")
-    trap 'rm -rf "$work"' EXIT
-    trap 'exit 130' INT TERM
+    work_folder kustomize
     cd "$source"
-    if ! go mod download >&2; then
-        echo "SKIPPED: Go cannot fetch kustomize, so nothing is compared with it" >&2
-        exit 77
-    fi
+    go mod download >&2 || unfetched kustomize "its modules"
     echo "building kustomize $version: about a minute the first time" >&2
     # The version stands in the label of buildMetadata: [managedByLabel].
     flags="-s -w -X sigs.k8s.io/kustomize/api/provenance.version=v$version"

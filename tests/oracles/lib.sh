@@ -1,4 +1,4 @@
-# For the scripts next to it: builds a real program once, from its Go module, into the cache.
+# For the scripts next to it: what it takes to build a real program once, from its Go module, into the cache.
 # Words for people go to stderr; status 77 says that Go cannot fetch it.
 cache=${WINDLASS_CACHE:-$HOME/.cache/windlass}
 
@@ -41,6 +41,22 @@ copy_module() {
     chmod -R u+w "$2"
 }
 
+# lock_build PROGRAM: Go is there, and nobody else builds the program from here on.
+lock_build() {
+    command -v go >/dev/null || { echo "the real $1 needs Go 1.26 or newer: https://go.dev/doc/install" >&2; exit 1; }
+    mkdir -p "$cache"
+    exec 9>"$cache/$1.lock"
+    flock -n 9 || { echo "waiting for another build of $1 to end" >&2; flock 9; }
+}
+
+# work_folder PROGRAM: makes $work, which goes with the script; what an earlier build left behind goes now.
+work_folder() {
+    rm -rf "$cache/building-$1-"*
+    work=$(mktemp -d "$cache/building-$1-XXXXXX")
+    trap '[ ! -d "$work" ] || { chmod -R u+w "$work"; rm -rf "$work"; }' EXIT
+    trap 'exit 130' INT TERM
+}
+
 # build_once PROGRAM VERSION PACKAGE: calls `prepare FOLDER` to lay out the source, builds PACKAGE in it, keeps the
 # program as $cache/PROGRAM-VERSION/PROGRAM and prints that path.
 build_once() {
@@ -50,10 +66,7 @@ build_once() {
         echo "$target/$program"
         return
     fi
-    command -v go >/dev/null || { echo "the real $program needs Go 1.26 or newer: https://go.dev/doc/install" >&2; exit 1; }
-    mkdir -p "$cache"
-    exec 9>"$cache/$program.lock"
-    flock -n 9 || { echo "waiting for another build of $program to end" >&2; flock 9; }
+    lock_build "$program"
     [ -x "$target/$program" ] || build_now "$2" "$3"
     exec 9>&-
     echo "$target/$program"
@@ -61,10 +74,7 @@ build_once() {
 
 # build_now VERSION PACKAGE
 build_now() {
-    rm -rf "$cache/building-$program-"*
-    work=$(mktemp -d "$cache/building-$program-XXXXXX")
-    trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-    trap 'exit 130' INT TERM
+    work_folder "$program"
     echo "building $program $1: looking at what is to be compiled (the first time, modules are downloaded)" >&2
     prepare "$work/source"
     packages=$(cd "$work/source" && go list -trimpath -deps -f '{{if .Stale}}x{{end}}' "$2") || unfetched "$program" "what it needs"
