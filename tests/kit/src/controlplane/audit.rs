@@ -4,14 +4,23 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::controlplane::User;
 
-/// A place in the log: everything answered later is after it.
+/// A moment: everything asked later is after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark(u64);
+pub struct Mark {
+    /// Where the log ended then, so that nobody reads all of it again.
+    offset: u64,
+    at: Timestamp,
+}
+
+/// After how long a request that was answered has its line.
+const SETTLED: Duration = Duration::from_millis(200);
 
 /// One answered request (a watch counts once, when it began).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,11 +67,14 @@ impl AuditLog {
         Self { path }
     }
 
-    /// The end of the log now. The API server writes a request's line before its answer ends, so a
-    /// request that has been answered is before the mark.
+    /// This moment. A change is seen by others before its request's line is in the log, so the place
+    /// in the file alone would count what was asked before; the API server notes when it was asked.
     #[must_use]
     pub fn mark(&self) -> Mark {
-        Mark(std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len()))
+        Mark {
+            offset: std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len()),
+            at: Timestamp::now(),
+        }
     }
 
     /// The requests of `user` after `since`, in the log's order.
@@ -73,11 +85,13 @@ impl AuditLog {
         records
     }
 
-    /// Everybody's requests after `since`, in the log's order.
+    /// Everybody's requests after `since`, in the log's order. Waits a moment first, for the lines of
+    /// requests whose effect was already seen.
     #[must_use]
     pub fn all(&self, since: Mark) -> Vec<AuditRecord> {
+        std::thread::sleep(SETTLED);
         let mut file = File::open(&self.path).expect("the API server has written its audit log");
-        file.seek(SeekFrom::Start(since.0))
+        file.seek(SeekFrom::Start(since.offset))
             .expect("a file can be read from anywhere");
         let mut text = String::new();
         file.read_to_string(&mut text)
@@ -88,9 +102,14 @@ impl AuditLog {
         let lines = whole
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let first = lines.filter(|event| seen.insert(text_at(event, "/auditID")));
+        let asked_later = lines.filter(|event| asked_at(event).is_none_or(|at| at > since.at));
+        let first = asked_later.filter(|event| seen.insert(text_at(event, "/auditID")));
         first.map(|event| record(&event)).collect()
     }
+}
+
+fn asked_at(event: &Value) -> Option<Timestamp> {
+    text_at(event, "/requestReceivedTimestamp").parse().ok()
 }
 
 fn record(event: &Value) -> AuditRecord {
