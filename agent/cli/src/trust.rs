@@ -1,11 +1,13 @@
 //! `trust`: where trust begins, what is vouched for, and what to do about the rest.
 
+mod accept;
 mod arguments;
 mod clone;
 mod countersign;
 mod error;
 mod hook;
 mod init;
+mod log;
 mod node;
 mod pins;
 mod programs;
@@ -33,7 +35,10 @@ pub(crate) fn run(screen: &mut Screen<'_>, arguments: &TrustArguments) -> Result
             what: HookWhat::Install(hook),
         } => hook::install(screen, hook),
         TrustWhat::Show(show) => node::show(screen, node::known(arguments.node.as_ref())?, show),
-        TrustWhat::Log(log) => node::log(screen, node::known(arguments.node.as_ref())?, log),
+        TrustWhat::Log(what) => log::run(screen, node::known(arguments.node.as_ref())?, what),
+        TrustWhat::Accept(accept) => {
+            accept::run(screen, node::known(arguments.node.as_ref())?, accept)
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod clones;
 mod countersign;
 mod hook;
 mod init;
+mod openpgp;
 mod verify;
 
 use std::path::{Path, PathBuf};

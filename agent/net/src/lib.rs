@@ -20,7 +20,6 @@ mod reach;
 mod reference;
 mod repository;
 mod sandbox;
-mod semver_range;
 mod server;
 mod session;
 mod ssh;

@@ -2,10 +2,9 @@
 
 use gix_hash::ObjectId;
 use semver::Version;
-use windlass_wire::{DisplayUrl, FailureClass, Reference};
+use windlass_wire::{DisplayUrl, FailureClass, Range, Reference, parse_tag};
 
 use crate::failure::Failure;
-use crate::semver_range::{Range, parse_tag};
 
 /// A request's reference, checked: from here on no name can be anything but a name.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! Whatever a server, a secret or a source object holds: the parsers end with a value or an error.
 
 use proptest::prelude::*;
-use windlass_wire::Reference;
+use windlass_wire::{Range, Reference, parse_tag};
 
 use crate::cache::Cache;
 use crate::known_hosts::KnownHosts;
@@ -10,7 +10,6 @@ use crate::origin::Origin;
 use crate::packet::{DataBand, Lines};
 use crate::protocol::{read_greeting, read_list};
 use crate::reference::{Selection, Wanted};
-use crate::semver_range::{Range, parse_tag};
 use crate::unpack::unpack;
 use crate::{delta, zlib};
 

@@ -18,9 +18,6 @@ use crate::source::status::chain;
 /// How soon a changed trust file counts. Looking costs one call of the kernel per file.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// What files with OpenPGP certificates end with.
-const CERTIFICATE: &str = "asc";
-
 /// What the trust files say.
 #[derive(Debug)]
 pub(crate) struct NodeTrust {
@@ -92,7 +89,7 @@ impl NodeTrust {
     }
 
     fn files(&self, settings: &Settings) -> Vec<PathBuf> {
-        let mut files = key_files(&settings.root.allowed_signers);
+        let mut files = settings.root.key_files();
         files.push(settings.trust.sources.clone());
         files.extend(self.listed.keys().cloned());
         files
@@ -137,7 +134,7 @@ fn root_policy(root: &RootSettings) -> Result<Policy, TrustError> {
         ),
     };
     Ok(Policy {
-        signers: signers(key_files(&root.allowed_signers))?,
+        signers: signers(root.key_files())?,
         introduction,
         mode: match root.mode {
             TrustMode::Path => Mode::Path,
@@ -154,22 +151,6 @@ fn for_others(root: &Policy) -> Policy {
         introduction: Introduction::FirstSigned,
         mode: root.mode,
     }
-}
-
-/// The allowed signers, and the OpenPGP certificates that lie beside them.
-fn key_files(allowed_signers: &Path) -> Vec<PathBuf> {
-    let mut files = vec![allowed_signers.to_owned()];
-    let beside = allowed_signers.parent().map(std::fs::read_dir);
-    let entries = beside.and_then(Result::ok).into_iter().flatten().flatten();
-    let is_certificate =
-        |path: &PathBuf| path.extension().is_some_and(|ending| ending == CERTIFICATE);
-    let mut certificates: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(is_certificate)
-        .collect();
-    certificates.sort();
-    files.append(&mut certificates);
-    files
 }
 
 fn signers(files: impl IntoIterator<Item = PathBuf>) -> Result<Signers, TrustError> {

@@ -117,6 +117,13 @@ fn walk(
     Ok(())
 }
 
+/// Both name the path; once is enough.
+fn tree_error(path: &str, error: &ViewError) -> TreeError {
+    let text = error.to_string();
+    let why = text.strip_prefix(&format!("{path}: "));
+    TreeError::new(path, why.unwrap_or(&text))
+}
+
 impl Tree for View<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
         if self.ignore.excludes(path, false) {
@@ -127,12 +134,12 @@ impl Tree for View<'_> {
         }
         self.tree
             .read(path)
-            .map_err(|error| TreeError::new(path, error.to_string()))
+            .map_err(|error| tree_error(path, &error))
     }
 
     fn list(&self, directory: &str) -> Result<Vec<Entry>, TreeError> {
         let listed = self.tree.list(directory);
-        let listed = listed.map_err(|error| TreeError::new(directory, error.to_string()))?;
+        let listed = listed.map_err(|error| tree_error(directory, &error))?;
         let mut entries = Vec::new();
         // Flux drops symbolic links from its artifacts: a directory does not list them, a path may lead through them.
         for (name, _) in listed
@@ -151,7 +158,7 @@ impl Tree for View<'_> {
             Ok(Some(NodeKind::Directory)) => EntryKind::Directory,
             Ok(Some(NodeKind::File)) => EntryKind::File,
             Ok(None) => return Ok(None),
-            Err(error) => return Err(TreeError::new(path, error.to_string())),
+            Err(error) => return Err(tree_error(path, &error)),
         };
         let excluded = self.ignore.excludes(path, kind == EntryKind::Directory);
         Ok((!excluded).then_some(kind))

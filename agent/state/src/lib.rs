@@ -9,6 +9,10 @@ mod line;
 mod ratchet;
 mod store;
 
+/// The file of the state directory in which a person on the node says at which commit a source stood whose ratchet is
+/// lost, in lines `namespace/name COMMIT`. It is removed when it was followed.
+pub const ACCEPT_FILE: &str = "accept";
+
 pub use directory::DirectoryError;
 pub use durable::WriteError;
 pub use line::Line;

@@ -1,4 +1,4 @@
-//! What `windlass trust show` and `trust log` need to know of the node's configuration.
+//! What `windlass trust show`, `trust log` and `trust accept` need to know of the node's configuration.
 
 use std::path::Path;
 
@@ -17,9 +17,10 @@ fn node(config: &Path) -> Result<NodeTrust, ConfigError> {
     let settings = config::load(config)?;
     let root = settings.root;
     Ok(NodeTrust {
+        key_files: root.key_files(),
+        sources: settings.trust.sources,
         url: root.url,
         branch: root.branch,
-        allowed_signers: root.allowed_signers,
         introduction: root.introduction,
         mode: match root.mode {
             TrustMode::Path => Mode::Path,

@@ -14,9 +14,11 @@ pub mod limits;
 mod locator;
 mod request;
 mod secret;
+mod semver_range;
 
 pub use answer::{Answer, FailureClass, read_answer, write_answer};
 pub use error::WireError;
 pub use locator::DisplayUrl;
 pub use request::{Credentials, FetchRequest, Known, Reference, read_request, write_request};
 pub use secret::Secret;
+pub use semver_range::{Range, parse_tag};

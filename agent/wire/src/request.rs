@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use zeroize::Zeroizing;
 
 use crate::frame::{Decoder, Encoder, check_oid, read_bytes, read_length};
-use crate::{DisplayUrl, Secret, WireError, limits};
+use crate::{DisplayUrl, Range, Secret, WireError, limits, parse_tag};
 
 /// Asks for everything one reference reaches and the agent does not have.
 #[derive(Clone, PartialEq, Eq)]
@@ -74,6 +74,28 @@ pub enum Credentials {
         /// The host keys that are accepted, in the format of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
         known_hosts: String,
     },
+}
+
+impl Reference {
+    /// Whether a reference of this full name can be the answer. Whoever asked checks the answer by it: a name that
+    /// was not asked for would be judged under the wrong rule.
+    #[must_use]
+    pub fn allows(&self, full_name: &str) -> bool {
+        let tag = full_name.strip_prefix("refs/tags/");
+        match self {
+            Self::Branch(name) => full_name.strip_prefix("refs/heads/") == Some(name),
+            Self::Tag(name) => tag == Some(name),
+            Self::Name(name) => full_name == name,
+            Self::Commit(oid) => full_name.eq_ignore_ascii_case(oid),
+            Self::Semver(range) => {
+                let version = tag.and_then(parse_tag);
+                let range = Range::parse(range).ok();
+                range
+                    .zip(version)
+                    .is_some_and(|(range, version)| range.matches(&version))
+            }
+        }
+    }
 }
 
 impl fmt::Debug for FetchRequest {

@@ -358,3 +358,52 @@ fn every_failure_class_survives_the_wire_and_has_a_name() {
         assert!(read_answer(&mut frame.as_slice()).is_err());
     }
 }
+
+#[test]
+fn only_a_reference_that_was_asked_for_can_be_the_answer() {
+    let oid = "a".repeat(40);
+    let check = |reference: Reference, allowed: &[&str], others: &[&str]| {
+        for name in allowed {
+            assert!(reference.allows(name), "{reference:?} {name}");
+        }
+        for name in others {
+            assert!(!reference.allows(name), "{reference:?} {name}");
+        }
+    };
+    check(
+        Reference::Branch("main".into()),
+        &["refs/heads/main"],
+        &["refs/heads/main2", "refs/tags/main", "main", ""],
+    );
+    check(
+        Reference::Tag("v1.0.0".into()),
+        &["refs/tags/v1.0.0"],
+        &["refs/tags/v1.0.1", "refs/heads/v1.0.0", "v1.0.0"],
+    );
+    check(
+        Reference::Semver(">=1.0.0 <2.0.0".into()),
+        &["refs/tags/v1.0.0", "refs/tags/1.9.9"],
+        &[
+            "refs/tags/v2.0.0",
+            "refs/tags/v1.5.0-rc.1",
+            "refs/tags/latest",
+            "refs/heads/v1.0.0",
+            "v1.0.0",
+        ],
+    );
+    check(
+        Reference::Semver("latest".into()),
+        &[],
+        &["refs/tags/v1.0.0"],
+    );
+    check(
+        Reference::Name("refs/pull/7/head".into()),
+        &["refs/pull/7/head"],
+        &["refs/pull/8/head"],
+    );
+    check(
+        Reference::Commit(oid.to_uppercase()),
+        &[&oid],
+        &["refs/heads/main", &"b".repeat(40)],
+    );
+}

@@ -7,6 +7,7 @@ use windlass_kit::repo::{Repo, Signer};
 use windlass_kit::wait;
 
 use crate::house::{GIT_REPOSITORY, House, config_map, nested, ready, root, root_source};
+use crate::person::{Person, done, words};
 use crate::tenant::map;
 
 /// A repository of somebody whose key this house does not know.
@@ -423,8 +424,8 @@ fn t45_a_lost_ratchet_that_nobody_can_vouch_for_waits_for_a_person() {
         "RatchetLost",
         &["GitRepository flux-system/flux-system"],
     );
-    let command = format!("echo flux-system/flux-system {first} | sudo tee -a ");
-    assert!(message.contains(&command), "{message}");
+    let command = format!("windlass trust accept flux-system/flux-system {first}");
+    assert!(message.contains(&format!("`sudo {command}`")), "{message}");
 
     house.admin().delete(&config_map("default", "root"));
     let put_back = |map: &Value| map["data"]["value"] == "one";
@@ -434,8 +435,10 @@ fn t45_a_lost_ratchet_that_nobody_can_vouch_for_waits_for_a_person() {
         put_back,
     );
 
-    let said = format!("flux-system/flux-system {first}\n");
-    std::fs::write(house.agent.state().join("accept"), said).unwrap();
+    let person = Person::of(&house);
+    let config = house.agent.config();
+    let command = format!("{command} --config {}", config.display());
+    done(&person.shell(person.home(), &command, &[]));
     house.request();
     house.applied(&second);
     remarks(&house, "RatchetHealed");
@@ -443,6 +446,8 @@ fn t45_a_lost_ratchet_that_nobody_can_vouch_for_waits_for_a_person() {
         !house.agent.state().join("accept").exists(),
         "the word was for this once"
     );
+    let again = person.shell(person.home(), &command, &[]);
+    assert!(words(&again).contains("is not lost"), "{}", words(&again));
 }
 
 /// T56: an older program does not take the state of a newer one for its own, and leaves it as it is.

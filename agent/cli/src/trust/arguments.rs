@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use windlass_trust::Mode;
+use windlass_trust::{Mode, Oid};
 
 use super::node::NodeTrust;
 use crate::arguments::DataOutput;
@@ -35,6 +35,8 @@ pub(crate) enum TrustWhat {
     Show(ShowArguments),
     /// Show what this node accepted and refused (on a node)
     Log(LogArguments),
+    /// Say at which commit a source stood whose ratchet is lost (on a node)
+    Accept(AcceptArguments),
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -48,9 +50,10 @@ pub(crate) struct InitArguments {
     /// The clone
     #[arg(default_value = ".")]
     pub(crate) repository: PathBuf,
-    /// The SSH key that signs, either half of it [default: git's user.signingkey, then ~/.ssh]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
+    /// The key that signs: either half of an SSH key, or the id of an OpenPGP key [default: git's user.signingkey,
+    /// then ~/.ssh]
+    #[arg(long, value_name = "FILE|ID")]
+    pub(crate) key: Option<String>,
     /// What the key is called in the list of signers [default: git's user.email]
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -112,9 +115,9 @@ pub(crate) struct CountersignArguments {
     /// The branch that nodes follow [default: the one that is checked out]
     #[arg(long)]
     pub(crate) branch: Option<String>,
-    /// The SSH key that signs [default: as git signs]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
+    /// The key that signs: an SSH key's file, or the id of an OpenPGP key [default: as git signs]
+    #[arg(long, value_name = "FILE|ID")]
+    pub(crate) key: Option<String>,
     /// Who may sign, in OpenSSH's allowed_signers format [default: what `trust init` wrote]
     #[arg(long, value_name = "FILE")]
     pub(crate) signers: Vec<PathBuf>,
@@ -171,6 +174,17 @@ pub(crate) struct LogArguments {
     pub(crate) output: Option<DataOutput>,
 }
 
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AcceptArguments {
+    /// The source, as NAMESPACE/NAME
+    pub(crate) source: String,
+    /// The commit that this node accepted last, all 40 digits of it
+    pub(crate) commit: Oid,
+    /// The node's configuration
+    #[arg(long, default_value = "/etc/windlass/config.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
 // === impl TrustArguments ===
 
 impl TrustArguments {
@@ -180,6 +194,7 @@ impl TrustArguments {
         match &self.what {
             TrustWhat::Show(arguments) => Some(&arguments.config),
             TrustWhat::Log(arguments) => Some(&arguments.config),
+            TrustWhat::Accept(arguments) => Some(&arguments.config),
             _ => None,
         }
     }

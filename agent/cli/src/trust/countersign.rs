@@ -57,7 +57,7 @@ fn vouch(
     let question = format!("Vouch for all of it, as it is now on {}?", gap.branch);
     agreed(screen, &question, arguments.yes)?;
     let signing = match &arguments.key {
-        Some(key) => SigningKey::of_file(key)?.signs(git.clone()),
+        Some(key) => SigningKey::named(&git, key)?.signs(git.clone()),
         None => git.clone(),
     };
     let merge = merge(clone, &signing, &gap)?;

@@ -6,15 +6,16 @@
 mod answers;
 mod install;
 
-use windlass_trust::{Introduction, Mode, Oid, Policy, Signers, Verdict, verify};
+use windlass_trust::{Introduction, Mode, Oid, Policy, Verdict, verify};
 
 use self::answers::Answers;
 use super::agreed;
 use super::arguments::InitArguments;
 use super::clone::LocalClone;
 use super::error::TrustError;
-use super::pins::Pins;
+use super::pins::{Keys, Pins};
 use super::programs::{self, Git, NewCommit};
+use super::signing_key::Public;
 use super::survey::Survey;
 use super::words::{counted, short, shown};
 use crate::screen::Screen;
@@ -22,7 +23,7 @@ use crate::screen::Screen;
 /// What nodes are to trust from now on.
 struct Begun {
     introduction: Oid,
-    signers: String,
+    keys: Keys,
 }
 
 pub(crate) fn run(screen: &mut Screen<'_>, arguments: &InitArguments) -> Result<(), TrustError> {
@@ -79,10 +80,8 @@ fn remind(
     introduction: Oid,
 ) -> Result<(), TrustError> {
     let pins = Pins::of(clone);
-    pins.signers(&[])?;
-    let path = pins.signers_file();
-    let signers =
-        std::fs::read_to_string(&path).map_err(|source| TrustError::Read { path, source })?;
+    let keys = pins.keys()?;
+    keys.signers()?;
     screen.success(&format!("trust begins at {introduction} already"))?;
     screen.action("on every node, beside install.sh:")?;
     let place = install::Place {
@@ -92,7 +91,7 @@ fn remind(
     };
     screen.print(&format!(
         "\n{}\n\n",
-        install::line(&place, &signers, &introduction)
+        install::line(&place, &keys, &introduction)
     ))?;
     Ok(screen.action("to begin anew at the present head: `windlass trust init --again`")?)
 }
@@ -119,12 +118,10 @@ fn begin(
     answers: &Answers,
 ) -> Result<Begun, TrustError> {
     let spare = answers.spare.public_key(screen, clone)?;
-    let mut signers = install::signers_line(&answers.name, &answers.key.public);
+    let mut keys = Keys::default();
+    keys.add(&answers.name, &answers.key.public);
     if let Some(spare) = spare {
-        signers.push_str(&install::signers_line(
-            &format!("{}-spare", answers.name),
-            &spare,
-        ));
+        keys.add(&format!("{}-spare", answers.name), &Public::Ssh(spare));
     }
     let message = format!(
         "Begin to trust\n\nEverything up to here is vouched for as it is: {} in {}.\n\
@@ -139,7 +136,7 @@ fn begin(
     };
     let introduction = answers.key.signs(git.clone()).commit_signed(&commit)?;
     let policy = Policy {
-        signers: Signers::parse([("allowed_signers", signers.as_bytes())])?,
+        signers: keys.signers()?,
         introduction: Introduction::FirstSigned,
         mode: Mode::Path,
     };
@@ -155,17 +152,14 @@ fn begin(
         &introduction,
         "windlass trust init",
     )?;
-    Pins::of(clone).write(&signers, &introduction)?;
+    Pins::of(clone).write(&keys, &introduction)?;
     screen.success(&format!(
         "{} on {}: signed by {}, verified",
         short(&introduction),
         survey.branch,
         answers.name
     ))?;
-    Ok(Begun {
-        introduction,
-        signers,
-    })
+    Ok(Begun { introduction, keys })
 }
 
 /// From now on git signs by itself here, and shows who signed.
@@ -181,12 +175,14 @@ fn settle(
         return Ok(());
     }
     let signers = pins.signers_file().display().to_string();
-    let wanted = [
-        ("gpg.format", "ssh"),
+    let mut wanted = vec![
+        ("gpg.format", answers.key.format()),
         ("user.signingkey", &answers.key.name),
         ("commit.gpgsign", "true"),
-        ("gpg.ssh.allowedSignersFile", &signers),
     ];
+    if let Public::Ssh(_) = answers.key.public {
+        wanted.push(("gpg.ssh.allowedSignersFile", &signers));
+    }
     for (name, value) in wanted {
         if git.setting(name).as_deref() != Some(value) {
             git.run(&["config", "--local", name, value])?;
@@ -219,7 +215,7 @@ fn finish(
         path: answers.path.clone(),
         branch: survey.branch.clone(),
     };
-    let line = install::line(&place, &begun.signers, &begun.introduction);
+    let line = install::line(&place, &begun.keys, &begun.introduction);
     screen.print(&format!("\n{line}\n"))?;
     if answers.url.starts_with("ssh://") {
         screen.print("\n     A repository over ssh also wants --identity KEY --known-hosts FILE (docs/guide.md).\n")?;

@@ -1,7 +1,7 @@
-//! `trust show` and `trust log`: what a node trusts, from its own files; without network and cluster.
+//! `trust show`: what a node trusts, from its own files; without network and cluster.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -9,10 +9,11 @@ use windlass_object::yaml;
 use windlass_state::{
     HistoryEntry, Inspection, Line, RatchetError, RatchetFile, StoreError, Verdict,
 };
-use windlass_trust::{Mode, Proof, Signers, Since};
+use windlass_trust::{Mode, Signers};
 
-use super::arguments::{LogArguments, ShowArguments};
+use super::arguments::ShowArguments;
 use super::error::TrustError;
+use super::log::entry_data;
 use super::words::{counted, short};
 use crate::arguments::DataOutput;
 use crate::screen::Screen;
@@ -25,8 +26,10 @@ pub struct NodeTrust {
     pub url: String,
     /// Its branch.
     pub branch: String,
-    /// The keys that may sign.
-    pub allowed_signers: PathBuf,
+    /// The files with the keys that may sign.
+    pub key_files: Vec<PathBuf>,
+    /// The list of sources that the node itself allows; it need not be there.
+    pub sources: PathBuf,
     /// The pinned introduction commit.
     pub introduction: Option<String>,
     /// Which of the new commits must be signed.
@@ -46,6 +49,14 @@ pub(crate) fn known(node: Option<&NodeTrust>) -> Result<&NodeTrust, TrustError> 
     })
 }
 
+/// A key that may sign, and where it is listed.
+struct NodeKey<'a> {
+    file: &'a Path,
+    principal: String,
+    key: String,
+    kind: &'static str,
+}
+
 /// Where one line stands, with the last word on it.
 struct Standing {
     line: Line,
@@ -62,14 +73,16 @@ pub(crate) fn show(
     arguments: &ShowArguments,
 ) -> Result<(), TrustError> {
     let keys = keys(node)?;
+    let listed = listed(node)?;
     let standings = standings(node)?;
     if let Some(output) = arguments.output {
-        return print_data(screen, &shown_data(node, &keys, &standings), output);
+        let data = shown_data(node, &keys, &listed, &standings);
+        return print_data(screen, &data, output);
     }
     let mut text = String::new();
     let mut fact = |name: &str, value: &str| {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name:<14}{value}");
+        let _ = writeln!(text, "{}", format!("{name:<14}{value}").trim_end());
     };
     fact(
         "repository",
@@ -81,94 +94,28 @@ pub(crate) fn show(
         None => "the first signed head that this node saw".to_owned(),
     };
     fact("introduction", &introduction);
-    fact("keys", &node.allowed_signers.display().to_string());
-    for (principal, key, kind) in &keys {
-        let _ = writeln!(text, "  {principal}  {kind} {key}");
+    fact("keys", "");
+    for key in &keys {
+        let file = key.file.display();
+        let _ = writeln!(
+            text,
+            "  {}  {} {}  ({file})",
+            key.principal, key.kind, key.key
+        );
+    }
+    if !listed.is_empty() {
+        let _ = writeln!(text, "sources listed by {}", node.sources.display());
+    }
+    for line in &listed {
+        let _ = writeln!(text, "  {line}");
     }
     text.push('\n');
     text.push_str(&standing_table(&standings));
     text.push_str("\nNo signature covers\n");
-    for point in uncovered(node, &standings) {
+    for point in uncovered(node, &listed, &standings) {
         let _ = writeln!(text, "  {point}");
     }
     Ok(screen.print(&text)?)
-}
-
-pub(crate) fn log(
-    screen: &mut Screen<'_>,
-    node: &NodeTrust,
-    arguments: &LogArguments,
-) -> Result<(), TrustError> {
-    let wanted = |entry: &HistoryEntry| {
-        arguments
-            .source
-            .as_ref()
-            .is_none_or(|part| entry.line.to_string().contains(part))
-    };
-    let entries = history(node)?.into_iter().filter(wanted);
-    let entries: Vec<HistoryEntry> = entries.take(arguments.limit).collect();
-    if let Some(output) = arguments.output {
-        let data = Value::Array(entries.iter().map(entry_data).collect());
-        return print_data(screen, &data, output);
-    }
-    if entries.is_empty() {
-        return Ok(screen.print("nothing was accepted or refused yet\n")?);
-    }
-    let mut text = String::new();
-    for entry in &entries {
-        text.push_str(&entry_text(entry));
-    }
-    Ok(screen.print(&text)?)
-}
-
-fn entry_text(entry: &HistoryEntry) -> String {
-    let at = Timestamp::from_second(entry.at).unwrap_or_default();
-    let (sign, detail) = match entry.verdict {
-        Verdict::Accepted => ("✔", accepted_detail(entry)),
-        Verdict::Refused => ("✗", entry.reason.clone()),
-    };
-    let head = short(&entry.to);
-    let from = entry
-        .from
-        .map_or_else(String::new, |from| format!("{}..", short(&from)));
-    format!(
-        "{sign} {at}  {} {}  {from}{head}\n    {detail}\n",
-        entry.line.source, entry.line.selector
-    )
-}
-
-fn accepted_detail(entry: &HistoryEntry) -> String {
-    let Some(proof) = &entry.proof else {
-        let new = usize::try_from(entry.commits).unwrap_or_default();
-        return format!("{} new, signed by {}", counted(new, "commit"), entry.signer);
-    };
-    let mut text = format!(
-        "{} new {}, mode {}",
-        counted(proof.new_commits, "commit"),
-        since_words(proof.since),
-        proof.mode
-    );
-    for signed in &proof.signers {
-        let _ = write!(
-            text,
-            "; {} signed by {} ({})",
-            signed.commits, signed.principal, signed.key
-        );
-    }
-    let side = proof.new_commits.saturating_sub(proof.checked_commits());
-    if side > 0 {
-        let _ = write!(text, "; {side} from the side, vouched for by a merge");
-    }
-    text
-}
-
-pub(crate) fn since_words(since: Since) -> String {
-    match since {
-        Since::Accepted(oid) => format!("since {}", short(&oid)),
-        Since::Introduction(oid) => format!("since the introduction {}", short(&oid)),
-        Since::FirstSigned => "as the first signed head".to_owned(),
-        Since::Pinned => "by the id that a verified commit names".to_owned(),
-    }
 }
 
 /// What each mode asks for.
@@ -211,7 +158,7 @@ fn standing_table(standings: &[Standing]) -> String {
 }
 
 /// What reaches the cluster on other grounds than a signature of its own.
-fn uncovered(node: &NodeTrust, standings: &[Standing]) -> Vec<String> {
+fn uncovered(node: &NodeTrust, listed: &[String], standings: &[Standing]) -> Vec<String> {
     let mut points = Vec::new();
     for standing in standings {
         points.push(format!(
@@ -240,24 +187,52 @@ fn uncovered(node: &NodeTrust, standings: &[Standing]) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let unverified = listed
+        .iter()
+        .filter_map(|line| line.strip_suffix("unverified"));
+    points.extend(unverified.map(|url| {
+        format!(
+            "{}: all of it, because {} says so",
+            url.trim(),
+            node.sources.display()
+        )
+    }));
     points.push("what images hold: pin them by digest".to_owned());
     points.push("Secrets and ConfigMaps of the cluster that manifests refer to (substituteFrom, valuesFrom)".to_owned());
     points
 }
 
-/// The keys, as name, fingerprint and kind.
-fn keys(node: &NodeTrust) -> Result<Vec<(String, String, &'static str)>, TrustError> {
-    let path = &node.allowed_signers;
-    let bytes = std::fs::read(path).map_err(|source| TrustError::Read {
-        path: path.clone(),
-        source,
-    })?;
-    let name = path.display().to_string();
-    let signers = Signers::parse([(name.as_str(), bytes.as_slice())])?;
-    let keys = signers.keys().into_iter();
-    Ok(keys
-        .map(|key| (key.principal, key.key, key.kind.as_str()))
-        .collect())
+fn keys(node: &NodeTrust) -> Result<Vec<NodeKey<'_>>, TrustError> {
+    let mut keys = Vec::new();
+    for file in &node.key_files {
+        let bytes = std::fs::read(file).map_err(|source| TrustError::Read {
+            path: file.clone(),
+            source,
+        })?;
+        let name = file.display().to_string();
+        let signers = Signers::parse([(name.as_str(), bytes.as_slice())])?;
+        keys.extend(signers.keys().into_iter().map(|key| NodeKey {
+            file,
+            principal: key.principal,
+            key: key.key,
+            kind: key.kind.as_str(),
+        }));
+    }
+    Ok(keys)
+}
+
+/// The lines of the node's own list, as they stand there.
+fn listed(node: &NodeTrust) -> Result<Vec<String>, TrustError> {
+    let text = match std::fs::read_to_string(&node.sources) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        read => read.map_err(|source| TrustError::Read {
+            path: node.sources.clone(),
+            source,
+        })?,
+    };
+    let lines = text.lines().filter_map(|line| line.split('#').next());
+    let lines = lines.map(str::trim).filter(|line| !line.is_empty());
+    Ok(lines.map(str::to_owned).collect())
 }
 
 fn standings(node: &NodeTrust) -> Result<Vec<Standing>, TrustError> {
@@ -279,12 +254,12 @@ fn standings(node: &NodeTrust) -> Result<Vec<Standing>, TrustError> {
     Ok(standings.collect())
 }
 
-fn history(node: &NodeTrust) -> Result<Vec<HistoryEntry>, TrustError> {
+pub(crate) fn history(node: &NodeTrust) -> Result<Vec<HistoryEntry>, TrustError> {
     let inspection = Inspection::open(&node.state).map_err(unreadable)?;
     inspection.history(LOOKED_THROUGH).map_err(unreadable)
 }
 
-fn unreadable(error: StoreError) -> TrustError {
+pub(crate) fn unreadable(error: StoreError) -> TrustError {
     TrustError::Wanted {
         what: error.to_string(),
         next: "only root and the agent's user may look: run it with sudo".to_owned(),
@@ -297,12 +272,13 @@ fn lost(error: RatchetError) -> TrustError {
 
 fn shown_data(
     node: &NodeTrust,
-    keys: &[(String, String, &'static str)],
+    keys: &[NodeKey<'_>],
+    listed: &[String],
     standings: &[Standing],
 ) -> Value {
     let keys = keys
         .iter()
-        .map(|(principal, key, kind)| json!({ "principal": principal, "key": key, "kind": kind }));
+        .map(|key| json!({ "principal": key.principal, "key": key.key, "kind": key.kind, "file": key.file }));
     let lines = standings.iter().map(|standing| {
         json!({
             "source": standing.line.source,
@@ -319,27 +295,10 @@ fn shown_data(
         "branch": node.branch,
         "mode": node.mode,
         "introduction": node.introduction,
-        "signers": node.allowed_signers,
+        "sources": listed,
         "keys": keys.collect::<Vec<_>>(),
         "lines": lines.collect::<Vec<_>>(),
-        "uncovered": uncovered(node, standings),
-    })
-}
-
-fn entry_data(entry: &HistoryEntry) -> Value {
-    let proof: Option<&Proof> = entry.proof.as_ref();
-    json!({
-        "at": Timestamp::from_second(entry.at).unwrap_or_default().to_string(),
-        "source": entry.line.source,
-        "url": entry.line.url,
-        "follows": entry.line.selector,
-        "from": entry.from,
-        "to": entry.to,
-        "verdict": entry.verdict.as_str(),
-        "reason": entry.reason,
-        "signer": entry.signer,
-        "commits": entry.commits,
-        "proof": proof,
+        "uncovered": uncovered(node, listed, standings),
     })
 }
 

@@ -2,19 +2,33 @@
 //!
 //! It is never part of the history, so that nobody who pushes can change it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use windlass_trust::{Oid, Signers};
 
 use super::clone::LocalClone;
 use super::error::TrustError;
+use super::signing_key::Public;
 
 /// The file with the keys, in OpenSSH's format.
 const SIGNERS: &str = "allowed_signers";
 /// The file with the introduction commit.
 const INTRODUCTION: &str = "introduction";
+
+/// What files with OpenPGP certificates end with.
+const CERTIFICATE: &str = "asc";
+
+/// Who may sign.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Keys {
+    /// Lines of `allowed_signers`.
+    pub(crate) lines: String,
+    /// OpenPGP certificates, armoured, by the names of their files.
+    pub(crate) certificates: BTreeMap<String, String>,
+}
 
 /// The folder of a clone's pins.
 #[derive(Debug, Clone)]
@@ -34,29 +48,55 @@ impl Pins {
 
     /// The keys: of the files given, or those that the clone pins.
     pub(crate) fn signers(&self, given: &[PathBuf]) -> Result<Signers, TrustError> {
-        let pinned = [self.signers_file()];
-        let files = if given.is_empty() { &pinned } else { given };
+        if given.is_empty() {
+            return self.keys()?.signers();
+        }
         let mut read = Vec::new();
-        for path in files {
-            match fs::read(path) {
-                Ok(bytes) => read.push((path.display().to_string(), bytes)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound && given.is_empty() => {
-                    return Err(TrustError::NoSigners {
-                        path: self.0.clone(),
-                    });
-                }
-                Err(source) => {
-                    return Err(TrustError::Read {
-                        path: path.clone(),
-                        source,
-                    });
-                }
-            }
+        for path in given {
+            let bytes = fs::read(path).map_err(|source| TrustError::Read {
+                path: path.clone(),
+                source,
+            })?;
+            read.push((path.display().to_string(), bytes));
         }
         let files = read
             .iter()
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
         Ok(Signers::parse(files)?)
+    }
+
+    /// The keys that the clone pins.
+    pub(crate) fn keys(&self) -> Result<Keys, TrustError> {
+        let path = self.signers_file();
+        let lines = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(TrustError::NoSigners {
+                    path: self.0.clone(),
+                });
+            }
+            read => read.map_err(|source| TrustError::Read { path, source })?,
+        };
+        let mut certificates = BTreeMap::new();
+        for path in self.certificates() {
+            let text = fs::read_to_string(&path).map_err(|source| TrustError::Read {
+                path: path.clone(),
+                source,
+            })?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            certificates.insert(name.into_owned(), text);
+        }
+        Ok(Keys {
+            lines,
+            certificates,
+        })
+    }
+
+    fn certificates(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        paths
+            .filter(|path| path.extension().is_some_and(|ending| ending == CERTIFICATE))
+            .collect()
     }
 
     /// The introduction commit that the clone pins, if it pins one.
@@ -75,21 +115,50 @@ impl Pins {
         }
     }
 
-    /// Writes both, so that the commands and the hook find them.
-    pub(crate) fn write(&self, signers: &str, introduction: &Oid) -> Result<(), TrustError> {
-        let made = fs::create_dir_all(&self.0);
-        made.map_err(|source| TrustError::Write {
-            path: self.0.clone(),
-            source,
-        })?;
-        let files = [
-            (SIGNERS, signers.to_owned()),
-            (INTRODUCTION, format!("{introduction}\n")),
-        ];
+    /// Writes both, so that the commands and the hook find them; keys of before are gone.
+    pub(crate) fn write(&self, keys: &Keys, introduction: &Oid) -> Result<(), TrustError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| TrustError::Write { path, source }
+        };
+        fs::create_dir_all(&self.0).map_err(failed(&self.0))?;
+        for old in self.certificates() {
+            fs::remove_file(&old).map_err(failed(&old))?;
+        }
+        let introduction = format!("{introduction}\n");
+        let certificates = keys.certificates.iter();
+        let files = certificates
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+            .chain([(SIGNERS, &*keys.lines), (INTRODUCTION, &*introduction)]);
         for (name, text) in files {
             let path = self.0.join(name);
-            fs::write(&path, text).map_err(|source| TrustError::Write { path, source })?;
+            fs::write(&path, text).map_err(failed(&path))?;
         }
         Ok(())
+    }
+}
+
+// === impl Keys ===
+
+impl Keys {
+    /// Adds a key under a name.
+    pub(crate) fn add(&mut self, name: &str, public: &Public) {
+        match public {
+            // For commits only.
+            Public::Ssh(key) => self.lines += &format!("{name} namespaces=\"git\" {key}\n"),
+            Public::OpenPgp(certificate) => {
+                let file = format!("{}.{CERTIFICATE}", name.replace('/', "-"));
+                self.certificates.insert(file, certificate.clone());
+            }
+        }
+    }
+
+    /// Reads them.
+    pub(crate) fn signers(&self) -> Result<Signers, TrustError> {
+        let certificates = self.certificates.iter();
+        let files = certificates
+            .map(|(name, text)| (name.as_str(), text.as_bytes()))
+            .chain([(SIGNERS, self.lines.as_bytes())]);
+        Ok(Signers::parse(files)?)
     }
 }

@@ -1,4 +1,4 @@
-//! The one place that starts programs: a person's own `git` and `ssh-keygen`, on a laptop, to sign as they always do.
+//! The one place that starts programs: a person's own `git`, `gpg` and `ssh-keygen`, on a laptop, to sign as they always do.
 //!
 //! The agent's process never comes here: no room that it is made of depends on `cli` (docs/architecture.md).
 #![expect(
@@ -71,6 +71,22 @@ impl Git {
     pub(crate) fn path_setting(&self, name: &str) -> Option<PathBuf> {
         let value = self.run(&["config", "--type=path", "--get", name]).ok()?;
         Some(PathBuf::from(value)).filter(|value| !value.as_os_str().is_empty())
+    }
+
+    /// The certificate of the person's OpenPGP key, armoured and without what others signed in it.
+    pub(crate) fn exported_certificate(&self, key: &str) -> Result<String, TrustError> {
+        let named = ["gpg.openpgp.program", "gpg.program"];
+        let program = named.iter().find_map(|name| self.path_setting(name));
+        let mut gpg = Command::new(program.unwrap_or_else(|| PathBuf::from("gpg")));
+        gpg.args(["--batch", "--armor", "--export-options", "export-minimal"]);
+        let armour = output(gpg.args(["--export", "--", key]))?;
+        if armour.is_empty() {
+            return Err(TrustError::Wanted {
+                what: format!("gpg has no key {key}"),
+                next: "`gpg --list-secret-keys` shows those it has; name one with --key".to_owned(),
+            });
+        }
+        Ok(armour + "\n")
     }
 
     /// Makes a signed commit and gives its id; no branch moves.

@@ -5,7 +5,8 @@ use windlass_trust::{Accepted, CommitReport, Mode, Oid, Refusal, Role, SignedCom
 
 use super::arguments::VerifyArguments;
 use super::error::TrustError;
-use super::node::{print_data, since_words};
+use super::log::since_words;
+use super::node::print_data;
 use super::words::{counted, short};
 use crate::arguments::DataOutput;
 use crate::screen::Screen;

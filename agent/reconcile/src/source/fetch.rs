@@ -8,8 +8,11 @@ use std::io::{BufReader, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use windlass_api::reasons;
 use windlass_state::{Incoming, Kept, Line, PutError, RatchetError, StoreError, Tip};
-use windlass_trust::{Accepted, ObjectKind, Oid, VerifiedSource, VerifyError, missing_objects};
+use windlass_trust::{
+    Accepted, CompletenessError, ObjectKind, Oid, VerifiedSource, VerifyError, missing_objects,
+};
 use windlass_wire::{
     Answer, FailureClass, FetchRequest, Known, WireError, read_answer, write_request,
 };
@@ -94,6 +97,11 @@ pub(crate) enum FetchError {
     },
     #[error("windlass-net sent {what}; restart it and look at its log")]
     Unexpected { what: &'static str },
+    #[error(
+        "windlass-net answered with {answer:?}, which is not what was asked for ({asked}); nothing of it is used; it may \
+         have been broken into: look at its log (journalctl -u windlass-net), then restart it"
+    )]
+    NotAskedFor { asked: String, answer: String },
     #[error("commit {commit} came without its object {missing}; the next fetch asks for it again")]
     Incomplete { commit: Oid, missing: Oid },
     #[error(transparent)]
@@ -202,6 +210,12 @@ fn fetch_beyond(
             reference_name,
             target,
         } => {
+            if !spec.reference.allows(&reference_name) {
+                return Err(FetchError::NotAskedFor {
+                    asked: spec.line().selector,
+                    answer: reference_name,
+                });
+            }
             let parse = |oid: &str| {
                 oid.parse()
                     .map_err(|_| unexpected("a head that is no object id"))
@@ -272,11 +286,22 @@ fn take(
             return Ok(Fetched::Refused { tip, problem });
         }
     };
-    if let Some(missing) = missing_objects(&incoming, &accepted.source)? {
-        return Err(FetchError::Incomplete {
-            commit: head,
-            missing,
-        });
+    match missing_objects(&incoming, &accepted.source) {
+        Ok(None) => {}
+        Ok(Some(missing)) => {
+            return Err(FetchError::Incomplete {
+                commit: head,
+                missing,
+            });
+        }
+        Err(error @ CompletenessError::InvalidTree { .. }) => {
+            let revision = spec.revision(head, Some(&tip));
+            let message = format!("revision '{revision}' (InvalidTree): {}", chain(&error));
+            keep.note_refusal(&line, head, chain(&error));
+            let problem = Problem::refused(reasons::INVALID_GIT_OBJECT, message);
+            return Ok(Fetched::Refused { tip, problem });
+        }
+        Err(error) => return Err(error.into()),
     }
     incoming.keep(&line, &accepted, &tip, jiff::Timestamp::now().as_second())?;
     keep.advance(&line, &accepted)?;

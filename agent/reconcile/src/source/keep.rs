@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_host::files::{Guard, TRUST_LIMIT, read_text};
-use windlass_state::{Line, RatchetError, RatchetFile, RatchetNotice, Refused, Store, StoreError};
+use windlass_state::{
+    ACCEPT_FILE, Line, RatchetError, RatchetFile, RatchetNotice, Refused, Store, StoreError,
+};
 use windlass_trust::{Accepted, LoadError, Oid, Ratchet};
 
 use super::fetch::FetchError;
@@ -20,9 +22,6 @@ pub(crate) struct Keep {
     /// What was made again of the ratchets, by source, for a person to hear.
     healed: Mutex<BTreeMap<String, String>>,
 }
-
-/// Where a person on the node says at which commit a source stood whose ratchet is lost.
-const PERSON_FILE: &str = "accept";
 
 impl Keep {
     /// Opens what a state directory holds. A lost ratchet is begun anew, line by line; `root` hears of it.
@@ -73,8 +72,8 @@ impl Keep {
         said?.trim().parse().ok()
     }
 
-    pub(super) fn person_file(&self) -> PathBuf {
-        self.store.directory().join(PERSON_FILE)
+    fn person_file(&self) -> PathBuf {
+        self.store.directory().join(ACCEPT_FILE)
     }
 
     /// What was made again of the ratchet of a source since the start.

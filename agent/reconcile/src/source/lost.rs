@@ -50,7 +50,7 @@ pub(super) fn mend(
         None if spec.remembered.complete => spec.remembered.memories.clone(),
         None => {
             let message = "the API server has to say first what was applied from it".to_owned();
-            return Ok(Mended::Waits(waits(keep, spec, None, &message)));
+            return Ok(Mended::Waits(waits(spec, None, &message)));
         }
     };
     let kept = keep.store.kept(&line)?;
@@ -79,7 +79,7 @@ pub(super) fn mend(
             }
             Healed::Waits(doubts) => {
                 let doubts: Vec<String> = doubts.iter().map(doubt).collect();
-                Mended::Waits(waits(keep, spec, kept.as_ref(), &doubts.join("; ")))
+                Mended::Waits(waits(spec, kept.as_ref(), &doubts.join("; ")))
             }
         },
     )
@@ -94,13 +94,12 @@ fn memory(head: Oid) -> Memory {
     }
 }
 
-fn waits(keep: &Keep, spec: &SourceSpec, kept: Option<&Kept>, why: &str) -> Problem {
+fn waits(spec: &SourceSpec, kept: Option<&Kept>, why: &str) -> Problem {
     let commit = kept.map_or_else(|| "COMMIT".to_owned(), |kept| kept.head.to_string());
     let message = format!(
         "the ratchet of this node is lost, and {why}; nothing new is accepted and what is in use stays until a person says \
-         where it stood: run `echo {} {commit} | sudo tee -a {}` on the node",
-        spec.name,
-        keep.person_file().display()
+         where it stood: run `sudo windlass trust accept {} {commit}` on the node",
+        spec.name
     );
     Problem::refused(reasons::RATCHET_LOST, message)
 }

@@ -10,7 +10,7 @@ use crate::trust::arguments::InitArguments;
 use crate::trust::clone::LocalClone;
 use crate::trust::error::TrustError;
 use crate::trust::programs::Git;
-use crate::trust::signing_key::{SigningKey, type_and_key};
+use crate::trust::signing_key::{SigningKey, expanded, type_and_key};
 use crate::trust::words::shown;
 
 /// What was decided.
@@ -139,19 +139,22 @@ fn key(
     arguments: &InitArguments,
 ) -> Result<SigningKey, TrustError> {
     if let Some(path) = &arguments.key {
-        return SigningKey::of_file(path);
+        return SigningKey::named(git, path);
     }
     let Some(usual) = SigningKey::usual(git)? else {
         return Err(TrustError::Wanted {
-            what: "there is no SSH key to sign with".to_owned(),
-            next: "make one with `ssh-keygen -t ed25519`, or name one with --key FILE".to_owned(),
+            what: "there is no key to sign with".to_owned(),
+            next: "make one with `ssh-keygen -t ed25519`, or name one with --key".to_owned(),
         });
     };
-    let answer = screen.ask("Which SSH key signs your commits?", &usual.name)?;
+    let answer = screen.ask(
+        "Which key signs your commits (the file of an SSH key, or the id of an OpenPGP key)?",
+        &usual.name,
+    )?;
     if answer == usual.name {
         Ok(usual)
     } else {
-        SigningKey::of_file(&expanded(&answer))
+        SigningKey::named(git, &answer)
     }
 }
 
@@ -205,12 +208,4 @@ fn read_public(path: &Path) -> Result<String, TrustError> {
         source,
     })?;
     type_and_key(&text)
-}
-
-/// `~/` as the shell expands it; an answer does not pass through a shell.
-fn expanded(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(path),
-    }
 }

@@ -2,6 +2,7 @@
 
 use windlass_trust::Oid;
 
+use crate::trust::pins::Keys;
 use crate::trust::words::quoted;
 
 /// What stands in the line where no URL is known.
@@ -15,25 +16,34 @@ pub(super) struct Place {
     pub(super) branch: String,
 }
 
-/// A line of `allowed_signers` for one key, for commits only.
-pub(super) fn signers_line(name: &str, public_key: &str) -> String {
-    format!("{name} namespaces=\"git\" {public_key}\n")
-}
-
 /// The line: it brings the keys along, so that it is the same on every node and needs no other file.
-pub(super) fn line(place: &Place, signers: &str, introduction: &Oid) -> String {
-    let keys: Vec<String> = signers.lines().map(quoted).collect();
+pub(super) fn line(place: &Place, keys: &Keys, introduction: &Oid) -> String {
     let branch = match place.branch.as_str() {
         "main" => String::new(),
         other => format!(" --branch {}", quoted(other)),
     };
+    let certificates = keys.certificates.iter().map(|(name, text)| {
+        let file = quoted(name);
+        let written = written(text, &file);
+        format!("{written} && sudo install -D -m 0644 {file} /etc/windlass/trust.d/{file} && ")
+    });
     format!(
-        "printf '%s\\n' {} > allowed_signers && sudo ./install.sh --repo {} --path {}{branch} \
+        "{} && {}sudo ./install.sh --repo {} --path {}{branch} \
          --introduction {introduction} --signers allowed_signers",
-        keys.join(" "),
+        written(&keys.lines, "allowed_signers"),
+        certificates.collect::<String>(),
         quoted(&place.url),
         quoted(&place.path),
     )
+}
+
+/// Writes a text into a file.
+fn written(text: &str, file: &str) -> String {
+    let lines: Vec<String> = text.lines().map(quoted).collect();
+    if lines.is_empty() {
+        return format!(": > {file}");
+    }
+    format!("printf '%s\\n' {} > {file}", lines.join(" "))
 }
 
 /// A URL as nodes take it: `host:path` is written out, and a password never goes along.
@@ -57,6 +67,7 @@ pub(super) fn url(remote: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::signing_key::Public;
 
     #[test]
     fn a_remote_becomes_what_a_node_can_fetch_from() {
@@ -89,9 +100,13 @@ mod tests {
             branch: "live".to_owned(),
         };
         let introduction = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
-        let signers = signers_line("me@example.org", "ssh-ed25519 AAAA");
+        let mut keys = Keys::default();
+        keys.add(
+            "me@example.org",
+            &Public::Ssh("ssh-ed25519 AAAA".to_owned()),
+        );
         assert_eq!(
-            line(&place, &signers, &introduction),
+            line(&place, &keys, &introduction),
             "printf '%s\\n' 'me@example.org namespaces=\"git\" ssh-ed25519 AAAA' > allowed_signers && sudo ./install.sh \
              --repo https://git.example.org/c --path './my cluster'\\''s' --branch live \
              --introduction 0123456789abcdef0123456789abcdef01234567 --signers allowed_signers"

@@ -78,6 +78,30 @@ enum Scheme {
     Path,
 }
 
+/// What files with OpenPGP certificates end with.
+const CERTIFICATE: &str = "asc";
+
+// === impl RootSettings ===
+
+impl RootSettings {
+    /// The files with the keys that may sign: the allowed signers, and the OpenPGP certificates that lie beside them.
+    #[must_use]
+    pub fn key_files(&self) -> Vec<PathBuf> {
+        let mut files = vec![self.allowed_signers.clone()];
+        let beside = self.allowed_signers.parent().map(std::fs::read_dir);
+        let entries = beside.and_then(Result::ok).into_iter().flatten().flatten();
+        let is_certificate =
+            |path: &PathBuf| path.extension().is_some_and(|ending| ending == CERTIFICATE);
+        let mut certificates: Vec<PathBuf> = entries
+            .map(|entry| entry.path())
+            .filter(is_certificate)
+            .collect();
+        certificates.sort();
+        files.append(&mut certificates);
+        files
+    }
+}
+
 /// Judges the section; `None` when there is no usable url, which was then reported.
 pub(super) fn judge(section: &mut SectionReader<'_>, main: &Path) -> Option<RootSettings> {
     let url = url(section, main);

@@ -1,12 +1,14 @@
 //! Version ranges of `spec.ref.semver`, as Flux reads them (github.com/Masterminds/semver v3, "Checking
 //! Version Constraints"): commas and spaces mean "and", `||` means "or", with `= != > < >= <= ~ ^`,
 //! wildcards, partial versions and `a - b`. A pre-release matches only in a group that names one.
+//!
+//! windlass-net picks a tag by it and the agent checks the pick by it, so both have it from here.
 
 use semver::Version;
 
 /// Alternatives, each a list of comparisons that must all hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Range(Vec<Vec<Comparison>>);
+pub struct Range(Vec<Vec<Comparison>>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Comparison {
@@ -40,13 +42,17 @@ type Triple = (u64, u64, u64);
 const COMPARISONS: usize = 64;
 
 /// Reads a tag's version: strict semver, with or without a leading `v` (fluxcd/pkg/version, `ParseVersion`).
-pub(crate) fn parse_tag(tag: &str) -> Option<Version> {
+#[must_use]
+pub fn parse_tag(tag: &str) -> Option<Version> {
     Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()
 }
 
 impl Range {
-    /// Reads a range; the error is the part that could not be read.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    /// Reads a range.
+    ///
+    /// # Errors
+    /// The part that could not be read.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let groups = text
             .split("||")
             .map(parse_group)
@@ -57,7 +63,9 @@ impl Range {
         Ok(Self(groups))
     }
 
-    pub(crate) fn matches(&self, version: &Version) -> bool {
+    /// Whether a version lies in the range.
+    #[must_use]
+    pub fn matches(&self, version: &Version) -> bool {
         self.0.iter().any(|group| {
             let names_prerelease = group.iter().any(|one| !one.bound.version.pre.is_empty());
             (version.pre.is_empty() || names_prerelease)
