@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub(crate) use crate::chart::load::{merge, to_floats};
+
 pub use crate::chart::directory::{Directory, Entry, EntryKind, load_directory};
 pub use crate::chart::load::{LoadError, load_archive, load_files, read_values};
 pub use crate::chart::metadata::{Dependency, Maintainer, Metadata};

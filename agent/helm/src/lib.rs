@@ -21,6 +21,7 @@ mod render;
 mod schema;
 mod scope;
 mod semver;
+mod strvals;
 mod template;
 mod time;
 mod url;
@@ -34,3 +35,4 @@ pub use crate::chart::{
 pub use crate::engine::Surroundings;
 pub use crate::manifest::{Hook, HookEvent, Manifest};
 pub use crate::render::{Operation, Release, RenderError, Rendered, render};
+pub use crate::strvals::{Setting, set};

@@ -6,5 +6,8 @@
     reason = "tests read their fixtures and start the oracle, and fail where they cannot"
 )]
 
+mod charts;
 mod expressions;
+mod golden;
+mod settings;
 mod support;

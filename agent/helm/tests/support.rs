@@ -1,13 +1,14 @@
 //! Requests as the oracle takes them, and the same ones answered by the room.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 use windlass_helm::{
-    Capabilities, File, KubeVersion, Operation, Release, Surroundings, load_archive, load_files,
-    read_values, render,
+    Capabilities, File, KubeVersion, Operation, Release, Setting, Surroundings, load_archive,
+    load_files, read_values, render, set,
 };
 
 /// A world whose clock stands still and whose randomness counts.
@@ -43,6 +44,10 @@ pub(crate) struct Request {
     pub(crate) upgrade: bool,
     pub(crate) kube_version: Option<String>,
     pub(crate) api_versions: Vec<String>,
+    /// Kind and text of `--set` and its kin.
+    pub(crate) settings: Vec<(String, String)>,
+    /// Whether errors only have to be errors: both refuse, in words of their own.
+    pub(crate) loose: bool,
 }
 
 // === impl Request ===
@@ -73,8 +78,13 @@ impl Request {
             .iter()
             .map(|(name, data)| json!({"name": name, "data": encode(data)}))
             .collect();
+        let settings = self.settings.iter();
+        let settings: Vec<Value> = settings
+            .map(|(kind, text)| json!({"kind": kind, "text": text}))
+            .collect();
         json!({
             "files": files,
+            "set": settings,
             "archive": encode(&self.archive),
             "values": self.values,
             "name": "demo",
@@ -104,7 +114,10 @@ impl Request {
             load_archive(&self.archive)
         };
         let chart = chart.map_err(|error| error.to_string())?;
-        let values = read_values(self.values.as_bytes())?;
+        let mut values = read_values(self.values.as_bytes())?;
+        for (kind, text) in &self.settings {
+            setting(kind, text, &mut values)?;
+        }
         let mut capabilities = Capabilities::offline();
         if let Some(version) = &self.kube_version {
             capabilities.kube_version = KubeVersion::parse(version).ok_or("no version")?;
@@ -137,6 +150,22 @@ impl Request {
         }
         Ok(answer.into())
     }
+}
+
+pub(crate) fn setting(
+    kind: &str,
+    text: &str,
+    values: &mut serde_json::Map<String, Value>,
+) -> Result<(), String> {
+    let setting = match kind {
+        "set" => Setting::Typed,
+        "string" => Setting::Text,
+        "json" => Setting::Json,
+        "literal" => Setting::Literal,
+        "file" => Setting::File(&|path| Ok(format!("content of {path}"))),
+        other => return Err(format!("no setting is called {other:?}")),
+    };
+    set(values, setting, text)
 }
 
 fn hook(hook: &windlass_helm::Hook) -> Value {
@@ -215,12 +244,41 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// Whether two answers agree: the same text, or errors of the same kind.
-pub(crate) fn agree(helm: &Value, ours: &Value) -> bool {
+pub(crate) fn agree(helm: &Value, ours: &Value, loose: bool) -> bool {
     match (error_of(helm), error_of(ours)) {
+        (Some(_), Some(_)) if loose => true,
         (None, None) => helm == ours,
-        (Some(helm), Some(ours)) => place_of(&helm) == place_of(&ours),
+        (Some(helm), Some(ours)) => {
+            place_of(&helm) == place_of(&ours) && findings(&helm) == findings(&ours)
+        }
         _ => false,
     }
+}
+
+/// What a schema finds wrong: the lines without causes of their own, in any order, because Helm has them in any;
+/// formats without the reason.
+fn findings(error: &str) -> BTreeSet<String> {
+    let lines: Vec<&str> = error.lines().collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut found = BTreeSet::new();
+    for (index, line) in lines.iter().enumerate() {
+        let more = lines
+            .get(index + 1)
+            .is_some_and(|next| indent(next) > indent(line));
+        if line.trim_start().starts_with("- at ") && !more {
+            let line = line.trim_start();
+            let end = line.find(" is not valid ").map_or(line.len(), |start| {
+                let format = line[start..].find(": ");
+                format.map_or(line.len(), |end| start + end)
+            });
+            let mut words: Vec<&str> = line[..end].split([',', ' ']).collect();
+            if line.contains("additional properties ") {
+                words.sort_unstable();
+            }
+            found.insert(words.join(" "));
+        }
+    }
+    found
 }
 
 fn error_of(answer: &Value) -> Option<String> {

@@ -100,7 +100,8 @@ fn json_type(value: &Value) -> &'static str {
     }
 }
 
-fn merge(values: &mut Map<String, Value>, later: Map<String, Value>) {
+/// Lays values over others, maps over maps.
+pub(crate) fn merge(values: &mut Map<String, Value>, later: Map<String, Value>) {
     for (key, value) in later {
         match (values.get_mut(&key), value) {
             (Some(Value::Object(inner)), Value::Object(later)) => merge(inner, later),
