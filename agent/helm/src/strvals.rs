@@ -1,10 +1,13 @@
 //! Values on a command line: `--set` and its kin, with Helm's grammar and Helm's leniency.
 
+mod words;
+
 use std::fmt;
 
 use serde_json::{Map, Value};
 
 use crate::chart::to_floats;
+use crate::strvals::words::{scalar, typed};
 
 /// What the text after `=` stands for.
 #[derive(Clone, Copy)]
@@ -310,13 +313,19 @@ impl Parser<'_> {
         if self.blank() {
             return Ok(Value::Null);
         }
-        let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<Value>();
-        let mut value = match values.next() {
-            Some(Ok(value)) => value,
-            Some(Err(error)) => return wrong(format!("the value is no JSON: {error}")),
-            None => return wrong("the value is no JSON: it is empty".to_owned()),
+        let fail = |error| Stop::Wrong(format!("the value is no JSON: {error}"));
+        let mut value = match scalar(self.rest) {
+            Some((scalar, rest)) => {
+                self.rest = rest;
+                serde_json::from_str(scalar).map_err(fail)?
+            }
+            None => {
+                let mut values = serde_json::Deserializer::from_str(self.rest).into_iter();
+                let value = values.next().transpose().map_err(fail)?;
+                self.rest = self.rest.get(values.byte_offset()..).unwrap_or_default();
+                value.unwrap_or_default()
+            }
         };
-        self.rest = self.rest.get(values.byte_offset()..).unwrap_or_default();
         to_floats(&mut value);
         self.blank();
         Ok(value)
@@ -370,25 +379,4 @@ fn put(data: &mut Map<String, Value>, key: String, value: Value) {
     if !key.is_empty() {
         data.insert(key, value);
     }
-}
-
-fn typed(text: String) -> Value {
-    for (word, value) in [
-        ("true", Value::Bool(true)),
-        ("false", Value::Bool(false)),
-        ("null", Value::Null),
-    ] {
-        if text.eq_ignore_ascii_case(word) {
-            return value;
-        }
-    }
-    if text == "0" {
-        return 0.into();
-    }
-    let integer = if text.starts_with('0') {
-        None
-    } else {
-        crate::number::parse_integer(&text, 10)
-    };
-    integer.map_or_else(|| text.into(), Value::from)
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::support::{Oracle, root, setting};
+use crate::support::{Oracle, root, runner, setting};
 
 type Settings = Vec<(String, String)>;
 
@@ -107,12 +107,7 @@ fn any_settings_make_the_values_that_helm_makes() {
     let kind = prop::sample::select(vec!["set", "string", "json", "literal", "file"]);
     let text = "([ab]|\\[[0-3]\\]|\\[|[.=,{}\\\\]|0|-1|true|null|\"x\"| ){1,14}";
     let settings = prop::collection::vec((kind.prop_map(str::to_owned), text), 1..3);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 3000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
-    let result = runner.run(&settings, |settings| {
+    let result = runner(3000).run(&settings, |settings| {
         // The command, not the library, takes an object as a whole.
         let whole =
             |(kind, text): &(String, String)| kind == "json" && text.trim_start().starts_with('{');

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 use windlass_helm::{
     Capabilities, File, KubeVersion, Operation, Release, Setting, Surroundings, load_archive,
@@ -236,6 +237,21 @@ impl Drop for Oracle {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
+}
+
+/// Runs random cases: the same ones each time, unless the environment asks for more or for others.
+pub(crate) fn runner(cases: u32) -> TestRunner {
+    let asked = |name: &str| Some(std::env::var(name).ok()?.parse::<u32>().unwrap());
+    let config = Config {
+        cases: asked("WINDLASS_HELM_CASES").unwrap_or(cases),
+        failure_persistence: None,
+        max_shrink_iters: 2000,
+        ..Config::default()
+    };
+    let mut seed = [7; 32];
+    let seed_given = asked("WINDLASS_HELM_SEED").unwrap_or_default();
+    seed[..4].copy_from_slice(&seed_given.to_le_bytes());
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
 }
 
 /// The room's folder.
