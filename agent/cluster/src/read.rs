@@ -190,6 +190,22 @@ impl Cluster {
         }
     }
 
+    /// Asks at which version a collection is now, for the price of one object.
+    pub(crate) async fn collection_version(
+        &self,
+        resource: &Resource,
+        scope: &Scope,
+    ) -> Result<String, RequestError> {
+        let target = Target::collection(resource, &scope.namespace);
+        let call = Call::new("list", Method::GET, &target)
+            .query(scope.query().add("limit", "1"))
+            .accept(METADATA_LIST);
+        match self.read(call).await {
+            Ok(answer) => page_of(resource, answer).map(|page| page.version),
+            Err(error) => Err(self.noticed(error)),
+        }
+    }
+
     /// Forgets discovery when a request shows that a kind has gone.
     pub(crate) fn noticed(&self, error: RequestError) -> RequestError {
         if error.class() == ErrorClass::UnknownKind {

@@ -64,6 +64,10 @@ enum State {
     Watch {
         version: String,
     },
+    /// The watch broke: whoever answers now may be behind what was seen before.
+    Resume {
+        version: String,
+    },
     Streaming {
         version: String,
         lines: Lines,
@@ -126,6 +130,14 @@ impl Cluster {
     }
 }
 
+/// Versions of one kind are whole numbers that grow (KEP-5504, "Comparable Resource Version"); others are not compared.
+fn is_before(one: &str, other: &str) -> bool {
+    let number = |version: &str| version.parse::<u64>().ok();
+    number(one)
+        .zip(number(other))
+        .is_some_and(|(one, other)| one < other)
+}
+
 // === impl Loop ===
 
 impl Loop {
@@ -148,6 +160,7 @@ impl Loop {
             self.state = match state {
                 State::List { token, begun } => self.list(token, begun).await,
                 State::Watch { version } => self.open(version).await,
+                State::Resume { version } => self.resume(version).await,
                 State::Streaming {
                     version,
                     lines,
@@ -187,6 +200,23 @@ impl Loop {
             Err(error) => {
                 self.fail(error);
                 State::List { token, begun }
+            }
+        }
+    }
+
+    /// Goes on from the same place, unless the cluster is behind it: etcd was restored from a backup. A watch from a
+    /// version that is yet to come is accepted and tells nothing until it has come.
+    async fn resume(&mut self, version: String) -> State {
+        match self
+            .cluster
+            .collection_version(&self.resource, &self.scope)
+            .await
+        {
+            Ok(now) if is_before(&now, &version) => self.list_again(None),
+            Ok(_) => State::Watch { version },
+            Err(error) => {
+                self.fail(error);
+                State::Resume { version }
             }
         }
     }
@@ -314,7 +344,7 @@ impl Loop {
             return self.list_again(error.retry_after);
         }
         self.fail(error);
-        State::Watch { version }
+        State::Resume { version }
     }
 
     /// Begins a new list, the first one soon: until it is there, changes go unseen.

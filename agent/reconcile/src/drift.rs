@@ -100,7 +100,11 @@ impl Relist {
                 let key = key_of(kind, &object);
                 self.missing.remove(&key);
                 let metadata = object.get("metadata").cloned().unwrap_or_default();
-                ledger.observe(&key, metadata).into_iter().collect()
+                let owner = match self.listing {
+                    true => ledger.observe_listed(&key, metadata),
+                    false => ledger.observe(&key, metadata),
+                };
+                owner.into_iter().collect()
             }
             WatchEvent::Deleted(object) => ledger
                 .observe_gone(&key_of(kind, &object))

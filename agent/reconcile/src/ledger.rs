@@ -140,6 +140,19 @@ impl Ledger {
         self.observation(key, Observation::Present(metadata))
     }
 
+    /// As [`Ledger::observe`], from a new list. What is older there than it was before came back from a backup: nothing
+    /// that is known of it holds any more.
+    pub(crate) fn observe_listed(&self, key: &ObjectKey, metadata: Value) -> Option<Named> {
+        let mut inner = self.lock();
+        let entry = inner.entries.get_mut(key)?;
+        if !entry.came_back(&metadata) {
+            drop(inner);
+            return self.observe(key, metadata);
+        }
+        (entry.fingerprint, entry.health) = (None, None);
+        Some(entry.owner.clone())
+    }
+
     /// Takes the news that an object is not there any more.
     pub(crate) fn observe_gone(&self, key: &ObjectKey) -> Option<Named> {
         self.observation(key, Observation::Gone)
@@ -251,6 +264,13 @@ impl Entry {
             held_back: None,
             health: None,
         }
+    }
+
+    fn came_back(&self, metadata: &Value) -> bool {
+        let (Live::AsApplied(known) | Live::Matches(known)) = &self.live else {
+            return false;
+        };
+        !self.in_flight && is_before(&resource_version(metadata), known)
     }
 
     /// Returns whether the object is now known to have drifted and was not before.

@@ -186,6 +186,43 @@ fn a_source_that_nobody_vouches_for_is_refused_until_a_commit_or_the_node_does()
 }
 
 #[test]
+fn a_source_that_the_node_lists_with_signers_of_its_own_is_held_to_those() {
+    let house = strict(&[("root.yaml", &map("default", "root", "one"))]);
+    let theirs = Signer::new("team@stranger.example");
+    let mut stranger = Stranger::new(&house, "one");
+    let signers = house.agent.path().join("team");
+    std::fs::write(&signers, theirs.allowed_signers()).unwrap();
+    let lines = format!("{} signed-by {}\n", stranger.url, signers.display());
+    house.agent.list_sources(&lines);
+    // Made by hand: the node's list is enough. What nobody signed is not.
+    let manifest = stranger.source(json!({"branch": "main"}));
+    house.admin().apply(&manifest);
+    refused(&house, &source(), "InvalidCommitSignature", &["not signed"]);
+    let mut publish = |value: &str, signer: &Signer| {
+        let file = map("default", "stranger", value);
+        stranger
+            .repo
+            .publish(&[("app/map.yaml", &file)], value, signer)
+    };
+    let first = publish("by them", &theirs);
+    accepted(&house, &format!("main@sha1:{first}"));
+    // The keys of the root do not count there.
+    let ours = publish("by us", &house.signer);
+    refused(
+        &house,
+        &source(),
+        "InvalidCommitSignature",
+        &["UnknownKey", &ours],
+    );
+    stranger.repo.git(&["reset", "--quiet", "--hard", &first]);
+    let file = map("default", "stranger", "by them again");
+    let second = stranger
+        .repo
+        .publish(&[("app/map.yaml", &file)], "Again", &theirs);
+    accepted(&house, &format!("main@sha1:{second}"));
+}
+
+#[test]
 fn a_tag_of_a_stranger_is_locked_to_what_it_named_first() {
     let mut house = strict(&[("root.yaml", &map("default", "root", "one"))]);
     let mut stranger = Stranger::new(&house, "one");

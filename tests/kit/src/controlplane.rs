@@ -230,6 +230,20 @@ impl ControlPlane {
         self.wait_ready();
     }
 
+    /// Makes a backup of the whole cluster, which goes on after it; gives its folder.
+    #[must_use]
+    pub fn back_up(&self) -> PathBuf {
+        let backup = self.lock().back_up_etcd();
+        self.wait_ready();
+        backup
+    }
+
+    /// Makes the cluster what it was when the backup was made, as after a disaster: its versions go back too.
+    pub fn restore(&self, backup: &Path) {
+        self.lock().restore_etcd(backup);
+        self.wait_ready();
+    }
+
     /// Stops the API server's processes as they are: connections stay open and nothing answers.
     pub fn freeze_api_server(&self) {
         self.lock().signal_api_server(Signal::SIGSTOP);

@@ -17,6 +17,7 @@ pub mod certificates;
 pub mod controlplane;
 pub mod directory;
 pub mod git;
+pub mod gpg;
 mod http;
 pub mod ports;
 pub mod process;

@@ -1,77 +1,21 @@
 //! Whoever signs with OpenPGP begins and countersigns with that key, through git's own settings.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::process::Command;
 
+use windlass_kit::gpg::Gpg;
+
 use super::{Place, text};
-
-/// A home of gpg, and a program for git that uses it. Its agent is ended with it.
-struct Gpg {
-    home: PathBuf,
-    program: PathBuf,
-}
-
-impl Gpg {
-    fn beside(place: &Place) -> Self {
-        let gpg = Self {
-            home: place.directory.join("gnupg"),
-            program: place.directory.join("gpg"),
-        };
-        std::fs::create_dir(&gpg.home).unwrap();
-        let private = std::fs::Permissions::from_mode(0o700);
-        std::fs::set_permissions(&gpg.home, private.clone()).unwrap();
-        let script = format!(
-            "#!/bin/sh\nexec gpg --homedir '{}' --no-tty \"$@\"\n",
-            text(&gpg.home)
-        );
-        std::fs::write(&gpg.program, script).unwrap();
-        std::fs::set_permissions(&gpg.program, private).unwrap();
-        gpg
-    }
-
-    fn run(&self, arguments: &[&str]) -> String {
-        let output = Command::new(&self.program)
-            .args(arguments)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Makes a key that signs; gives its fingerprint.
-    fn key(&self, user: &str) -> String {
-        let made = ["--batch", "--passphrase", "", "--quick-gen-key", user];
-        self.run(&[&made[..], &["ed25519", "sign", "never"]].concat());
-        let listed = self.run(&["--with-colons", "--list-keys", user]);
-        let fingerprint = listed
-            .lines()
-            .find_map(|line| line.strip_prefix("fpr:::::::::"));
-        fingerprint.unwrap().trim_end_matches(':').to_owned()
-    }
-}
-
-impl Drop for Gpg {
-    fn drop(&mut self) {
-        let mut ended = Command::new("gpgconf");
-        drop(
-            ended
-                .args(["--homedir", text(&self.home), "--kill", "all"])
-                .status(),
-        );
-    }
-}
 
 /// A place of somebody who signs with OpenPGP, as git is told.
 fn place() -> (Place, Gpg, String) {
     let place = Place::new();
-    let gpg = Gpg::beside(&place);
+    let gpg = Gpg::new();
     let key = gpg.key("Me <me@example.org>");
     place.repo.git(&["config", "gpg.format", "openpgp"]);
     place.repo.git(&["config", "user.signingkey", &key]);
     place
         .repo
-        .git(&["config", "gpg.program", text(&gpg.program)]);
+        .git(&["config", "gpg.program", text(&gpg.program())]);
     (place, gpg, key)
 }
 

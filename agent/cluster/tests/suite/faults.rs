@@ -232,7 +232,7 @@ async fn a_watch_that_is_told_to_wait_does_and_keeps_its_place() {
     );
     let lists = asked
         .iter()
-        .filter(|asked| asked.path.contains("limit="))
+        .filter(|asked| asked.path.contains("limit=100"))
         .count();
     assert_eq!(lists, 1, "no new list is needed");
 }

@@ -196,6 +196,45 @@ async fn a_watch_outlives_the_api_server_and_misses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_watch_begins_anew_when_the_cluster_is_behind_what_it_saw() {
+    let plane = ControlPlane::start(&Options::api_server());
+    let cluster = agent(&plane);
+    let resource = config_maps(&cluster).await;
+    let namespace = plane.namespace("restored");
+    let apply = |name: &str, value: &str| {
+        let object = config_map(&namespace, name, value);
+        plane.admin().apply(object.as_value());
+    };
+    apply("old", "x");
+    let backup = plane.back_up();
+    let mut events = cluster
+        .watch(&resource, Scope::in_namespace(&namespace), Detail::Object)
+        .boxed();
+    assert_eq!(listed(&mut events).await, ["old"]);
+    for number in 0..100 {
+        apply("lost", &number.to_string());
+    }
+    let last = |event: &WatchEvent| matches!(event, WatchEvent::Applied(value) if value["data"].to_string().contains("99"));
+    until(&mut events, last).await;
+
+    plane.restore(&backup);
+    until(&mut events, |event| matches!(event, WatchEvent::Restarted)).await;
+    let mut there = Vec::new();
+    loop {
+        match next(&mut events).await {
+            WatchEvent::Applied(value) => there.push(name(&value)),
+            WatchEvent::Synced => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(there, ["old"]);
+    apply("new", "x");
+    let new =
+        |event: &WatchEvent| matches!(event, WatchEvent::Applied(value) if name(value) == "new");
+    until(&mut events, new).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_api_server_is_noticed_and_the_watch_goes_on_after_it() {
     let plane = ControlPlane::start(&Options::api_server());
     let cluster = agent(&plane);

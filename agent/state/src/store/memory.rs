@@ -45,14 +45,6 @@ impl Store {
         })
     }
 
-    /// Drops every copy of the cluster's state: its past has changed (etcd was restored).
-    ///
-    /// # Errors
-    /// The database cannot be written.
-    pub fn void_remembered(&self) -> Result<(), StoreError> {
-        self.with(|connection| connection.execute("DELETE FROM remembered", []).map(drop))
-    }
-
     /// Remembers bytes under a key. The bytes that are remembered already are not written again.
     ///
     /// # Errors

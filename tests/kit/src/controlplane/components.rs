@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -16,6 +17,9 @@ use crate::process::Process;
 /// A port that is claimed can still be taken by a program that knows nothing of claims; so often is a
 /// program that found its port in use started again.
 const STARTS: usize = 3;
+
+/// How long etcd may take to end as it is asked to.
+const ETCD_STOP: Duration = Duration::from_secs(30);
 
 const STAGES: &str = include_str!("stages.yaml");
 
@@ -135,6 +139,26 @@ impl Components {
         self.api_server = start_program(&self.folder, "kube-apiserver", &self.api_server_flags);
     }
 
+    /// Copies what etcd holds, and gives the folder of the copy.
+    pub(super) fn back_up_etcd(&mut self) -> PathBuf {
+        self.etcd.stop(ETCD_STOP);
+        let backup = self.folder.join("etcd-backup");
+        copy_folder(&self.folder.join("etcd"), &backup);
+        self.etcd = start_etcd(&self.folder, &self.ports);
+        backup
+    }
+
+    /// Puts such a copy in the place of what etcd holds; everything is started again.
+    pub(super) fn restore_etcd(&mut self, backup: &Path) {
+        self.api_server.kill();
+        self.etcd.kill();
+        let data = self.folder.join("etcd");
+        std::fs::remove_dir_all(&data).expect("the kit's folder can be written");
+        copy_folder(backup, &data);
+        self.etcd = start_etcd(&self.folder, &self.ports);
+        self.start_api_server();
+    }
+
     pub(super) fn signal_api_server(&self, signal: Signal) {
         self.api_server.signal(signal);
     }
@@ -162,6 +186,19 @@ impl Components {
             .into_iter()
             .chain(others);
         all.collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("the kit's folder can be written");
+    for entry in std::fs::read_dir(from).expect("the kit's folder can be read") {
+        let path = entry.expect("the kit's folder can be read").path();
+        let copy = to.join(path.file_name().expect("an entry has a name"));
+        if path.is_dir() {
+            copy_folder(&path, &copy);
+        } else {
+            std::fs::copy(&path, &copy).expect("the kit's folder can be written");
+        }
     }
 }
 
