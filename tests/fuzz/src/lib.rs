@@ -8,6 +8,7 @@
 
 mod kustomize;
 mod trust;
+mod wire;
 
 /// A target: its name, which is also its folder in `corpus/`, and its function.
 pub type Target = (&'static str, fn(&[u8]));
@@ -27,6 +28,9 @@ pub const TARGETS: &[Target] = &[
     ("trust_signers", trust::signers),
     ("trust_secret", trust::secret),
     ("trust_tree", trust::tree),
+    ("wire_request", wire::request),
+    ("wire_answer", wire::answer),
+    ("wire_range", wire::range),
 ];
 
 /// Gives a target by its name.

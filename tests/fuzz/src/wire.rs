@@ -1,0 +1,41 @@
+//! The protocol between the two processes, and the ranges of versions that both read.
+
+use windlass_wire::{Range, parse_tag, read_answer, read_request, write_answer, write_request};
+
+/// Answers that are read from one input at most.
+const ANSWERS: usize = 100;
+
+/// What windlass-net reads from its socket. What is read is written as it was.
+pub(crate) fn request(bytes: &[u8]) {
+    if let Ok(request) = read_request(&mut &*bytes) {
+        let mut written = Vec::new();
+        let written = write_request(&mut written, &request).is_ok() && bytes.starts_with(&written);
+        assert!(written, "{request:?} was read and is not what was written");
+    }
+}
+
+/// What the agent reads from a windlass-net that may have been broken into.
+pub(crate) fn answer(bytes: &[u8]) {
+    let mut rest = bytes;
+    for _ in 0..ANSWERS {
+        let before = rest;
+        let Ok(answer) = read_answer(&mut rest) else {
+            return;
+        };
+        let mut written = Vec::new();
+        let written = write_answer(&mut written, &answer).is_ok() && before.starts_with(&written);
+        assert!(written, "{answer:?} was read and is not what was written");
+    }
+}
+
+/// A range as a source asks for it, and each line after it a tag as a server names it.
+pub(crate) fn range(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines();
+    let Some(Ok(range)) = lines.next().map(Range::parse) else {
+        return;
+    };
+    for version in lines.filter_map(parse_tag) {
+        let _ = range.matches(&version);
+    }
+}
