@@ -61,27 +61,38 @@ pub(crate) fn follow(resources: &mut [Resource], references: &[NameReference]) -
     if candidates.by_previous_name.is_empty() {
         return Ok(());
     }
+    // A tree has far more objects than types, and there are hundreds of fields to choose from.
+    let mut by_type: HashMap<GroupVersionKind, Vec<Followed<'_>>> = HashMap::new();
     for resource in resources.iter_mut() {
         let original = resource.original_identity().gvk;
-        let mut fields = references
-            .iter()
-            .flat_map(|reference| {
-                let specs = reference.referrers.iter();
-                specs.map(|spec| Followed {
-                    spec,
-                    target: &reference.target,
-                })
-            })
-            .filter(|followed| is_selected(&original, &followed.spec.gvk))
-            .peekable();
-        if fields.peek().is_some() {
+        let fields = by_type
+            .entry(original)
+            .or_insert_with_key(|original| fields_of(original, references));
+        if !fields.is_empty() {
             let referrer = Referrer::new(resource);
             for followed in fields {
-                follow_field(&mut resource.value, followed, &referrer, &candidates)?;
+                follow_field(&mut resource.value, *followed, &referrer, &candidates)?;
             }
         }
     }
     Ok(())
+}
+
+/// The fields of a type that are followed, in their order.
+fn fields_of<'a>(
+    original: &GroupVersionKind,
+    references: &'a [NameReference],
+) -> Vec<Followed<'a>> {
+    let fields = references.iter().flat_map(|reference| {
+        let specs = reference.referrers.iter();
+        specs.map(|spec| Followed {
+            spec,
+            target: &reference.target,
+        })
+    });
+    fields
+        .filter(|followed| is_selected(original, &followed.spec.gvk))
+        .collect()
 }
 
 fn follow_field(
