@@ -7,6 +7,7 @@ use regex::Regex;
 use serde_json::Value;
 use windlass_object::yaml::{self, Dialect, Limits};
 
+use crate::codec::yaml::as_text;
 use crate::render::RenderError;
 
 /// What one object may cost.
@@ -267,8 +268,7 @@ fn head(content: &str) -> Result<Head, String> {
 
 fn text(fields: &serde_json::Map<String, Value>, key: &str, path: &str) -> Result<String, String> {
     match fields.get(key) {
-        None | Some(Value::Null) => Ok(String::new()),
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(_) => Err(format!("{path}{key} is no string; quote it")),
+        None => Ok(String::new()),
+        Some(value) => as_text(value).ok_or_else(|| format!("{path}{key} is no text")),
     }
 }

@@ -8,6 +8,7 @@ use windlass_object::yaml::{self, Dialect, Limits};
 
 use crate::chart::archive::read_archive;
 use crate::chart::{Chart, File, Metadata};
+use crate::codec::yaml::as_text;
 
 /// What one YAML file of a chart may cost; as a manifest's.
 const LIMITS: Limits = Limits::DEFAULT;
@@ -171,10 +172,35 @@ fn metadata(files: &[File]) -> Result<Metadata, LoadError> {
     if let Some(requirements) = find("requirements.yaml") {
         fields.extend(yaml_map(requirements)?);
     }
-    serde_json::from_value(Value::Object(fields)).map_err(|error| LoadError::File {
+    if let Some(Value::Object(annotations)) = fields.get_mut("annotations") {
+        annotations.values_mut().for_each(to_texts);
+    }
+    let mut fields = Value::Object(fields);
+    to_texts(&mut fields);
+    serde_json::from_value(fields).map_err(|error| LoadError::File {
         file: main.name.clone(),
         message: error.to_string(),
     })
+}
+
+/// Makes every scalar a text, as it is read where a field holds text; all but these do.
+fn to_texts(value: &mut Value) {
+    match value {
+        Value::Bool(_) | Value::Number(_) => {
+            if let Some(text) = as_text(value) {
+                *value = text.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(to_texts),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if !matches!(name.as_str(), "deprecated" | "enabled" | "import-values") {
+                    to_texts(value);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 fn yaml_map(file: &File) -> Result<Map<String, Value>, LoadError> {

@@ -6,6 +6,7 @@ use windlass_object::yaml::{self, Dialect, Limits};
 
 use crate::codec::json::from_json_as_floats;
 use crate::fault::Fault;
+use crate::format::float::format_float;
 use crate::value::{IntKind, MAX_NESTING, Value};
 
 /// What YAML in a template may cost; as a manifest's.
@@ -78,6 +79,20 @@ fn to_json(value: &Value, depth: usize, left: &mut usize) -> Result<serde_json::
     })
 }
 
+/// What a scalar is where Go expects text (sigs.k8s.io/yaml looks at what it reads into); none for lists and maps.
+pub(crate) fn as_text(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::Null => Some(String::new()),
+        serde_json::Value::Bool(value) => Some(value.to_string()),
+        serde_json::Value::Number(number) => match number.as_f64() {
+            Some(value) if number.is_f64() => Some(format_float(value, 'g', None)),
+            _ => Some(number.to_string()),
+        },
+        serde_json::Value::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
 /// A float; the emitter writes it as the number that JSON has for it.
 fn float(value: f64) -> Result<serde_json::Value, Fault> {
     if value == 0.0 {
@@ -88,7 +103,7 @@ fn float(value: f64) -> Result<serde_json::Value, Fault> {
         Some(number) => Ok(number.into()),
         None => Err(Fault::new(format!(
             "json: unsupported value: {}",
-            crate::format::float::format_float(value, 'g', None)
+            format_float(value, 'g', None)
         ))),
     }
 }
