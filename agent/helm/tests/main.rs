@@ -6,6 +6,7 @@
     reason = "tests read their fixtures and start the oracle, and fail where they cannot"
 )]
 
+mod archives;
 mod charts;
 mod expressions;
 mod golden;
