@@ -4,5 +4,3 @@
 mod child;
 #[cfg(test)]
 mod crash;
-#[cfg(test)]
-mod measure;

@@ -48,10 +48,7 @@ impl House {
         let mut agent = Agent::prepare(&kubeconfig, &git.url("house.git"), &[&signer]);
         agent.set("root", "path", path);
         // The kit keeps its files in memory; what the agent keeps has to cost what a disk costs.
-        let state = tempfile::Builder::new()
-            .prefix("bench-state-")
-            .tempdir_in(target());
-        let state = state.expect("the target folder can be written");
+        let state = folder("state");
         agent.set(
             "state",
             "dir",
@@ -160,6 +157,15 @@ fn age(repo: &Repo) {
         newest = repo.git(&[&owner, &commit[..length]].concat());
     }
     repo.git(&["update-ref", "refs/heads/main", &newest]);
+}
+
+/// A folder on the disk, gone with the value.
+pub(crate) fn folder(name: &str) -> TempDir {
+    let prefix = format!("bench-{name}-");
+    let folder = tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir_in(target());
+    folder.expect("the target folder can be written")
 }
 
 /// The repository's folder for what is built, which is on a disk.

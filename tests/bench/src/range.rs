@@ -76,15 +76,7 @@ impl History {
             before: commits[older + signed.saturating_sub(1)],
             head: commits[older + signed],
         };
-        // A head that is pinned is accepted without looking behind it.
-        let accepted = accept(&incoming, &policy(history.head), None, history.head);
-        let tip = Tip {
-            reference: "refs/heads/main".to_owned(),
-            target: history.head,
-        };
-        incoming
-            .keep(&line(), &accepted, &tip, 0)
-            .expect("the state can be written");
+        keep(incoming, history.head);
         history
     }
 
@@ -109,7 +101,20 @@ fn commit_text(tree: Oid, parent: Option<&Oid>, number: usize) -> String {
     )
 }
 
-fn put(incoming: &mut Incoming, kind: ObjectKind, bytes: &[u8]) -> Oid {
+/// Keeps what came in as the source's state at `head`.
+pub(crate) fn keep(incoming: Incoming, head: Oid) {
+    // A head that is pinned is accepted without looking behind it.
+    let accepted = accept(&incoming, &policy(head), None, head);
+    let tip = Tip {
+        reference: "refs/heads/main".to_owned(),
+        target: head,
+    };
+    incoming
+        .keep(&line(), &accepted, &tip, 0)
+        .expect("the state can be written");
+}
+
+pub(crate) fn put(incoming: &mut Incoming, kind: ObjectKind, bytes: &[u8]) -> Oid {
     let oid = hash(kind, bytes).expect("it is no attack");
     incoming.put(oid, kind, bytes).expect("the disk takes it");
     oid

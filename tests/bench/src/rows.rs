@@ -7,6 +7,7 @@ mod hundred_kustomizations;
 mod hundred_objects;
 mod hundred_secrets;
 mod kustomize_tree;
+mod store;
 mod thousand_config_maps;
 mod trust;
 
@@ -25,6 +26,7 @@ pub(crate) struct Scene {
 pub(crate) const SCENES: &[Scene] = &[
     binary::SCENE,
     trust::SCENE,
+    store::SCENE,
     hundred_secrets::SCENE,
     hundred_objects::SCENE,
     thousand_config_maps::SCENE,

@@ -3,7 +3,7 @@
 use windlass_state::Store;
 
 use super::Scene;
-use crate::house::target;
+use crate::house::folder;
 use crate::range::{History, Took, policy, verify_apart, verify_here};
 use crate::report::{Reach, Row};
 use crate::sample::Sample;
@@ -34,16 +34,8 @@ fn run() -> Vec<Row> {
     vec![commit, memory, first, push]
 }
 
-fn directory(name: &str) -> tempfile::TempDir {
-    let prefix = format!("bench-{name}-");
-    let directory = tempfile::Builder::new()
-        .prefix(&prefix)
-        .tempdir_in(target());
-    directory.expect("the target folder can be written")
-}
-
 fn long_range() -> [Row; 2] {
-    let place = directory("range");
+    let place = folder("range");
     let state = place.path().join("state");
     let history = History::keep(&state, 0, LONG_RANGE);
     let took = verify_apart(&state, &history);
@@ -70,7 +62,7 @@ fn long_range() -> [Row; 2] {
 }
 
 fn long_history() -> [Row; 2] {
-    let (place, short_place) = (directory("long"), directory("short"));
+    let (place, short_place) = (folder("long"), folder("short"));
     let state = place.path().join("state");
     let history = History::keep(&state, OLDER, SINCE);
     let short_state = short_place.path().join("state");
