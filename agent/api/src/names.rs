@@ -91,6 +91,11 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 
 /// Annotation with the time (RFC 3339) at which a suspension ends by itself. Not Flux's.
 pub const SUSPEND_UNTIL: &str = "windlass.dev/suspend-until";
+/// Annotation of a Kustomization: `disabled`, or how much of it one revision may delete without asking, such as
+/// `50%`. Not Flux's.
+pub const PRUNE_GUARD: &str = "windlass.dev/prune-guard";
+/// Annotation of a Kustomization by which a person confirms one deletion that is held. Not Flux's.
+pub const CONFIRM_PRUNE: &str = "windlass.dev/confirm-prune";
 /// ConfigMap in [`FLUX_SYSTEM`] that stops every node's writes. Not Flux's.
 pub const PAUSE: &str = "windlass-pause";
 /// Lease in [`FLUX_SYSTEM`] that the leading node holds. Not Flux's.

@@ -114,6 +114,8 @@ reasons! {
     RATCHET_HEALED = "RatchetHealed";
     /// A trust file of the node cannot be read; what it said before counts. Not Flux's.
     TRUST_FILE_INVALID = "TrustFileInvalid";
+    /// A revision that would delete too much waits for a person. Not Flux's.
+    PRUNE_HELD = "PruneHeld";
     /// Nothing is written until the pause ends. Not Flux's.
     PAUSED = "Paused";
 }

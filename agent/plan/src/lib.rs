@@ -10,6 +10,7 @@ mod fields;
 pub mod fingerprint;
 pub mod flux_lease;
 pub mod graph;
+pub mod guard;
 pub mod health;
 pub mod lease;
 mod metadata;

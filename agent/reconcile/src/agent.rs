@@ -14,9 +14,10 @@ use windlass_cluster::{
     Cluster, Connect, ConnectError, Detail, Elector, ElectorSettings, EpochFloor, FluxLeases,
     Resource, Scope, SettingsError, WatchEvent,
 };
-use windlass_host::config::{RootAccess, RootSettings, Settings};
+use windlass_host::config::{PruneSettings, RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
 use windlass_object::GroupVersionKind;
+use windlass_plan::guard::Limits;
 use windlass_state::{OpenError, RatchetError, StoreError};
 use windlass_wire::{Credentials, Reference, Secret};
 
@@ -103,7 +104,8 @@ pub async fn run(
     let (sender, events) = mpsc::unbounded_channel();
     let net = Net::new(settings.net.socket.clone(), start_net);
     let secrets = Arc::new(SecretPolicy::read(&settings.sops)?);
-    let context = Arc::new(context(cluster, keep, (net, secrets), &name, &sender)?);
+    let policy = (secrets, prune_limits(settings.prune));
+    let context = Arc::new(context(cluster, keep, (net, policy), &name, &sender)?);
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
     let status = NodeStatus::new(name.clone(), annotations);
     let mark = settings.state.dir.join(UNINSTALL_MARK);
@@ -173,7 +175,7 @@ fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
 fn context(
     cluster: Cluster,
     keep: Arc<Keep>,
-    (net, secrets): (Net, Arc<SecretPolicy>),
+    (net, (secrets, prune_limits)): (Net, (Arc<SecretPolicy>, Limits)),
     root: &Named,
     sender: &UnboundedSender<Event>,
 ) -> Result<Context, StoreError> {
@@ -183,6 +185,7 @@ fn context(
         drift: DriftWatch::new(cluster.clone(), ledger.clone(), sender.clone()),
         corrections: Arc::default(),
         halted: Arc::default(),
+        prune_limits,
         left_out: LeftOut::new(root.clone()),
         kinds: Kinds::new(),
         secrets,
@@ -192,6 +195,14 @@ fn context(
         net,
         ledger,
     })
+}
+
+fn prune_limits(settings: PruneSettings) -> Limits {
+    Limits {
+        on: settings.guard,
+        share: settings.share,
+        least: usize::try_from(settings.least).unwrap_or(usize::MAX),
+    }
 }
 
 fn read(path: &std::path::Path) -> Result<String, AgentError> {

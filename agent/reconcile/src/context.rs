@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use windlass_api::names;
 use windlass_cluster::{Cluster, Resource};
 use windlass_object::GroupVersionKind;
+use windlass_plan::guard::Limits;
 
 use crate::drift::DriftWatch;
 use crate::kustomization::pass::Corrections;
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) ledger: Ledger,
     pub(crate) drift: DriftWatch,
     pub(crate) corrections: Corrections,
+    /// How much a revision may delete without asking, as the node's config says.
+    pub(crate) prune_limits: Limits,
     pub(crate) left_out: LeftOut,
     pub(crate) vouchers: Arc<Vouchers>,
     pub(crate) kinds: Kinds,

@@ -9,8 +9,10 @@ pub(crate) mod depends;
 mod error;
 mod fence;
 mod finalize;
+mod guard;
 mod health;
 pub(crate) mod hidden;
+mod moves;
 pub(crate) mod pass;
 mod prune;
 mod replace;
@@ -45,6 +47,8 @@ pub(crate) struct Outcome {
     pub(crate) next: Next,
     /// Whether the pass waits for a dependency.
     pub(crate) blocked: bool,
+    /// Whether the pass was held because it would delete much.
+    pub(crate) held: bool,
     /// Whether the pass failed for lack of a kind.
     pub(crate) awaits_kind: bool,
     pub(crate) ready: bool,
@@ -137,11 +141,9 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
         report::overruled(pass, &differences, &snapshot.revision).await;
     }
     let kept: Vec<_> = left_out.iter().map(identity).collect();
-    let planned = wanted
-        .iter()
-        .map(identity)
-        .chain(kept.iter().cloned())
-        .collect();
+    let planned = wanted.iter().map(identity).chain(kept.iter().cloned());
+    let planned = inventory_of(&planned.collect::<Vec<_>>());
+    guard::check(pass, &planned).await?;
     begin(pass, &mut fence, progress, snapshot, planned).await?;
     let report = apply::apply(pass, &mut fence, wanted).await;
     progress.changes = report.changes;
@@ -168,9 +170,8 @@ async fn begin(
     fence: &mut Fence<'_>,
     progress: &mut Progress,
     snapshot: &Snapshot,
-    planned: Vec<(ObjectKey, String)>,
+    planned: Inventory,
 ) -> Result<(), StageError> {
-    let planned = inventory_of(&planned);
     let empty = Inventory::default();
     let new = !planned
         .without(pass.status.inventory.as_ref().unwrap_or(&empty))
@@ -329,6 +330,7 @@ impl Outcome {
             object: None,
             next,
             blocked: false,
+            held: false,
             awaits_kind: false,
             ready: false,
             waiting_since: None,

@@ -40,12 +40,17 @@ impl LeftOut {
 
     /// The same by identity alone, for inventories and health checks.
     pub(crate) fn covers_key(&self, key: &ObjectKey) -> bool {
-        self.is_of_root_pair(key) || is_flux_itself(key)
+        self.is_of_root_pair(key) || self.is_own_namespace(key) || is_flux_itself(key)
     }
 
     /// Whether this is the name of the root pair.
     pub(crate) fn is_root(&self, name: &Named) -> bool {
         self.root == *name
+    }
+
+    fn is_own_namespace(&self, key: &ObjectKey) -> bool {
+        let own = key.name == names::FLUX_SYSTEM || key.name == self.root.namespace;
+        key.group.is_empty() && key.kind == "Namespace" && own
     }
 
     fn is_of_root_pair(&self, key: &ObjectKey) -> bool {
@@ -98,7 +103,6 @@ fn is_flux_itself(key: &ObjectKey) -> bool {
         "CustomResourceDefinition" => {
             key.name.ends_with(".toolkit.fluxcd.io") || key.name.ends_with(FLUX_OPERATOR)
         }
-        "Namespace" => key.name == names::FLUX_SYSTEM,
         "Deployment" => {
             key.namespace == names::FLUX_SYSTEM && FLUX_CONTROLLERS.contains(&key.name.as_str())
         }

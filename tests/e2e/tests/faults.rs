@@ -215,7 +215,9 @@ fn killing_either_process_at_any_moment_loses_nothing() {
         let more = house.admin().get(&more).expect("every object was applied");
         assert_eq!(more["data"]["colour"], format!("colour-{number}"));
     }
-    // Every object is in the inventory: removing the files prunes them all.
+    // Every object is in the inventory: removing the files prunes them all. Nobody has to confirm that here.
+    let unguarded = json!({"metadata": {"annotations": {"windlass.dev/prune-guard": "disabled"}}});
+    house.admin().patch(&root(), &unguarded);
     for number in 0..10 {
         house.repo.remove(&format!("more-{number}.yaml"));
     }

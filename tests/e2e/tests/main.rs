@@ -32,6 +32,7 @@ mod older_flux;
 mod openpgp;
 mod oracle;
 mod person;
+mod prune_guard;
 mod secrets;
 mod sources;
 mod status;

@@ -42,6 +42,10 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &["age_key_file", "pgp_key_file", "require_mac"],
     },
     Section {
+        name: "prune",
+        keys: &["guard", "share", "least"],
+    },
+    Section {
         name: "state",
         keys: &["dir"],
     },

@@ -10,8 +10,10 @@ use crate::files::{self, Guard};
 use crate::log::Level;
 use crate::{identity, systemd};
 
+mod prune;
 mod root;
 
+pub use self::prune::PruneSettings;
 pub use self::root::{RootAccess, RootSettings, TrustMode};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,6 +34,8 @@ pub struct Settings {
     pub cluster: ClusterSettings,
     /// How secrets are decrypted.
     pub sops: SopsSettings,
+    /// How much a revision may delete without asking.
+    pub prune: PruneSettings,
     /// Where the node remembers.
     pub state: StateSettings,
     /// How to reach the network process.
@@ -167,6 +171,7 @@ pub(super) fn judge(
     };
     let cluster = cluster(reader.section("cluster"));
     let sops = sops(reader.section("sops"));
+    let prune = prune::judge(reader.section("prune"));
     let state = StateSettings {
         dir: path_or(reader.section("state"), "dir", "/var/lib/windlass"),
     };
@@ -193,6 +198,7 @@ pub(super) fn judge(
         trust,
         cluster,
         sops,
+        prune,
         state,
         net,
         leadership,

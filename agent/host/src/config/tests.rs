@@ -395,6 +395,26 @@ fn a_configuration_that_others_can_write_or_that_is_missing_is_refused() {
 }
 
 #[test]
+fn the_prune_guard_is_on_and_its_limits_are_numbers() {
+    let prune = |text: &str| {
+        let text = format!("{URL}{text}");
+        judge(&[("main.toml", &text)]).map(|settings| settings.prune)
+    };
+    let default = prune("").unwrap();
+    assert_eq!(
+        (default.guard, default.share, default.least),
+        (true, 30, 10)
+    );
+    let other = prune("[prune]\nguard = false\nshare = 50\nleast = 3\n").unwrap();
+    assert_eq!((other.guard, other.share, other.least), (false, 50, 3));
+    let refused = prune("[prune]\nshare = 0\n").unwrap_err().to_string();
+    assert!(
+        refused.contains("[prune] share must be a number from 1 to 100"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn keys_for_secrets_are_files_or_credentials() {
     let text = format!(
         "{URL}[sops]\nage_key_file = \"credential:age.agekey\"\npgp_key_file = \"/etc/pgp.asc\"\nrequire_mac = true\n"

@@ -69,6 +69,7 @@ impl Controller {
             left_out: self.context.left_out.clone(),
             root_pair: Arc::clone(&self.root.pair),
             corrections: Arc::clone(&self.context.corrections),
+            prune_limits: self.context.prune_limits,
             secrets: Arc::clone(&self.context.secrets),
             hidden: Hidden::default(),
             checks: CustomChecks::default(),

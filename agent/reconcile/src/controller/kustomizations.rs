@@ -12,7 +12,6 @@ use windlass_api::kustomization::KustomizationSpec;
 use windlass_api::{conditions, names};
 use windlass_cluster::WatchEvent;
 
-use super::sources::WATCHED;
 use super::{Controller, with_jitter};
 use crate::event::Event;
 use crate::finalizer;
@@ -22,6 +21,14 @@ use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
 use crate::seen::{Meta, SeenKustomization};
 
+/// Annotations whose change asks for a pass.
+const ANNOTATIONS: [&str; 4] = [
+    names::REQUESTED_AT,
+    names::SUSPEND_UNTIL,
+    names::PRUNE_GUARD,
+    names::CONFIRM_PRUNE,
+];
+
 /// One Kustomization.
 #[derive(Debug)]
 pub(super) struct KustomizationSlot {
@@ -29,6 +36,8 @@ pub(super) struct KustomizationSlot {
     pub(super) listed: bool,
     /// Waits for a dependency.
     pub(super) blocked: bool,
+    /// Waits for a person to confirm what it would delete.
+    pub(super) held: bool,
     /// Waits for a kind that the API server does not have.
     pub(super) awaits_kind: bool,
     /// When the regular pass is due, in which everything is made up for. Passes for other reasons do not move it.
@@ -81,7 +90,7 @@ impl Controller {
         let asks = old.is_none_or(|old| {
             stripped
                 || (old.stripped && finalizer::is_on(&seen.meta))
-                || seen.meta.asks_for_a_pass(&old.seen.meta, &WATCHED)
+                || seen.meta.asks_for_a_pass(&old.seen.meta, &ANNOTATIONS)
         });
         // A list shows what is; other news may come late, behind the answer to a write of ours.
         let listing = self.standing.kustomizations_listing;
@@ -183,6 +192,13 @@ impl Controller {
         }
     }
 
+    /// Wakes what is held: an object that it would delete may have become another's.
+    fn wake_held(&mut self) {
+        let held = self.kustomizations.iter().filter(|(_, slot)| slot.held);
+        let names: Vec<Named> = held.map(|(name, _)| name.clone()).collect();
+        self.wake_in_turn(&names);
+    }
+
     /// Wakes what waits for an expression over a Kustomization whose status has changed.
     fn wake_asking(&mut self, dependency: &Named) {
         let asks = |name: &Named, spec: &KustomizationSpec| {
@@ -227,6 +243,7 @@ impl Controller {
             return;
         };
         slot.blocked = outcome.blocked;
+        slot.held = outcome.held;
         slot.awaits_kind = outcome.awaits_kind;
         slot.waiting_since = outcome.waiting_since;
         match outcome.next {
@@ -248,6 +265,9 @@ impl Controller {
         }
         if outcome.ready {
             self.wake_dependents_of(name);
+            if outcome.object.is_some() {
+                self.wake_held();
+            }
         }
     }
 
@@ -309,6 +329,7 @@ impl KustomizationSlot {
             seen,
             listed: true,
             blocked: false,
+            held: false,
             awaits_kind: false,
             regular_at: None,
             overtaken: CancellationToken::new(),

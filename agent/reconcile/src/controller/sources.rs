@@ -18,7 +18,7 @@ use crate::source::status::Problem;
 use crate::source::{self, Outcome, Pass, RefusedHead};
 
 /// Annotations whose change asks for a pass.
-pub(super) const WATCHED: [&str; 2] = [names::REQUESTED_AT, names::SUSPEND_UNTIL];
+const WATCHED: [&str; 2] = [names::REQUESTED_AT, names::SUSPEND_UNTIL];
 
 /// One source.
 #[derive(Debug, Default)]

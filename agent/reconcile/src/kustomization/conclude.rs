@@ -68,6 +68,7 @@ pub(super) async fn conclude(
         blocked: error
             .as_ref()
             .is_some_and(|e| e.reason == reasons::DEPENDENCY_NOT_READY),
+        held: error.as_ref().is_some_and(|e| e.class == Class::Held),
         awaits_kind: error
             .as_ref()
             .is_some_and(|e| e.class == Class::KindMissing),
@@ -124,7 +125,9 @@ fn next(pass: &Pass, error: Option<&StageError>, status_lost: bool) -> Next {
         None if status_lost => Next::In(SOON),
         None => Next::In(pass.spec.interval.0),
         Some(Class::Waiting(at_most)) => Next::In(at_most),
-        Some(Class::Retry | Class::KindMissing) => Next::In(pass.spec.effective_retry_interval()),
+        Some(Class::Retry | Class::Held | Class::KindMissing) => {
+            Next::In(pass.spec.effective_retry_interval())
+        }
         Some(Class::Stalled) => Next::In(pass.spec.interval.0),
         Some(Class::Overtaken) => Next::Now,
         Some(Class::NotLeading) => Next::In(SOON),

@@ -25,6 +25,8 @@ pub(crate) struct StageError {
 pub(crate) enum Class {
     /// Nothing but a change of the object can help.
     Stalled,
+    /// A person has to confirm it, or another revision to come; looked at again after the retry interval.
+    Held,
     /// Try again after the retry interval.
     Retry,
     /// Something else has to happen first; look again after this time at the latest.

@@ -12,6 +12,7 @@ use windlass_cluster::{
     BootClock, Clock, Cluster, EpochFloor, ErrorClass, Leadership, RequestError, Resource,
 };
 use windlass_object::{Object, ObjectKey};
+use windlass_plan::guard::Limits;
 use windlass_plan::health::CustomChecks;
 use windlass_plan::rate::{Limiter, Verdict as Rate};
 
@@ -59,6 +60,8 @@ pub(crate) struct Pass {
     /// What the node's config says, to compare with a copy in the repository.
     pub(crate) root_pair: Arc<[Object; 2]>,
     pub(crate) corrections: Corrections,
+    /// How much a revision may delete without asking.
+    pub(crate) prune_limits: Limits,
     /// Keys of the node, and what it wants of encrypted files.
     pub(crate) secrets: Arc<SecretPolicy>,
     /// What no message may say.

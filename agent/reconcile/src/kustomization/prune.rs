@@ -10,6 +10,7 @@ use windlass_object::{GroupVersionKind, ObjectKey};
 use windlass_plan::{order, prune as rules};
 
 use super::error::StageError;
+use super::moves;
 use super::pass::Pass;
 use crate::left_out::LeftOut;
 
@@ -71,8 +72,18 @@ fn in_order_of_deletion(stale: Vec<Stale>) -> Vec<Stale> {
 /// Deletes the objects in the order given. Only live objects that carry the owner's labels are touched.
 pub(crate) async fn prune(pass: &Pass, stale: Vec<Stale>) -> Pruned {
     let mut pruned = Pruned::default();
+    if stale.is_empty() {
+        return pruned;
+    }
+    let claimed = match moves::claimed(pass).await {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            pruned.error = Some(failed(&error));
+            return pruned;
+        }
+    };
     for entry in stale {
-        match delete(pass, &entry).await {
+        match delete(pass, &entry, &claimed).await {
             Ok(Deletion::Deleted) => {
                 pass.ledger.forget(&pass.name, &entry.key);
                 pruned.deleted.push(entry.key.clone());
@@ -81,7 +92,7 @@ pub(crate) async fn prune(pass: &Pass, stale: Vec<Stale>) -> Pruned {
             Ok(Deletion::NotOurs) => {
                 pruned.settled.insert(entry.key);
             }
-            Ok(Deletion::LeftOut) => {}
+            Ok(Deletion::LeftOut | Deletion::Claimed) => {}
             Err(error) => {
                 pruned.error.get_or_insert(error);
             }
@@ -96,19 +107,25 @@ enum Deletion {
     NotOurs,
     /// A part of Flux that windlass takes the place of.
     LeftOut,
+    /// Another Kustomization is about to take it.
+    Claimed,
 }
 
 /// A busy object moves between the look and the deletion; it is looked at again this often.
 const TRIES: usize = 3;
 
-async fn delete(pass: &Pass, entry: &Stale) -> Result<Deletion, StageError> {
+async fn delete(
+    pass: &Pass,
+    entry: &Stale,
+    claimed: &BTreeSet<ObjectKey>,
+) -> Result<Deletion, StageError> {
     for _ in 1..TRIES {
-        match try_delete(pass, entry).await {
+        match try_delete(pass, entry, claimed).await {
             Err(error) if error.class() == ErrorClass::Conflict => {}
             answer => return answer.map_err(|error| failed(&error)),
         }
     }
-    try_delete(pass, entry)
+    try_delete(pass, entry, claimed)
         .await
         .map_err(|error| failed(&error))
 }
@@ -117,7 +134,11 @@ fn failed(error: &RequestError) -> StageError {
     StageError::request(reasons::PRUNE_FAILED, error)
 }
 
-async fn try_delete(pass: &Pass, entry: &Stale) -> Result<Deletion, RequestError> {
+async fn try_delete(
+    pass: &Pass,
+    entry: &Stale,
+    claimed: &BTreeSet<ObjectKey>,
+) -> Result<Deletion, RequestError> {
     let cluster = &pass.client;
     let key = &entry.key;
     let resource = match cluster.resolve(&entry.kind()).await {
@@ -138,6 +159,9 @@ async fn try_delete(pass: &Pass, entry: &Stale) -> Result<Deletion, RequestError
     let metadata = live.pointer("/metadata").unwrap_or(&Value::Null);
     if rules::may_delete(metadata, &pass.name.namespace, &pass.name.name).is_err() {
         return Ok(Deletion::NotOurs);
+    }
+    if claimed.contains(key) {
+        return Ok(Deletion::Claimed);
     }
     let preconditions = Preconditions {
         uid: live.uid().map(str::to_owned),

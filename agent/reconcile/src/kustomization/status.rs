@@ -133,7 +133,7 @@ fn fail(status: &mut KustomizationStatus, end: &Conclusion<'_>, error: &StageErr
         generation,
         now,
     );
-    if error.class == Class::Stalled {
+    if matches!(error.class, Class::Stalled | Class::Held) {
         set(
             status,
             conditions::STALLED,

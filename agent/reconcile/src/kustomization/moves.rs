@@ -1,0 +1,75 @@
+//! Objects that move to another Kustomization: their old owner leaves them alone.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use windlass_api::kustomization::{KustomizationSpec, SourceKind};
+use windlass_cluster::{Detail, RequestError, Scope};
+use windlass_object::ObjectKey;
+
+use super::pass::{Pass, SourceState};
+use crate::named::Named;
+use crate::seen::SeenKustomization;
+
+/// How long the others may take to come to the revision that is pruned; one that takes longer finds its object gone
+/// and makes it again.
+const OTHERS_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// What other Kustomizations hold or are about to take, once those of the same source have begun with this revision:
+/// each writes its inventory before it applies anything.
+pub(super) async fn claimed(pass: &Pass) -> Result<BTreeSet<ObjectKey>, RequestError> {
+    let give_up = Instant::now() + OTHERS_WITHIN;
+    let mut waits = false;
+    loop {
+        let others = others(pass).await?;
+        let late = others.iter().any(|other| is_late(pass, other));
+        if !late || pass.overtaken.is_cancelled() || Instant::now() >= give_up {
+            return Ok(others.iter().flat_map(keys).collect());
+        }
+        if !waits {
+            // The others may need the place of this pass.
+            pass.drift.waits(&pass.name);
+            waits = true;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Every other Kustomization that is worked on.
+async fn others(pass: &Pass) -> Result<Vec<SeenKustomization>, RequestError> {
+    let (kind, everywhere) = (&pass.resource, Scope::all());
+    let all = pass.cluster.list(kind, &everywhere, Detail::Object).await?;
+    let all = all
+        .iter()
+        .filter_map(|object| SeenKustomization::parse(object.as_value()));
+    let others = all.filter(|other| {
+        let active = other.spec.as_ref().is_ok_and(|spec| !spec.suspend);
+        active && !other.meta.deleting && other.meta.name != pass.name
+    });
+    Ok(others.collect())
+}
+
+fn is_late(pass: &Pass, other: &SeenKustomization) -> bool {
+    let (SourceState::Ready(snapshot), Ok(spec)) = (&pass.source, &other.spec) else {
+        return false;
+    };
+    source(&pass.name, &pass.spec) == source(&other.meta.name, spec)
+        && other.status.last_attempted_revision.as_deref() != Some(&snapshot.revision)
+}
+
+fn source(name: &Named, spec: &KustomizationSpec) -> (SourceKind, Named) {
+    let reference = &spec.source_ref;
+    let namespace = reference
+        .namespace
+        .as_deref()
+        .filter(|text| !text.is_empty());
+    let namespace = namespace.unwrap_or(&name.namespace);
+    (reference.kind, Named::new(namespace, &reference.name))
+}
+
+fn keys(other: &SeenKustomization) -> Vec<ObjectKey> {
+    let entries = other.status.inventory.iter().flat_map(|held| &held.entries);
+    entries.filter_map(|entry| entry.key().ok()).collect()
+}
