@@ -96,6 +96,10 @@ pub const SUSPEND_UNTIL: &str = "windlass.dev/suspend-until";
 pub const PRUNE_GUARD: &str = "windlass.dev/prune-guard";
 /// Annotation of a Kustomization by which a person confirms one deletion that is held. Not Flux's.
 pub const CONFIRM_PRUNE: &str = "windlass.dev/confirm-prune";
+/// Annotation of a Kustomization: with [`CONTINUE`], an object that cannot be applied does not stop the others. Not Flux's.
+pub const ON_ERROR: &str = "windlass.dev/on-error";
+/// Value of [`ON_ERROR`] (compared without case).
+pub const CONTINUE: &str = "continue";
 /// ConfigMap in [`FLUX_SYSTEM`] that stops every node's writes. Not Flux's.
 pub const PAUSE: &str = "windlass-pause";
 /// Lease in [`FLUX_SYSTEM`] that the leading node holds. Not Flux's.

@@ -7,6 +7,7 @@ mod conclude;
 mod decrypt;
 pub(crate) mod depends;
 mod error;
+mod failures;
 mod fence;
 mod finalize;
 mod guard;

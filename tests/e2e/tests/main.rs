@@ -29,6 +29,7 @@ mod modes;
 mod node;
 mod objects;
 mod older_flux;
+mod on_error;
 mod openpgp;
 mod oracle;
 mod person;

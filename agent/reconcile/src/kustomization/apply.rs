@@ -9,6 +9,7 @@ use windlass_plan::{fingerprint, order};
 
 use super::check::{self, Checked, Finding, refused};
 use super::error::StageError;
+use super::failures::Failures;
 use super::fence::Fence;
 use super::pass::{Correction, Pass};
 use super::replace;
@@ -57,15 +58,18 @@ pub(crate) enum Action {
     Held(String),
 }
 
-/// Applies all stages. Stops at the first one that fails.
+/// Applies all stages. Stops at the first one that fails, unless the others are to go on.
 pub(crate) async fn apply(pass: &Pass, fence: &mut Fence<'_>, objects: Vec<Object>) -> Report {
     let mut report = Report::default();
+    let mut failures = Failures::default();
     for stage in order::stages(objects) {
-        if let Err(error) = apply_stage(pass, fence, stage, &mut report).await {
+        let applied = apply_stage(pass, fence, stage, &mut report, &mut failures).await;
+        if let Err(error) = applied {
             report.error = Some(error);
             return report;
         }
     }
+    report.error = failures.take();
     report
 }
 
@@ -74,8 +78,10 @@ async fn apply_stage(
     fence: &mut Fence<'_>,
     stage: order::Stage,
     report: &mut Report,
+    failures: &mut Failures,
 ) -> Result<(), StageError> {
-    let placed = check::place(pass, stage.objects).await?;
+    let placed = check::place(pass, stage.objects, failures).await;
+    failures.stop(pass)?;
     let keys: Vec<_> = placed
         .iter()
         .map(|(object, _)| (object.key(), object.gvk().version))
@@ -86,11 +92,12 @@ async fn apply_stage(
         .map(|(object, _)| Target::of(object))
         .collect();
     let needed = check::needing_requests(pass, placed);
-    let waited: Vec<Target> = needed
+    let mut waited: Vec<Target> = needed
         .iter()
         .map(|((object, _), _)| Target::of(object))
         .collect();
-    let checked = check::check_all(pass, needed).await?;
+    let checked = check::check_all(pass, needed, failures).await;
+    failures.stop(pass)?;
     report.handled.extend(keys);
     report.targets.extend(targets);
     if checked
@@ -99,10 +106,15 @@ async fn apply_stage(
     {
         pass.may_write()?;
         fence.raise().await?;
-        write_all(pass, checked, report).await?;
+        write_all(pass, checked, report, failures).await?;
     }
-    if stage.wait && !waited.is_empty() {
-        wait::stage_ready(pass, &waited).await?;
+    waited.retain(|target| !failures.contains(&target.key));
+    if stage.wait
+        && !waited.is_empty()
+        && let Err(error) = wait::stage_ready(pass, &waited).await
+    {
+        failures.add(None, error);
+        failures.stop(pass)?;
     }
     Ok(())
 }
@@ -112,6 +124,7 @@ async fn write_all(
     pass: &Pass,
     checked: Vec<Checked>,
     report: &mut Report,
+    failures: &mut Failures,
 ) -> Result<(), StageError> {
     let mut rest = checked.into_iter().peekable();
     while let Some(first) = rest.next() {
@@ -121,20 +134,20 @@ async fn write_all(
             batch.push(next);
         }
         let answers: Vec<_> = stream::iter(batch)
-            .map(|one| write(pass, one))
+            .map(|one| async {
+                let key = one.object.key();
+                (key, write(pass, one).await)
+            })
             .buffered(CONCURRENT_REQUESTS)
             .collect()
             .await;
-        let mut failure = None;
-        for answer in answers {
+        for (key, answer) in answers {
             match answer {
                 Ok(change) => report.changes.extend(change),
-                Err(error) => failure = failure.or(Some(error)),
+                Err(error) => failures.add(Some(key), error),
             }
         }
-        if let Some(error) = failure {
-            return Err(error);
-        }
+        failures.stop(pass)?;
     }
     Ok(())
 }

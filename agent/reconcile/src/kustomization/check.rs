@@ -9,6 +9,7 @@ use windlass_plan::fingerprint;
 
 use super::apply::{APPLY, CONCURRENT_REQUESTS, settle};
 use super::error::StageError;
+use super::failures::Failures;
 use super::pass::Pass;
 use super::replace;
 use crate::ledger::Verdict;
@@ -55,24 +56,32 @@ pub(super) async fn fit_scope(pass: &Pass, objects: &mut [Object]) {
 pub(super) async fn place(
     pass: &Pass,
     mut objects: Vec<Object>,
-) -> Result<Vec<Placed>, StageError> {
+    failures: &mut Failures,
+) -> Vec<Placed> {
     let mut placed = Vec::with_capacity(objects.len());
     fit_scope(pass, &mut objects).await;
     for object in objects {
-        let resource = pass.resolve(&object).await?;
-        if resource.namespaced && object.namespace().is_none() {
-            return Err(StageError::retry(
-                windlass_api::reasons::RECONCILIATION_FAILED,
-                format!(
-                    "{} has no namespace; give it one in its manifest, its kustomization or \
-                     spec.targetNamespace",
-                    object.key()
-                ),
-            ));
+        match resource_of(pass, &object).await {
+            Ok(resource) => placed.push((object, resource)),
+            Err(error) => failures.add(Some(object.key()), error),
         }
-        placed.push((object, resource));
     }
-    Ok(placed)
+    placed
+}
+
+async fn resource_of(pass: &Pass, object: &Object) -> Result<Resource, StageError> {
+    let resource = pass.resolve(object).await?;
+    if resource.namespaced && object.namespace().is_none() {
+        return Err(StageError::retry(
+            windlass_api::reasons::RECONCILIATION_FAILED,
+            format!(
+                "{} has no namespace; give it one in its manifest, its kustomization or \
+                 spec.targetNamespace",
+                object.key()
+            ),
+        ));
+    }
+    Ok(resource)
 }
 
 /// Drops the objects that are as we left them, and those whose manifest says hands off.
@@ -90,32 +99,28 @@ pub(super) fn needing_requests(pass: &Pass, objects: Vec<Placed>) -> Vec<(Placed
     judged.collect()
 }
 
-/// Dry-runs all of them; one refusal fails the stage before anything of it is written.
+/// Dry-runs all of them; gives those that the API server accepts.
 pub(super) async fn check_all(
     pass: &Pass,
     needed: Vec<(Placed, Verdict)>,
-) -> Result<Vec<Checked>, StageError> {
+    failures: &mut Failures,
+) -> Vec<Checked> {
     let answers: Vec<_> = stream::iter(needed)
-        .map(|((object, resource), verdict)| check(pass, object, resource, verdict))
+        .map(|((object, resource), verdict)| async move {
+            let key = object.key();
+            (key, check(pass, object, resource, verdict).await)
+        })
         .buffered(CONCURRENT_REQUESTS)
         .collect()
         .await;
-    let (good, bad): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
-    let mut errors = bad.into_iter().filter_map(Result::err);
-    match errors.next() {
-        None => Ok(good.into_iter().filter_map(Result::ok).collect()),
-        Some(first) => Err(with_count(first, errors.count())),
+    let mut checked = Vec::with_capacity(answers.len());
+    for (key, answer) in answers {
+        match answer {
+            Ok(one) => checked.push(one),
+            Err(error) => failures.add(Some(key), error),
+        }
     }
-}
-
-fn with_count(first: StageError, more: usize) -> StageError {
-    if more == 0 {
-        return first;
-    }
-    StageError {
-        message: format!("{} (and {more} more objects failed)", first.message),
-        ..first
-    }
+    checked
 }
 
 async fn check(
