@@ -206,25 +206,16 @@ fn what_holds_data_is_asked_about_by_itself() {
 
 #[test]
 fn a_namespace_that_others_keep_data_in_is_asked_about_and_an_empty_one_is_not() {
-    let homes = |tenant: &str| [format!("{tenant}-full"), format!("{tenant}-bare")];
-    let mut tenant = Tenant::start("guard-home", &[("app/map.yaml", &map("default", "x", "1"))]);
-    let [full, bare] = homes(&tenant.namespace);
+    let mut tenant = Tenant::start("guard-home", &[("README.md", "Homes.\n")]);
+    let [full, bare] = ["full", "bare"].map(|home| format!("{}-{home}", tenant.namespace));
     let file = |name: &str| format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n");
-    let stays = bare_map("stays", "1");
-    tenant.repo.remove("app/map.yaml");
-    tenant.push(
-        &[
-            ("app/full.yaml", &file(&full) as &str),
-            ("app/bare.yaml", &file(&bare)),
-            ("app/stays.yaml", &stays),
-        ],
-        "Homes",
-    );
+    let files = [
+        ("app/full.yaml", &file(&full) as &str),
+        ("app/bare.yaml", &file(&bare)),
+        ("app/stays.yaml", &map(&tenant.namespace, "stays", "1")),
+    ];
+    let commit = tenant.push(&files, "Homes");
     tenant.kustomize("app", json!({}));
-    tenant.kustomize("app", json!({"targetNamespace": null}));
-    tenant.fails("app", "ReconciliationFailed", "has no namespace");
-    let stays = map(&tenant.namespace, "stays", "1");
-    let commit = tenant.push(&[("app/stays.yaml", &stays)], "Name it");
     tenant.applied("app", &commit);
     // Not from Git: somebody's source lives there.
     tenant.admin().apply(&json!({
