@@ -207,7 +207,13 @@ fn decode_known(decoder: &mut Decoder<'_>) -> Result<Option<Known>, WireError> {
     let target = decoder.optional_text("known target", limits::OID_HEX_BYTES)?;
     let reference_name = decoder.text("known reference", limits::NAME_BYTES)?;
     let Some(target) = target else {
-        return Ok(None);
+        // A name without what it names is nothing that was written.
+        return match reference_name.is_empty() {
+            true => Ok(None),
+            false => Err(WireError::Malformed {
+                what: "known reference",
+            }),
+        };
     };
     check_oid("known target", &target)?;
     Ok(Some(Known {
