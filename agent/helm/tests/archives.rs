@@ -11,7 +11,10 @@ fn packed(entries: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
     for (path, kind, data) in entries {
         let mut header = tar::Header::new_old();
         // The builder's own check would refuse the paths that matter here.
-        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+        let name = &mut header.as_old_mut().name;
+        name.iter_mut()
+            .zip(path.bytes())
+            .for_each(|(slot, byte)| *slot = byte);
         header.set_entry_type(*kind);
         header.set_size(data.len() as u64);
         header.set_mode(0o644);
