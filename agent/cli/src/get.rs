@@ -212,7 +212,7 @@ async fn watch(
                 };
                 screen.print(&text)?;
             }
-            WatchEvent::Synced => {
+            WatchEvent::Synced(_) => {
                 if let Some(objects) = first.take() {
                     let objects = picked(objects, flags);
                     let text = match flags.output {

@@ -149,7 +149,7 @@ fn seen(
             tell(screen, last, error.to_string())?;
             return Ok(None);
         }
-        WatchEvent::Restarted | WatchEvent::Synced => return Ok(None),
+        WatchEvent::Restarted | WatchEvent::Synced(_) => return Ok(None),
     };
     let Ok(object) = Object::from_value(value) else {
         return Ok(None);

@@ -49,8 +49,8 @@ pub enum WatchEvent {
     Applied(Value),
     /// An object is gone, or no longer in the scope; this was its last state.
     Deleted(Value),
-    /// The list that `Restarted` began is complete.
-    Synced,
+    /// The list that `Restarted` began is complete; this is its resourceVersion.
+    Synced(String),
     /// The watch does not work at the moment and goes on trying.
     Failed(RequestError),
 }
@@ -191,7 +191,8 @@ impl Loop {
                         begun: true,
                     };
                 }
-                self.pending.push_back(WatchEvent::Synced);
+                self.pending
+                    .push_back(WatchEvent::Synced(page.version.clone()));
                 State::Watch {
                     version: page.version,
                 }

@@ -110,14 +110,13 @@ impl Relist {
                 .observe_gone(&key_of(kind, &object))
                 .into_iter()
                 .collect(),
-            WatchEvent::Synced if self.listing => {
+            WatchEvent::Synced(version) => {
                 self.listing = false;
                 self.missing
                     .drain()
-                    .filter_map(|key| ledger.observe_gone(&key))
+                    .filter_map(|key| ledger.observe_unlisted(&key, &version))
                     .collect()
             }
-            WatchEvent::Synced => Vec::new(),
             WatchEvent::Failed(error) => {
                 tracing::debug!(kind = %kind.kind, %error, "watch interrupted; it starts again by itself");
                 Vec::new()
@@ -142,3 +141,6 @@ fn key_of(kind: &GroupVersionKind, object: &Value) -> ObjectKey {
         name: field("/metadata/name"),
     }
 }
+
+#[cfg(test)]
+mod tests;

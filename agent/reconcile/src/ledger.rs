@@ -59,6 +59,8 @@ pub(crate) struct Seen {
 enum Observation {
     Present(Value),
     Gone,
+    /// Not in the list of this resourceVersion: what was applied after it is not gone.
+    Unlisted(String),
 }
 
 /// Why an object has to be looked at in this pass.
@@ -158,6 +160,11 @@ impl Ledger {
         self.observation(key, Observation::Gone)
     }
 
+    /// Takes the news that an object is not in a list of this resourceVersion.
+    pub(crate) fn observe_unlisted(&self, key: &ObjectKey, version: &str) -> Option<Named> {
+        self.observation(key, Observation::Unlisted(version.to_owned()))
+    }
+
     fn observation(&self, key: &ObjectKey, observation: Observation) -> Option<Named> {
         let mut inner = self.lock();
         let entry = inner.entries.get_mut(key)?;
@@ -197,11 +204,13 @@ impl Ledger {
         Arc::clone(self.lock().waiters.entry(owner.clone()).or_default())
     }
 
-    /// The objects of one group and kind that a relist must show.
+    /// The objects of one group and kind that a relist must show. One whose apply is in flight may have been deleted
+    /// since it was looked at.
     pub(crate) fn known(&self, group: &str, kind: &str) -> Vec<ObjectKey> {
         let inner = self.lock();
         let known = inner.entries.iter().filter(|(key, entry)| {
-            key.group == group && key.kind == kind && entry.fingerprint.is_some()
+            let expected = entry.in_flight || entry.fingerprint.is_some();
+            key.group == group && key.kind == kind && expected
         });
         known.map(|(key, _)| key.clone()).collect()
     }
@@ -254,6 +263,17 @@ pub(crate) struct HealthVerdict {
     pub(crate) health: Health,
 }
 
+impl Observation {
+    /// The resourceVersion up to which it tells something.
+    fn version(&self) -> Option<String> {
+        match self {
+            Observation::Present(metadata) => Some(resource_version(metadata)),
+            Observation::Unlisted(version) => Some(version.clone()),
+            Observation::Gone => None,
+        }
+    }
+}
+
 impl Entry {
     fn of(owner: Named) -> Self {
         Entry {
@@ -278,15 +298,14 @@ impl Entry {
         let Some(fingerprint) = &self.fingerprint else {
             return false;
         };
-        if let (Live::AsApplied(applied), Observation::Present(metadata)) =
-            (&self.live, &observation)
-            && is_before(&resource_version(metadata), applied)
+        if let (Live::AsApplied(applied), Some(seen)) = (&self.live, observation.version())
+            && is_before(&seen, applied)
         {
             return false;
         }
         let was_right = matches!(self.live, Live::AsApplied(_) | Live::Matches(_));
         self.live = match observation {
-            Observation::Gone => Live::Gone,
+            Observation::Gone | Observation::Unlisted(_) => Live::Gone,
             Observation::Present(metadata) => match fingerprint::drifted(fingerprint, &metadata) {
                 Some(drift) => Live::Drifted(Seen { drift, metadata }),
                 None => Live::Matches(resource_version(&metadata)),

@@ -104,7 +104,7 @@ pub(crate) async fn listed(events: &mut Events) -> Vec<String> {
     loop {
         match next(events).await {
             WatchEvent::Applied(value) => names.push(name(&value)),
-            WatchEvent::Synced => return names,
+            WatchEvent::Synced(_) => return names,
             other => panic!("a list gives objects, not {other:?}"),
         }
     }

@@ -189,7 +189,7 @@ async fn a_watch_outlives_the_api_server_and_misses_nothing() {
             WatchEvent::Restarted => there.clear(),
             WatchEvent::Applied(value) => drop(there.insert(name(&value))),
             WatchEvent::Deleted(value) => drop(there.remove(&name(&value))),
-            WatchEvent::Synced | WatchEvent::Failed(_) => {}
+            WatchEvent::Synced(_) | WatchEvent::Failed(_) => {}
         }
     }
     assert!(there.contains("kept"));
@@ -223,7 +223,7 @@ async fn a_watch_begins_anew_when_the_cluster_is_behind_what_it_saw() {
     loop {
         match next(&mut events).await {
             WatchEvent::Applied(value) => there.push(name(&value)),
-            WatchEvent::Synced => break,
+            WatchEvent::Synced(_) => break,
             other => panic!("{other:?}"),
         }
     }

@@ -29,7 +29,7 @@ impl Controller {
                 self.pause_is(Some(pause).filter(|pause| pause.holds_at(now())));
             }
             WatchEvent::Deleted(_) => self.pause_is(None),
-            WatchEvent::Synced => {
+            WatchEvent::Synced(_) => {
                 self.standing.pause_known = true;
                 if !self.standing.pause_found {
                     self.pause_is(None);
@@ -73,7 +73,7 @@ impl Controller {
     pub(super) fn api_seen(&mut self, event: &WatchEvent) {
         let object = match event {
             WatchEvent::Applied(object) | WatchEvent::Deleted(object) => object,
-            WatchEvent::Restarted | WatchEvent::Synced | WatchEvent::Failed(_) => return,
+            WatchEvent::Restarted | WatchEvent::Synced(_) | WatchEvent::Failed(_) => return,
         };
         let name = object
             .pointer("/metadata/name")

@@ -67,7 +67,7 @@ impl Controller {
                     self.kustomization_gone(&meta.name);
                 }
             }
-            WatchEvent::Synced => {
+            WatchEvent::Synced(_) => {
                 let unlisted = self.kustomizations.iter().filter(|(_, slot)| !slot.listed);
                 let gone: Vec<Named> = unlisted.map(|(name, _)| name.clone()).collect();
                 gone.iter().for_each(|name| self.kustomization_gone(name));

@@ -61,7 +61,7 @@ impl Controller {
                     self.forget_gone_sources();
                 }
             }
-            WatchEvent::Synced => {
+            WatchEvent::Synced(_) => {
                 let unlisted = self.sources.iter().filter(|(_, slot)| !slot.listed);
                 let gone: Vec<Named> = unlisted.map(|(name, _)| name.clone()).collect();
                 gone.iter().for_each(|name| self.git_repository_gone(name));
