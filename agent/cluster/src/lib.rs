@@ -34,5 +34,5 @@ pub use crate::leadership::{Authority, BootClock, Clock, Leadership, NotLeading}
 pub use crate::lease::elector::Elector;
 pub use crate::lease::flux::{FluxLeases, FluxStanding};
 pub use crate::lease::settings::{ElectorSettings, EpochFloor, LeaseView, SettingsError};
-pub use crate::watch::{Detail, Scope, WatchEvent};
+pub use crate::watch::{Detail, Scope, WatchEvent, is_before};
 pub use crate::write::{ApplyOptions, PatchOptions, Preconditions, Propagation};

@@ -130,8 +130,10 @@ impl Cluster {
     }
 }
 
-/// Versions of one kind are whole numbers that grow (KEP-5504, "Comparable Resource Version"); others are not compared.
-fn is_before(one: &str, other: &str) -> bool {
+/// Whether one resourceVersion of a kind comes before another. They are whole numbers that grow (KEP-5504, "Comparable
+/// Resource Version"); of others this is never said.
+#[must_use]
+pub fn is_before(one: &str, other: &str) -> bool {
     let number = |version: &str| version.parse::<u64>().ok();
     number(one)
         .zip(number(other))

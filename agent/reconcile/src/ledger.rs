@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::Notify;
+use windlass_cluster::is_before;
 use windlass_object::ObjectKey;
 use windlass_plan::fingerprint::{self, Drift, Fingerprint};
 use windlass_plan::health::{Health, Judge};
@@ -321,12 +322,4 @@ fn resource_version(metadata: &Value) -> String {
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned()
-}
-
-/// Whether one state of an object comes before another: Kubernetes numbers the states of a kind in order.
-fn is_before(one: &str, other: &str) -> bool {
-    let number = |text: &str| text.parse::<u64>().ok();
-    number(one)
-        .zip(number(other))
-        .is_some_and(|(one, other)| one < other)
 }
