@@ -27,6 +27,8 @@ use lines::Lines;
 const WATCH: Duration = Duration::from_secs(60);
 /// What is waited beyond a watch's own end before the connection counts as dead.
 const GRACE: Duration = Duration::from_secs(10);
+/// How much earlier than asked a server may end a watch that it ends for its age.
+const SLACK: Duration = Duration::from_secs(2);
 /// A watch that lived this long worked, and the next failure begins with the shortest delay again.
 const WORKED: Duration = Duration::from_secs(5);
 
@@ -68,12 +70,16 @@ enum State {
     Resume {
         version: String,
     },
-    Streaming {
-        version: String,
-        lines: Lines,
-        opened: Instant,
-        told: bool,
-    },
+    Streaming(Streaming),
+}
+
+struct Streaming {
+    version: String,
+    lines: Lines,
+    opened: Instant,
+    /// How long the server was asked to keep it open.
+    asked: Duration,
+    told: bool,
 }
 
 struct Loop {
@@ -163,12 +169,7 @@ impl Loop {
                 State::List { token, begun } => self.list(token, begun).await,
                 State::Watch { version } => self.open(version).await,
                 State::Resume { version } => self.resume(version).await,
-                State::Streaming {
-                    version,
-                    lines,
-                    opened,
-                    told,
-                } => self.read(version, lines, opened, told).await,
+                State::Streaming(streaming) => self.read(streaming).await,
             };
         }
     }
@@ -225,7 +226,7 @@ impl Loop {
     }
 
     async fn open(&mut self, version: String) -> State {
-        let seconds = WATCH.as_secs_f64() * (2.0 + backoff::random()) / 3.0;
+        let asked = WATCH.mul_f64((2.0 + backoff::random()) / 3.0);
         let target = Target::collection(&self.resource, &self.scope.namespace);
         let query = self
             .scope
@@ -234,7 +235,7 @@ impl Loop {
             .add("allowWatchBookmarks", "true");
         let query = query
             .add("resourceVersion", &version)
-            .add("timeoutSeconds", &format!("{seconds:.0}"));
+            .add("timeoutSeconds", &asked.as_secs().to_string());
         let accept = match self.detail {
             Detail::Object => JSON,
             Detail::Metadata => METADATA,
@@ -243,60 +244,65 @@ impl Loop {
             .query(query)
             .accept(accept);
         match self.cluster.open(&call).await {
-            Ok(answer) => {
-                let lines = Lines::new(answer);
-                State::Streaming {
-                    version,
-                    lines,
-                    opened: Instant::now(),
-                    told: false,
-                }
-            }
+            Ok(answer) => State::Streaming(Streaming {
+                version,
+                lines: Lines::new(answer),
+                opened: Instant::now(),
+                asked,
+                told: false,
+            }),
             Err(error) => self.after(self.cluster.noticed(error), version),
         }
     }
 
-    async fn read(
-        &mut self,
-        version: String,
-        mut lines: Lines,
-        opened: Instant,
-        told: bool,
-    ) -> State {
-        let left = (WATCH + GRACE).saturating_sub(opened.elapsed());
-        let line = match tokio::time::timeout(left, lines.next()).await {
+    async fn read(&mut self, mut streaming: Streaming) -> State {
+        let left = (WATCH + GRACE).saturating_sub(streaming.opened.elapsed());
+        let line = match tokio::time::timeout(left, streaming.lines.next()).await {
             Ok(Ok(line)) => line,
             Ok(Err(message)) => {
-                return self.after(self.failed(ErrorClass::Unreachable, message), version);
+                return self.after(
+                    self.failed(ErrorClass::Unreachable, message),
+                    streaming.version,
+                );
             }
             Err(_) => {
                 let message = "the server did not end the watch in time".to_owned();
-                return self.after(self.failed(ErrorClass::Timeout, message), version);
+                return self.after(self.failed(ErrorClass::Timeout, message), streaming.version);
             }
         };
         let Some(line) = line else {
-            // An end right after the beginning says nothing and must not become a loop without
-            // rest.
-            if told || opened.elapsed() >= WORKED {
-                self.worked();
-            } else {
-                self.back_off(None);
-            }
-            return State::Watch { version };
+            return self.ended(streaming);
         };
         match self.told(&line) {
             Told::Event(event, newer) => {
                 self.worked();
                 self.pending.extend(event);
-                let version = if newer.is_empty() { version } else { newer };
-                State::Streaming {
-                    version,
-                    lines,
-                    opened,
-                    told: true,
+                if !newer.is_empty() {
+                    streaming.version = newer;
                 }
+                streaming.told = true;
+                State::Streaming(streaming)
             }
-            Told::Error(error) => self.after(error, version),
+            Told::Error(error) => self.after(error, streaming.version),
+        }
+    }
+
+    /// Where to go when the server ended a watch in good order. One that ended before its time belonged to a server that
+    /// stops, and one that told nothing, not even a bookmark, may wait for a version that is yet to come: what answers
+    /// next may be a cluster restored from a backup.
+    fn ended(&mut self, streaming: Streaming) -> State {
+        let lived = streaming.opened.elapsed();
+        // An end right after the beginning must not become a loop without rest.
+        if streaming.told || lived >= WORKED {
+            self.worked();
+        } else {
+            self.back_off(None);
+        }
+        let version = streaming.version;
+        if streaming.told && lived + SLACK >= streaming.asked {
+            State::Watch { version }
+        } else {
+            State::Resume { version }
         }
     }
 

@@ -308,6 +308,25 @@ async fn a_watch_that_ends_at_once_every_time_is_not_stormed() {
 }
 
 #[tokio::test]
+async fn a_watch_that_a_stopping_server_ended_asks_whether_the_next_one_is_behind() {
+    let ahead = json!({"kind": "ConfigMapList", "apiVersion": "v1", "metadata": {"resourceVersion": "999999999"}, "items": []});
+    let front = front("restored", move |asked, before| {
+        match (asked.is_watch(), before) {
+            (false, 0) if asked.path.contains("/configmaps") => {
+                answer("200 OK", "", &ahead.to_string())
+            }
+            (true, 0) => answer("200 OK", "", ""),
+            _ => Fate::Pass,
+        }
+    })
+    .await;
+    front.seed();
+    let mut events = front.watch().await;
+    assert!(listed(&mut events).await.is_empty(), "before the restore");
+    assert_eq!(listed(&mut events).await, ["web"], "after it");
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_unreachable_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let port = windlass_kit::ports::Port::claim();
