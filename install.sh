@@ -195,21 +195,21 @@ command -v systemctl >/dev/null || fail 'this machine does not run systemd'
 umask 022
 
 step 'users: windlass, windlass-net' install -D -m 0644 "$here/systemd/sysusers.d/windlass.conf" /usr/lib/sysusers.d/windlass.conf
-step '       (systemd-sysusers)' systemd-sysusers /usr/lib/sysusers.d/windlass.conf
+step 'users are made: systemd-sysusers' systemd-sysusers /usr/lib/sysusers.d/windlass.conf
 step 'directories' install -D -m 0644 "$here/systemd/tmpfiles.d/windlass.conf" /usr/lib/tmpfiles.d/windlass.conf
-step '       (systemd-tmpfiles)' systemd-tmpfiles --create /usr/lib/tmpfiles.d/windlass.conf
+step 'directories are made: systemd-tmpfiles' systemd-tmpfiles --create /usr/lib/tmpfiles.d/windlass.conf
 step 'explained settings: /etc/windlass/config.toml.example' install -m 0644 "$here/packaging/etc/windlass/config.toml" "$config.example"
 [ -z "$repo" ] || printf '► settings: %s\n' "$config"
 [ -z "$signers" ] || printf '► keys: %s\n' "$trusted"
 each_private show_private
 [ -z "$kubeconfig" ] || printf '► credential: %s → %s\n' "$credential" "$kubeconfig"
-step '       (check; what is refused is not kept)' change_settings
+step 'check of the settings (what is refused is not kept)' change_settings
 step 'binary: /usr/bin/windlass' install -m 0755 "$binary" /usr/bin/windlass
 for unit in windlass.service windlass-net.service windlass-net.socket; do
     step "unit: /etc/systemd/system/$unit" install -m 0644 "$here/systemd/$unit" "/etc/systemd/system/$unit"
 done
-step '       (systemd)' systemctl daemon-reload
-step '       (at every boot)' systemctl --quiet enable windlass-net.socket windlass.service
+step 'systemd reads the units' systemctl daemon-reload
+step 'started at every boot' systemctl --quiet enable windlass-net.socket windlass.service
 # The network process goes with its socket, so that both processes are of one version.
 step 'socket (re)start' systemctl restart windlass-net.socket
 step 'agent (re)start' start_agent

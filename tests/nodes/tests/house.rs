@@ -60,12 +60,17 @@ impl House {
             .publish(&[("settings.yaml", &settings)], colour, &self.signer)
     }
 
-    pub(crate) fn install(&self, commit: &str) {
+    /// Puts what every node has before windlass comes: the kubeconfig of k3s and the owner's list of keys.
+    pub(crate) fn prepare(&self) {
         let kubeconfig = std::fs::read_to_string(self.control_plane.kubeconfig(User::Agent));
         let kubeconfig = kubeconfig.expect("the kit writes it");
         self.node.put("/etc/rancher/k3s/k3s.yaml", &kubeconfig);
         self.node
             .put("/root/signers", &self.signer.allowed_signers());
+    }
+
+    pub(crate) fn install(&self, commit: &str) {
+        self.prepare();
         self.node.put("/root/password", &format!("{PASSWORD}\n"));
         let authority = self.git.authority().expect("it serves https");
         self.node.put("/root/authority.pem", authority);

@@ -12,3 +12,4 @@ mod house;
 mod install;
 mod life;
 mod node;
+mod ssh;
