@@ -1,15 +1,18 @@
 //! Git's smart HTTP protocol (gitprotocol-http(5)) over rustls.
 
-use std::io::{self, Read};
-use std::sync::Arc;
+pub(crate) mod authorization;
+pub(crate) mod failures;
+pub(crate) mod tls;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use std::io::Read;
+
 use ureq::http::{HeaderMap, Response, header};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
-use windlass_wire::{Credentials, DisplayUrl, FailureClass, FetchRequest, Secret};
+use windlass_wire::{DisplayUrl, FailureClass, FetchRequest, Secret};
 
+use self::authorization::authorization;
+use self::failures::{HttpBody, classify};
+use self::tls::tls_config;
 use crate::failure::{Deadline, Failure};
 use crate::limits;
 use crate::origin::{HttpOrigin, Origin, Remote};
@@ -54,7 +57,7 @@ impl HttpSession {
             .timeout_connect(Some(limits::CONNECT_TIMEOUT))
             .max_response_header_size(limits::HTTP_HEADER_BYTES);
         if origin.authority.tls {
-            config = config.tls_config(tls_config(request.ca_bundle.as_deref())?);
+            config = config.tls_config(tls_config(request.ca_bundle.as_deref(), None)?);
         }
         Ok(Self {
             agent: config.build().new_agent(),
@@ -255,144 +258,5 @@ impl HttpSession {
 
     fn failed(&self, error: ureq::Error) -> Failure {
         classify(error, self.deadline, &self.shown())
-    }
-}
-
-/// A response body whose errors are ours.
-struct HttpBody<R> {
-    body: R,
-    deadline: Deadline,
-    url: String,
-}
-
-impl<R: Read> Read for HttpBody<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.body
-            .read(into)
-            .map_err(|error| classify(ureq::Error::from(error), self.deadline, &self.url).into_io())
-    }
-}
-
-fn classify(error: ureq::Error, deadline: Deadline, url: &str) -> Failure {
-    use ureq::Error;
-    match &error {
-        Error::Timeout(ureq::Timeout::Connect) => Failure::new(
-            FailureClass::Unreachable,
-            format!("{url} does not answer; it is tried again"),
-        ),
-        Error::Timeout(_) => deadline.failure(),
-        Error::HostNotFound => Failure::new(
-            FailureClass::Unreachable,
-            format!("the host of {url} is not found; check the URL and the node's DNS"),
-        ),
-        Error::Rustls(reason) => tls_failure(url, reason),
-        Error::Tls(reason) => Failure::new(FailureClass::Tls, format!("{url}: {reason}")),
-        Error::LargeResponseHeader(..) => {
-            Failure::refused(format!("{url} sends a header of more than 64 KiB"))
-        }
-        Error::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(reason) => tls_failure(url, reason),
-            None => io_failure(url, io),
-        },
-        Error::Protocol(reason) => {
-            Failure::protocol(format!("{url} does not speak HTTP properly: {reason}"))
-        }
-        other => Failure::new(FailureClass::Unreachable, format!("{url}: {other}")),
-    }
-}
-
-fn io_failure(url: &str, error: &io::Error) -> Failure {
-    let message = match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
-            format!("{url} closed the connection before the answer was complete; it is tried again")
-        }
-        io::ErrorKind::ConnectionRefused => {
-            format!("{url} refuses connections; check the URL and that the server runs")
-        }
-        _ => format!("{url} cannot be reached: {error}"),
-    };
-    Failure::new(FailureClass::Unreachable, message)
-}
-
-fn tls_failure(url: &str, reason: &rustls::Error) -> Failure {
-    let advice = match reason {
-        rustls::Error::InvalidCertificate(_) => {
-            "; if its certificate is signed by your own CA, give that as ca.crt, and check the clock"
-        }
-        _ => "; check that the server speaks TLS 1.2 or 1.3 on this port",
-    };
-    Failure::new(
-        FailureClass::Tls,
-        format!("TLS with {url} failed: {reason}{advice}"),
-    )
-}
-
-/// The value of the Authorization header.
-fn authorization(
-    credentials: &Credentials,
-    origin: &HttpOrigin,
-) -> Result<Option<Secret>, Failure> {
-    let value = match credentials {
-        Credentials::None => match &origin.userinfo {
-            None => return Ok(None),
-            Some((user, password)) => basic(user, password),
-        },
-        Credentials::Basic { username, password } => basic(username, password),
-        // A token read from a file often ends in a newline, which no header may hold.
-        Credentials::Bearer(token) => Secret::new(format!("Bearer {}", token.expose().trim_end())),
-        Credentials::Ssh { .. } => {
-            return Err(Failure::invalid_request(
-                "an ssh identity is of no use for an http URL; give username and password, or a \
-                 bearerToken",
-            ));
-        }
-    };
-    match header::HeaderValue::from_str(value.expose()) {
-        Ok(_) => Ok(Some(value)),
-        Err(_) => Err(Failure::invalid_request(
-            "the token holds characters that no HTTP header may hold; check the secret",
-        )),
-    }
-}
-
-fn basic(user: &str, password: &Secret) -> Secret {
-    let pair = Secret::new(format!("{user}:{}", password.expose()));
-    Secret::new(format!("Basic {}", BASE64.encode(pair.expose())))
-}
-
-/// Trusts the node's certificates and those of the bundle, as Flux does (go-git appends to the system pool).
-fn tls_config(ca_bundle: Option<&str>) -> Result<TlsConfig, Failure> {
-    // A certificate of the node that cannot be read is one server less that is trusted; the others stay.
-    let native = rustls_native_certs::load_native_certs().certs;
-    let mut certificates: Vec<Certificate<'static>> = native
-        .iter()
-        .map(|certificate| Certificate::from_der(certificate).to_owned())
-        .collect();
-    if let Some(bundle) = ca_bundle {
-        certificates.extend(bundle_certificates(bundle)?);
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(certificates)))
-        .unversioned_rustls_crypto_provider(provider)
-        .build())
-}
-
-fn bundle_certificates(bundle: &str) -> Result<Vec<Certificate<'static>>, Failure> {
-    let unreadable = || {
-        Failure::invalid_request(
-            "the CA bundle holds no PEM certificate that can be read; check ca.crt",
-        )
-    };
-    let mut certificates = Vec::new();
-    for item in parse_pem(bundle.as_bytes()) {
-        if let PemItem::Certificate(certificate) = item.map_err(|_| unreadable())? {
-            certificates.push(certificate);
-        }
-    }
-    if certificates.is_empty() {
-        Err(unreadable())
-    } else {
-        Ok(certificates)
     }
 }

@@ -6,6 +6,7 @@
 mod busy;
 mod cache;
 mod delta;
+mod download;
 mod failure;
 mod fetch;
 mod host_key;

@@ -77,6 +77,34 @@ impl HttpOrigin {
     }
 }
 
+impl HttpOrigin {
+    /// The URL itself, without user and password.
+    pub(crate) fn whole(&self) -> String {
+        let query = self.query.as_ref().map(|query| format!("?{query}"));
+        let path = match self.path.as_str() {
+            "" => "/",
+            path => path,
+        };
+        format!("{}{path}{}", self.authority, query.unwrap_or_default())
+    }
+
+    /// What a reference in an answer from here means (RFC 3986, 5.2, without `.` and `..`, which servers resolve).
+    pub(crate) fn resolve(&self, reference: &str) -> String {
+        let scheme = if self.authority.tls { "https" } else { "http" };
+        let directory = self
+            .path
+            .rsplit_once('/')
+            .map_or("", |(directory, _)| directory);
+        match reference {
+            absolute if absolute.contains("://") => absolute.to_owned(),
+            host if host.starts_with("//") => format!("{scheme}:{host}"),
+            path if path.starts_with('/') => format!("{}{path}", self.authority),
+            query if query.starts_with('?') => format!("{}{}{query}", self.authority, self.path),
+            relative => format!("{}{directory}/{relative}", self.authority),
+        }
+    }
+}
+
 impl Remote {
     /// What the cache of this repository is filed under: no credential, one spelling.
     pub(crate) fn cache_key(&self) -> String {

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use windlass_wire::{Answer, DisplayUrl, FailureClass, read_request, write_answer};
+use windlass_wire::{Answer, DisplayUrl, FailureClass, Request, read_request, write_answer};
 
 use crate::busy::Busy;
 use crate::cache;
+use crate::download;
 use crate::failure::Failure;
 use crate::fetch::{Context, answer};
 use crate::limits::{AGENT_TIMEOUT, CONNECTIONS, Limits};
@@ -144,7 +145,11 @@ fn connection(stream: &UnixStream, context: &Context) {
     }
     let mut out = BufWriter::with_capacity(64 * 1024, stream);
     let outcome = match read_request(&mut BufReader::new(stream)) {
-        Ok(request) => {
+        Ok(Request::Download(request)) => {
+            tracing::debug!(url = %DisplayUrl(&request.url), "download");
+            download::answer(&request, &mut out)
+        }
+        Ok(Request::Fetch(request)) => {
             tracing::debug!(url = %DisplayUrl(&request.url), reference = ?request.reference, "fetch");
             answer(&request, context, &mut out)
         }

@@ -12,6 +12,7 @@ mod agent;
 mod git;
 mod http_server;
 
+mod download;
 mod faults;
 mod hostile_repository;
 mod hostile_server;

@@ -7,6 +7,11 @@ mod agent;
 mod announce;
 mod context;
 mod controller;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the sources of charts come next")
+)]
+mod download;
 mod drift;
 mod establish;
 mod event;

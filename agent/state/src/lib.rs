@@ -18,6 +18,7 @@ pub use durable::WriteError;
 pub use line::Line;
 pub use ratchet::{RatchetError, RatchetFile, RatchetNotice};
 pub use store::{
-    Binding, Collected, HistoryEntry, Incoming, Inspection, Kept, OpenError, PutError, Reader,
-    Recovered, Refused, Store, StoreError, Tip, Verdict,
+    Binding, BlobDigest, Collected, HistoryEntry, Incoming, IncomingBlob, Inspection, Kept,
+    OpenError, ParseDigestError, PutError, Reader, Recovered, Refused, Store, StoreError, Tip,
+    Verdict,
 };

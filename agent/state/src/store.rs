@@ -3,6 +3,7 @@
 //! Losing it costs a fetch and a dry-run, never trust: objects come back as untrusted bytes that `trust` hashes again.
 //! What must not be lost, the ratchet, is a file of its own.
 
+mod blobs;
 mod coding;
 mod database;
 mod error;
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use windlass_trust::Oid;
 
+pub use self::blobs::{BlobDigest, IncomingBlob, ParseDigestError};
 pub use self::error::{OpenError, StoreError};
 pub use self::garbage::Collected;
 pub use self::history::{HistoryEntry, Refused, Verdict};
@@ -46,6 +48,8 @@ struct Inner {
     recovered: Option<Recovered>,
     /// How many [`Incoming`] are open: their objects may refer to kept ones that nothing else refers to.
     incoming: AtomicUsize,
+    /// Held while blobs get or lose their names.
+    blobs: Mutex<()>,
     _lock: DirectoryLock,
 }
 
@@ -90,6 +94,7 @@ impl Store {
         directory::prepare(path)?;
         let lock = directory::lock(path)?;
         spool::remove_leftovers(path);
+        blobs::remove_leftovers(path);
         let database = Database::new(path);
         let (connection, recovered) = database.open_or_recover()?;
         Ok(Store(Arc::new(Inner {
@@ -97,6 +102,7 @@ impl Store {
             writer: Mutex::new(connection),
             recovered,
             incoming: AtomicUsize::new(0),
+            blobs: Mutex::default(),
             _lock: lock,
         })))
     }

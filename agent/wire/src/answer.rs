@@ -176,7 +176,7 @@ const TAG_HEAD: u8 = 1;
 const TAG_OBJECT: u8 = 2;
 const TAG_UNCHANGED: u8 = 3;
 const TAG_DONE: u8 = 4;
-const TAG_FAILED: u8 = 5;
+pub(crate) const TAG_FAILED: u8 = 5;
 /// Tag byte, kind and object id come before an object's bytes.
 const OBJECT_HEADER_BYTES: usize = 1 + 1 + 20;
 const WHAT: &str = "answer";
@@ -214,14 +214,28 @@ pub fn write_answer(writer: &mut impl Write, answer: &Answer) -> Result<(), Wire
             encoder.number(*wire_bytes);
             encoder
         }
-        Answer::Failed { class, message } => {
-            let mut encoder = Encoder::new(TAG_FAILED);
-            encoder.byte(class.code());
-            encoder.text("message", shortened(message), limits::MESSAGE_BYTES)?;
-            encoder
-        }
+        Answer::Failed { class, message } => encode_failed(*class, message)?,
     };
     encoder.write(writer, WHAT, limits::ANSWER_BYTES)
+}
+
+/// Failures look the same whatever was asked for.
+pub(crate) fn encode_failed(class: FailureClass, message: &str) -> Result<Encoder, WireError> {
+    let mut encoder = Encoder::new(TAG_FAILED);
+    encoder.byte(class.code());
+    encoder.text("message", shortened(message), limits::MESSAGE_BYTES)?;
+    Ok(encoder)
+}
+
+pub(crate) fn decode_failed(
+    decoder: &mut Decoder<'_>,
+) -> Result<(FailureClass, String), WireError> {
+    let code = decoder.byte("failure class")?;
+    let class = FailureClass::from_code(code).ok_or(WireError::UnknownTag {
+        what: "failure class",
+        tag: code,
+    })?;
+    Ok((class, decoder.text("message", limits::MESSAGE_BYTES)?))
 }
 
 /// A failure must always be told, so its message is cut rather than refused.
@@ -298,15 +312,8 @@ fn decode_answer(tag: u8, decoder: &mut Decoder<'_>) -> Result<Answer, WireError
             wire_bytes: decoder.number("wire bytes")?,
         },
         TAG_FAILED => {
-            let code = decoder.byte("failure class")?;
-            let class = FailureClass::from_code(code).ok_or(WireError::UnknownTag {
-                what: "failure class",
-                tag: code,
-            })?;
-            Answer::Failed {
-                class,
-                message: decoder.text("message", limits::MESSAGE_BYTES)?,
-            }
+            let (class, message) = decode_failed(decoder)?;
+            Answer::Failed { class, message }
         }
         tag => return Err(WireError::UnknownTag { what: WHAT, tag }),
     })

@@ -4,10 +4,11 @@
 //! Never: opens a socket, trusts a length it did not bound.
 //!
 //! One connection carries one [`FetchRequest`] and then [`Answer`]s until a final one
-//! ([`Answer::is_final`]). A frame is a big-endian `u32` length, a tag byte, and the fields; the length
+//! ([`Answer::is_final`]), or one [`DownloadRequest`] and then [`Piece`]s. A frame is a big-endian `u32` length, a tag byte, and the fields; the length
 //! counts the tag byte. Integers are big-endian, texts and byte strings carry a `u32` length.
 
 mod answer;
+mod download;
 mod error;
 mod frame;
 pub mod limits;
@@ -17,8 +18,13 @@ mod secret;
 mod semver_range;
 
 pub use answer::{Answer, FailureClass, read_answer, write_answer};
+pub use download::{
+    ClientIdentity, DownloadRequest, Piece, Proxy, read_piece, write_download, write_piece,
+};
 pub use error::WireError;
 pub use locator::DisplayUrl;
-pub use request::{Credentials, FetchRequest, Known, Reference, read_request, write_request};
+pub use request::{
+    Credentials, FetchRequest, Known, Reference, Request, read_request, write_request,
+};
 pub use secret::Secret;
 pub use semver_range::{Range, parse_tag};

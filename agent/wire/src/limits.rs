@@ -31,3 +31,9 @@ pub const ANSWER_BYTES: usize = MESSAGE_BYTES + NAME_BYTES + 1024;
 
 /// Hex digits of an object id (SHA-1).
 pub const OID_HEX_BYTES: usize = 40;
+
+/// Bytes of one piece of a download: a few system calls for each MiB, and little to hold.
+pub const PIECE_BYTES: usize = 256 * 1024;
+
+/// Bytes of a server's tag for its content. Apache's and nginx's have some thirty.
+pub const ETAG_BYTES: usize = 1024;

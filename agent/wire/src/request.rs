@@ -5,8 +5,18 @@ use std::io::{Read, Write};
 
 use zeroize::Zeroizing;
 
+use crate::download::{TAG_DOWNLOAD, decode_download};
 use crate::frame::{Decoder, Encoder, check_oid, read_bytes, read_length};
-use crate::{DisplayUrl, Range, Secret, WireError, limits, parse_tag};
+use crate::{DisplayUrl, DownloadRequest, Range, Secret, WireError, limits, parse_tag};
+
+/// What one connection asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Objects of a Git repository.
+    Fetch(FetchRequest),
+    /// The bytes behind a URL.
+    Download(DownloadRequest),
+}
 
 /// Asks for everything one reference reaches and the agent does not have.
 #[derive(Clone, PartialEq, Eq)]
@@ -140,27 +150,31 @@ pub fn write_request(writer: &mut impl Write, request: &FetchRequest) -> Result<
     writer.flush().map_err(WireError::Io)
 }
 
-/// Reads one request. Fails on anything [`write_request`] would not have written; never allocates more than
-/// has arrived.
-pub fn read_request(reader: &mut impl Read) -> Result<FetchRequest, WireError> {
+/// Reads one request. Fails on anything [`write_request`] and [`crate::write_download`] would not have written;
+/// never allocates more than has arrived.
+pub fn read_request(reader: &mut impl Read) -> Result<Request, WireError> {
     let length = read_length(reader, WHAT, limits::REQUEST_BYTES)?;
     let body = Zeroizing::new(read_bytes(reader, length)?);
     let mut decoder = Decoder::new(&body);
-    match decoder.byte(WHAT)? {
-        TAG_REQUEST => {}
+    let request = match decoder.byte(WHAT)? {
+        TAG_REQUEST => Request::Fetch(decode_fetch(&mut decoder)?),
+        TAG_DOWNLOAD => Request::Download(decode_download(&mut decoder)?),
         tag => return Err(WireError::UnknownTag { what: WHAT, tag }),
-    }
-    let request = FetchRequest {
-        url: decoder.text("url", limits::URL_BYTES)?,
-        reference: decode_reference(&mut decoder)?,
-        have: decode_have(&mut decoder)?,
-        credentials: decode_credentials(&mut decoder)?,
-        ca_bundle: decoder.optional_text("ca bundle", limits::CA_BUNDLE_BYTES)?,
-        timeout_seconds: decoder.number("timeout")?,
-        known: decode_known(&mut decoder)?,
     };
     decoder.finish()?;
     Ok(request)
+}
+
+fn decode_fetch(decoder: &mut Decoder<'_>) -> Result<FetchRequest, WireError> {
+    Ok(FetchRequest {
+        url: decoder.text("url", limits::URL_BYTES)?,
+        reference: decode_reference(decoder)?,
+        have: decode_have(decoder)?,
+        credentials: decode_credentials(decoder)?,
+        ca_bundle: decoder.optional_text("ca bundle", limits::CA_BUNDLE_BYTES)?,
+        timeout_seconds: decoder.number("timeout")?,
+        known: decode_known(decoder)?,
+    })
 }
 
 fn encode_reference(encoder: &mut Encoder, reference: &Reference) -> Result<(), WireError> {
@@ -227,7 +241,10 @@ fn decode_have(decoder: &mut Decoder<'_>) -> Result<Vec<String>, WireError> {
     (0..count).map(|_| decoder.oid("have object id")).collect()
 }
 
-fn encode_credentials(encoder: &mut Encoder, credentials: &Credentials) -> Result<(), WireError> {
+pub(crate) fn encode_credentials(
+    encoder: &mut Encoder,
+    credentials: &Credentials,
+) -> Result<(), WireError> {
     let limit = limits::CREDENTIAL_BYTES;
     match credentials {
         Credentials::None => encoder.byte(0),
@@ -254,7 +271,7 @@ fn encode_credentials(encoder: &mut Encoder, credentials: &Credentials) -> Resul
     Ok(())
 }
 
-fn decode_credentials(decoder: &mut Decoder<'_>) -> Result<Credentials, WireError> {
+pub(crate) fn decode_credentials(decoder: &mut Decoder<'_>) -> Result<Credentials, WireError> {
     let limit = limits::CREDENTIAL_BYTES;
     Ok(match decoder.byte("credentials")? {
         0 => Credentials::None,

@@ -30,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     ("trust_tree", trust::tree),
     ("wire_request", wire::request),
     ("wire_answer", wire::answer),
+    ("wire_piece", wire::piece),
     ("wire_range", wire::range),
 ];
 

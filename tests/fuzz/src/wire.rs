@@ -1,6 +1,9 @@
 //! The protocol between the two processes, and the ranges of versions that both read.
 
-use windlass_wire::{Range, parse_tag, read_answer, read_request, write_answer, write_request};
+use windlass_wire::{
+    Range, Request, parse_tag, read_answer, read_piece, read_request, write_answer, write_download,
+    write_piece, write_request,
+};
 
 /// Answers that are read from one input at most.
 const ANSWERS: usize = 100;
@@ -9,7 +12,11 @@ const ANSWERS: usize = 100;
 pub(crate) fn request(bytes: &[u8]) {
     if let Ok(request) = read_request(&mut &*bytes) {
         let mut written = Vec::new();
-        let written = write_request(&mut written, &request).is_ok() && bytes.starts_with(&written);
+        let wrote = match &request {
+            Request::Fetch(fetch) => write_request(&mut written, fetch),
+            Request::Download(download) => write_download(&mut written, download),
+        };
+        let written = wrote.is_ok() && bytes.starts_with(&written);
         assert!(written, "{request:?} was read and is not what was written");
     }
 }
@@ -25,6 +32,20 @@ pub(crate) fn answer(bytes: &[u8]) {
         let mut written = Vec::new();
         let written = write_answer(&mut written, &answer).is_ok() && before.starts_with(&written);
         assert!(written, "{answer:?} was read and is not what was written");
+    }
+}
+
+/// What the agent reads of a download from such a windlass-net.
+pub(crate) fn piece(bytes: &[u8]) {
+    let mut rest = bytes;
+    for _ in 0..ANSWERS {
+        let before = rest;
+        let Ok(piece) = read_piece(&mut rest) else {
+            return;
+        };
+        let mut written = Vec::new();
+        let written = write_piece(&mut written, &piece).is_ok() && before.starts_with(&written);
+        assert!(written, "{piece:?} was read and is not what was written");
     }
 }
 

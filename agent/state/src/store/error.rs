@@ -51,6 +51,14 @@ pub enum StoreError {
         #[source]
         source: Cause,
     },
+    /// What is in use of charts and other downloads takes its whole share of the disk.
+    #[error("{}: charts and other downloads take more than {} MiB; use fewer or smaller ones", path.display(), limit / 1024 / 1024)]
+    BlobsFull {
+        /// Where they are.
+        path: PathBuf,
+        /// The bound in bytes.
+        limit: u64,
+    },
     /// Anything else that SQLite says.
     #[error("{}: the database refuses the request", path.display())]
     Database {

@@ -1,0 +1,185 @@
+//! Bytes from behind a URL, fetched by windlass-net: into the blobs of this node, for the caller to check and keep.
+
+use std::io::{BufReader, Write};
+use std::time::Duration;
+
+use windlass_state::{IncomingBlob, Store, StoreError};
+use windlass_wire::{DownloadRequest, FailureClass, Piece, WireError, read_piece, write_download};
+
+use crate::net::{Net, NetError};
+
+/// windlass-net keeps the timeout itself; this is for the case that it hangs.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What a download came to. Nobody has looked at the bytes: whoever keeps them has to.
+#[derive(Debug)]
+pub(crate) enum Downloaded {
+    /// The server's content still has the tag that was named.
+    Unchanged,
+    /// The bytes, with the server's tag for them.
+    New {
+        blob: IncomingBlob,
+        etag: Option<String>,
+    },
+}
+
+/// Why there are no bytes.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DownloadError {
+    #[error(transparent)]
+    Net(#[from] NetError),
+    #[error("windlass-net cannot be understood")]
+    Wire(#[from] WireError),
+    #[error("windlass-net sends {what}; restart it, and look at what it was told")]
+    Unexpected { what: &'static str },
+    #[error("{message}")]
+    Failed {
+        class: FailureClass,
+        message: String,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Asks windlass-net for the bytes. Blocks. They are nobody's until [`IncomingBlob::keep`].
+pub(crate) fn download(
+    store: &Store,
+    net: &Net,
+    request: &DownloadRequest,
+) -> Result<Downloaded, DownloadError> {
+    let mut stream = net.open()?;
+    let patience = Duration::from_secs(request.timeout_seconds) + PATIENCE;
+    stream
+        .set_read_timeout(Some(patience))
+        .map_err(WireError::Io)?;
+    write_download(&mut stream, request)?;
+    stream.flush().map_err(WireError::Io)?;
+    let mut pieces = BufReader::with_capacity(64 * 1024, stream);
+    match read_piece(&mut pieces)? {
+        Piece::Unchanged if request.etag.is_some() => Ok(Downloaded::Unchanged),
+        Piece::Failed { class, message } => Err(DownloadError::Failed { class, message }),
+        Piece::Head { etag } => {
+            let mut blob = store.receive_blob()?;
+            receive(&mut pieces, &mut blob, request.byte_limit)?;
+            Ok(Downloaded::New { blob, etag })
+        }
+        Piece::Unchanged | Piece::Bytes(_) | Piece::Done { .. } => {
+            Err(unexpected("an answer without a head"))
+        }
+    }
+}
+
+/// What windlass-net was told counts here too: it may be somebody else's by now.
+fn receive(
+    pieces: &mut impl std::io::Read,
+    blob: &mut IncomingBlob,
+    limit: u64,
+) -> Result<(), DownloadError> {
+    loop {
+        match read_piece(pieces)? {
+            Piece::Bytes(bytes) => {
+                if blob.bytes() + bytes.len() as u64 > limit {
+                    return Err(unexpected("more than it was asked for"));
+                }
+                blob.write(&bytes)?;
+            }
+            Piece::Done { bytes } if bytes == blob.bytes() => return Ok(()),
+            Piece::Done { .. } => return Err(unexpected("fewer bytes than it says")),
+            Piece::Failed { class, message } => {
+                return Err(DownloadError::Failed { class, message });
+            }
+            Piece::Head { .. } | Piece::Unchanged => return Err(unexpected("a second head")),
+        }
+    }
+}
+
+fn unexpected(what: &'static str) -> DownloadError {
+    DownloadError::Unexpected { what }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use windlass_wire::{Credentials, Request, read_request, write_piece};
+
+    use super::*;
+
+    fn request() -> DownloadRequest {
+        DownloadRequest {
+            url: "https://charts.test/index.yaml".to_owned(),
+            accept: "*/*".to_owned(),
+            credentials: Credentials::None,
+            ca_bundle: None,
+            identity: None,
+            proxy: None,
+            etag: Some("old".to_owned()),
+            byte_limit: 10,
+            timeout_seconds: 5,
+        }
+    }
+
+    /// What a windlass-net that answers so comes to.
+    fn answered(answers: Vec<Piece>) -> (tempfile::TempDir, Result<Downloaded, DownloadError>) {
+        let place = tempfile::tempdir().unwrap();
+        let socket = place.path().join("net.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let net = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let asked = read_request(&mut stream).unwrap();
+            assert_eq!(asked, Request::Download(request()));
+            for piece in answers {
+                // The agent may have heard enough.
+                let _ = write_piece(&mut stream, &piece);
+            }
+        });
+        let store = Store::open(&place.path().join("state")).unwrap();
+        let downloaded = download(&store, &Net::new(socket, None), &request());
+        net.join().unwrap();
+        (place, downloaded)
+    }
+
+    fn bytes(text: &str) -> Piece {
+        Piece::Bytes(text.as_bytes().to_vec())
+    }
+
+    const HEAD: Piece = Piece::Head { etag: None };
+
+    #[test]
+    fn the_bytes_are_those_that_were_sent() {
+        let tag = Piece::Head {
+            etag: Some("new".to_owned()),
+        };
+        let answers = vec![tag, bytes("hello"), bytes("you"), Piece::Done { bytes: 8 }];
+        let (_place, downloaded) = answered(answers);
+        let Ok(Downloaded::New { blob, etag }) = downloaded else {
+            panic!("{downloaded:?}");
+        };
+        assert_eq!(etag.as_deref(), Some("new"));
+        let digest = blob.keep("test").unwrap();
+        assert_eq!(digest, windlass_state::BlobDigest::of(b"helloyou"));
+        let (_place, downloaded) = answered(vec![Piece::Unchanged]);
+        assert!(matches!(downloaded, Ok(Downloaded::Unchanged)));
+    }
+
+    #[test]
+    fn a_windlass_net_that_says_something_else_is_not_believed() {
+        let done = |bytes| Piece::Done { bytes };
+        for answers in [
+            vec![bytes("a")],
+            vec![done(0)],
+            vec![HEAD, bytes("hello you!!"), done(11)],
+            vec![HEAD, bytes("hello"), bytes("hello!"), done(11)],
+            vec![HEAD, bytes("hello"), done(4)],
+            vec![HEAD, HEAD],
+        ] {
+            let (place, downloaded) = answered(answers.clone());
+            let unexpected = matches!(downloaded, Err(DownloadError::Unexpected { .. }));
+            assert!(unexpected, "{answers:?}: {downloaded:?}");
+            let blobs = std::fs::read_dir(place.path().join("state/blobs"));
+            assert_eq!(blobs.map_or(0, Iterator::count), 0, "nothing stays");
+        }
+        let (_place, cut) = answered(vec![HEAD, bytes("hello")]);
+        assert!(matches!(cut, Err(DownloadError::Wire(_))), "{cut:?}");
+    }
+}
