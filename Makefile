@@ -16,6 +16,7 @@ test: bootstrap node lint ## everything that must hold
 	@tests/oracles/flux.sh >/dev/null || [ $$? = 77 ]
 	@echo "== the real Helm, to compare with"
 	@tests/oracles/helm.sh >/dev/null || [ $$? = 77 ]
+	@tests/oracles/helm-controller.sh >/dev/null || [ $$? = 77 ]
 	@tests/oracles/controllers.sh >/dev/null || [ $$? = 77 ]
 	@echo "== the real kustomize, to compare with"
 	@tests/oracles/kustomize.sh >/dev/null || [ $$? = 77 ]

@@ -6,6 +6,8 @@ go 1.24
 
 require (
 	github.com/fluxcd/flux2/v2 v2.9.5
+	github.com/fluxcd/helm-controller v1.6.4
+	github.com/fluxcd/helm-controller/api v1.6.4
 	github.com/fluxcd/kustomize-controller v1.9.6
 	github.com/fluxcd/kustomize-controller/api v1.9.6
 	github.com/fluxcd/pkg/artifact v0.18.0

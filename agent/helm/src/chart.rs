@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub(crate) use crate::chart::load::{merge, to_floats};
+pub(crate) use crate::chart::metadata::or_default;
 
 pub use crate::chart::directory::{Directory, Entry, EntryKind, load_directory};
 pub use crate::chart::load::{LoadError, load_archive, load_files, read_values};

@@ -16,7 +16,9 @@ mod format;
 mod functions;
 mod glob;
 mod manifest;
+mod name;
 mod number;
+mod record;
 mod render;
 mod schema;
 mod scope;
@@ -34,5 +36,11 @@ pub use crate::chart::{
 };
 pub use crate::engine::Surroundings;
 pub use crate::manifest::{Hook, HookEvent, Manifest};
+pub use crate::name::shorten_name;
+pub use crate::record::{
+    ApplyMethod, HookRun, Info, Lock, Record, RecordError, RecordedChart, RecordedFile,
+    RecordedHook, SECRET_TYPE, Status, Time, config_digest, json_digest, secret_name,
+    snapshot_digest,
+};
 pub use crate::render::{Operation, Release, RenderError, Rendered, render};
 pub use crate::strvals::{Setting, set};

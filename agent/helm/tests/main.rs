@@ -10,5 +10,6 @@ mod archives;
 mod charts;
 mod expressions;
 mod golden;
+mod records;
 mod settings;
 mod support;

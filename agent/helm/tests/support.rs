@@ -183,7 +183,7 @@ fn hook(hook: &windlass_helm::Hook) -> Value {
     })
 }
 
-/// The real Helm, running.
+/// The real Helm, or Flux's helm-controller, running.
 pub(crate) struct Oracle {
     child: Child,
     input: ChildStdin,
@@ -195,13 +195,22 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// Starts the oracle; none where it was never built (`tests/oracles/helm.sh` builds it).
     pub(crate) fn start() -> Option<Self> {
-        let script = root().join("../../tests/oracles/helm.sh");
-        let found = Command::new(script).arg("--built").output().unwrap();
+        Self::of("helm.sh")
+    }
+
+    /// Starts the oracle of helm-controller; none where it was never built.
+    pub(crate) fn of_flux() -> Option<Self> {
+        Self::of("helm-controller.sh")
+    }
+
+    fn of(script: &str) -> Option<Self> {
+        let path = root().join("../../tests/oracles").join(script);
+        let found = Command::new(path).arg("--built").output().unwrap();
         if !found.status.success() {
             let mut stderr = std::io::stderr();
             writeln!(
                 stderr,
-                "SKIPPED: the real Helm is not built; tests/oracles/helm.sh builds it"
+                "SKIPPED: the real program is not built; tests/oracles/{script} builds it"
             )
             .unwrap();
             return None;

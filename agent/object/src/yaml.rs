@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::yaml::arena::Arena;
 use crate::yaml::events::{Comments, Failure, Text};
 
-pub use crate::yaml::emit::{sorted_keys, to_string};
+pub use crate::yaml::emit::{sorted_keys, to_digest_text, to_string};
 
 /// What one input may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 //! To add a target: write the function in the file of its room, name it in [`TARGETS`] and in `cargo-fuzz/Cargo.toml`,
 //! and keep a few inputs of real use in `corpus/NAME/`. An input that once broke something stays there for good.
 
+mod helm;
 mod kustomize;
 mod trust;
 mod wire;
@@ -15,6 +16,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    ("helm_record", helm::record),
     ("kustomize_kustomization", kustomize::kustomization),
     ("kustomize_objects", kustomize::objects),
     ("kustomize_substitution", kustomize::substitution),

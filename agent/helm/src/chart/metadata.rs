@@ -174,7 +174,7 @@ pub struct Dependency {
 }
 
 /// Go's JSON reader leaves a field alone that is null.
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,

@@ -18,8 +18,19 @@ pub(super) const SIMPLE_KEY_LIMIT: usize = 128;
 /// see anything but the text.
 #[must_use]
 pub fn to_string(value: &Value) -> String {
+    write_all(value, Form::Text)
+}
+
+/// Writes what Flux takes digests of: as [`to_string`], but keys stand in the order of their bytes,
+/// a key `<<` has no quotes, and large numbers have all their digits.
+#[must_use]
+pub fn to_digest_text(value: &Value) -> String {
+    write_all(value, Form::Digest)
+}
+
+fn write_all(value: &Value, form: Form) -> String {
     let mut writer = Writer::new();
-    write(&mut writer, value, Context::Root);
+    write(&mut writer, value, Context::Root, form);
     writer.indent = 0;
     writer.start_line();
     writer.text
@@ -28,8 +39,15 @@ pub fn to_string(value: &Value) -> String {
 /// The keys of a map in the order go-yaml writes them.
 #[must_use]
 pub fn sorted_keys(fields: &Map<String, Value>) -> Vec<&str> {
-    let sorted = order::sorted(fields).into_iter();
+    let sorted = order::sorted(fields, Form::Text).into_iter();
     sorted.map(|(key, _)| key).collect()
+}
+
+/// What is written.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Text,
+    Digest,
 }
 
 /// Where a value stands.
@@ -40,19 +58,22 @@ enum Context {
     MapValue,
 }
 
-fn write(writer: &mut Writer, value: &Value, context: Context) {
+fn write(writer: &mut Writer, value: &Value, context: Context, form: Form) {
     match value {
         Value::Null => write_plain(writer, "null"),
         Value::Bool(true) => write_plain(writer, "true"),
         Value::Bool(false) => write_plain(writer, "false"),
+        Value::Number(number) if form == Form::Digest => {
+            write_plain(writer, &number::exact_text(number));
+        }
         Value::Number(number) => write_plain(writer, &number::text(number)),
         Value::String(text) => write_text(writer, text),
-        Value::Array(items) => write_list(writer, items, context),
-        Value::Object(fields) => write_map(writer, fields),
+        Value::Array(items) => write_list(writer, items, context, form),
+        Value::Object(fields) => write_map(writer, fields, form),
     }
 }
 
-fn write_list(writer: &mut Writer, items: &[Value], context: Context) {
+fn write_list(writer: &mut Writer, items: &[Value], context: Context, form: Form) {
     if items.is_empty() {
         writer.indicator("[", Space::Before);
         writer.indicator("]", Space::None);
@@ -66,12 +87,12 @@ fn write_list(writer: &mut Writer, items: &[Value], context: Context) {
     for item in items {
         writer.start_line();
         writer.block_indicator("-");
-        write(writer, item, Context::Item);
+        write(writer, item, Context::Item, form);
     }
     writer.indent = outer;
 }
 
-fn write_map(writer: &mut Writer, fields: &Map<String, Value>) {
+fn write_map(writer: &mut Writer, fields: &Map<String, Value>, form: Form) {
     if fields.is_empty() {
         writer.indicator("{", Space::Before);
         writer.indicator("}", Space::None);
@@ -79,15 +100,15 @@ fn write_map(writer: &mut Writer, fields: &Map<String, Value>) {
     }
     let outer = writer.indent;
     writer.deepen();
-    for (key, value) in order::sorted(fields) {
+    for (key, value) in order::sorted(fields, form) {
         writer.start_line();
-        write_key(writer, key);
-        write(writer, value, Context::MapValue);
+        write_key(writer, key, form);
+        write(writer, value, Context::MapValue, form);
     }
     writer.indent = outer;
 }
 
-fn write_key(writer: &mut Writer, key: &str) {
+fn write_key(writer: &mut Writer, key: &str, form: Form) {
     if key.contains('\n') || key.len() > SIMPLE_KEY_LIMIT {
         writer.block_indicator("?");
         write_text(writer, key);
@@ -95,7 +116,9 @@ fn write_key(writer: &mut Writer, key: &str) {
         writer.block_indicator(":");
     } else {
         // go-yaml writes `<<` without quotes and reads a merge key back.
-        let style = if key == "<<" {
+        let style = if key == "<<" && form == Form::Digest {
+            Style::Plain
+        } else if key == "<<" {
             Style::DoubleQuoted
         } else {
             style_of(key)

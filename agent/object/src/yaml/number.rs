@@ -4,6 +4,8 @@ use serde_json::Number;
 
 /// What Go's JSON encoder writes without an exponent, and so go-yaml reads as an integer again.
 const PLAIN_FLOAT_LIMIT: f64 = 1e21;
+/// What no unsigned integer of 64 bits reaches: 2^64.
+const UNSIGNED_LIMIT: f64 = 18_446_744_073_709_551_616.0;
 /// The exponents Go's `g` form of the shortest digits does without (strconv/ftoa.go).
 const PLAIN_EXPONENTS: std::ops::Range<i32> = -4..6;
 
@@ -33,6 +35,20 @@ pub(super) fn text(number: &Number) -> String {
             None => float_text(value),
         },
         _ => number.to_string(),
+    }
+}
+
+/// A number as Flux writes it for a digest: it looks at the float, not at its JSON.
+pub(super) fn exact_text(number: &Number) -> String {
+    let Some(value) = number.as_f64().filter(|_| number.is_f64()) else {
+        return number.to_string();
+    };
+    match integer(value) {
+        Some(whole) => whole.to_string(),
+        None if value.fract() == 0.0 && value > 0.0 && value < UNSIGNED_LIMIT => {
+            format!("{value:.0}")
+        }
+        None => float_text(value),
     }
 }
 
@@ -68,7 +84,12 @@ fn unsigned(value: f64) -> Option<String> {
     if value.fract() != 0.0 || value.abs() >= PLAIN_FLOAT_LIMIT {
         return None;
     }
-    let text = value.to_string();
+    // A zero below zero is read back as 0.
+    let text = if value == 0.0 {
+        "0".to_owned()
+    } else {
+        value.to_string()
+    };
     (text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok()).then_some(text)
 }
 

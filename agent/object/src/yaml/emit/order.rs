@@ -4,13 +4,21 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
 
-/// The fields of a map in go-yaml's order.
-pub(super) fn sorted(fields: &Map<String, Value>) -> Vec<(&str, &Value)> {
-    let fields: Vec<_> = fields
+use crate::yaml::emit::Form;
+
+/// The fields of a map in the order of a form.
+pub(super) fn sorted(fields: &Map<String, Value>, form: Form) -> Vec<(&str, &Value)> {
+    let mut fields: Vec<_> = fields
         .iter()
         .map(|(key, value)| (key.as_str(), value))
         .collect();
-    merge_sort(fields)
+    match form {
+        Form::Text => merge_sort(fields),
+        Form::Digest => {
+            fields.sort_unstable_by_key(|(key, _)| *key);
+            fields
+        }
+    }
 }
 
 /// Sorts by [`compare`]. The standard sort may panic when an order is not total, and nobody
