@@ -115,9 +115,7 @@ impl NodeStatus {
                 since.strftime("%Y-%m-%d %H:%M:%SZ")
             ));
         }
-        if standing.api_error.is_some() {
-            parts.push("API server does not answer".to_owned());
-        }
+        parts.extend(standing.api_error.map(str::to_owned));
         parts.join(", ")
     }
 

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use windlass_api::pause::Pause;
 use windlass_api::{names, suspension, time::Time};
 use windlass_cluster::{
-    Authority, Cluster, EpochFloor, FluxStanding, Leadership, PatchOptions, RequestError,
+    Authority, Cluster, EpochFloor, ErrorClass, FluxStanding, Leadership, PatchOptions,
+    RequestError,
 };
 
 use super::Controller;
@@ -52,7 +53,8 @@ pub(crate) struct Standing {
     pub(crate) uninstall: Option<String>,
     /// Where it is remembered that Flux's API was removed on purpose.
     pub(super) uninstall_mark: PathBuf,
-    pub(crate) api_error: Option<String>,
+    /// What the status line says of the API server when not all is well with it.
+    pub(crate) api_error: Option<&'static str>,
     /// When a definition came or changed last.
     pub(super) definitions_moved: Option<Instant>,
 }
@@ -98,7 +100,14 @@ impl Standing {
 
     /// Takes that the API server answered, or why it did not.
     pub(crate) fn api_answered(&mut self, answer: Result<(), &RequestError>) {
-        self.api_error = answer.err().map(ToString::to_string);
+        self.api_error = answer.err().and_then(|error| match error.class() {
+            // Flux's definitions are not there yet: an answer like another.
+            ErrorClass::UnknownKind => None,
+            ErrorClass::Forbidden | ErrorClass::Unauthorized => {
+                Some("API server refuses this node")
+            }
+            _ => Some("API server does not answer"),
+        });
     }
 
     /// Lets go of what has ended by itself.
