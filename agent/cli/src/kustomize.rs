@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use windlass_kustomize::{Built, DefaultOrder, build_directory};
@@ -17,6 +19,12 @@ const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "kustomize-v5.
 
 /// The namespace of objects that name none, in the names of files.
 const DEFAULT_NAMESPACE: &str = "default";
+
+/// What stands between two objects.
+const SEPARATOR: &str = "---\n";
+
+/// How many objects are worth a thread.
+const LEAST_SHARE: usize = 100;
 
 /// Arguments of `kustomize`.
 #[derive(Debug, Clone, Args)]
@@ -109,7 +117,8 @@ pub(crate) fn run(
     let tree = LocalTree {
         restricts: flags.load_restrictor == LoadRestrictor::RootOnly,
     };
-    let mut built = build_directory(&tree, &path, order)
+    let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let mut built = build_directory(&tree, &path, order, threads)
         .map_err(|error| CommandError::Build(as_seen_here(&error.to_string())))?;
     if flags.enable_managedby_label {
         for built in &mut built {
@@ -117,8 +126,8 @@ pub(crate) fn run(
         }
     }
     match &flags.output {
-        None => Ok(screen.print_yaml(&documents(built))?),
-        Some(path) => write(path, built).map_err(|error| {
+        None => Ok(screen.print_yaml(&documents(built, threads))?),
+        Some(path) => write(path, built, threads).map_err(|error| {
             CommandError::Usage(format!("cannot write to {}: {error}", path.display()))
         }),
     }
@@ -136,21 +145,42 @@ fn refuse(flags: &BuildFlags) -> Result<(), CommandError> {
     Err(CommandError::Usage(refused.to_owned()))
 }
 
-/// Objects as kustomize prints them.
-pub(crate) fn documents(built: Vec<Built>) -> String {
+/// Objects as kustomize prints them, each thread writing its share.
+fn documents(mut built: Vec<Built>, threads: NonZeroUsize) -> String {
+    let share = built.len().div_ceil(threads.get()).max(LEAST_SHARE);
+    let mut shares = Vec::new();
+    while built.len() > share {
+        shares.push(built.split_off(built.len() - share));
+    }
+    let texts = thread::scope(|scope| {
+        let others: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(|| text_of(share)))
+            .collect();
+        let first = text_of(built);
+        let others = others.into_iter().rev().map(|other| match other.join() {
+            Ok(text) => text,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        std::iter::once(first).chain(others).collect::<Vec<_>>()
+    });
+    texts.join(SEPARATOR)
+}
+
+fn text_of(built: Vec<Built>) -> String {
     let mut text = String::new();
     for built in built {
         if !text.is_empty() {
-            text.push_str("---\n");
+            text.push_str(SEPARATOR);
         }
         text.push_str(&to_string(&built.object.into_value()));
     }
     text
 }
 
-fn write(path: &Path, built: Vec<Built>) -> io::Result<()> {
+fn write(path: &Path, built: Vec<Built>, threads: NonZeroUsize) -> io::Result<()> {
     if !path.is_dir() {
-        return fs::write(path, documents(built));
+        return fs::write(path, documents(built, threads));
     }
     let namespace = |built: &Built| {
         let namespace = built.object.namespace().unwrap_or(DEFAULT_NAMESPACE);

@@ -3,8 +3,14 @@
 //! The order is kustomize's: resources and bases, configuration, generators, components, then the
 //! transformers over everything gathered so far. A component works on what its parent has gathered.
 
-use std::cell::Cell;
+mod bases;
+mod budget;
+
+use std::collections::HashMap;
 use std::sync::Arc;
+
+pub(crate) use crate::accumulate::bases::Workers;
+pub(crate) use crate::accumulate::budget::Budget;
 
 use crate::config::Config;
 use crate::crd;
@@ -25,9 +31,6 @@ use crate::variable::{self, Variable};
 /// How deep kustomizations may refer to each other.
 const DEPTH_LIMIT: usize = 32;
 
-/// How many resources a build may gather: far over any cluster's, and small enough for memory.
-const RESOURCE_LIMIT: usize = 100_000;
-
 /// What is gathered: resources, and the configuration of all kustomizations they came through.
 #[derive(Debug)]
 pub(crate) struct Accumulated {
@@ -36,20 +39,17 @@ pub(crate) struct Accumulated {
     pub(crate) variables: Vec<Variable>,
 }
 
-/// How many kustomizations a build may read, each as often as it is named: two bases that name two
-/// bases each, and so on, would double at every level.
-const KUSTOMIZATION_LIMIT: usize = 10_000;
-
 /// Gathers what the kustomizations of one tree say.
 pub(crate) struct Accumulator<'a> {
     pub(crate) tree: &'a dyn Tree,
+    /// Who else may gather bases; nobody where this is one of them.
+    pub(crate) workers: Option<Workers<'a>>,
     /// Whether origins and transformers are recorded: `buildMetadata` of the outermost kustomization
     /// holds for all.
     pub(crate) records: bool,
     /// The directory of the outermost kustomization: origins are written relative to it.
     pub(crate) root: String,
-    /// How many kustomizations were read.
-    pub(crate) opened: Cell<usize>,
+    pub(crate) budget: &'a Budget,
     pub(crate) types: Types,
 }
 
@@ -80,9 +80,16 @@ impl Accumulator<'_> {
         mut into: Accumulated,
     ) -> Result<Accumulated, BuildError> {
         self.types.take(self.tree, kustomization)?;
+        let mut ready = self
+            .side_by_side(kustomization, chain)
+            .map(HashMap::<usize, Accumulated>::from_iter)
+            .unwrap_or_default();
         for (index, path) in kustomization.resources.iter().enumerate() {
             let place = kustomization.place_of("resources", index);
-            self.add_resource(kustomization, path, &place, chain, &mut into)?;
+            match ready.remove(&index) {
+                Some(base) => add_base(base, &place, &mut into)?,
+                None => self.add_resource(kustomization, path, &place, chain, &mut into)?,
+            }
         }
         self.add_configurations(kustomization, &mut into)?;
         self.add_definitions(kustomization, &mut into)?;
@@ -122,8 +129,8 @@ impl Accumulator<'_> {
     ) -> Result<(), BuildError> {
         let file = resolve(&parent.directory, path).map_err(|cause| place.error(cause))?;
         let kind = self.tree.kind(&file).map_err(|error| place.error(error))?;
-        let added = match kind {
-            None => return Err(place.error(Cause::NotFound { path: file })),
+        match kind {
+            None => Err(place.error(Cause::NotFound { path: file })),
             Some(EntryKind::File) => {
                 check_restriction(self.tree, &parent.directory, &file)
                     .map_err(|cause| place.error(cause))?;
@@ -132,27 +139,29 @@ impl Accumulator<'_> {
                 if self.records {
                     self.record_origins(&file, &mut added);
                 }
-                added
+                self.budget
+                    .take_resources(added.len())
+                    .and_then(|()| into.resources.append_all(added))
+                    .map_err(|cause| place.error(cause))
             }
             Some(EntryKind::Directory) => {
-                let base = self.open(parent, path, place, chain, Kind::Kustomization)?;
-                let chain = extended(chain, &base.directory);
-                let gathered = self.gather(&base, &chain, Accumulated::empty())?;
-                Config::merge(&mut into.config, &gathered.config)
-                    .map_err(|message| place.error(Cause::invalid(message)))?;
-                variable::merge(&mut into.variables, gathered.variables)
-                    .map_err(|cause| place.error(cause))?;
-                gathered.resources.into_list()
+                let base = self.gather_base(parent, path, place, chain)?;
+                add_base(base, place, into)
             }
-        };
-        into.resources
-            .append_all(added)
-            .map_err(|cause| place.error(cause))?;
-        if into.resources.list().len() > RESOURCE_LIMIT {
-            let message = format!("more than {RESOURCE_LIMIT} resources; build them in parts");
-            return Err(place.error(Cause::invalid(message)));
         }
-        Ok(())
+    }
+
+    /// What the kustomization of a directory gathers.
+    fn gather_base(
+        &self,
+        parent: &Kustomization,
+        path: &str,
+        place: &Place,
+        chain: &[String],
+    ) -> Result<Accumulated, BuildError> {
+        let base = self.open(parent, path, place, chain, Kind::Kustomization)?;
+        let chain = extended(chain, &base.directory);
+        self.gather(&base, &chain, Accumulated::empty())
     }
 
     pub(crate) fn record_origins(&self, file: &str, added: &mut [Resource]) {
@@ -192,11 +201,7 @@ impl Accumulator<'_> {
                 chain: chain.to_vec(),
             }));
         }
-        self.opened.set(self.opened.get() + 1);
-        if self.opened.get() > KUSTOMIZATION_LIMIT {
-            let message = format!("more than {KUSTOMIZATION_LIMIT} kustomizations are read");
-            return Err(error(Cause::invalid(message)));
-        }
+        self.budget.take_kustomization().map_err(error)?;
         if chain.len() >= DEPTH_LIMIT {
             return Err(error(Cause::TooDeep { limit: DEPTH_LIMIT }));
         }
@@ -294,8 +299,9 @@ impl Accumulator<'_> {
                     resource.provenance.origin =
                         Some(self.generated_origin(kustomization, generated));
                 }
-                into.resources
-                    .absorb(resource)
+                self.budget
+                    .take_resources(1)
+                    .and_then(|()| into.resources.absorb(resource))
                     .map_err(|cause| place.error(cause))?;
             }
         }
@@ -332,6 +338,16 @@ pub(crate) fn read_kustomization(
 ) -> Result<Kustomization, BuildError> {
     let text = read_bounded(tree, file).map_err(|cause| Place::file(file).error(cause))?;
     Kustomization::read(file, directory, &text)
+}
+
+/// Adds what a base has gathered.
+fn add_base(base: Accumulated, place: &Place, into: &mut Accumulated) -> Result<(), BuildError> {
+    Config::merge(&mut into.config, &base.config)
+        .map_err(|message| place.error(Cause::invalid(message)))?;
+    variable::merge(&mut into.variables, base.variables).map_err(|cause| place.error(cause))?;
+    into.resources
+        .append_all(base.resources.into_list())
+        .map_err(|cause| place.error(cause))
 }
 
 fn add_variables(kustomization: &Kustomization, into: &mut Accumulated) -> Result<(), BuildError> {

@@ -1,10 +1,10 @@
 //! The build: a path of a tree, with a Flux Kustomization's spec on top, to objects.
 
-use std::cell::Cell;
+use std::num::NonZeroUsize;
 
-use windlass_object::{Object, Value};
+use windlass_object::Object;
 
-use crate::accumulate::{Accumulated, Accumulator, read_kustomization};
+use crate::accumulate::{Accumulated, Accumulator, Budget, Workers, read_kustomization};
 use crate::error::{BuildError, Cause, Place, Step};
 use crate::hash;
 use crate::kustomization::{BuildMetadata, Kustomization, SortOptions};
@@ -83,7 +83,7 @@ pub fn build(tree: &dyn Tree, path: &str, overlay: &Overlay) -> Result<Vec<Built
     let directory = directory_at(tree, path).map_err(|cause| spec.error(cause))?;
     let kustomization = entry(tree, &directory, overlay)?;
     // Flux loads the built-in types before it builds, so that a document adds to them.
-    let mut resources = run(tree, &kustomization, Types::with_built_in())?;
+    let mut resources = run(tree, None, &kustomization, Types::with_built_in())?;
     let objects = resources
         .drain(..)
         .map(|resource| finish(resource, &kustomization, overlay));
@@ -117,14 +117,15 @@ pub enum DefaultOrder {
 }
 
 /// Builds a directory as the command `kustomize build` does: it must have a kustomization that says
-/// something.
+/// something. Bases are gathered on so many threads; the result is the same with any number.
 ///
 /// # Errors
 /// The directory is not there or cannot be built; the error names file and field.
 pub fn build_directory(
-    tree: &dyn Tree,
+    tree: &(dyn Tree + Sync),
     path: &str,
     order: DefaultOrder,
+    threads: NonZeroUsize,
 ) -> Result<Vec<Built>, BuildError> {
     let place = Place::file(path);
     let directory = directory_at(tree, path).map_err(|cause| place.error(cause))?;
@@ -139,7 +140,8 @@ pub fn build_directory(
     if order == DefaultOrder::Legacy && kustomization.sort_options.is_none() {
         kustomization.sort_options = Some(SortOptions::legacy());
     }
-    let mut resources = run(tree, &kustomization, Types::default())?;
+    let workers = Workers { tree, threads };
+    let mut resources = run(tree, Some(workers), &kustomization, Types::default())?;
     let overlay = Overlay::default();
     let objects = resources
         .drain(..)
@@ -162,15 +164,18 @@ pub(crate) fn directory_at(tree: &dyn Tree, path: &str) -> Step<String> {
 /// Runs a kustomization and what is done once at the end: hashes, references, order.
 fn run(
     tree: &dyn Tree,
+    workers: Option<Workers<'_>>,
     kustomization: &Kustomization,
     types: Types,
 ) -> Result<Vec<Resource>, BuildError> {
     let at_file = |cause: Cause| Place::file(&kustomization.file).error(cause);
+    let budget = Budget::default();
     let accumulator = Accumulator {
         tree,
+        workers,
         records: kustomization.build_metadata != BuildMetadata::default(),
         root: kustomization.directory.clone(),
-        opened: Cell::new(0),
+        budget: &budget,
         types,
     };
     let chain = [kustomization.directory.clone()];
@@ -218,7 +223,10 @@ fn finish(
     let cluster_scoped = resource.identity().cluster_scoped;
     let line = resource.origin.line;
     let file = resource.origin.file.to_string();
-    if [None, Some(&Value::from(""))].contains(&resource.value.pointer("/metadata/name")) {
+    if resource
+        .metadata("name")
+        .is_none_or(|name| name.as_str() == Some(""))
+    {
         return Err(Place::line(&file, line).error(Cause::NotAnObject {
             message: "metadata.name is missing".to_owned(),
         }));

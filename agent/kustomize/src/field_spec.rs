@@ -7,7 +7,7 @@ use serde::Deserialize;
 use windlass_object::{GroupVersionKind, Map, Value};
 
 use crate::identity::is_selected;
-use crate::shared::below;
+use crate::shared::descend;
 
 /// Which fields of which objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,34 +105,36 @@ impl FieldSpec {
 impl FieldSpec {
     /// The JSON pointers of the fields of the object that the path leads to.
     pub(crate) fn places(&self, object: &Value) -> Vec<String> {
-        let mut places = vec![(String::new(), object)];
-        for segment in &self.segments {
-            places = places
-                .into_iter()
-                .flat_map(|(place, value)| items(place, value))
-                .filter_map(|(place, value)| {
-                    let field = value.get(&segment.name)?;
-                    Some((below(&place, &segment.name), field))
-                })
-                .collect();
-        }
+        let mut places = Vec::new();
+        collect_places(object, &self.segments, &mut String::new(), &mut places);
         places
-            .into_iter()
-            .flat_map(|(place, value)| items(place, value))
-            .map(|(place, _)| place)
-            .collect()
     }
 }
 
-/// A value, or the items of the list it is.
-fn items(place: String, value: &Value) -> Vec<(String, &Value)> {
-    match value {
-        Value::Array(elements) => elements
-            .iter()
-            .enumerate()
-            .flat_map(|(index, element)| items(below(&place, &index.to_string()), element))
-            .collect(),
-        value => vec![(place, value)],
+/// Follows the path to its end, through the items of every list on it.
+fn collect_places(
+    value: &Value,
+    segments: &[Segment],
+    pointer: &mut String,
+    places: &mut Vec<String>,
+) {
+    let length = pointer.len();
+    if let Value::Array(items) = value {
+        for (index, item) in items.iter().enumerate() {
+            descend(pointer, &index.to_string());
+            collect_places(item, segments, pointer, places);
+            pointer.truncate(length);
+        }
+        return;
+    }
+    let Some((segment, rest)) = segments.split_first() else {
+        places.push(pointer.clone());
+        return;
+    };
+    if let Some(field) = value.get(&segment.name) {
+        descend(pointer, &segment.name);
+        collect_places(field, rest, pointer, places);
+        pointer.truncate(length);
     }
 }
 

@@ -48,7 +48,9 @@ impl Identity {
 
     /// This identity with its effective namespace, so that `==` and hashing follow kustomize.
     pub(crate) fn canonical(mut self) -> Self {
-        self.namespace = self.effective_namespace().to_owned();
+        if self.cluster_scoped || self.namespace.is_empty() {
+            self.namespace = self.effective_namespace().to_owned();
+        }
         self
     }
 

@@ -19,6 +19,7 @@ mod name_reference;
 mod object_path;
 mod overlay;
 mod patch;
+mod pattern;
 mod plugin;
 mod replacement;
 mod resource;

@@ -12,7 +12,7 @@ use crate::config::NameReference;
 use crate::error::{Cause, Step};
 use crate::field_spec::{FieldSpec, Missing};
 use crate::identity::{Identity, is_selected};
-use crate::resource::{Affixes, Match, Resource, map_of, scalar_text};
+use crate::resource::{Affixes, Match, Origin, Resource, map_of, scalar_text};
 
 /// An object that may be referred to.
 struct Candidate {
@@ -20,7 +20,7 @@ struct Candidate {
     original: Identity,
     previous: Vec<Identity>,
     affixes: Affixes,
-    describe: String,
+    origin: Origin,
 }
 
 /// The objects, and which had a name before.
@@ -198,7 +198,7 @@ impl Candidates {
                 original: resource.original_identity(),
                 previous,
                 affixes: resource.affixes.clone(),
-                describe: resource.describe(),
+                origin: resource.origin.clone(),
             });
         }
         Self {
@@ -248,7 +248,7 @@ impl Candidates {
             name: name.to_owned(),
             candidates: fitting
                 .iter()
-                .map(|candidate| candidate.describe.clone())
+                .map(|candidate| candidate.origin.describe(&candidate.current))
                 .collect(),
         })
     }

@@ -228,10 +228,7 @@ impl Prepared {
 
 /// Labels or annotations as kustomize rewrites them in a patch: as text, a null becoming `"null"`.
 fn as_text(resource: &mut Resource, field: &str) {
-    let entries = resource
-        .value
-        .get("metadata")
-        .and_then(|metadata| metadata.get(field));
+    let entries = resource.metadata(field);
     let text = |value: &Value| match value {
         Value::Null => "null".to_owned(),
         other => scalar_text(other),
@@ -295,6 +292,12 @@ fn text_of(tree: &dyn Tree, directory: &str, patch: &Patch) -> Step<(String, Vec
 
 /// Reads a patch as what it is: objects, or a list of operations.
 fn read(file: &str, text: &[u8]) -> Step<Read> {
+    // What begins with a letter is no list, so that most patches are parsed once.
+    if text.first().is_some_and(u8::is_ascii_alphabetic)
+        && let Ok(objects) = resources(file, text)
+    {
+        return Ok(Read::Objects(objects));
+    }
     match operations(file, text) {
         Ok(Some(operations)) => Ok(Read::Operations(operations)),
         Ok(None) => Ok(Read::Objects(resources(file, text)?)),

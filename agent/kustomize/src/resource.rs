@@ -127,10 +127,12 @@ impl Resource {
         self.metadata_text("namespace")
     }
 
+    pub(crate) fn metadata(&self, field: &str) -> Option<&Value> {
+        self.value.get("metadata")?.get(field)
+    }
+
     fn metadata_text(&self, field: &str) -> &str {
-        self.value
-            .get("metadata")
-            .and_then(|metadata| metadata.get(field))
+        self.metadata(field)
             .and_then(Value::as_str)
             .unwrap_or_default()
     }
@@ -207,12 +209,12 @@ impl Resource {
             || self.is_generated
             || self.provenance.origin.is_some()
             || !self.provenance.transformations.is_empty();
-        if !remembers || self.value.pointer("/metadata/annotations").is_some() {
+        if !remembers || self.metadata("annotations").is_some() {
             return change(self);
         }
         map_in(self.metadata_mut(), "annotations");
         let result = change(self);
-        let left = self.value.pointer("/metadata/annotations");
+        let left = self.metadata("annotations");
         if left.and_then(Value::as_object).is_some_and(Map::is_empty) {
             self.metadata_mut().remove("annotations");
         }
@@ -252,11 +254,7 @@ impl Resource {
     }
 
     fn metadata_map(&self, field: &str) -> BTreeMap<String, String> {
-        let entries = self
-            .value
-            .get("metadata")
-            .and_then(|metadata| metadata.get(field));
-        let entries = entries.and_then(Value::as_object);
+        let entries = self.metadata(field).and_then(Value::as_object);
         entries.map(text_entries).unwrap_or_default()
     }
 
@@ -275,12 +273,16 @@ impl Resource {
 
     /// For messages: identity and where it was written.
     pub(crate) fn describe(&self) -> String {
-        format!(
-            "{} ({}:{})",
-            self.identity(),
-            self.origin.file,
-            self.origin.line
-        )
+        self.origin.describe(&self.identity())
+    }
+}
+
+// === impl Origin ===
+
+impl Origin {
+    /// For messages: what was written there, and where.
+    pub(crate) fn describe(&self, identity: &Identity) -> String {
+        format!("{identity} ({}:{})", self.file, self.line)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The resources of a build in their order, each identity once.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use windlass_object::patch::strategic::MergeKeys;
@@ -49,15 +50,13 @@ impl ResourceMap {
                 .map(|(position, resource)| (resource.identity().canonical(), position))
                 .collect()
         });
-        let identity = resource.identity();
-        let canonical = identity.clone().canonical();
-        if let Some(first) = index
-            .get(&canonical)
-            .and_then(|position| list.get(*position))
-        {
-            return Err(duplicate(&identity, first, &resource));
-        }
-        index.insert(canonical, self.list.len());
+        match index.entry(resource.identity().canonical()) {
+            Entry::Vacant(entry) => entry.insert(list.len()),
+            Entry::Occupied(entry) => {
+                let first = list.get(*entry.get()).unwrap_or(&resource);
+                return Err(duplicate(&resource.identity(), first, &resource));
+            }
+        };
         self.list.push(resource);
         Ok(())
     }

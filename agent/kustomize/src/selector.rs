@@ -1,11 +1,11 @@
 //! Which objects a patch changes.
 
-use regex::Regex;
 use serde::Deserialize;
 use windlass_object::selector::LabelSelector;
 
 use crate::error::{Cause, Step};
 use crate::identity::Identity;
+use crate::pattern::Pattern;
 use crate::resource::Resource;
 
 /// The target of a patch: every part that is not empty must fit.
@@ -34,11 +34,11 @@ pub struct Selector {
 /// A selector made ready for matching.
 #[derive(Debug)]
 pub(crate) struct Matcher {
-    group: Option<Regex>,
-    version: Option<Regex>,
-    kind: Option<Regex>,
-    name: Option<Regex>,
-    namespace: Option<Regex>,
+    group: Option<Pattern>,
+    version: Option<Pattern>,
+    kind: Option<Pattern>,
+    name: Option<Pattern>,
+    namespace: Option<Pattern>,
     labels: Option<LabelSelector>,
     annotations: Option<LabelSelector>,
 }
@@ -68,7 +68,7 @@ impl Matcher {
     pub(crate) fn matches(&self, resource: &Resource) -> bool {
         let original = resource.original_identity();
         let current = resource.identity();
-        let either = |pattern: &Option<Regex>, text: fn(&Identity) -> &str| {
+        let either = |pattern: &Option<Pattern>, text: fn(&Identity) -> &str| {
             fits(pattern, text(&original)) || fits(pattern, text(&current))
         };
         either(&self.namespace, Identity::effective_namespace)
@@ -119,17 +119,17 @@ impl Matcher {
     }
 }
 
-fn fits(pattern: &Option<Regex>, text: &str) -> bool {
+fn fits(pattern: &Option<Pattern>, text: &str) -> bool {
     pattern
         .as_ref()
         .is_none_or(|pattern| pattern.is_match(text))
 }
 
-fn pattern(field: &str, text: &str) -> Step<Option<Regex>> {
+fn pattern(field: &str, text: &str) -> Step<Option<Pattern>> {
     if text.is_empty() {
         return Ok(None);
     }
-    match Regex::new(&format!("^(?:{text})$")) {
+    match Pattern::new(text) {
         Ok(pattern) => Ok(Some(pattern)),
         Err(error) => Err(Cause::invalid(format!("target.{field} {text:?}: {error}"))),
     }

@@ -31,13 +31,14 @@ impl Shared {
     /// several changes the last one.
     pub(crate) fn settle(&mut self, object: &mut Value) {
         for group in &mut self.0 {
-            group.places.retain(|place| object.pointer(place).is_some());
-            let changed = group
-                .places
-                .iter()
-                .rev()
-                .filter_map(|place| object.pointer(place))
-                .find(|value| **value != group.value);
+            let mut changed = None;
+            group.places.retain(|place| {
+                let found = at(object, place);
+                if found.is_some_and(|value| *value != group.value) {
+                    changed = found;
+                }
+                found.is_some()
+            });
             let Some(changed) = changed.cloned() else {
                 continue;
             };
@@ -90,8 +91,37 @@ fn collect_replaced(patch: &Value, place: &str, replaced: &mut Vec<String>) {
 
 /// The JSON pointer of a field below another.
 pub(crate) fn below(place: &str, field: &str) -> String {
-    let field = field.replace('~', "~0").replace('/', "~1");
-    format!("{place}/{field}")
+    let mut pointer = String::with_capacity(place.len() + field.len() + 1);
+    pointer.push_str(place);
+    descend(&mut pointer, field);
+    pointer
+}
+
+/// Makes a JSON pointer that of a field below.
+pub(crate) fn descend(pointer: &mut String, field: &str) {
+    pointer.push('/');
+    for character in field.chars() {
+        match character {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            other => pointer.push(other),
+        }
+    }
+}
+
+/// What a JSON pointer leads to. That of serde_json makes two strings of every step, and every change
+/// of every resource looks up all that is shared in it.
+pub(crate) fn at<'a>(object: &'a Value, pointer: &str) -> Option<&'a Value> {
+    let mut steps = pointer.split('/');
+    steps.next();
+    steps.try_fold(object, |value, step| match value {
+        Value::Object(fields) if step.contains('~') => {
+            fields.get(&step.replace("~1", "/").replace("~0", "~"))
+        }
+        Value::Object(fields) => fields.get(step),
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

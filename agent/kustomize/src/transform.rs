@@ -12,7 +12,7 @@ pub(crate) use label::{set_annotations, set_entries, set_labels};
 pub(crate) use namespace::{NamespaceOptions, Subjects, put_into_namespace, set_namespace};
 pub(crate) use replica::set_replicas;
 
-use windlass_object::GroupVersionKind;
+use windlass_object::{GroupVersionKind, Value};
 
 use crate::error::{Cause, Step};
 use crate::field_spec::{Change, FieldSpec, Missing};
@@ -22,24 +22,31 @@ use crate::resource::Resource;
 ///
 /// # Errors
 /// A path leads through a scalar, or the change cannot be made.
-fn change_fields(
+fn change_fields<'a>(
     resource: &mut Resource,
-    specs: &[FieldSpec],
+    specs: impl IntoIterator<Item = &'a FieldSpec>,
     missing: Missing,
     change: Change<'_>,
 ) -> Step<()> {
     let gvk = resource.gvk();
+    let mut called = false;
+    let mut noted = |field: &mut Value| {
+        called = true;
+        change(field)
+    };
     specs
-        .iter()
+        .into_iter()
         .filter(|spec| spec.applies_to(&gvk))
         .try_for_each(|spec| {
-            spec.change(&mut resource.value, missing, change)
+            spec.change(&mut resource.value, missing, &mut noted)
                 .map_err(|source| Cause::Field {
                     object: resource.describe(),
                     source,
                 })
         })?;
-    resource.settle();
+    if called {
+        resource.settle();
+    }
     Ok(())
 }
 

@@ -12,13 +12,13 @@ use crate::tree::Tree;
 
 /// The types of one build. As in kustomize, the first kustomization that says anything says it for all
 /// that come after it, the outermost before its bases.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Types {
     with_built_in: bool,
     said: RefCell<Said>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum Said {
     #[default]
     Nothing,
@@ -59,6 +59,10 @@ impl Types {
             }
         };
         Ok(())
+    }
+
+    pub(crate) fn said_anything(&self) -> bool {
+        !matches!(*self.said.borrow(), Said::Nothing)
     }
 
     fn read(&self, tree: &dyn Tree, directory: &str, path: &str) -> Step<Arc<MergeKeys>> {

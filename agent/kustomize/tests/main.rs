@@ -18,3 +18,4 @@ mod secret_files;
 mod substitution;
 #[cfg(test)]
 mod support;
+mod threads;

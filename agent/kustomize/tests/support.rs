@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use windlass_kustomize::{DefaultOrder, Entry, EntryKind, Tree, TreeError, build_directory};
@@ -109,11 +110,18 @@ impl Tree for Files {
     }
 }
 
-/// What a build prints as `kustomize build` does, or its error.
-pub(crate) fn built_text(tree: &dyn Tree, path: &str) -> Result<String, String> {
-    let built =
-        build_directory(tree, path, DefaultOrder::Kept).map_err(|error| error.to_string())?;
+/// What a build prints as `kustomize build` does, or its error; with any number of threads.
+pub(crate) fn built_text(tree: &(dyn Tree + Sync), path: &str) -> Result<String, String> {
+    let alone = printed(tree, path, NonZeroUsize::MIN);
+    let together = printed(tree, path, NonZeroUsize::new(3).unwrap());
+    assert_eq!(alone, together, "one thread and three give two results");
+    alone
+}
+
+fn printed(tree: &(dyn Tree + Sync), path: &str, threads: NonZeroUsize) -> Result<String, String> {
+    let built = build_directory(tree, path, DefaultOrder::Kept, threads);
     let texts: Vec<String> = built
+        .map_err(|error| error.to_string())?
         .into_iter()
         .map(|built| to_string(&built.object.into_value()))
         .collect();

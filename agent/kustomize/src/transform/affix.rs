@@ -74,12 +74,7 @@ fn add(resource: &mut Resource, affix: &str, specs: &[FieldSpec], side: Side) ->
             });
             Ok(())
         };
-        change_fields(
-            resource,
-            std::slice::from_ref(spec),
-            Missing::Scalar,
-            &mut change,
-        )?;
+        change_fields(resource, [spec], Missing::Scalar, &mut change)?;
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! `images`.
 
-use regex::Regex;
 use windlass_object::Value;
 
 use super::change_fields;
 use crate::error::{Cause, Step};
 use crate::field_spec::{FieldSpec, Missing};
 use crate::kustomization::Image;
+use crate::pattern::ImagePattern;
 use crate::resource::Resource;
 
 /// Lists whose elements have images wherever they are, in custom resources, too.
@@ -24,7 +24,8 @@ pub(crate) fn set_image(
     image: &Image,
     specs: &[FieldSpec],
 ) -> Step<()> {
-    let pattern = pattern(&image.name)?;
+    let pattern = ImagePattern::new(&image.name)
+        .map_err(|error| Cause::invalid(format!("name {:?}: {error}", image.name)))?;
     let mut set = |field: &mut Value| {
         if let Value::String(reference) = field
             && pattern.is_match(reference)
@@ -38,16 +39,10 @@ pub(crate) fn set_image(
         .filter(|resource| resource.kind() != SKIPPED_KIND)
     {
         in_containers(&mut resource.value, &mut set).map_err(Cause::invalid)?;
+        resource.settle();
         change_fields(resource, specs, Missing::Skip, &mut set)?;
     }
     Ok(())
-}
-
-fn pattern(name: &str) -> Step<Regex> {
-    Regex::new(&format!(
-        "^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$"
-    ))
-    .map_err(|error| Cause::invalid(format!("name {name:?}: {error}")))
 }
 
 type Set<'a> = &'a mut dyn FnMut(&mut Value) -> Result<(), String>;

@@ -10,7 +10,7 @@ use crate::error::{Cause, Step};
 use crate::field_spec::{FieldSpec, Missing, merge_all, partial};
 use crate::kustomization::Label;
 use crate::resource::Resource;
-use crate::shared::below;
+use crate::shared::{at, below};
 
 /// Sets the labels of one entry of `labels`.
 ///
@@ -90,6 +90,6 @@ fn places(resource: &Resource, key: &str, specs: &[FieldSpec]) -> Vec<String> {
         .filter(|spec| spec.applies_to(&gvk))
         .flat_map(|spec| spec.places(&resource.value))
         .map(|map| below(&map, key))
-        .filter(|place| resource.value.pointer(place).is_some())
+        .filter(|place| at(&resource.value, place).is_some())
         .collect()
 }

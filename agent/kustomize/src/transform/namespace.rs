@@ -104,19 +104,17 @@ pub(crate) fn put_into_namespace(
     };
     if !identity.cluster_scoped {
         let spec = FieldSpec::new(partial("", "", ""), METADATA_NAMESPACE, true);
-        change_fields(resource, &[spec], Missing::Scalar, &mut set)?;
+        change_fields(resource, [&spec], Missing::Scalar, &mut set)?;
     }
     let is_role_binding = ["RoleBinding", "ClusterRoleBinding"].contains(&resource.kind());
     if is_role_binding {
         set_subjects(resource, namespace, options);
     }
     let api_version = resource.api_version().to_owned();
-    let specs: Vec<FieldSpec> = specs
+    let specs = specs
         .iter()
-        .filter(|spec| is_followed(spec, &api_version, is_role_binding))
-        .cloned()
-        .collect();
-    change_fields(resource, &specs, Missing::Scalar, &mut set)
+        .filter(|spec| is_followed(spec, &api_version, is_role_binding));
+    change_fields(resource, specs, Missing::Scalar, &mut set)
 }
 
 /// Some fields have rules of their own, whatever the configuration says.
