@@ -26,6 +26,9 @@ const SEPARATOR: &str = "---\n";
 /// How many objects are worth a thread.
 const LEAST_SHARE: usize = 100;
 
+/// As much as the first thread has: what nests deep enough for one must for the others.
+const STACK: usize = 8 << 20;
+
 /// Arguments of `kustomize`.
 #[derive(Debug, Clone, Args)]
 pub struct KustomizeArguments {
@@ -117,8 +120,7 @@ pub(crate) fn run(
     let tree = LocalTree {
         restricts: flags.load_restrictor == LoadRestrictor::RootOnly,
     };
-    let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let mut built = build_directory(&tree, &path, order, threads)
+    let mut built = build_directory(&tree, &path, order, Some(&crew))
         .map_err(|error| CommandError::Build(as_seen_here(&error.to_string())))?;
     if flags.enable_managedby_label {
         for built in &mut built {
@@ -126,11 +128,27 @@ pub(crate) fn run(
         }
     }
     match &flags.output {
-        None => Ok(screen.print_yaml(&documents(built, threads))?),
-        Some(path) => write(path, built, threads).map_err(|error| {
+        None => Ok(screen.print_yaml(&documents(built))?),
+        Some(path) => write(path, built).map_err(|error| {
             CommandError::Usage(format!("cannot write to {}: {error}", path.display()))
         }),
     }
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// Works on as many threads as the machine runs at once.
+fn crew(work: &(dyn Fn() + Sync)) {
+    thread::scope(|scope| {
+        for _ in 1..threads() {
+            let thread = thread::Builder::new().stack_size(STACK);
+            // One that cannot be had leaves its work to the others.
+            let _ = thread.spawn_scoped(scope, work);
+        }
+        work();
+    });
 }
 
 /// Flags that would need a program to be started.
@@ -146,8 +164,8 @@ fn refuse(flags: &BuildFlags) -> Result<(), CommandError> {
 }
 
 /// Objects as kustomize prints them, each thread writing its share.
-fn documents(mut built: Vec<Built>, threads: NonZeroUsize) -> String {
-    let share = built.len().div_ceil(threads.get()).max(LEAST_SHARE);
+fn documents(mut built: Vec<Built>) -> String {
+    let share = built.len().div_ceil(threads()).max(LEAST_SHARE);
     let mut shares = Vec::new();
     while built.len() > share {
         shares.push(built.split_off(built.len() - share));
@@ -178,9 +196,9 @@ fn text_of(built: Vec<Built>) -> String {
     text
 }
 
-fn write(path: &Path, built: Vec<Built>, threads: NonZeroUsize) -> io::Result<()> {
+fn write(path: &Path, built: Vec<Built>) -> io::Result<()> {
     if !path.is_dir() {
-        return fs::write(path, documents(built, threads));
+        return fs::write(path, documents(built));
     }
     let namespace = |built: &Built| {
         let namespace = built.object.namespace().unwrap_or(DEFAULT_NAMESPACE);

@@ -9,6 +9,7 @@ mod budget;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use crate::accumulate::bases::Crew;
 pub(crate) use crate::accumulate::bases::Workers;
 pub(crate) use crate::accumulate::budget::Budget;
 

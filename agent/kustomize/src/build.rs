@@ -1,10 +1,8 @@
 //! The build: a path of a tree, with a Flux Kustomization's spec on top, to objects.
 
-use std::num::NonZeroUsize;
-
 use windlass_object::Object;
 
-use crate::accumulate::{Accumulated, Accumulator, Budget, Workers, read_kustomization};
+use crate::accumulate::{Accumulated, Accumulator, Budget, Crew, Workers, read_kustomization};
 use crate::error::{BuildError, Cause, Place, Step};
 use crate::hash;
 use crate::kustomization::{BuildMetadata, Kustomization, SortOptions};
@@ -117,7 +115,7 @@ pub enum DefaultOrder {
 }
 
 /// Builds a directory as the command `kustomize build` does: it must have a kustomization that says
-/// something. Bases are gathered on so many threads; the result is the same with any number.
+/// something. Bases are gathered side by side where there is a crew; the result is the same without.
 ///
 /// # Errors
 /// The directory is not there or cannot be built; the error names file and field.
@@ -125,7 +123,7 @@ pub fn build_directory(
     tree: &(dyn Tree + Sync),
     path: &str,
     order: DefaultOrder,
-    threads: NonZeroUsize,
+    crew: Option<&Crew>,
 ) -> Result<Vec<Built>, BuildError> {
     let place = Place::file(path);
     let directory = directory_at(tree, path).map_err(|cause| place.error(cause))?;
@@ -140,8 +138,8 @@ pub fn build_directory(
     if order == DefaultOrder::Legacy && kustomization.sort_options.is_none() {
         kustomization.sort_options = Some(SortOptions::legacy());
     }
-    let workers = Workers { tree, threads };
-    let mut resources = run(tree, Some(workers), &kustomization, Types::default())?;
+    let workers = crew.map(|crew| Workers { tree, crew });
+    let mut resources = run(tree, workers, &kustomization, Types::default())?;
     let overlay = Overlay::default();
     let objects = resources
         .drain(..)

@@ -35,6 +35,7 @@ mod tree;
 mod types;
 mod variable;
 
+pub use crate::accumulate::Crew;
 pub use crate::build::{Built, DefaultOrder, build, build_directory};
 pub use crate::error::{BuildError, Cause, Place};
 pub use crate::kustomization::BuildMetadata;

@@ -1,7 +1,5 @@
 //! Random expressions in the text of an object, substituted here and by Flux's envsubst.
 
-use std::num::NonZeroUsize;
-
 use windlass_kustomize::substitute::{Options, Strategy, Unset, substitute};
 use windlass_kustomize::{DefaultOrder, build_directory};
 use windlass_object::Value;
@@ -85,7 +83,7 @@ fn random_expressions_give_what_flux_gives() {
             ("kustomization.yaml", "resources: [o.yaml]\n"),
             ("o.yaml", &text),
         ]);
-        let mut built = build_directory(&files, "", DefaultOrder::Kept, NonZeroUsize::MIN).unwrap();
+        let mut built = build_directory(&files, "", DefaultOrder::Kept, None).unwrap();
         let options = Options {
             strategy: Strategy::Always,
             unset: if strict { Unset::Error } else { Unset::Empty },

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use windlass_kustomize::{DefaultOrder, Entry, EntryKind, Tree, TreeError, build_directory};
+use windlass_kustomize::{Crew, DefaultOrder, Entry, EntryKind, Tree, TreeError, build_directory};
 use windlass_object::yaml::to_string;
 
 /// A directory of this machine.
@@ -110,16 +109,25 @@ impl Tree for Files {
     }
 }
 
-/// What a build prints as `kustomize build` does, or its error; with any number of threads.
+/// What a build prints as `kustomize build` does, or its error; alone and with a crew.
 pub(crate) fn built_text(tree: &(dyn Tree + Sync), path: &str) -> Result<String, String> {
-    let alone = printed(tree, path, NonZeroUsize::MIN);
-    let together = printed(tree, path, NonZeroUsize::new(3).unwrap());
-    assert_eq!(alone, together, "one thread and three give two results");
+    let alone = printed(tree, path, None);
+    let together = printed(tree, path, Some(&crew));
+    assert_eq!(alone, together, "a crew gives another result");
     alone
 }
 
-fn printed(tree: &(dyn Tree + Sync), path: &str, threads: NonZeroUsize) -> Result<String, String> {
-    let built = build_directory(tree, path, DefaultOrder::Kept, threads);
+/// Eight threads, so that they overtake each other.
+pub(crate) fn crew(work: &(dyn Fn() + Sync)) {
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(work);
+        }
+    });
+}
+
+fn printed(tree: &(dyn Tree + Sync), path: &str, crew: Option<&Crew>) -> Result<String, String> {
+    let built = build_directory(tree, path, DefaultOrder::Kept, crew);
     let texts: Vec<String> = built
         .map_err(|error| error.to_string())?
         .into_iter()

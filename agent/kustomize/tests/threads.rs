@@ -1,13 +1,9 @@
 //! Bases that are gathered on several threads give what they give in order.
 
-use std::num::NonZeroUsize;
-
-use windlass_kustomize::{DefaultOrder, build_directory};
+use windlass_kustomize::{Crew, DefaultOrder, build_directory};
 use windlass_object::yaml::to_string;
 
-use crate::support::Files;
-
-const MANY: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+use crate::support::{Files, crew};
 
 /// Enough to be gathered in another order than they are named in.
 const BASES: usize = 40;
@@ -29,8 +25,8 @@ fn tree(kustomization: impl Fn(usize) -> String) -> Files {
     files
 }
 
-fn build(files: &Files, threads: NonZeroUsize) -> Result<String, String> {
-    let built = build_directory(files, "", DefaultOrder::Kept, threads);
+fn build(files: &Files, crew: Option<&Crew>) -> Result<String, String> {
+    let built = build_directory(files, "", DefaultOrder::Kept, crew);
     let texts = built
         .map_err(|error| error.to_string())?
         .into_iter()
@@ -41,7 +37,7 @@ fn build(files: &Files, threads: NonZeroUsize) -> Result<String, String> {
 #[test]
 fn the_objects_of_bases_come_in_the_order_of_the_bases() {
     let files = tree(|number| format!("namePrefix: p{number}-\n"));
-    let text = build(&files, MANY).unwrap();
+    let text = build(&files, Some(&crew)).unwrap();
     let expected: Vec<String> = (0..BASES)
         .map(|number| format!("name: p{number}-t{number}"))
         .collect();
@@ -57,7 +53,7 @@ fn the_error_is_that_of_the_first_base_that_has_one() {
         _ => format!("nameless{number}: true\n"),
     });
     for _ in 0..20 {
-        let error = build(&files, MANY).unwrap_err();
+        let error = build(&files, Some(&crew)).unwrap_err();
         assert!(error.starts_with("bases/7/kustomization.yaml:2"), "{error}");
     }
 }
@@ -78,10 +74,10 @@ fn a_schema_that_a_base_brings_holds_for_those_behind_it_and_not_for_those_befor
                 "x-kubernetes-patch-merge-key": "id", "x-kubernetes-patch-strategy": "merge",
                 "items": {"properties": {"id": {"type": "string"}}}}}}}}}}"#,
     );
-    let alone = build(&files, NonZeroUsize::MIN).unwrap();
+    let alone = build(&files, None).unwrap();
     let merged = alone.matches("id: a").count();
     assert_eq!(merged, BASES - 5, "lists are merged from the sixth base on");
     for _ in 0..20 {
-        assert_eq!(build(&files, MANY).unwrap(), alone);
+        assert_eq!(build(&files, Some(&crew)).unwrap(), alone);
     }
 }

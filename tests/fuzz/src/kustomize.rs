@@ -1,8 +1,6 @@
 //! A build of `kustomize`, any of whose files somebody else wrote, and the YAML reader below it.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
-
 use windlass_kustomize::substitute::{Options, Strategy, Unset, substitute};
 use windlass_kustomize::{DefaultOrder, Entry, EntryKind, Tree, TreeError, build_directory};
 use windlass_object::yaml::to_string;
@@ -50,7 +48,7 @@ impl Tree for Files<'_> {
 
 /// Builds, and says how an error reads.
 fn build(files: &Files<'_>) {
-    match build_directory(files, "", DefaultOrder::Legacy, NonZeroUsize::MIN) {
+    match build_directory(files, "", DefaultOrder::Legacy, None) {
         Ok(built) => built
             .into_iter()
             .for_each(|built| drop(to_string(&built.object.into_value()))),
@@ -80,7 +78,7 @@ pub(crate) fn substitution(bytes: &[u8]) {
         kustomization: b"resources: [objects.yaml]\n",
         objects: bytes,
     };
-    let Ok(mut built) = build_directory(&files, "", DefaultOrder::Kept, NonZeroUsize::MIN) else {
+    let Ok(mut built) = build_directory(&files, "", DefaultOrder::Kept, None) else {
         return;
     };
     let variables = BTreeMap::from([("A".to_owned(), "aXb".to_owned())]);

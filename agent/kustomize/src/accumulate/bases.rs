@@ -4,9 +4,8 @@
 //! whose `openapi` holds for those behind it, and a build over its budget are left to the loop that
 //! goes in order, so that its error is the same in every run.
 
-use std::num::NonZeroUsize;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 
 use crate::accumulate::{Accumulated, Accumulator, Budget};
 use crate::kustomization::Kustomization;
@@ -14,33 +13,31 @@ use crate::load::resolve;
 use crate::tree::{EntryKind, Tree};
 use crate::types::Types;
 
-/// As much as a program's first thread has: what nests deep enough for one must for the other.
-const STACK: usize = 8 << 20;
+/// Does a piece of work on several threads at once, and returns when all have come back from it. A
+/// thread that cannot be had is no loss: the others do what it would have done.
+pub type Crew = dyn Fn(&(dyn Fn() + Sync));
 
-/// A tree that several threads may read, and how many.
+/// A tree that several threads may read, and the threads.
 #[derive(Clone, Copy)]
 pub(crate) struct Workers<'a> {
     pub(crate) tree: &'a (dyn Tree + Sync),
-    pub(crate) threads: NonZeroUsize,
+    pub(crate) crew: &'a Crew,
 }
 
 /// The bases of one kustomization, what is common to those that gather them.
 struct Round<'a> {
+    tree: &'a (dyn Tree + Sync),
+    records: bool,
+    root: &'a str,
+    budget: &'a Budget,
+    types: Mutex<Types>,
     parent: &'a Kustomization,
     chain: &'a [String],
     /// Their places among the resources.
     bases: Vec<usize>,
     next: AtomicUsize,
     failed: AtomicBool,
-}
-
-/// What a thread makes its own accumulator from.
-#[derive(Clone, Copy)]
-struct Shared<'a> {
-    tree: &'a (dyn Tree + Sync),
-    records: bool,
-    root: &'a str,
-    budget: &'a Budget,
+    gathered: Mutex<Vec<(usize, Accumulated)>>,
 }
 
 // === impl Accumulator ===
@@ -57,20 +54,26 @@ impl Accumulator<'_> {
         let bases: Vec<usize> = (0..parent.resources.len())
             .filter(|index| self.is_base(parent, *index))
             .collect();
-        let threads = workers.threads.get().min(bases.len());
-        if threads < 2 {
+        if bases.len() < 2 {
             return None;
         }
         let round = Round {
+            tree: workers.tree,
+            records: self.records,
+            root: &self.root,
+            budget: self.budget,
+            types: Mutex::new(self.types.clone()),
             parent,
             chain,
             bases,
             next: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
+            gathered: Mutex::default(),
         };
         let before = self.budget.spent();
-        let gathered = self.run_round(&round, workers, threads);
-        if round.failed.into_inner() {
+        (workers.crew)(&|| round.work());
+        let gathered = round.gathered.into_inner().unwrap_or_default();
+        if round.failed.into_inner() || gathered.len() < round.bases.len() {
             self.budget.reset(before);
             return None;
         }
@@ -82,65 +85,24 @@ impl Accumulator<'_> {
         let path = resolve(&parent.directory, path.unwrap_or_default());
         path.is_ok_and(|path| matches!(self.tree.kind(&path), Ok(Some(EntryKind::Directory))))
     }
-
-    /// This thread works, too.
-    fn run_round(
-        &self,
-        round: &Round<'_>,
-        workers: Workers<'_>,
-        threads: usize,
-    ) -> Vec<(usize, Accumulated)> {
-        let shared = Shared {
-            tree: workers.tree,
-            records: self.records,
-            root: &self.root,
-            budget: self.budget,
-        };
-        thread::scope(|scope| {
-            // A thread that cannot be had leaves its work to the others.
-            let others: Vec<_> = (1..threads)
-                .filter_map(|_| {
-                    let types = self.types.clone();
-                    let thread = thread::Builder::new().stack_size(STACK);
-                    thread
-                        .spawn_scoped(scope, move || round.work(&shared.accumulator(types)))
-                        .ok()
-                })
-                .collect();
-            let mut gathered = round.work(&shared.accumulator(self.types.clone()));
-            for other in others {
-                match other.join() {
-                    Ok(more) => gathered.extend(more),
-                    Err(_) => round.failed.store(true, Ordering::Relaxed),
-                }
-            }
-            gathered
-        })
-    }
-}
-
-// === impl Shared ===
-
-impl<'a> Shared<'a> {
-    fn accumulator(self, types: Types) -> Accumulator<'a> {
-        Accumulator {
-            tree: self.tree,
-            workers: None,
-            records: self.records,
-            root: self.root.to_owned(),
-            budget: self.budget,
-            types,
-        }
-    }
 }
 
 // === impl Round ===
 
 impl Round<'_> {
     /// Gathers one base after the other until there is none left or one has failed.
-    fn work(&self, accumulator: &Accumulator<'_>) -> Vec<(usize, Accumulated)> {
-        let mut gathered = Vec::new();
-        let said = accumulator.types.said_anything();
+    fn work(&self) {
+        let types = self.types.lock().map(|types| types.clone());
+        let types = types.unwrap_or_default();
+        let said = types.said_anything();
+        let accumulator = Accumulator {
+            tree: self.tree,
+            workers: None,
+            records: self.records,
+            root: self.root.to_owned(),
+            budget: self.budget,
+            types,
+        };
         while !self.failed.load(Ordering::Relaxed) {
             let next = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(index) = self.bases.get(next).copied() else {
@@ -149,13 +111,13 @@ impl Round<'_> {
             let place = self.parent.place_of("resources", index);
             let path = self.parent.resources.get(index).map(String::as_str);
             let path = path.unwrap_or_default();
-            match accumulator.gather_base(self.parent, path, &place, self.chain) {
-                Ok(base) if accumulator.types.said_anything() == said => {
+            let base = accumulator.gather_base(self.parent, path, &place, self.chain);
+            match (base, self.gathered.lock()) {
+                (Ok(base), Ok(mut gathered)) if accumulator.types.said_anything() == said => {
                     gathered.push((index, base));
                 }
                 _ => self.failed.store(true, Ordering::Relaxed),
             }
         }
-        gathered
     }
 }
