@@ -5,6 +5,7 @@ use serde_json::json;
 use windlass_object::{Object, Value, yaml};
 
 use crate::git_repository::GitRepository;
+use crate::helm_release::HelmRelease;
 use crate::kustomization::Kustomization;
 use crate::names;
 
@@ -23,19 +24,32 @@ pub fn crds() -> Vec<Object> {
             names::KUSTOMIZE_CONTROLLER,
         ),
     ];
-    let finished = generated.into_iter().map(|(value, component)| {
-        let mut value = value.expect("a generated CRD has only string keys");
-        finish_names(&mut value);
-        finish_schema(&mut value);
-        let mut crd = Object::from_value(value).expect("a generated CRD has apiVersion and kind");
-        crd.set_annotation(names::SUBSTITUTE, names::DISABLED);
-        crd.set_label(names::PART_OF, "flux");
-        crd.set_label(names::INSTANCE, names::FLUX_SYSTEM);
-        crd.set_label(names::VERSION, names::FLUX_VERSION);
-        crd.set_label(names::COMPONENT, component);
-        crd
-    });
-    finished.collect()
+    let finished = generated.into_iter();
+    finished
+        .map(|(value, component)| finish(value, component))
+        .collect()
+}
+
+/// [`crds`], and those of kinds that windlass does not reconcile yet: it does not install them, so that
+/// nobody makes an object that nothing happens to.
+pub fn all_crds() -> Vec<Object> {
+    let mut crds = crds();
+    let helm_release = serde_json::to_value(HelmRelease::crd());
+    crds.push(finish(helm_release, names::HELM_CONTROLLER));
+    crds
+}
+
+fn finish(value: Result<Value, serde_json::Error>, component: &str) -> Object {
+    let mut value = value.expect("a generated CRD has only string keys");
+    finish_names(&mut value);
+    finish_schema(&mut value);
+    let mut crd = Object::from_value(value).expect("a generated CRD has apiVersion and kind");
+    crd.set_annotation(names::SUBSTITUTE, names::DISABLED);
+    crd.set_label(names::PART_OF, "flux");
+    crd.set_label(names::INSTANCE, names::FLUX_SYSTEM);
+    crd.set_label(names::VERSION, names::FLUX_VERSION);
+    crd.set_label(names::COMPONENT, component);
+    crd
 }
 
 /// File name and text of each CRD in packaging/crds.
@@ -44,7 +58,7 @@ pub fn crd_files() -> Vec<(String, String)> {
         let text = format!("{GENERATED}{}", yaml::to_string(crd.as_value()));
         (format!("{}.yaml", crd.name()), text)
     };
-    crds().into_iter().map(file).collect()
+    all_crds().into_iter().map(file).collect()
 }
 
 /// Writes the list kind out, which the API server would otherwise fill in.

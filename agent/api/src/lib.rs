@@ -7,6 +7,7 @@ pub mod conditions;
 mod crds;
 pub mod duration;
 pub mod git_repository;
+pub mod helm_release;
 pub mod history;
 pub mod inventory;
 pub mod kustomization;
@@ -21,4 +22,4 @@ mod text;
 pub mod time;
 mod tolerant;
 
-pub use crate::crds::{crd_files, crds};
+pub use crate::crds::{all_crds, crd_files, crds};

@@ -8,6 +8,12 @@ pub const KUSTOMIZE_GROUP: &str = "kustomize.toolkit.fluxcd.io";
 pub const SOURCE_API_VERSION: &str = "source.toolkit.fluxcd.io/v1";
 /// apiVersion of a Kustomization.
 pub const KUSTOMIZE_API_VERSION: &str = "kustomize.toolkit.fluxcd.io/v1";
+/// API group of HelmReleases.
+pub const HELM_GROUP: &str = "helm.toolkit.fluxcd.io";
+/// apiVersion of a HelmRelease.
+pub const HELM_API_VERSION: &str = "helm.toolkit.fluxcd.io/v2";
+/// Kind of a release of a chart.
+pub const HELM_RELEASE: &str = "HelmRelease";
 /// Kind of a Git source.
 pub const GIT_REPOSITORY: &str = "GitRepository";
 /// Kind of a set of applied objects.
@@ -25,6 +31,10 @@ pub const FINALIZER: &str = "finalizers.fluxcd.io";
 pub const OWNER_NAME: &str = "kustomize.toolkit.fluxcd.io/name";
 /// Label with the namespace of the Kustomization that applied an object.
 pub const OWNER_NAMESPACE: &str = "kustomize.toolkit.fluxcd.io/namespace";
+/// Label with the name of the HelmRelease that made an object.
+pub const HELM_OWNER_NAME: &str = "helm.toolkit.fluxcd.io/name";
+/// Label with the namespace of the HelmRelease that made an object.
+pub const HELM_OWNER_NAMESPACE: &str = "helm.toolkit.fluxcd.io/namespace";
 /// Label of ConfigMaps and Secrets whose change is acted on at once.
 pub const WATCH: &str = "reconcile.fluxcd.io/watch";
 /// The value of [`WATCH`] that switches it on.
@@ -34,6 +44,8 @@ pub const WATCH_ENABLED: &str = "Enabled";
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 /// Annotation that, equal to [`REQUESTED_AT`], asks for a forced pass.
 pub const FORCE_AT: &str = "reconcile.fluxcd.io/forceAt";
+/// Annotation of a HelmRelease that, equal to [`REQUESTED_AT`], forgets its failures.
+pub const RESET_AT: &str = "reconcile.fluxcd.io/resetAt";
 /// Annotation or label: `disabled` leaves the object alone.
 pub const RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
 /// Annotation or label: `disabled` keeps the object when it leaves the source.
@@ -79,6 +91,9 @@ pub const SOURCE_STATUS_MANAGER: &str = "gotk-source-controller";
 pub const SOURCE_CONTROLLER: &str = "source-controller";
 /// `reportingComponent` of events about Kustomizations, and the component label of their CRD.
 pub const KUSTOMIZE_CONTROLLER: &str = "kustomize-controller";
+/// `reportingComponent` of events about HelmReleases, the component label of their CRD, and the field manager of
+/// what they apply.
+pub const HELM_CONTROLLER: &str = "helm-controller";
 
 /// Label by which stock clients find the parts of Flux.
 pub const PART_OF: &str = "app.kubernetes.io/part-of";

@@ -5,8 +5,11 @@ use thiserror::Error;
 use windlass_object::{Object, Value};
 
 use crate::git_repository::GitRepository;
+use crate::helm_release::HelmRelease;
 use crate::kustomization::Kustomization;
-use crate::names::{GIT_REPOSITORY, KUSTOMIZATION, KUSTOMIZE_GROUP, SOURCE_GROUP};
+use crate::names::{
+    GIT_REPOSITORY, HELM_GROUP, HELM_RELEASE, KUSTOMIZATION, KUSTOMIZE_GROUP, SOURCE_GROUP,
+};
 
 /// Why an object could not be read.
 #[derive(Debug, Error)]
@@ -54,6 +57,19 @@ pub fn kustomization(object: &Object) -> Result<Kustomization, ParseError> {
         KUSTOMIZE_GROUP,
         KUSTOMIZATION,
         crate::names::KUSTOMIZE_API_VERSION,
+    )
+}
+
+/// Reads a HelmRelease of any version of its group (the fields are the same).
+///
+/// # Errors
+/// When it is of another kind or a field is missing or of the wrong type.
+pub fn helm_release(object: &Object) -> Result<HelmRelease, ParseError> {
+    typed(
+        object,
+        HELM_GROUP,
+        HELM_RELEASE,
+        crate::names::HELM_API_VERSION,
     )
 }
 

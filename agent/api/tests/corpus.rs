@@ -25,12 +25,11 @@ fn corpus(verdict: &str) -> Vec<(PathBuf, Object)> {
 
 /// Reads the typed object and writes its spec again; an error as text.
 fn read(object: &Object) -> Result<windlass_object::Value, String> {
-    let spec = if object.kind() == "Kustomization" {
-        let parsed = parse::kustomization(object).map_err(|error| error.to_string())?;
-        serde_json::to_value(parsed.spec)
-    } else {
-        let parsed = parse::git_repository(object).map_err(|error| error.to_string())?;
-        serde_json::to_value(parsed.spec)
+    let text = |error: parse::ParseError| error.to_string();
+    let spec = match object.kind() {
+        "HelmRelease" => serde_json::to_value(parse::helm_release(object).map_err(text)?.spec),
+        "Kustomization" => serde_json::to_value(parse::kustomization(object).map_err(text)?.spec),
+        _ => serde_json::to_value(parse::git_repository(object).map_err(text)?.spec),
     };
     Ok(spec.unwrap())
 }

@@ -104,10 +104,15 @@ fn the_crds_are_flux_crds_apart_from_the_listed_differences() {
             "kustomize.toolkit.fluxcd.io_kustomizations.yaml",
             "kustomizations.kustomize.toolkit.fluxcd.io",
         ),
+        (
+            "github.com/fluxcd/helm-controller",
+            "helm.toolkit.fluxcd.io_helmreleases.yaml",
+            "helmreleases.helm.toolkit.fluxcd.io",
+        ),
     ];
     let mut found = Vec::new();
     for (module, file, name) in modules {
-        let ours = windlass_api::crds()
+        let ours = windlass_api::all_crds()
             .into_iter()
             .find(|crd| crd.name() == name)
             .unwrap();

@@ -9,7 +9,7 @@ use windlass_kit::controlplane::{ControlPlane, Options};
 use crate::oracle::{module, top};
 
 /// Module, file of the definition there, and its name.
-const DEFINITIONS: [(&str, &str, &str); 2] = [
+const DEFINITIONS: [(&str, &str, &str); 3] = [
     (
         "github.com/fluxcd/source-controller",
         "source.toolkit.fluxcd.io_gitrepositories.yaml",
@@ -19,6 +19,11 @@ const DEFINITIONS: [(&str, &str, &str); 2] = [
         "github.com/fluxcd/kustomize-controller",
         "kustomize.toolkit.fluxcd.io_kustomizations.yaml",
         "kustomizations.kustomize.toolkit.fluxcd.io",
+    ),
+    (
+        "github.com/fluxcd/helm-controller",
+        "helm.toolkit.fluxcd.io_helmreleases.yaml",
+        "helmreleases.helm.toolkit.fluxcd.io",
     ),
 ];
 
@@ -39,10 +44,10 @@ fn install(admin: &Client, file: &Path, name: &str, valid: &[(String, String)]) 
     let answer = admin.try_request("PATCH", &path, "application/apply-patch+yaml", &text);
     let answer = answer.unwrap();
     assert!(answer.status < 300, "{path}: {}", answer.body);
-    let kind = if name.starts_with("git") {
-        "git-minimal.yaml"
-    } else {
-        "ks-minimal.yaml"
+    let kind = match name.split('.').next() {
+        Some("gitrepositories") => "git-minimal.yaml",
+        Some("helmreleases") => "hr-minimal.yaml",
+        _ => "ks-minimal.yaml",
     };
     let minimal: Vec<_> = valid
         .iter()
@@ -82,6 +87,7 @@ fn verdicts(admin: &Client, objects: &[(String, String)]) -> Vec<Result<(Value, 
         let plural = match value_of(text, "kind: ").as_str() {
             "Kustomization" => "kustomizations",
             "GitRepository" => "gitrepositories",
+            "HelmRelease" => "helmreleases",
             other => panic!("{name}: {other}"),
         };
         let api = value_of(text, "apiVersion: ");

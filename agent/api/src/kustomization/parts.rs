@@ -137,16 +137,10 @@ pub struct IgnoreRule {
 }
 
 /// An image whose name, tag or digest is replaced.
+// Fields stand in Go's order: HelmReleases have digests of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
-    /// New digest; a tag is then not used.
-    #[serde(
-        default,
-        deserialize_with = "text::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub digest: Option<String>,
     /// Name of the image as it stands in the objects, without a tag.
     pub name: String,
     /// New name.
@@ -163,6 +157,13 @@ pub struct Image {
         skip_serializing_if = "Option::is_none"
     )]
     pub new_tag: Option<String>,
+    /// New digest; a tag is then not used.
+    #[serde(
+        default,
+        deserialize_with = "text::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub digest: Option<String>,
 }
 
 /// A patch and the objects it is made to.
@@ -177,16 +178,10 @@ pub struct Patch {
 
 /// Which objects something is done to; what is not set matches everything. Names, kinds and the
 /// like are regular expressions over the whole text.
+// Fields stand in Go's order: HelmReleases have digests of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Selector {
-    /// Selector over annotations, in the syntax of label selectors.
-    #[serde(
-        default,
-        deserialize_with = "text::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub annotation_selector: Option<String>,
     /// API group.
     #[serde(
         default,
@@ -194,34 +189,6 @@ pub struct Selector {
         skip_serializing_if = "Option::is_none"
     )]
     pub group: Option<String>,
-    /// Kind.
-    #[serde(
-        default,
-        deserialize_with = "text::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub kind: Option<String>,
-    /// Selector over labels.
-    #[serde(
-        default,
-        deserialize_with = "text::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub label_selector: Option<String>,
-    /// Name.
-    #[serde(
-        default,
-        deserialize_with = "text::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub name: Option<String>,
-    /// Namespace.
-    #[serde(
-        default,
-        deserialize_with = "text::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub namespace: Option<String>,
     /// API version.
     #[serde(
         default,
@@ -229,6 +196,41 @@ pub struct Selector {
         skip_serializing_if = "Option::is_none"
     )]
     pub version: Option<String>,
+    /// Kind.
+    #[serde(
+        default,
+        deserialize_with = "text::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub kind: Option<String>,
+    /// Namespace.
+    #[serde(
+        default,
+        deserialize_with = "text::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub namespace: Option<String>,
+    /// Name.
+    #[serde(
+        default,
+        deserialize_with = "text::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub name: Option<String>,
+    /// Selector over annotations, in the syntax of label selectors.
+    #[serde(
+        default,
+        deserialize_with = "text::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub annotation_selector: Option<String>,
+    /// Selector over labels.
+    #[serde(
+        default,
+        deserialize_with = "text::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub label_selector: Option<String>,
 }
 
 /// What is done to the built objects.
