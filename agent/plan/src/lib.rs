@@ -1,4 +1,4 @@
-//! Job: pure decisions: apply order, drift fingerprint, prune set, health, dependencies, lease step, back-off.
+//! Job: pure decisions: apply order, drift fingerprint, prune set, health, dependencies, releases, lease step, back-off.
 //! Takes → gives: values (time is an argument) → values.
 //! May touch: nothing.
 //! Never: reads a clock.
@@ -17,6 +17,7 @@ mod metadata;
 pub mod order;
 pub mod prune;
 pub mod rate;
+pub mod release;
 
 #[cfg(test)]
 mod tests;
