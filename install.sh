@@ -7,6 +7,7 @@ usage() {
     cat <<'END'
 usage: sudo ./install.sh --repo URL --signers FILE [options]
        sudo ./install.sh                              upgrades; the settings stay as they are
+       sudo ./install.sh --uninstall [--keep-api | --node-only]
 
   --repo URL            the Git repository that holds the cluster (https://, ssh:// or http://)
   --signers FILE        the keys that may sign commits, in OpenSSH's allowed_signers format
@@ -20,6 +21,10 @@ usage: sudo ./install.sh --repo URL --signers FILE [options]
   --ca FILE             certificates (PEM) to trust instead of the system's
   --kubeconfig FILE     the cluster's credential (found for k3s, RKE2 and kubeadm)
   --binary FILE         the windlass binary (the one that `make build` made)
+  --uninstall           removes windlass and its settings from this node; on the last one also Flux's objects and
+                        definitions from the cluster. What they applied stays where it is.
+  --keep-api            with --uninstall: Flux's objects stay, for Flux to take over
+  --node-only           with --uninstall: the cluster stays as it is
   --dry-run             shows every step and does nothing
   --help                this text
 END
@@ -34,6 +39,7 @@ step() {
 
 repo='' signers='' branch='' path='' introduction='' kubeconfig='' binary='' dry_run=''
 identity='' known_hosts='' username='' password_file='' ca='' undo=''
+uninstall='' keep_api='' node_only=''
 while [ $# -gt 0 ]; do
     case $1 in
     --repo | --signers | --branch | --path | --introduction | --kubeconfig | --binary | \
@@ -43,7 +49,11 @@ while [ $# -gt 0 ]; do
         declare "${option//-/_}=$2"
         shift 2
         ;;
-    --dry-run) dry_run=1; shift ;;
+    --dry-run | --uninstall | --keep-api | --node-only)
+        option=${1#--}
+        declare "${option//-/_}=1"
+        shift
+        ;;
     --help) usage; exit 0 ;;
     *) usage >&2; fail "$1 is not an option" ;;
     esac
@@ -178,6 +188,38 @@ fail_with_log() {
     fail "$1"
 }
 
+# Nothing of it runs any more before the cluster is asked, or this node would put back what goes.
+leave_cluster() {
+    [ -z "$node_only" ] || return 0
+    /usr/bin/windlass uninstall --kubeconfig "$credential" --silent --if-last ${keep_api:+--keep-api} ||
+        fail 'the cluster is not as it should be, see above; say it again when the API server answers, or with --node-only'
+}
+
+uninstall_node() {
+    local unit
+    command -v systemctl >/dev/null || fail 'this machine does not run systemd'
+    [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] || fail 'root is needed; run it with sudo'
+    [ -x /usr/bin/windlass ] || fail 'windlass is not installed on this node'
+    step 'agent and network process end' systemctl --quiet disable --now windlass.service windlass-net.socket windlass-net.service
+    step 'the cluster lets go of it' leave_cluster
+    for unit in windlass.service windlass-net.service windlass-net.socket; do
+        step "unit: /etc/systemd/system/$unit" rm -rf "/etc/systemd/system/$unit" "/etc/systemd/system/$unit.d"
+    done
+    step 'systemd forgets the units' systemctl daemon-reload
+    step 'binary, settings, keys and state' rm -rf /usr/bin/windlass /etc/windlass /var/lib/windlass /var/cache/windlass-net \
+        /run/windlass /usr/lib/sysusers.d/windlass.conf /usr/lib/tmpfiles.d/windlass.conf
+    if [ -n "$dry_run" ]; then
+        printf '✔ that is what it would do; nothing was done\n'
+    else
+        printf '✔ windlass is gone from this node; what it applied is where it was\n'
+    fi
+}
+
+[ -n "$uninstall" ] || [ -z "$keep_api$node_only" ] || fail '--keep-api and --node-only go with --uninstall'
+if [ -n "$uninstall" ]; then
+    uninstall_node
+    exit
+fi
 if [ -z "$repo" ]; then
     [ -e "$config" ] || fail 'which repository? give --repo URL; see --help'
     [ -z "$branch$path$introduction$username" ] || fail "--branch, --path, --introduction and --username need --repo too; or edit $config"

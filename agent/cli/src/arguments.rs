@@ -9,6 +9,7 @@ use crate::build::BuildArguments;
 use crate::kustomize::KustomizeArguments;
 use crate::status_selector::StatusSelector;
 use crate::trust::TrustArguments;
+use crate::uninstall::UninstallArguments;
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -68,6 +69,8 @@ pub enum Command {
     Trust(Box<TrustArguments>),
     /// Show versions
     Version(VersionArguments),
+    /// Take windlass and Flux's API out of the cluster; workloads stay
+    Uninstall(UninstallArguments),
     /// Print what local files would apply
     Build(BuildArguments),
     /// What the kustomize program does, with its flags

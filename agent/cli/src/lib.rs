@@ -26,6 +26,7 @@ mod suspend;
 mod table;
 mod tree;
 mod trust;
+mod uninstall;
 mod version;
 mod wait;
 mod words;
@@ -49,6 +50,7 @@ pub use crate::kustomize::KustomizeArguments;
 use crate::screen::{Eyes, Screen};
 use crate::session::{Paused, Session};
 pub use crate::trust::{NodeTrust, TrustArguments};
+pub use crate::uninstall::UninstallArguments;
 pub use windlass_trust::Mode;
 
 /// Keeps a cluster equal to a signed Git repository.
@@ -269,6 +271,7 @@ async fn with_cluster(
         }
         Command::Check(arguments) => check::run(session, screen, arguments.pre).await,
         Command::Status => status::run(session, screen).await,
+        Command::Uninstall(arguments) => uninstall::run(session, screen, arguments).await,
         Command::Version(arguments) => version::run(Some(session), screen, arguments).await,
         // Answered without a cluster, in `dispatch`.
         Command::Completion(_) | Command::Kustomize(_) | Command::Build(_) | Command::Trust(_) => {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use windlass_kit::agent::windlass;
 use windlass_kit::api::{Client, ObjectRef};
-use windlass_kit::controlplane::{Options, Parts};
+use windlass_kit::controlplane::{Options, Parts, User};
 use windlass_kit::wait;
 
 use crate::house::{
@@ -151,6 +152,62 @@ fn flux_uninstall_keeps_every_workload() {
     }
     assert!(house.admin().get(&namespace("flux-system")).is_none());
     takes_it_again(&mut house, &before);
+}
+
+fn windlass_leases(admin: &Client) -> Vec<Value> {
+    let mut leases = admin.list("coordination.k8s.io/v1", "Lease", "flux-system", "");
+    leases.retain(|lease| {
+        lease["metadata"]["name"] == "windlass" || lease["spec"]["holderIdentity"] == "windlass"
+    });
+    leases
+}
+
+#[test]
+fn the_command_takes_the_api_away_or_only_lets_go_of_it_and_keeps_every_workload() {
+    let mut house = start(Parts::Controllers);
+    let before = workloads(house.admin());
+    let kubeconfig = house.control_plane.kubeconfig(User::Admin);
+    let uninstall = |arguments: &[&str]| {
+        let answer = windlass(&kubeconfig, &[&["uninstall"], arguments].concat());
+        let said = String::from_utf8_lossy(&answer.stderr).into_owned();
+        (answer.status.success(), said)
+    };
+    let (done, said) = uninstall(&["--silent"]);
+    assert!(!done && said.contains("leads; run"), "{said}");
+    let (done, said) = uninstall(&["--silent", "--if-last"]);
+    assert!(done && said.contains("stays as it is"), "{said}");
+    house.agent.stop();
+    let (done, said) = uninstall(&[]);
+    assert!(!done && said.contains("--silent"), "{said}");
+    let (done, said) = uninstall(&["--dry-run"]);
+    assert!(
+        done && said.contains("finalizer off Kustomization/flux-system/apps"),
+        "{said}"
+    );
+    assert!(
+        house.admin().get(&definitions()[0]).is_some()
+            && !windlass_leases(house.admin()).is_empty()
+    );
+
+    let (done, said) = uninstall(&["--silent", "--keep-api"]);
+    assert!(done, "{said}");
+    assert_eq!(windlass_leases(house.admin()), Vec::<Value>::new());
+    assert!(house.admin().get(&root()).is_some());
+    house.agent.start();
+    house.root_ready();
+    house.agent.stop();
+
+    let (done, said) = uninstall(&["--silent", "--if-last"]);
+    assert!(done, "{said}");
+    for definition in definitions() {
+        house.admin().wait_gone(&definition);
+    }
+    assert_eq!(windlass_leases(house.admin()), Vec::<Value>::new());
+    wait::holds("every workload", LONG_ENOUGH, || {
+        workloads(house.admin()) == before
+    });
+    let (done, said) = uninstall(&["--silent"]);
+    assert!(done, "again: {said}");
 }
 
 #[test]

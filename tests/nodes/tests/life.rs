@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use windlass_kit::agent::windlass;
+use windlass_kit::api::ObjectRef;
 use windlass_kit::controlplane::User;
 use windlass_kit::wait;
 
@@ -27,7 +28,7 @@ fn a_node_is_installed_and_upgraded_and_its_units_hold() {
     house.the_network_process_comes_and_goes();
     house.an_upgrade_keeps_what_is_there();
     house.a_refused_setting_leaves_the_running_agent_alone();
-    house.the_guide_removes_it_and_nothing_else();
+    house.it_is_removed_and_nothing_else_is();
 }
 
 impl House {
@@ -206,15 +207,31 @@ impl House {
         assert_eq!(self.node.sh(settings), before.1);
     }
 
-    fn the_guide_removes_it_and_nothing_else(&self) {
-        let guide = include_str!("../../../docs/guide.md");
-        let (_, removal) = guide.split_once("To remove windlass").expect("it says how");
-        let commands = removal.split("```").nth(1).expect("as commands");
-        self.node.sh(&commands.replace("sudo ", ""));
+    fn it_is_removed_and_nothing_else_is(&self) {
+        let answer = self.node.install("--uninstall --dry-run");
+        assert_eq!(answer.code, Some(0), "{}", answer.output);
+        assert!(answer.output.contains("nothing was done"), "{answer:?}");
+        let commit = self.repo.id("HEAD");
+        self.status_is(&format!("leader, main@sha1:{commit}, 1/1 ready"));
+
+        let answer = self.node.install("--uninstall");
+        assert_eq!(answer.code, Some(0), "{}", answer.output);
         let left = self
             .node
             .sh("find / -xdev -name '*windlass*' -not -path '/var/log/*' -not -path '/opt/*'");
         assert_eq!(left, "", "nothing is left");
+        self.colour_is("green");
+        let admin = self.control_plane.admin();
+        let definition = "kustomizations.kustomize.toolkit.fluxcd.io";
+        let api = "apiextensions.k8s.io/v1";
+        admin.wait_gone(&ObjectRef::new(
+            api,
+            "CustomResourceDefinition",
+            "",
+            definition,
+        ));
+        let leases = admin.list("coordination.k8s.io/v1", "Lease", "flux-system", "");
+        assert!(leases.is_empty(), "{leases:?}");
         self.colour_is("green");
     }
 }
