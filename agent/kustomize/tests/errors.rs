@@ -438,9 +438,9 @@ const BAD_PATCHES: &[(&str, &str, &str)] = &[
         "field \"metadata.labels\": the patch has a list where the object has a map",
     ),
     (
-        "- target: {name: a}\n  patch: '{kind: A, metadata: {name: a, $retainKeys: [name]}}'",
+        "- target: {name: a}\n  patch: '{kind: A, metadata: {name: a, $retainKeys: [labels]}}'",
         "PatchFailed",
-        "field \"metadata\": kustomize does not know the directive $retainKeys",
+        "field \"metadata\": the patch has name, which is not among its $retainKeys",
     ),
 ];
 

@@ -95,3 +95,22 @@ fn json_patch(target: &str, change: &str) -> Result<Value, String> {
     patch::json::apply(&mut target, &change).map_err(|error| error.to_string())?;
     Ok(target)
 }
+
+/// What a patch directive of Kubernetes does that kustomize does not know (`reference/directives`).
+#[test]
+fn directives_of_kubernetes_give_what_kubernetes_gives() {
+    let text = include_str!("fixtures/strategic-directives.json");
+    let cases: Vec<Value> = serde_json::from_str(text).expect("the fixture is JSON");
+    assert!(cases.len() > 10);
+    for case in cases {
+        let mut found = case["object"].clone();
+        let merged = strategic::apply(&mut found, &case["patch"]);
+        match &case["result"] {
+            Value::Null => assert!(merged.is_err(), "{}", case["patch"]),
+            expected => {
+                assert_eq!(merged, Ok(Deleted::No), "{}", case["patch"]);
+                assert_eq!(found, *expected, "{}", case["patch"]);
+            }
+        }
+    }
+}

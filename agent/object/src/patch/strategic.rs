@@ -2,17 +2,19 @@
 //! their merge keys.
 //!
 //! The result is kyaml's (merge2), as Flux users see it, order included: what the patch names comes
-//! first, and `$patch` is the only directive. Some mistakes are refused that kustomize lets pass:
-//! docs/decisions/0012.
+//! first. Directives that kustomize does not know do what they do in Kubernetes, and some mistakes are
+//! refused that kustomize lets pass: docs/decisions/0012 and 0154.
 
 mod directive;
 mod list;
+mod order;
 mod table;
 
 use serde_json::{Map, Value};
 
 use crate::object::type_name;
 use crate::patch::strategic::directive::Directive;
+use crate::patch::strategic::order::Order;
 pub use crate::patch::strategic::table::MergeKeys;
 use crate::patch::strategic::table::{Lists, Schema};
 
@@ -125,7 +127,11 @@ impl<'p> Merge<'p> {
             Directive::Replace => Map::new(),
             Directive::Merge => target.unwrap_or_default(),
         };
-        for (field, change) in patch.iter().filter(|(field, _)| *field != directive::PATCH) {
+        let orders = self.apply_directives(patch, &mut fields, schema)?;
+        for (field, change) in patch
+            .iter()
+            .filter(|(field, _)| !directive::is_directive(field))
+        {
             self.path.push(field);
             let target = fields.remove(field);
             if let Some(merged) = self.value(target, change, schema.field(field))? {
@@ -139,7 +145,25 @@ impl<'p> Merge<'p> {
         {
             list::settle(value, schema.field(field));
         }
+        for order in orders {
+            order.arrange(&mut fields);
+        }
         Ok(Some(Value::Object(fields)))
+    }
+
+    /// Takes out of a map what directives take away before it is merged; gives the orders of its lists.
+    fn apply_directives(
+        &self,
+        patch: &'p Map<String, Value>,
+        fields: &mut Map<String, Value>,
+        schema: Schema<'_>,
+    ) -> Result<Vec<Order<'p>>, StrategicError> {
+        let failed = |problem| self.error(problem);
+        if let Some(names) = directive::retained(patch).map_err(failed)? {
+            fields.retain(|field, _| names.contains(field.as_str()));
+        }
+        let directives = directive::of_lists(patch).map_err(failed)?;
+        order::prepare(&directives, patch, fields, schema).map_err(failed)
     }
 
     fn list(

@@ -13,3 +13,4 @@ cd ../fixtures
 "$program" json-patch <json-patch.txt >json-patch.jsonl
 "$program" strategic <strategic.txt >strategic.jsonl
 "$program" selector <selector.txt >selector.jsonl
+(cd ../reference && go run ./directives) >strategic-directives.json

@@ -245,12 +245,12 @@ pub(super) fn union(items: Vec<Value>, changes: &[&Value]) -> Vec<Value> {
 }
 
 /// The value of a merge key as text; empty when it is not there.
-fn key_text<'v>(item: &'v Value, key: &str) -> Cow<'v, str> {
+pub(super) fn key_text<'v>(item: &'v Value, key: &str) -> Cow<'v, str> {
     item.get(key).map_or(Cow::Borrowed(""), text)
 }
 
 /// A plain value as text.
-fn text(value: &Value) -> Cow<'_, str> {
+pub(super) fn text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
         Value::Number(_) | Value::Bool(_) => Cow::Owned(value.to_string()),

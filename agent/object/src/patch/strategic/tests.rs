@@ -45,20 +45,35 @@ fn errors_name_the_field() {
 }
 
 #[test]
-fn directives_that_kustomize_would_write_into_the_object_are_refused() {
-    for directive in [
-        "$setElementOrder/containers",
-        "$deleteFromPrimitiveList/x",
-        "$retainKeys",
+fn a_directive_that_does_not_fit_says_what_to_change() {
+    for (change, message) in [
+        (
+            json!({"$setElementOrder/containers": [{"name": "a"}], "containers": [{"name": "b"}]}),
+            "\"spec\": the patch has the item b, which is not in its $setElementOrder/containers",
+        ),
+        (
+            json!({"$setElementOrder/containers": "a"}),
+            "$setElementOrder/containers must be a list",
+        ),
+        (
+            json!({"$setElementOrder/unknown": ["a"]}),
+            "the list unknown, which is not merged",
+        ),
+        (
+            json!({"$deleteFromPrimitiveList/containers": ["a"]}),
+            "use $patch: delete",
+        ),
+        (
+            json!({"$retainKeys": ["containers"], "hostname": "a"}),
+            "the patch has hostname, which is not among its $retainKeys",
+        ),
+        (
+            json!({"$retainKeys": [1]}),
+            "$retainKeys must be a list of names of fields",
+        ),
     ] {
-        let change = json!({"spec": {directive: [], "hostname": "a"}});
-        let text = refused(containers(&["a"]), change);
-        assert!(
-            text.contains(&format!(
-                "\"spec\": kustomize does not know the directive {directive}"
-            )),
-            "{text}"
-        );
+        let text = refused(containers(&["a"]), json!({"spec": change}));
+        assert!(text.contains(message), "{text}");
     }
 }
 
@@ -73,5 +88,14 @@ fn a_deleted_object_is_reported() {
         containers(&["a"]),
         json!({"$patch": "replace", "a": 1}),
         json!({"a": 1}),
+    );
+}
+
+#[test]
+fn directives_are_no_part_of_a_map_that_is_new() {
+    check(
+        json!({}),
+        json!({"spec": {"$retainKeys": ["hostname"], "hostname": "a"}}),
+        json!({"apiVersion": "v1", "kind": "Pod", "spec": {"hostname": "a"}}),
     );
 }
