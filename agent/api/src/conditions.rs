@@ -23,6 +23,8 @@ pub const SOURCE_VERIFIED: &str = "SourceVerified";
 pub const NODE_TRUST: &str = "NodeTrust";
 /// The remote could not be fetched (sources).
 pub const FETCH_FAILED: &str = "FetchFailed";
+/// A chart could not be packaged (charts).
+pub const BUILD_FAILED: &str = "BuildFailed";
 /// The cache could not be written (sources).
 pub const STORAGE_OPERATION_FAILED: &str = "StorageOperationFailed";
 /// An included source is not there (GitRepositories).

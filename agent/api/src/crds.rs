@@ -4,21 +4,24 @@ use kube::core::CustomResourceExt;
 use serde_json::json;
 use windlass_object::{Object, Value, yaml};
 
+use crate::bucket::Bucket;
 use crate::git_repository::GitRepository;
+use crate::helm_chart::HelmChart;
 use crate::helm_release::HelmRelease;
+use crate::helm_repository::HelmRepository;
 use crate::kustomization::Kustomization;
 use crate::names;
+use crate::oci_repository::OciRepository;
 
 /// First line of each file in packaging/crds.
 const GENERATED: &str = "# Generated from agent/api: cargo run -p windlass-api --example crds\n";
 
 /// The CRDs that windlass installs, ready to be applied.
 pub fn crds() -> Vec<Object> {
+    let source = names::SOURCE_CONTROLLER;
     let generated = [
-        (
-            serde_json::to_value(GitRepository::crd()),
-            names::SOURCE_CONTROLLER,
-        ),
+        (serde_json::to_value(GitRepository::crd()), source),
+        (serde_json::to_value(HelmChart::crd()), source),
         (
             serde_json::to_value(Kustomization::crd()),
             names::KUSTOMIZE_CONTROLLER,
@@ -34,8 +37,17 @@ pub fn crds() -> Vec<Object> {
 /// nobody makes an object that nothing happens to.
 pub fn all_crds() -> Vec<Object> {
     let mut crds = crds();
-    let helm_release = serde_json::to_value(HelmRelease::crd());
-    crds.push(finish(helm_release, names::HELM_CONTROLLER));
+    let source = names::SOURCE_CONTROLLER;
+    let others = [
+        (serde_json::to_value(Bucket::crd()), source),
+        (
+            serde_json::to_value(HelmRelease::crd()),
+            names::HELM_CONTROLLER,
+        ),
+        (serde_json::to_value(HelmRepository::crd()), source),
+        (serde_json::to_value(OciRepository::crd()), source),
+    ];
+    crds.extend(others.map(|(value, component)| finish(value, component)));
     crds
 }
 

@@ -16,6 +16,14 @@ pub const HELM_API_VERSION: &str = "helm.toolkit.fluxcd.io/v2";
 pub const HELM_RELEASE: &str = "HelmRelease";
 /// Kind of a Git source.
 pub const GIT_REPOSITORY: &str = "GitRepository";
+/// Kind of a chart.
+pub const HELM_CHART: &str = "HelmChart";
+/// Kind of a repository of charts.
+pub const HELM_REPOSITORY: &str = "HelmRepository";
+/// Kind of an artifact of a registry.
+pub const OCI_REPOSITORY: &str = "OCIRepository";
+/// Kind of a bucket.
+pub const BUCKET: &str = "Bucket";
 /// Kind of a set of applied objects.
 pub const KUSTOMIZATION: &str = "Kustomization";
 

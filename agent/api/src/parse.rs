@@ -5,10 +5,13 @@ use thiserror::Error;
 use windlass_object::{Object, Value};
 
 use crate::git_repository::GitRepository;
+use crate::helm_chart::HelmChart;
 use crate::helm_release::HelmRelease;
+use crate::helm_repository::HelmRepository;
 use crate::kustomization::Kustomization;
 use crate::names::{
-    GIT_REPOSITORY, HELM_GROUP, HELM_RELEASE, KUSTOMIZATION, KUSTOMIZE_GROUP, SOURCE_GROUP,
+    GIT_REPOSITORY, HELM_CHART, HELM_GROUP, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION,
+    KUSTOMIZE_GROUP, SOURCE_GROUP,
 };
 
 /// Why an object could not be read.
@@ -70,6 +73,32 @@ pub fn helm_release(object: &Object) -> Result<HelmRelease, ParseError> {
         HELM_GROUP,
         HELM_RELEASE,
         crate::names::HELM_API_VERSION,
+    )
+}
+
+/// Reads a HelmChart of any version of its group (the fields are the same).
+///
+/// # Errors
+/// When it is of another kind or a field is missing or of the wrong type.
+pub fn helm_chart(object: &Object) -> Result<HelmChart, ParseError> {
+    typed(
+        object,
+        SOURCE_GROUP,
+        HELM_CHART,
+        crate::names::SOURCE_API_VERSION,
+    )
+}
+
+/// Reads a HelmRepository of any version of its group (the fields are the same).
+///
+/// # Errors
+/// When it is of another kind or a field is missing or of the wrong type.
+pub fn helm_repository(object: &Object) -> Result<HelmRepository, ParseError> {
+    typed(
+        object,
+        SOURCE_GROUP,
+        HELM_REPOSITORY,
+        crate::names::SOURCE_API_VERSION,
     )
 }
 

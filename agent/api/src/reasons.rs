@@ -93,6 +93,26 @@ reasons! {
     INVALID_PROVIDER_CONFIGURATION = "InvalidProviderConfiguration";
     /// No artifact is there yet.
     NO_ARTIFACT = "NoArtifact";
+    /// The source of a chart is not there, or cannot have charts.
+    SOURCE_UNAVAILABLE = "SourceUnavailable";
+    /// The source of a chart has nothing yet.
+    NO_SOURCE_ARTIFACT = "NoSourceArtifact";
+    /// What a HelmChart names is no chart.
+    INVALID_CHART_REFERENCE = "InvalidChartReference";
+    /// A chart was taken as it is.
+    CHART_PULL_SUCCEEDED = "ChartPullSucceeded";
+    /// A chart could not be fetched.
+    CHART_PULL_ERROR = "ChartPullError";
+    /// A chart was packaged.
+    CHART_PACKAGE_SUCCEEDED = "ChartPackageSucceeded";
+    /// A chart could not be packaged.
+    CHART_PACKAGE_ERROR = "ChartPackageError";
+    /// The version of a chart could not be written into it.
+    METADATA_PATCH_ERROR = "MetadataPatchError";
+    /// Files of values could not be put into a chart.
+    VALUES_FILES_ERROR = "ValuesFilesError";
+    /// A chart that another one needs could not be had.
+    DEPENDENCY_BUILD_ERROR = "DependencyBuildError";
     /// The patterns in ignore cannot be read.
     SOURCE_IGNORE_ERROR = "SourceIgnoreError";
 
