@@ -32,7 +32,8 @@ mod value;
 pub use crate::capabilities::{Capabilities, KubeVersion};
 pub use crate::chart::{
     Chart, CustomResourceDefinition, Dependency, Directory, Entry, EntryKind, File, LoadError,
-    Maintainer, Metadata, load_archive, load_directory, load_files, read_values,
+    Maintainer, Metadata, archive_files, directory_files, load_archive, load_directory, load_files,
+    read_values,
 };
 pub use crate::engine::Surroundings;
 pub use crate::manifest::{Hook, HookEvent, Manifest};
@@ -43,4 +44,5 @@ pub use crate::record::{
     snapshot_digest,
 };
 pub use crate::render::{Operation, Release, RenderError, Rendered, render};
+pub use crate::semver::choose::{highest, is_within, with_metadata};
 pub use crate::strvals::{Setting, set};

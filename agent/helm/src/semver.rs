@@ -1,5 +1,6 @@
 //! Versions as Masterminds/semver reads and orders them: loosely, with `v` and missing parts.
 
+pub(crate) mod choose;
 mod constraint;
 
 use std::cmp::Ordering;

@@ -51,6 +51,14 @@ const MAX_DEPTH: usize = 100;
 /// # Errors
 /// The folder cannot be read, is too large, holds links, or is no chart.
 pub fn load_directory(directory: &dyn Directory) -> Result<Chart, LoadError> {
+    load_files(directory_files(directory)?)
+}
+
+/// The files of a chart's folder that the rules of its `.helmignore` leave in.
+///
+/// # Errors
+/// The folder cannot be read, is too large, or holds links.
+pub fn directory_files(directory: &dyn Directory) -> Result<Vec<File>, LoadError> {
     let top = list(directory, "")?;
     let has_rules = top.iter().any(|entry| entry.name == ".helmignore");
     let rules = if has_rules {
@@ -70,7 +78,7 @@ pub fn load_directory(directory: &dyn Directory) -> Result<Chart, LoadError> {
         left: MAX_CHART,
     };
     walk.folder("", top, 0)?;
-    load_files(walk.files)
+    Ok(walk.files)
 }
 
 struct Walk<'d> {

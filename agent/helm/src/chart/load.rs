@@ -59,6 +59,14 @@ pub fn load_archive(bytes: &[u8]) -> Result<Chart, LoadError> {
     load(read_archive(bytes)?, 0)
 }
 
+/// The files of a packaged archive (`.tgz`), without the folder that all are in.
+///
+/// # Errors
+/// The archive is damaged, too large, or reaches out of its folder.
+pub fn archive_files(bytes: &[u8]) -> Result<Vec<File>, LoadError> {
+    read_archive(bytes)
+}
+
 /// Reads a chart from its files.
 ///
 /// # Errors
