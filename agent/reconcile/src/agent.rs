@@ -335,6 +335,12 @@ fn watch_all(context: &Arc<Context>, sender: &UnboundedSender<Event>) -> Vec<Joi
             Event::GitRepository,
         ),
         watch(
+            &kinds.helm_chart,
+            &everything,
+            Detail::Object,
+            Event::HelmChart,
+        ),
+        watch(
             &kinds.kustomization,
             &everything,
             Detail::Object,

@@ -43,6 +43,7 @@ pub(crate) struct Context {
 #[derive(Debug)]
 pub(crate) struct Kinds {
     pub(crate) git_repository: Resource,
+    pub(crate) helm_chart: Resource,
     pub(crate) kustomization: Resource,
 }
 
@@ -54,6 +55,7 @@ impl Kinds {
                 names::GIT_REPOSITORY,
                 "gitrepositories",
             ),
+            helm_chart: own(names::SOURCE_API_VERSION, names::HELM_CHART, "helmcharts"),
             kustomization: own(
                 names::KUSTOMIZE_API_VERSION,
                 names::KUSTOMIZATION,

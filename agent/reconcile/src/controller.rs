@@ -1,6 +1,7 @@
 //! The event loop: one task that knows everything, starts passes, and takes their outcomes.
 
 mod assemble;
+mod charts;
 mod halt;
 mod kinds;
 mod kustomizations;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use windlass_api::kustomization::KustomizationSpec;
 use windlass_object::Object;
 
+use self::charts::ChartSlot;
 use self::kustomizations::KustomizationSlot;
 use self::sources::SourceSlot;
 pub(crate) use self::standing::Standing;
@@ -33,13 +35,18 @@ use crate::trust::NodeTrust;
 /// Fetches at once: each holds one transaction and one connection to windlass-net.
 const CONCURRENT_SOURCES: usize = 4;
 
+/// Charts packaged at once: each may hold a hundred MiB.
+const CONCURRENT_CHARTS: usize = 2;
+
 /// What the agent knows, and what it is doing.
 pub(crate) struct Controller {
     context: Arc<Context>,
     root: Root,
     sources: BTreeMap<Named, SourceSlot>,
+    charts: BTreeMap<Named, ChartSlot>,
     kustomizations: BTreeMap<Named, KustomizationSlot>,
     source_queue: Queue<Named>,
+    chart_queue: Queue<Named>,
     kustomization_queue: Queue<Named>,
     standing: Standing,
     status: NodeStatus,
@@ -75,8 +82,10 @@ impl Controller {
         let mut controller = Controller {
             context,
             sources: BTreeMap::from([(root.name.clone(), SourceSlot::default())]),
+            charts: BTreeMap::new(),
             kustomizations: BTreeMap::new(),
             source_queue: Queue::new(CONCURRENT_SOURCES),
+            chart_queue: Queue::new(CONCURRENT_CHARTS),
             kustomization_queue: Queue::new(concurrency),
             standing,
             status,
@@ -128,6 +137,7 @@ impl Controller {
     fn take(&mut self, event: Event) {
         match event {
             Event::GitRepository(event) => self.git_repository_seen(event),
+            Event::HelmChart(event) => self.helm_chart_seen(event),
             Event::Kustomization(event) => self.kustomization_seen(event),
             Event::Definition(event) => self.definition_seen(&event),
             Event::Namespace(event) => self.api_seen(&event),
@@ -142,10 +152,12 @@ impl Controller {
             Event::Established(result) => self.established(result),
             Event::SourceFound { name, snapshot } => self.offer(&name, Some(*snapshot)),
             Event::SourceFinished { name, outcome } => self.source_finished(&name, *outcome),
+            Event::ChartFinished { name, outcome } => self.chart_finished(&name, *outcome),
             Event::KustomizationFinished { name, outcome } => {
                 self.kustomization_finished(&name, outcome);
             }
             Event::SourceBroke { name } => self.source_broke(&name),
+            Event::ChartBroke { name } => self.chart_broke(&name),
             Event::KustomizationBroke { name } => self.kustomization_broke(&name),
         }
     }
@@ -154,6 +166,9 @@ impl Controller {
         let now = Instant::now();
         while let Some(name) = self.source_queue.start(now) {
             self.start_source(name);
+        }
+        while let Some(name) = self.chart_queue.start(now) {
+            self.start_chart(name);
         }
         if !self.may_reconcile() {
             return;
@@ -171,6 +186,7 @@ impl Controller {
             .filter(|_| self.may_reconcile());
         [
             self.source_queue.next_due(),
+            self.chart_queue.next_due(),
             kustomizations,
             self.standing.next_tick(),
             self.status.next_feed(),

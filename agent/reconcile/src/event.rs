@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
 
+use crate::chart::pass::Outcome as ChartOutcome;
 use crate::kustomization::Outcome as KustomizationOutcome;
 use crate::named::Named;
 use crate::source::Outcome as SourceOutcome;
@@ -15,6 +16,8 @@ use crate::trust::NodeTrust;
 pub(crate) enum Event {
     /// A GitRepository appeared, changed or went.
     GitRepository(WatchEvent),
+    /// A HelmChart appeared, changed or went.
+    HelmChart(WatchEvent),
     /// A Kustomization appeared, changed or went.
     Kustomization(WatchEvent),
     /// The namespace of Flux appeared, changed or went.
@@ -48,12 +51,19 @@ pub(crate) enum Event {
         name: Named,
         outcome: Box<SourceOutcome>,
     },
+    ChartFinished {
+        name: Named,
+        outcome: Box<ChartOutcome>,
+    },
     KustomizationFinished {
         name: Named,
         outcome: KustomizationOutcome,
     },
     /// A pass broke off with a panic.
     SourceBroke {
+        name: Named,
+    },
+    ChartBroke {
         name: Named,
     },
     KustomizationBroke {

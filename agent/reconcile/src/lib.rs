@@ -5,6 +5,8 @@
 
 mod agent;
 mod announce;
+mod artifact;
+mod chart;
 mod context;
 mod controller;
 #[cfg_attr(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 use windlass_api::git_repository::{GitRepositorySpec, GitRepositoryStatus};
+use windlass_api::helm_chart::{HelmChartSpec, HelmChartStatus};
 use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
 use windlass_api::names;
 use windlass_api::parse::{self, ParseError};
@@ -25,6 +26,9 @@ pub(crate) type SeenGitRepository = Seen<GitRepositorySpec, GitRepositoryStatus>
 
 /// A Kustomization as the watch shows it.
 pub(crate) type SeenKustomization = Seen<KustomizationSpec, KustomizationStatus>;
+
+/// A HelmChart as the watch shows it.
+pub(crate) type SeenHelmChart = Seen<HelmChartSpec, HelmChartStatus>;
 
 /// The metadata that decides whether a pass is due.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +65,14 @@ impl SeenGitRepository {
     pub(crate) fn parse(object: &Value) -> Option<Self> {
         Seen::parse_with(object, |object| {
             parse::git_repository(object).map(|typed| (typed.spec, typed.status))
+        })
+    }
+}
+
+impl SeenHelmChart {
+    pub(crate) fn parse(object: &Value) -> Option<Self> {
+        Seen::parse_with(object, |object| {
+            parse::helm_chart(object).map(|typed| (typed.spec, typed.status))
         })
     }
 }

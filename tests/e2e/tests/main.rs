@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod charts;
 mod commands;
 mod commands_flux;
 mod commands_kubectl;

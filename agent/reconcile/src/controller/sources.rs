@@ -35,6 +35,11 @@ pub(super) struct SourceSlot {
 }
 
 impl SourceSlot {
+    /// Whether what is kept on disk has been looked at.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.loaded
+    }
+
     /// What is kept is judged anew before the network is asked.
     pub(super) fn look_again(&mut self) {
         self.loaded = false;
@@ -129,6 +134,7 @@ impl Controller {
         self.sources.remove(name);
         self.source_queue.forget(name);
         self.wake_users_of(name);
+        self.wake_charts_of(name);
     }
 
     /// What is kept of sources that are not there any more is dropped.
@@ -258,6 +264,7 @@ impl Controller {
             tracing::info!(kind = "GitRepository", %name, revision, "accepted");
         }
         self.wake_users_of(name);
+        self.wake_charts_of(name);
     }
 
     pub(super) fn source_broke(&mut self, name: &Named) {

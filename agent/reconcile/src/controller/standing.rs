@@ -270,6 +270,8 @@ impl Controller {
                 self.standing.established = Established::Done;
                 let sources: Vec<Named> = self.sources.keys().cloned().collect();
                 sources.iter().for_each(|name| self.source_queue.wake(name));
+                let charts: Vec<Named> = self.charts.keys().cloned().collect();
+                charts.iter().for_each(|name| self.chart_queue.wake(name));
                 self.wake_all_kustomizations();
             }
             Err(error) => {

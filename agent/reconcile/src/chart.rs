@@ -1,0 +1,173 @@
+//! Charts: what the HelmCharts of the cluster lead to, packaged, kept by content and hashed again at each load.
+
+mod build;
+mod package;
+pub(crate) mod pass;
+mod status;
+
+use serde::{Deserialize, Serialize};
+use windlass_helm::{Chart, LoadError, load_archive};
+use windlass_state::{BlobDigest, Store, StoreError};
+
+use crate::named::Named;
+
+/// A chart that can be loaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChartSnapshot {
+    /// The name in Chart.yaml.
+    pub(crate) name: String,
+    /// The version in the packaged Chart.yaml, which is the revision of the artifact.
+    pub(crate) version: String,
+    /// The package, as `sha256:<hex>`.
+    pub(crate) digest: String,
+    /// Bytes of the package.
+    pub(crate) size: u64,
+    /// The revision of the source that it was packaged from.
+    pub(crate) source_revision: String,
+    /// The files whose values took the place of its own.
+    pub(crate) values_files: Vec<String>,
+    /// Whether it had to be packaged; otherwise it is as it was found.
+    packaged: bool,
+    /// The generation of the HelmChart that it was packaged for, and that object's uid.
+    generation: i64,
+    uid: String,
+}
+
+/// A chart that was packaged cannot be loaded again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChartLoadError {
+    #[error(
+        "{name}: chart {digest} is not kept any more; it is packaged again with the next pass of the HelmChart"
+    )]
+    Gone { name: String, digest: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("chart {name}: {source}")]
+    Chart {
+        name: String,
+        #[source]
+        source: LoadError,
+    },
+}
+
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "HelmReleases load charts by it")
+)]
+/// Loads the chart. Its bytes are those that were packaged: they are hashed again.
+pub(crate) fn load(store: &Store, snapshot: &ChartSnapshot) -> Result<Chart, ChartLoadError> {
+    let gone = || ChartLoadError::Gone {
+        name: snapshot.name.clone(),
+        digest: snapshot.digest.clone(),
+    };
+    let digest: BlobDigest = snapshot.digest.parse().map_err(|_| gone())?;
+    let bytes = store.blob(&digest)?.ok_or_else(gone)?;
+    load_archive(&bytes).map_err(|source| ChartLoadError::Chart {
+        name: snapshot.name.clone(),
+        source,
+    })
+}
+
+/// Under which name the package of a HelmChart and what is known of it are kept.
+fn user(chart: &Named) -> String {
+    format!("chart/{chart}")
+}
+
+/// What this node packaged last for a HelmChart, if that is still there and was for the same object.
+fn recall(store: &Store, chart: &Named, uid: &str) -> Result<Option<ChartSnapshot>, StoreError> {
+    let Some(kept) = store.recall(&user(chart))? else {
+        return Ok(None);
+    };
+    let snapshot: Option<ChartSnapshot> = serde_json::from_slice(&kept).ok();
+    let Some(snapshot) = snapshot.filter(|snapshot| snapshot.uid == uid) else {
+        return Ok(None);
+    };
+    let Ok(digest) = snapshot.digest.parse() else {
+        return Ok(None);
+    };
+    Ok(store.blob(&digest)?.map(|_| snapshot))
+}
+
+fn remember(store: &Store, chart: &Named, snapshot: &ChartSnapshot) -> Result<(), StoreError> {
+    // A struct of plain fields always becomes JSON.
+    let bytes = serde_json::to_vec(snapshot).unwrap_or_default();
+    store.remember(&user(chart), &bytes)
+}
+
+/// Forgets the charts that are not in the list, and their packages.
+pub(crate) fn forget_all_but(store: &Store, charts: &[String]) -> Result<(), StoreError> {
+    for user in store.blob_users("chart/")? {
+        let name = user.strip_prefix("chart/").unwrap_or_default();
+        if !charts.iter().any(|chart| chart == name) {
+            store.leave_blob(&user)?;
+            store.unremember(&user)?;
+        }
+    }
+    store.collect_blobs().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_helm::File;
+
+    use super::*;
+
+    fn kept(store: &Store, name: &Named) -> ChartSnapshot {
+        let files = vec![File {
+            name: "Chart.yaml".to_owned(),
+            data: b"apiVersion: v2\nname: web\nversion: 1.2.3\n"[..].into(),
+        }];
+        let bytes = package::package("web", files).unwrap();
+        let digest = store.keep_blob(&user(name), &bytes).unwrap();
+        let snapshot = ChartSnapshot {
+            name: "web".to_owned(),
+            version: "1.2.3".to_owned(),
+            digest: digest.to_string(),
+            size: bytes.len() as u64,
+            source_revision: "main@sha1:abc".to_owned(),
+            values_files: Vec::new(),
+            packaged: true,
+            generation: 1,
+            uid: "one".to_owned(),
+        };
+        remember(store, name, &snapshot).unwrap();
+        snapshot
+    }
+
+    #[test]
+    fn what_was_packaged_is_found_again_by_the_same_object_only_and_hashed() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(place.path()).unwrap();
+        let name = Named::new("apps", "web");
+        let snapshot = kept(&store, &name);
+        assert_eq!(
+            recall(&store, &name, "one").unwrap(),
+            Some(snapshot.clone())
+        );
+        assert_eq!(recall(&store, &name, "another").unwrap(), None);
+        assert_eq!(load(&store, &snapshot).unwrap().name(), "web");
+        let hex = snapshot.digest.strip_prefix("sha256:").unwrap();
+        std::fs::write(place.path().join("blobs").join(hex), b"other bytes").unwrap();
+        let error = load(&store, &snapshot).unwrap_err();
+        assert!(matches!(error, ChartLoadError::Gone { .. }), "{error}");
+        assert_eq!(recall(&store, &name, "one").unwrap(), None);
+    }
+
+    #[test]
+    fn the_package_of_a_chart_that_is_gone_is_dropped() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(place.path()).unwrap();
+        let (one, other) = (Named::new("apps", "web"), Named::new("apps", "other"));
+        let snapshot = kept(&store, &one);
+        kept(&store, &other);
+        forget_all_but(&store, &["apps/other".to_owned()]).unwrap();
+        assert_eq!(recall(&store, &one, "one").unwrap(), None);
+        assert!(recall(&store, &other, "one").unwrap().is_some());
+        assert!(
+            load(&store, &snapshot).is_ok(),
+            "the other one has the same bytes"
+        );
+        forget_all_but(&store, &[]).unwrap();
+        assert!(load(&store, &snapshot).is_err());
+    }
+}

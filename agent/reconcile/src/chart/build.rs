@@ -1,0 +1,346 @@
+//! A chart out of the files of a verified revision: pure.
+
+use serde_json::{Map, Value};
+use windlass_helm::{
+    Chart, Dependency, Directory, Entry, EntryKind, File, LoadError, archive_files,
+    directory_files, is_within, load_files, read_values, with_metadata,
+};
+use windlass_kustomize::{EntryKind as TreeKind, Tree};
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'w> {
+    /// Where the chart is in the tree.
+    pub(super) path: &'w str,
+    pub(super) values_files: &'w [String],
+    pub(super) ignore_missing: bool,
+    /// What is put behind the version, if anything.
+    pub(super) metadata: &'w str,
+}
+
+/// A chart before it is packaged.
+#[derive(Debug)]
+pub(super) struct Built {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) content: Content,
+    pub(super) values_files: Vec<String>,
+}
+
+/// What the package is made of.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// The archive in the tree, as it is.
+    Archive(Vec<u8>),
+    /// These files.
+    Files(Vec<File>),
+}
+
+/// Why there is no chart, in Flux's words (source-controller, `internal/helm/chart/errors.go`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    Reference,
+    Metadata,
+    Values,
+    Dependency,
+    Package,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {message}", cause.words())]
+pub(super) struct BuildError {
+    pub(super) cause: Cause,
+    message: String,
+}
+
+impl Cause {
+    fn words(self) -> &'static str {
+        match self {
+            Cause::Reference => "invalid chart reference",
+            Cause::Metadata => "chart metadata patch error",
+            Cause::Values => "values files merge error",
+            Cause::Dependency => "dependency build error",
+            Cause::Package => "chart package error",
+        }
+    }
+
+    fn error(self, message: impl Into<String>) -> BuildError {
+        let message = message.into();
+        BuildError {
+            cause: self,
+            message,
+        }
+    }
+}
+
+/// Takes the chart at a path of the tree: its values and version as asked for, and the charts of the same tree that it
+/// needs.
+pub(super) fn build(tree: &dyn Tree, wanted: Wanted<'_>) -> Result<Built, BuildError> {
+    let path = inside("", wanted.path).ok_or_else(|| {
+        Cause::Reference.error(format!("{:?} leads out of the source", wanted.path))
+    })?;
+    let reference = |message: String| Cause::Reference.error(message);
+    let kind = tree
+        .kind(&path)
+        .map_err(|error| reference(error.to_string()))?;
+    let Some(kind) = kind else {
+        return Err(reference(format!(
+            "nothing is at {:?}; check spec.chart and the ignore rules of the source",
+            wanted.path
+        )));
+    };
+    let (mut files, archive) = match kind {
+        TreeKind::Directory => (
+            folder_files(tree, &path).map_err(Cause::Reference.of(&path))?,
+            None,
+        ),
+        TreeKind::File => {
+            let bytes = tree
+                .read(&path)
+                .map_err(|error| reference(error.to_string()))?;
+            let files = archive_files(&bytes).map_err(Cause::Reference.of(&path))?;
+            (files, Some(bytes))
+        }
+    };
+    let chart = load_files(files.clone()).map_err(Cause::Reference.of(&path))?;
+    let version = match wanted.metadata {
+        "" => chart.metadata.version.clone(),
+        metadata => with_metadata(&chart.metadata.version, metadata)
+            .map_err(|message| Cause::Metadata.error(message))?,
+    };
+    let name = chart.name().to_owned();
+    let untouched = wanted.metadata.is_empty() && wanted.values_files.is_empty();
+    if let Some(bytes) = archive.filter(|_| untouched) {
+        let (content, values_files) = (Content::Archive(bytes), Vec::new());
+        return Ok(Built {
+            name,
+            version,
+            content,
+            values_files,
+        });
+    }
+    let values_files = replace_values(tree, &mut files, wanted)?;
+    if version != chart.metadata.version {
+        replace_version(&mut files, &chart, &version);
+    }
+    if kind == TreeKind::Directory {
+        add_dependencies(tree, &path, &chart, &mut files)?;
+    }
+    // What was put in has to make a chart, too.
+    load_files(files.clone()).map_err(Cause::Package.of(&path))?;
+    Ok(Built {
+        name,
+        version,
+        content: Content::Files(files),
+        values_files,
+    })
+}
+
+impl Cause {
+    /// Names the path a chart could not be loaded from.
+    fn of(self, path: &str) -> impl FnOnce(LoadError) -> BuildError {
+        move |error| self.error(format!("{path:?}: {error}"))
+    }
+}
+
+/// Puts the values of the files in place of values.yaml, and says which files these were.
+fn replace_values(
+    tree: &dyn Tree,
+    files: &mut Vec<File>,
+    wanted: Wanted<'_>,
+) -> Result<Vec<String>, BuildError> {
+    let mut merged = Map::new();
+    let mut found = Vec::new();
+    for name in wanted.values_files {
+        let path = inside("", name)
+            .ok_or_else(|| Cause::Values.error(format!("{name:?} leads out of the source")))?;
+        match tree.kind(&path) {
+            Ok(Some(TreeKind::File)) => {}
+            Ok(None) if wanted.ignore_missing => continue,
+            _ => {
+                return Err(Cause::Values.error(format!(
+                    "no values file found at path '{path}' (reference '{name}')"
+                )));
+            }
+        }
+        let text = tree
+            .read(&path)
+            .map_err(|error| Cause::Values.error(error.to_string()))?;
+        let values =
+            read_values(&text).map_err(|error| Cause::Values.error(format!("{name}: {error}")))?;
+        merge(&mut merged, values);
+        found.push(name.clone());
+    }
+    if wanted.values_files.is_empty() {
+        return Ok(found);
+    }
+    set(files, "values.yaml", &Value::Object(merged));
+    Ok(found)
+}
+
+fn replace_version(files: &mut Vec<File>, chart: &Chart, version: &str) {
+    let mut metadata = chart.metadata.clone();
+    version.clone_into(&mut metadata.version);
+    // A struct of plain fields always becomes JSON, which is YAML.
+    let metadata = serde_json::to_value(metadata).unwrap_or_default();
+    set(files, "Chart.yaml", &metadata);
+}
+
+fn set(files: &mut Vec<File>, name: &str, value: &Value) {
+    files.retain(|file| file.name != name);
+    let mut data = format!("{value:#}").into_bytes();
+    data.push(b'\n');
+    files.push(File {
+        name: name.to_owned(),
+        data: data.into(),
+    });
+}
+
+fn merge(into: &mut Map<String, Value>, later: Map<String, Value>) {
+    for (key, value) in later {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Object(inner)), Value::Object(later)) => merge(inner, later),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Adds what Chart.lock, or else Chart.yaml, names and `charts/` does not hold, from the same tree.
+fn add_dependencies(
+    tree: &dyn Tree,
+    chart_path: &str,
+    chart: &Chart,
+    files: &mut Vec<File>,
+) -> Result<(), BuildError> {
+    let locked = chart
+        .lock
+        .as_ref()
+        .and_then(|lock| lock.get("dependencies"));
+    let locked: Option<Vec<Dependency>> =
+        locked.and_then(|list| serde_json::from_value(list.clone()).ok());
+    let wanted = locked.as_ref().unwrap_or(&chart.metadata.dependencies);
+    if wanted.len() == chart.dependencies.len() {
+        return Ok(());
+    }
+    let has = |dependency: &&Dependency| {
+        let there = chart
+            .dependencies
+            .iter()
+            .any(|one| one.name() == dependency.name);
+        !there
+    };
+    for dependency in wanted.iter().filter(has) {
+        let added = local_dependency(tree, chart_path, dependency);
+        let added = added.map_err(|message| {
+            Cause::Dependency.error(format!(
+                "failed to add dependency '{}': {message}",
+                dependency.name
+            ))
+        })?;
+        files.extend(added);
+    }
+    Ok(())
+}
+
+fn local_dependency(
+    tree: &dyn Tree,
+    chart_path: &str,
+    dependency: &Dependency,
+) -> Result<Vec<File>, String> {
+    let repository = dependency.repository.as_str();
+    let Some(reference) = repository.strip_prefix("file://") else {
+        let from = match repository {
+            "" => "no repository".to_owned(),
+            url => url.to_owned(),
+        };
+        return Err(format!(
+            "it is from {from}, which is not asked while a chart is packaged; run `helm dependency build` and commit charts/"
+        ));
+    };
+    let path = inside(chart_path, reference)
+        .ok_or_else(|| format!("'{repository}' leads out of the source"))?;
+    let folder = match tree.kind(&path).map_err(|error| error.to_string())? {
+        Some(TreeKind::Directory) => {
+            folder_files(tree, &path).map_err(|error| error.to_string())?
+        }
+        Some(TreeKind::File) => {
+            let bytes = tree.read(&path).map_err(|error| error.to_string())?;
+            archive_files(&bytes).map_err(|error| error.to_string())?
+        }
+        None => {
+            return Err(format!(
+                "no chart found at '{path}' (reference '{repository}')"
+            ));
+        }
+    };
+    let chart = load_files(folder.clone()).map_err(|error| format!("'{path}': {error}"))?;
+    if !is_within(&dependency.version, &chart.metadata.version)? {
+        let (found, asked) = (&chart.metadata.version, &dependency.version);
+        return Err(format!(
+            "version {found} at '{path}' is not within '{asked}'"
+        ));
+    }
+    let below = folder.into_iter().map(|file| File {
+        name: format!("charts/{}/{}", chart.name(), file.name),
+        data: file.data,
+    });
+    Ok(below.collect())
+}
+
+fn folder_files(tree: &dyn Tree, path: &str) -> Result<Vec<File>, LoadError> {
+    directory_files(&Folder { tree, path })
+}
+
+/// A folder of the tree as the helm room reads it.
+struct Folder<'t> {
+    tree: &'t dyn Tree,
+    path: &'t str,
+}
+
+impl Directory for Folder<'_> {
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, String> {
+        let listed = self.tree.list(&join(self.path, folder));
+        let entries = listed.map_err(|error| error.to_string())?.into_iter();
+        let entries = entries.map(|entry| Entry {
+            name: entry.name,
+            kind: match entry.kind {
+                TreeKind::File => EntryKind::File,
+                TreeKind::Directory => EntryKind::Folder,
+            },
+        });
+        Ok(entries.collect())
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        let read = self.tree.read(&join(self.path, path));
+        read.map_err(|error| error.to_string())
+    }
+}
+
+fn join(folder: &str, path: &str) -> String {
+    match (folder, path) {
+        ("", path) => path.to_owned(),
+        (folder, "") => folder.to_owned(),
+        (folder, path) => format!("{folder}/{path}"),
+    }
+}
+
+/// A path below a folder of the tree, or beside it; `None` where it would lead out of the tree.
+fn inside(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests;

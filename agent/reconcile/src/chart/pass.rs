@@ -1,0 +1,234 @@
+//! One pass of a HelmChart: looks at its source, packages what is new, and says so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass_api::helm_chart::{HelmChartSourceKind, HelmChartSpec, ReconcileStrategy};
+use windlass_cluster::Leadership;
+use windlass_object::Object;
+use windlass_state::{Store, StoreError};
+
+use super::build::{BuildError, Built, Content, Wanted, build};
+use super::package::package;
+use super::status::{conclude, problem};
+use super::{ChartSnapshot, recall, remember, user};
+use crate::artifact::Problem;
+use crate::context::Context;
+use crate::named::Named;
+use crate::seen::SeenHelmChart;
+use crate::source::fetch::Snapshot;
+use crate::view::View;
+
+/// What one pass works with.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    pub(crate) name: Named,
+    pub(crate) seen: SeenHelmChart,
+    pub(crate) source: ChartSource,
+    /// Only the leader writes.
+    pub(crate) leadership: Option<Leadership>,
+}
+
+/// The source of a chart as the loop knows it.
+#[derive(Debug)]
+pub(crate) enum ChartSource {
+    /// This revision is in use.
+    Ready(Box<Snapshot>),
+    /// It has no revision yet.
+    NoRevision,
+    /// There is no such object.
+    NotFound,
+    /// Charts are not taken from its kind yet.
+    Unsupported,
+}
+
+/// What the loop has to know after a pass.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) snapshot: Option<ChartSnapshot>,
+    pub(crate) problem: Option<(&'static str, String)>,
+    pub(crate) object: Option<Object>,
+    /// When to look again, if nothing happens before.
+    pub(crate) again: Duration,
+}
+
+/// How many hex digits of a commit stand behind a version; Flux's number.
+const SHORT_COMMIT: usize = 12;
+
+/// How soon a chart is looked at again that could not be packaged, though nothing of it is wrong for good.
+const FAILED_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Why there is no chart of this pass.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PassError {
+    #[error("failed to get source: {kind} '{name}' not found")]
+    NotFound { kind: &'static str, name: Named },
+    #[error("no artifact available for {kind} source '{name}'")]
+    NoArtifact { kind: &'static str, name: String },
+    #[error(
+        "charts from a {kind} are not supported by this version of windlass; use a GitRepository"
+    )]
+    Unsupported { kind: &'static str },
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error("the chart could not be packaged: {0}")]
+    Package(std::io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Runs one pass.
+pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
+    let (snapshot, problem) = match pass.seen.spec.clone() {
+        Err(message) => (None, Some(Problem::malformed(&message))),
+        Ok(spec) => {
+            let (snapshot, error) = look(context, &pass, spec).await;
+            (snapshot, error.as_ref().map(problem))
+        }
+    };
+    let object = conclude(context, &pass, snapshot.as_ref(), problem.as_ref()).await;
+    let interval = pass
+        .seen
+        .spec
+        .as_ref()
+        .map_or(FAILED_INTERVAL, |spec| spec.interval.0);
+    let again = match &problem {
+        Some(problem) if !problem.stalled => interval.min(FAILED_INTERVAL),
+        _ => interval,
+    };
+    Outcome {
+        snapshot,
+        problem: problem.map(|problem| (problem.reason, problem.message)),
+        object,
+        again,
+    }
+}
+
+/// The chart that is in use after this pass, and why it is not another one.
+async fn look(
+    context: &Arc<Context>,
+    pass: &Pass,
+    spec: HelmChartSpec,
+) -> (Option<ChartSnapshot>, Option<PassError>) {
+    let (context, name, meta) = (
+        Arc::clone(context),
+        pass.name.clone(),
+        pass.seen.meta.clone(),
+    );
+    let source = available(pass, &spec);
+    let work = tokio::task::spawn_blocking(move || {
+        let store = &context.keep.store;
+        let kept = match recall(store, &name, &meta.uid) {
+            Ok(kept) => kept,
+            Err(error) => return (None, Some(error.into())),
+        };
+        let renewed = source.and_then(|source| {
+            let object = (&name, meta.uid.as_str(), meta.generation);
+            renew(store, object, &spec, &source, kept.as_ref())
+        });
+        match renewed {
+            Ok(snapshot) => (Some(snapshot), None),
+            Err(error) => (kept, Some(error)),
+        }
+    });
+    work.await.unwrap_or_else(|panic| {
+        let broke = std::io::Error::other(format!("the pass broke off: {panic}"));
+        (None, Some(PassError::Package(broke)))
+    })
+}
+
+fn available(pass: &Pass, spec: &HelmChartSpec) -> Result<Box<Snapshot>, PassError> {
+    let kind = kind_name(spec.source_ref.kind);
+    let name = &spec.source_ref.name;
+    match &pass.source {
+        ChartSource::Ready(snapshot) => Ok(snapshot.clone()),
+        ChartSource::NoRevision => Err(PassError::NoArtifact {
+            kind,
+            name: name.clone(),
+        }),
+        ChartSource::NotFound => {
+            let name = Named::new(&pass.name.namespace, name);
+            Err(PassError::NotFound { kind, name })
+        }
+        ChartSource::Unsupported => Err(PassError::Unsupported { kind }),
+    }
+}
+
+fn kind_name(kind: HelmChartSourceKind) -> &'static str {
+    match kind {
+        HelmChartSourceKind::HelmRepository => "HelmRepository",
+        HelmChartSourceKind::GitRepository => "GitRepository",
+        HelmChartSourceKind::Bucket => "Bucket",
+    }
+}
+
+/// Packages the chart of a revision, or stays with what is kept where nothing asks for a new package: the same name
+/// and version for the same spec are the same chart, as in Flux.
+fn renew(
+    store: &Store,
+    (name, uid, generation): (&Named, &str, i64),
+    spec: &HelmChartSpec,
+    source: &Snapshot,
+    kept: Option<&ChartSnapshot>,
+) -> Result<ChartSnapshot, PassError> {
+    let reader = store.reader()?;
+    let view = View::open(&source.source, &reader, Arc::clone(&source.ignore));
+    let metadata = version_metadata(spec, source, generation);
+    let wanted = Wanted {
+        path: &spec.chart,
+        values_files: &spec.values_files,
+        ignore_missing: spec.ignore_missing_values_files,
+        metadata: &metadata,
+    };
+    let Built {
+        name: chart,
+        version,
+        content,
+        values_files,
+    } = build(&view, wanted)?;
+    let same = |kept: &&ChartSnapshot| {
+        (&kept.name, &kept.version, kept.generation) == (&chart, &version, generation)
+    };
+    if let Some(kept) = kept.filter(same) {
+        let now = ChartSnapshot {
+            source_revision: source.revision.clone(),
+            ..kept.clone()
+        };
+        if now != *kept {
+            remember(store, name, &now)?;
+        }
+        return Ok(now);
+    }
+    let (bytes, packaged) = match content {
+        Content::Archive(bytes) => (bytes, false),
+        Content::Files(files) => (package(&chart, files).map_err(PassError::Package)?, true),
+    };
+    let digest = store.keep_blob(&user(name), &bytes)?.to_string();
+    let snapshot = ChartSnapshot {
+        name: chart,
+        version,
+        digest,
+        size: bytes.len() as u64,
+        source_revision: source.revision.clone(),
+        values_files,
+        packaged,
+        generation,
+        uid: uid.to_owned(),
+    };
+    remember(store, name, &snapshot)?;
+    Ok(snapshot)
+}
+
+/// What Flux puts behind the version: the commit where each revision makes a new chart, and the generation where the
+/// values are not the chart's own.
+fn version_metadata(spec: &HelmChartSpec, source: &Snapshot, generation: i64) -> String {
+    let mut parts = Vec::new();
+    if spec.effective_strategy() == ReconcileStrategy::Revision {
+        let commit = source.source.commit().to_string();
+        parts.push(commit.get(..SHORT_COMMIT).unwrap_or(&commit).to_owned());
+    }
+    if !spec.values_files.is_empty() {
+        parts.push(generation.to_string());
+    }
+    parts.join(".")
+}

@@ -1,0 +1,244 @@
+//! The HelmCharts as the loop knows them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+use windlass_api::helm_chart::{HelmChartSourceKind, HelmChartSpec};
+use windlass_api::names;
+use windlass_cluster::WatchEvent;
+
+use super::sources::SourceSlot;
+use super::{Controller, with_jitter};
+use crate::chart::pass::{ChartSource, Outcome, Pass};
+use crate::chart::{self, ChartSnapshot};
+use crate::event::Event;
+use crate::finalizer;
+use crate::named::Named;
+use crate::seen::{Meta, SeenHelmChart};
+
+/// Annotations whose change asks for a pass.
+const WATCHED: [&str; 2] = [names::REQUESTED_AT, names::SUSPEND_UNTIL];
+
+/// How soon a pass that broke off, or the release of a finalizer, is tried again.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// One HelmChart.
+#[derive(Debug)]
+pub(super) struct ChartSlot {
+    pub(super) seen: SeenHelmChart,
+    /// The chart in use.
+    pub(super) snapshot: Option<ChartSnapshot>,
+    /// What was wrong at the last pass.
+    problem: Option<(&'static str, String)>,
+    /// Seen in the list that is under way.
+    listed: bool,
+}
+
+impl Controller {
+    pub(super) fn helm_chart_seen(&mut self, event: WatchEvent) {
+        match event {
+            WatchEvent::Restarted => {
+                self.charts
+                    .values_mut()
+                    .for_each(|slot| slot.listed = false);
+            }
+            WatchEvent::Applied(object) => self.helm_chart_applied(&object),
+            WatchEvent::Deleted(object) => {
+                if let Some(meta) = Meta::parse(&object) {
+                    self.helm_chart_gone(&meta.name);
+                    self.forget_gone_charts();
+                }
+            }
+            WatchEvent::Synced(_) => {
+                let unlisted = self.charts.iter().filter(|(_, slot)| !slot.listed);
+                let gone: Vec<Named> = unlisted.map(|(name, _)| name.clone()).collect();
+                gone.iter().for_each(|name| self.helm_chart_gone(name));
+                self.forget_gone_charts();
+                self.standing.api_answered(Ok(()));
+            }
+            WatchEvent::Failed(error) => self.standing.api_answered(Err(&error)),
+        }
+    }
+
+    fn helm_chart_applied(&mut self, object: &Value) {
+        let Some(seen) = SeenHelmChart::parse(object) else {
+            return;
+        };
+        let name = seen.meta.name.clone();
+        let old = self.charts.get_mut(&name);
+        let asks = old
+            .as_ref()
+            .is_none_or(|old| seen.meta.asks_for_a_pass(&old.seen.meta, &WATCHED));
+        match old {
+            Some(slot) => {
+                slot.listed = true;
+                if seen.meta.is_before(&slot.seen.meta) {
+                    return;
+                }
+                slot.seen = seen;
+            }
+            None => {
+                let slot = ChartSlot {
+                    seen,
+                    snapshot: None,
+                    problem: None,
+                    listed: true,
+                };
+                self.charts.insert(name.clone(), slot);
+            }
+        }
+        if asks {
+            self.chart_queue.wake(&name);
+        }
+    }
+
+    fn helm_chart_gone(&mut self, name: &Named) {
+        self.charts.remove(name);
+        self.chart_queue.forget(name);
+    }
+
+    /// The packages of charts that are not there any more are dropped.
+    fn forget_gone_charts(&mut self) {
+        let names: Vec<String> = self.charts.keys().map(ToString::to_string).collect();
+        let keep = Arc::clone(&self.context.keep);
+        self.passes.spawn(async move {
+            let forgotten = tokio::task::spawn_blocking(move || {
+                chart::forget_all_but(&keep.store, &names)
+            });
+            if let Ok(Err(error)) = forgotten.await {
+                tracing::warn!(%error, "packages of charts that are gone could not be dropped; it is tried again");
+            }
+        });
+    }
+
+    /// Wakes the charts that are taken from a GitRepository.
+    pub(super) fn wake_charts_of(&mut self, source: &Named) {
+        let users = self.charts.iter().filter(|(name, slot)| {
+            let spec = slot.seen.spec.as_ref();
+            spec.is_ok_and(|spec| {
+                let reference = &spec.source_ref;
+                reference.kind == HelmChartSourceKind::GitRepository
+                    && (&name.namespace, &reference.name) == (&source.namespace, &source.name)
+            })
+        });
+        let names: Vec<Named> = users.map(|(name, _)| name.clone()).collect();
+        names.iter().for_each(|name| self.chart_queue.wake(name));
+    }
+
+    pub(super) fn start_chart(&mut self, name: Named) {
+        let Some(slot) = self.charts.get(&name) else {
+            self.chart_queue.finish(&name);
+            return;
+        };
+        if slot.seen.meta.deleting {
+            self.release_chart(&name);
+            return;
+        }
+        let suspended = slot.seen.spec.as_ref().is_ok_and(|spec| spec.suspend);
+        if suspended && slot.snapshot.is_some() {
+            self.chart_queue.finish(&name);
+            return;
+        }
+        // What is not known yet is not said: the lists come first, then what the node keeps.
+        let spec = slot.seen.spec.as_ref();
+        let is_known = spec.is_ok_and(|spec| self.is_known(&name, spec)) || spec.is_err();
+        let leadership = self.standing.leadership.clone();
+        let pass = Pass {
+            seen: slot.seen.clone(),
+            source: self.source_of_chart(&name, slot),
+            leadership: leadership.filter(|_| self.may_write() && !suspended && is_known),
+            name: name.clone(),
+        };
+        let context = Arc::clone(&self.context);
+        self.spawn(
+            async move { chart::pass::run(&context, pass).await },
+            {
+                let name = name.clone();
+                move |outcome| Event::ChartFinished {
+                    name,
+                    outcome: Box::new(outcome),
+                }
+            },
+            Event::ChartBroke { name },
+        );
+    }
+
+    fn is_known(&self, name: &Named, spec: &HelmChartSpec) -> bool {
+        let source = Named::new(&name.namespace, &spec.source_ref.name);
+        let slot = self.sources.get(&source);
+        self.standing.sources_listed && slot.is_none_or(SourceSlot::is_loaded)
+    }
+
+    fn source_of_chart(&self, name: &Named, slot: &ChartSlot) -> ChartSource {
+        let Ok(spec) = &slot.seen.spec else {
+            return ChartSource::NotFound;
+        };
+        if spec.source_ref.kind != HelmChartSourceKind::GitRepository {
+            return ChartSource::Unsupported;
+        }
+        let source = Named::new(&name.namespace, &spec.source_ref.name);
+        match self.sources.get(&source) {
+            None => ChartSource::NotFound,
+            Some(slot) => match slot.snapshot.clone() {
+                Some(snapshot) => ChartSource::Ready(Box::new(snapshot)),
+                None => ChartSource::NoRevision,
+            },
+        }
+    }
+
+    pub(super) fn chart_finished(&mut self, name: &Named, outcome: Outcome) {
+        self.chart_queue.finish(name);
+        if let Some(object) = &outcome.object {
+            self.helm_chart_applied(object.as_value());
+        }
+        let Some(slot) = self.charts.get_mut(name) else {
+            self.chart_queue.forget(name);
+            return;
+        };
+        if let Some((reason, message)) = outcome.problem.as_ref()
+            && slot.problem != outcome.problem
+        {
+            tracing::warn!(kind = names::HELM_CHART, %name, reason, "{message}");
+        }
+        let digest = |chart: &ChartSnapshot| chart.digest.clone();
+        if let Some(chart) = &outcome.snapshot
+            && slot.snapshot.as_ref().map(digest) != Some(digest(chart))
+        {
+            let (version, digest) = (&chart.version, &chart.digest);
+            tracing::info!(kind = names::HELM_CHART, %name, version, digest, "in use");
+        }
+        slot.problem = outcome.problem;
+        slot.snapshot = outcome.snapshot;
+        let at = Instant::now() + with_jitter(outcome.again);
+        self.chart_queue.schedule(name, at);
+    }
+
+    pub(super) fn chart_broke(&mut self, name: &Named) {
+        tracing::error!(kind = names::HELM_CHART, %name, "a pass broke off; it is tried again in a minute");
+        self.chart_queue.finish(name);
+        self.chart_queue.schedule(name, Instant::now() + AGAIN);
+    }
+
+    /// We put no finalizer on a HelmChart; one that Flux put on is released when the chart goes.
+    fn release_chart(&mut self, name: &Named) {
+        self.chart_queue.finish(name);
+        let slot = self.charts.get(name);
+        let (Some(slot), Some(leadership)) = (slot, self.standing.leadership.clone()) else {
+            return;
+        };
+        if !self.may_write() || !finalizer::is_on(&slot.seen.meta) {
+            return;
+        }
+        self.chart_queue.schedule(name, Instant::now() + AGAIN);
+        let (context, name) = (Arc::clone(&self.context), name.clone());
+        self.passes.spawn(async move {
+            let kind = &context.kinds.helm_chart;
+            let released = finalizer::release_now(&context.cluster, &leadership, kind, &name).await;
+            if let Err(error) = released {
+                tracing::warn!(chart = %name, %error, "the finalizer could not be released; trying again");
+            }
+        });
+    }
+}
