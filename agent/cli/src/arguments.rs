@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use windlass_api::duration::GoDuration;
 
 use crate::build::BuildArguments;
+use crate::diff::DiffArguments;
 use crate::kustomize::KustomizeArguments;
 use crate::status_selector::StatusSelector;
 use crate::trust::TrustArguments;
@@ -73,6 +74,8 @@ pub enum Command {
     Uninstall(UninstallArguments),
     /// Print what local files would apply
     Build(BuildArguments),
+    /// Show what local files would change in the cluster
+    Diff(DiffArguments),
     /// What the kustomize program does, with its flags
     Kustomize(KustomizeArguments),
     /// Print a completion script

@@ -1,6 +1,6 @@
 //! `build kustomization`: what a Kustomization would apply, from local files, as Flux's command prints it.
 
-mod mask;
+pub(crate) mod mask;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -40,6 +40,16 @@ pub(crate) enum BuildWhat {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BuildKustomization {
+    #[command(flatten)]
+    common: Common,
+    /// Ask no cluster; variables of ConfigMaps and Secrets are left out
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What `build` and `diff` are told alike.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
     /// The Kustomization
     name: String,
     /// Directory with the local files
@@ -48,9 +58,6 @@ pub(crate) struct BuildKustomization {
     /// A file with the Kustomization, in place of the cluster's
     #[arg(long, value_name = "FILE")]
     kustomization_file: Option<PathBuf>,
-    /// Ask no cluster; variables of ConfigMaps and Secrets are left out
-    #[arg(long)]
-    dry_run: bool,
     /// A variable without a value is an error
     #[arg(long)]
     strict_substitute: bool,
@@ -66,47 +73,45 @@ pub(crate) async fn run(
     arguments: &BuildArguments,
 ) -> Result<(), CommandError> {
     let BuildWhat::Kustomization(wanted) = &arguments.what;
-    let path = tree_path(&wanted.path)
-        .ok()
-        .filter(|_| wanted.path.is_dir())
-        .ok_or_else(|| usage(format!("invalid resource path {:?}", wanted.path)))?;
+    let path = directory(&wanted.common)?;
     let session = if wanted.dry_run {
         None
     } else {
         Some(Session::new(globals)?)
     };
-    let kustomization = kustomization(globals, session.as_ref(), wanted).await?;
-    let spec = kustomization.pointer("/spec").unwrap_or(&Value::Null);
-    let overlay = Overlay::from_spec(spec).map_err(usage)?;
-    let tree = LocalTree { restricts: false };
-    let mut built = windlass_kustomize::build(&tree, &path, &overlay)
-        .map_err(|error| failed("kustomize build failed", &error.to_string()))?;
-    if spec.get("postBuild").is_some() {
-        let variables = variables(session.as_ref(), &kustomization).await?;
-        substitute::substitute(&mut built, &variables, options(spec, wanted))
-            .map_err(|error| failed("var substitution failed", &error.to_string()))?;
-    }
+    let live = match &session {
+        Some(session) => Some(live(session, &wanted.common).await?),
+        None => None,
+    };
+    let kustomization = chosen(globals, &wanted.common, live)?;
+    let objects = objects(session.as_ref(), &wanted.common, &path, &kustomization).await?;
     let mut text = String::new();
-    for built in built {
-        if let Some(object) = finished(built, &kustomization)? {
-            text.push_str(&to_string(&object.into_value()));
-            text.push_str("---\n");
-        }
+    for object in objects {
+        text.push_str(&to_string(object.as_value()));
+        text.push_str("---\n");
     }
     Ok(screen.print_yaml(&text)?)
 }
 
-/// The Kustomization: of the file where one is named, else of the cluster, which is asked in any case
-/// but a dry run, as Flux does.
-async fn kustomization(
+/// The local files.
+pub(crate) fn directory(wanted: &Common) -> Result<String, CommandError> {
+    tree_path(&wanted.path)
+        .ok()
+        .filter(|_| wanted.path.is_dir())
+        .ok_or_else(|| usage(format!("invalid resource path {:?}", wanted.path)))
+}
+
+/// The Kustomization of the cluster, which is asked in any case but a dry run, as Flux does.
+pub(crate) async fn live(session: &Session, wanted: &Common) -> Result<Object, CommandError> {
+    session.get(Kind::Kustomization, &wanted.name).await
+}
+
+/// The Kustomization: of the file where one is named, else of the cluster.
+pub(crate) fn chosen(
     globals: &Globals,
-    session: Option<&Session>,
-    wanted: &BuildKustomization,
+    wanted: &Common,
+    live: Option<Object>,
 ) -> Result<Object, CommandError> {
-    let live = match session {
-        Some(session) => Some(session.get(Kind::Kustomization, &wanted.name).await?),
-        None => None,
-    };
     match (&wanted.kustomization_file, live) {
         (Some(file), _) => from_file(file, &wanted.name, &globals.namespace),
         (None, Some(live)) => Ok(live),
@@ -114,6 +119,29 @@ async fn kustomization(
             "dry-run mode requires a kustomization file".to_owned(),
         )),
     }
+}
+
+/// What the Kustomization would apply, what is encrypted masked.
+pub(crate) async fn objects(
+    session: Option<&Session>,
+    wanted: &Common,
+    path: &str,
+    kustomization: &Object,
+) -> Result<Vec<Object>, CommandError> {
+    let spec = kustomization.pointer("/spec").unwrap_or(&Value::Null);
+    let overlay = Overlay::from_spec(spec).map_err(usage)?;
+    let tree = LocalTree { restricts: false };
+    let mut built = windlass_kustomize::build(&tree, path, &overlay)
+        .map_err(|error| failed("kustomize build failed", &error.to_string()))?;
+    if spec.get("postBuild").is_some() {
+        let variables = variables(session, kustomization).await?;
+        substitute::substitute(&mut built, &variables, options(spec, wanted))
+            .map_err(|error| failed("var substitution failed", &error.to_string()))?;
+    }
+    let finished = built
+        .into_iter()
+        .map(|built| finished(built, kustomization));
+    finished.filter_map(Result::transpose).collect()
 }
 
 fn from_file(file: &Path, name: &str, namespace: &str) -> Result<Object, CommandError> {
@@ -180,7 +208,7 @@ async fn read(
     }
 }
 
-fn options(spec: &Value, wanted: &BuildKustomization) -> Options {
+fn options(spec: &Value, wanted: &Common) -> Options {
     let always = spec.pointer("/postBuild/substituteStrategy") == Some(&Value::from("Always"));
     Options {
         strategy: if always {

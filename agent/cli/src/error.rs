@@ -58,6 +58,10 @@ pub(crate) enum CommandError {
     Build(String),
     #[error("{0}")]
     Usage(String),
+    #[error("identified at least one change, exiting with non-zero exit code")]
+    Changed,
+    #[error("{0}")]
+    Unclear(Box<CommandError>),
     #[error(transparent)]
     Trust(#[from] TrustError),
 }
@@ -139,11 +143,13 @@ impl CommandError {
                     .to_owned(),
             ),
             CommandError::Trust(error) => error.next(),
+            CommandError::Unclear(error) => error.next(),
             CommandError::Check => Some("correct what is marked with ✗ above".to_owned()),
             CommandError::Output(_)
             | CommandError::Runtime(_)
             | CommandError::Several { .. }
             | CommandError::Build(_)
+            | CommandError::Changed
             | CommandError::Usage(_) => None,
         }
     }

@@ -7,6 +7,7 @@ mod arguments;
 mod build;
 mod check;
 mod describe;
+mod diff;
 mod error;
 mod events;
 mod facts;
@@ -45,6 +46,7 @@ pub use crate::arguments::{
 };
 use crate::arguments::{DescribeWhat, TreeWhat};
 pub use crate::build::BuildArguments;
+pub use crate::diff::DiffArguments;
 use crate::error::CommandError;
 pub use crate::kustomize::KustomizeArguments;
 use crate::screen::{Eyes, Screen};
@@ -71,6 +73,8 @@ pub enum Outcome {
     Done,
     /// It did not; why and what to do next was printed.
     Failed,
+    /// It could not find out what it was asked, where [`Outcome::Failed`] is an answer.
+    Unclear,
 }
 
 impl From<Outcome> for ExitCode {
@@ -78,6 +82,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => ExitCode::SUCCESS,
             Outcome::Failed => ExitCode::FAILURE,
+            Outcome::Unclear => ExitCode::from(2),
         }
     }
 }
@@ -190,7 +195,10 @@ fn execute_for(
             if let Some(next) = error.next() {
                 let _ = screen.action(&next);
             }
-            Outcome::Failed
+            match error {
+                CommandError::Unclear(_) => Outcome::Unclear,
+                _ => Outcome::Failed,
+            }
         }
     }
 }
@@ -210,6 +218,7 @@ async fn dispatch(
         }
         Command::Kustomize(arguments) => return kustomize::run(screen, arguments),
         Command::Build(arguments) => return build::run(globals, screen, arguments).await,
+        Command::Diff(arguments) => return diff::run(globals, screen, arguments).await,
         Command::Version(arguments) if arguments.client => {
             return version::run(None, screen, arguments).await;
         }
@@ -274,8 +283,10 @@ async fn with_cluster(
         Command::Uninstall(arguments) => uninstall::run(session, screen, arguments).await,
         Command::Version(arguments) => version::run(Some(session), screen, arguments).await,
         // Answered without a cluster, in `dispatch`.
-        Command::Completion(_) | Command::Kustomize(_) | Command::Build(_) | Command::Trust(_) => {
-            Ok(())
-        }
+        Command::Completion(_)
+        | Command::Kustomize(_)
+        | Command::Build(_)
+        | Command::Diff(_)
+        | Command::Trust(_) => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use windlass_cli::{Outcome, run_on};
 const UNFETCHED: i32 = 77;
 
 /// The real flux; none, loudly, where it cannot be built here.
-fn flux() -> Option<&'static Path> {
+pub(crate) fn flux() -> Option<&'static Path> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracles/flux.sh");

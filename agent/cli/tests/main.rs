@@ -15,6 +15,7 @@
 mod act;
 mod build;
 mod cluster;
+mod diff;
 mod kustomize;
 mod look;
 mod pause;

@@ -48,6 +48,16 @@ pub(super) fn mask(object: &mut Object) -> Result<(), String> {
     })
 }
 
+/// Whether the API server has a mask in the place of a value: what was masked in `stringData` is encoded
+/// once more.
+pub(crate) fn is_masked(value: &str) -> bool {
+    let decoded = |text: &[u8]| STANDARD.decode(text).unwrap_or_default();
+    let once = decoded(value.as_bytes());
+    [decoded(&once), once]
+        .iter()
+        .any(|bytes| String::from_utf8_lossy(bytes).contains(MASK))
+}
+
 fn is_encrypted(text: &str) -> bool {
     text.contains("sops") && text.contains("ENC[")
 }
