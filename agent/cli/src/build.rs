@@ -2,7 +2,7 @@
 
 pub(crate) mod mask;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use windlass_object::{GroupVersionKind, Object, Value};
 
 use crate::arguments::Globals;
 use crate::error::CommandError;
-use crate::facts::{field, list};
+use crate::facts::{field, list, source, text};
 use crate::kind::Kind;
 use crate::local_tree::{LocalTree, as_seen_here, tree_path};
 use crate::screen::Screen;
@@ -61,9 +61,24 @@ pub(crate) struct Common {
     /// A variable without a value is an error
     #[arg(long)]
     strict_substitute: bool,
+    /// Also what the Kustomizations among the objects would apply
+    #[arg(short, long, requires = "local_sources")]
+    pub(crate) recursive: bool,
+    /// Where the files of sources are, as Kind/namespace/name=path, separated by commas
+    #[arg(long, value_name = "SOURCE=PATH", value_delimiter = ',', value_parser = local_source)]
+    local_sources: Vec<(String, PathBuf)>,
     /// Accepted for scripts written for Flux; nothing is written while building here
     #[arg(long, hide = true)]
     in_memory_build: bool,
+}
+
+fn local_source(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((source, path)) if source.split('/').count() == 3 && !path.is_empty() => {
+            Ok((source.to_owned(), PathBuf::from(path)))
+        }
+        _ => Err("write it as Kind/namespace/name=path".to_owned()),
+    }
 }
 
 /// Builds and prints.
@@ -84,7 +99,7 @@ pub(crate) async fn run(
         None => None,
     };
     let kustomization = chosen(globals, &wanted.common, live)?;
-    let objects = objects(session.as_ref(), &wanted.common, &path, &kustomization).await?;
+    let objects = all_objects(session.as_ref(), &wanted.common, path, kustomization).await?;
     let mut text = String::new();
     for object in objects {
         text.push_str(&to_string(object.as_value()));
@@ -121,6 +136,73 @@ pub(crate) fn chosen(
     }
 }
 
+/// What a Kustomization would apply and, where asked, what those among it would, each once.
+async fn all_objects(
+    session: Option<&Session>,
+    wanted: &Common,
+    path: String,
+    kustomization: Object,
+) -> Result<Vec<Object>, CommandError> {
+    let mut all = Vec::new();
+    let mut seen = HashSet::from([kustomization.key()]);
+    let mut waiting = vec![(path, kustomization)];
+    while let Some((path, kustomization)) = waiting.pop() {
+        let objects = objects(session, wanted, &path, &kustomization).await?;
+        let mut nested = Vec::new();
+        for object in objects.iter().filter(|_| wanted.recursive) {
+            if is_kustomization(object) && seen.insert(object.key()) {
+                let path = nested_directory(wanted, object)?;
+                nested.push((path, in_cluster_or(session, object).await?));
+            }
+        }
+        waiting.extend(nested.into_iter().rev());
+        all.extend(objects);
+    }
+    Ok(all)
+}
+
+/// A nested Kustomization as the cluster has it, as Flux takes it; the local one where it has none.
+async fn in_cluster_or(session: Option<&Session>, local: &Object) -> Result<Object, CommandError> {
+    let Some(session) = session else {
+        return Ok(local.clone());
+    };
+    let namespace = local.namespace().unwrap_or_default();
+    match session
+        .get_in(Kind::Kustomization, namespace, local.name())
+        .await
+    {
+        Err(CommandError::NotFound { .. }) => Ok(local.clone()),
+        found => found,
+    }
+}
+
+/// Whether an object is a Kustomization of Flux.
+pub(crate) fn is_kustomization(object: &Object) -> bool {
+    object.api_version().starts_with(GROUP) && object.kind() == Kind::Kustomization.name()
+}
+
+/// The local files of a Kustomization among the objects.
+pub(crate) fn nested_directory(
+    wanted: &Common,
+    kustomization: &Object,
+) -> Result<String, CommandError> {
+    let (kind, namespace, name) = source(kustomization);
+    let key = format!("{kind}/{namespace}/{name}");
+    let found = wanted.local_sources.iter().find(|(known, _)| *known == key);
+    let Some((_, folder)) = found else {
+        return Err(usage(format!(
+            "cannot get local path for {key} of kustomization {}: name it with --local-sources",
+            kustomization.name()
+        )));
+    };
+    let below = text(kustomization, "/spec/path").trim_start_matches('/');
+    let path = folder.join(below);
+    tree_path(&path)
+        .ok()
+        .filter(|_| path.is_dir())
+        .ok_or_else(|| usage(format!("invalid resource path {path:?}")))
+}
+
 /// What the Kustomization would apply, what is encrypted masked.
 pub(crate) async fn objects(
     session: Option<&Session>,
@@ -150,8 +232,7 @@ fn from_file(file: &Path, name: &str, namespace: &str) -> Result<Object, Command
     let documents = parse_documents(&text, &Limits::DEFAULT)
         .map_err(|error| usage(format!("{shown}: {error}")))?;
     let is_wanted = |object: &Object| {
-        object.api_version().starts_with(GROUP)
-            && object.kind() == Kind::Kustomization.name()
+        is_kustomization(object)
             && object.name() == name
             && object.namespace().is_none_or(|own| own == namespace)
     };

@@ -16,6 +16,7 @@ use crate::arguments::Globals;
 use crate::build::{self, Common};
 use crate::error::CommandError;
 use crate::facts::{field, flag, list};
+use crate::kind::Kind;
 use crate::screen::Screen;
 use crate::session::Session;
 
@@ -91,47 +92,106 @@ async fn compare(
         found => Some(found?),
     };
     let kustomization = build::chosen(globals, &wanted.common, live.clone())?;
-    let objects = build::objects(Some(&session), &wanted.common, &path, &kustomization).await?;
-    let brought = Brought::by(&objects);
-    let mut changed = false;
-    let mut failures = Vec::new();
-    for object in &objects {
-        let shown = object.key();
-        match change(&session, object, &brought).await {
-            Ok(Change::Nothing) => continue,
-            Ok(Change::Skipped) => {
-                screen.print(&format!("► {shown} skipped\n"))?;
-                continue;
-            }
-            Ok(Change::Created) => screen.print(&format!("► {shown} created\n"))?,
-            Ok(Change::Drifted(text)) => screen.print(&format!("► {shown} drifted\n{text}"))?,
-            Err(error) => {
-                failures.push(error);
-                continue;
-            }
-        }
-        changed = true;
-    }
-    if failures.is_empty() && flag(&kustomization, "/spec/prune") {
-        for gone in deleted(live.as_ref(), &objects) {
-            screen.print(&format!("► {gone} deleted\n"))?;
-            changed = true;
-        }
-    }
-    conclude(screen, failures)?;
-    Ok(changed)
-}
-
-/// All failures are shown, the last one as that of the command.
-fn conclude(screen: &mut Screen<'_>, failures: Vec<RequestError>) -> Result<(), CommandError> {
-    let mut failures = failures.into_iter().peekable();
+    let mut comparison = Comparison {
+        session: &session,
+        wanted: &wanted.common,
+        seen: HashSet::from([kustomization.key()]),
+        failures: Vec::new(),
+        changed: false,
+    };
+    let text = comparison.of(&path, &kustomization, live.as_ref()).await?;
+    screen.print(&text)?;
+    let changed = comparison.changed;
+    let mut failures = comparison.failures.into_iter().peekable();
     while let Some(failure) = failures.next() {
         if failures.peek().is_none() {
-            return Err(failure.into());
+            return Err(failure);
         }
         screen.failure(&failure.to_string())?;
     }
-    Ok(())
+    Ok(changed)
+}
+
+/// A comparison under way.
+struct Comparison<'a> {
+    session: &'a Session,
+    wanted: &'a Common,
+    /// The Kustomizations that were looked at.
+    seen: HashSet<ObjectKey>,
+    /// What could not be found out; the rest is shown all the same.
+    failures: Vec<CommandError>,
+    changed: bool,
+}
+
+// === impl Comparison ===
+
+impl Comparison<'_> {
+    /// What would become of the objects of one Kustomization, as text.
+    async fn of(
+        &mut self,
+        path: &str,
+        kustomization: &Object,
+        live: Option<&Object>,
+    ) -> Result<String, CommandError> {
+        let objects = build::objects(Some(self.session), self.wanted, path, kustomization).await?;
+        let brought = Brought::by(&objects);
+        let failed_before = self.failures.len();
+        let mut text = String::new();
+        for object in &objects {
+            let shown = object.key();
+            let found = change(self.session, object, &brought).await;
+            match &found {
+                Ok(Change::Nothing) => {}
+                Ok(Change::Skipped) => text.push_str(&format!("► {shown} skipped\n")),
+                Ok(Change::Created) => text.push_str(&format!("► {shown} created\n")),
+                Ok(Change::Drifted(changes)) => {
+                    text.push_str(&format!("► {shown} drifted\n{changes}"));
+                }
+                Err(error) => self.failures.push(error.clone().into()),
+            }
+            self.changed |= matches!(found, Ok(Change::Created | Change::Drifted(_)));
+            if matches!(
+                found,
+                Ok(Change::Nothing | Change::Skipped | Change::Drifted(_))
+            ) {
+                text.push_str(&self.nested(object).await);
+            }
+        }
+        if self.failures.len() == failed_before && flag(kustomization, "/spec/prune") {
+            for gone in deleted(live, &objects) {
+                text.push_str(&format!("► {gone} deleted\n"));
+                self.changed = true;
+            }
+        }
+        Ok(text)
+    }
+
+    /// What would become of the objects of a Kustomization among the objects, where that is asked.
+    async fn nested(&mut self, object: &Object) -> String {
+        let is_wanted = self.wanted.recursive && build::is_kustomization(object);
+        if !is_wanted || !self.seen.insert(object.key()) {
+            return String::new();
+        }
+        let shown = object.key();
+        if object.pointer("/spec/kubeConfig").is_some() {
+            return format!("► {shown} for another cluster skipped\n");
+        }
+        let namespace = object.namespace().unwrap_or_default();
+        let found = async {
+            let path = build::nested_directory(self.wanted, object)?;
+            let kind = Kind::Kustomization;
+            let live = self.session.get_in(kind, namespace, object.name()).await?;
+            Box::pin(self.of(&path, object, Some(&live))).await
+        };
+        match found.await {
+            Ok(text) if text.is_empty() => text,
+            Ok(text) => format!("📁 {shown} changed\n{text}"),
+            Err(error) => {
+                self.failures.push(error);
+                String::new()
+            }
+        }
+    }
 }
 
 async fn change(

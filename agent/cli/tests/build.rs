@@ -228,3 +228,80 @@ fn a_dry_run_needs_a_file_and_a_directory() {
         assert!(progress.contains(wanted), "{progress}");
     }
 }
+
+/// A Kustomization with two others among its objects, one of which has a third.
+fn nested_tree() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let nested = |name: &str, path: &str| {
+        format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {name}, namespace: apps}}\n\
+             spec:\n  interval: 10m\n  prune: true\n  path: {path}\n  sourceRef: {{kind: GitRepository, name: s}}\n"
+        )
+    };
+    let map = |name: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: apps}}\n"
+        )
+    };
+    for (path, text) in [
+        (
+            "root/a.yaml",
+            nested("one", "./one") + "---\n" + &nested("two", "two") + &map("r"),
+        ),
+        ("one/a.yaml", nested("three", "./three") + &map("o")),
+        ("two/a.yaml", map("t")),
+        ("three/a.yaml", map("h")),
+        ("app.yaml", nested("app", "./root")),
+    ] {
+        let file = folder.path().join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn nested_kustomizations_are_built_as_flux_builds_them() {
+    let Some(program) = flux() else { return };
+    let folder = nested_tree();
+    let at = |path: &str| folder.path().join(path).to_str().unwrap().to_owned();
+    let (path, file) = (at("root"), at("app.yaml"));
+    let sources = format!("GitRepository/apps/s={}", folder.path().display());
+    let line = [
+        "build",
+        "kustomization",
+        "app",
+        "-n",
+        "apps",
+        "--dry-run",
+        "--recursive",
+        "--path",
+        &path,
+        "--kustomization-file",
+        &file,
+        "--local-sources",
+        &sources,
+    ];
+    let theirs = Command::new(program)
+        .args(line)
+        .env("HOME", folder.path())
+        .output()
+        .unwrap();
+    assert!(theirs.status.success(), "{theirs:?}");
+    let (mut results, mut progress) = (Vec::new(), Vec::new());
+    let ours = run_on(
+        ["windlass"].iter().chain(&line),
+        &mut results,
+        &mut progress,
+    )
+    .unwrap();
+    assert_eq!(
+        ours,
+        Outcome::Done,
+        "{}",
+        String::from_utf8_lossy(&progress)
+    );
+    let text = String::from_utf8(results).unwrap();
+    assert_eq!(text, String::from_utf8(theirs.stdout).unwrap());
+    assert_eq!(text.matches("kind: ConfigMap").count(), 4);
+}

@@ -245,3 +245,66 @@ fn a_kustomization_that_is_not_there_yet_brings_its_namespace_and_kinds() {
         ]
     );
 }
+
+#[test]
+fn nested_kustomizations_are_compared_too_where_asked() {
+    let _together = together();
+    prepare("diff-deep");
+    let inner = kustomization("diff-deep").to_string();
+    let outer = inner
+        .replace("\"app\"", "\"outer\"")
+        .replace("stale", "none");
+    let mut object: Value = serde_json::from_str(&outer).unwrap();
+    object["status"]["inventory"]["entries"] = json!([]);
+    applied(&object);
+    let folder = tempfile::tempdir().unwrap();
+    let mut within: Value = serde_json::from_str(&inner).unwrap();
+    within["spec"]["path"] = json!("./inner");
+    within.as_object_mut().unwrap().remove("status");
+    for (path, text) in [
+        ("outer/app.yaml", within.to_string()),
+        ("inner/all.yaml", FILES.replace("NS", "diff-deep")),
+    ] {
+        let file = folder.path().join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    let path = folder.path().join("outer");
+    let sources = format!("GitRepository/diff-deep/s={}", folder.path().display());
+    let line = [
+        "diff",
+        "ks",
+        "outer",
+        "-n",
+        "diff-deep",
+        "--recursive",
+        "--local-sources",
+        &sources,
+    ];
+    let ran = run(&[&line[..], &["--path", path.to_str().unwrap()]].concat()).failed();
+    assert_eq!(
+        verdicts(&ran.results),
+        [
+            "► Kustomization/diff-deep/app drifted",
+            "► ConfigMap/diff-deep/changed drifted",
+            "► ConfigMap/diff-deep/fresh created",
+            "► Secret/diff-deep/key drifted",
+            "► ConfigMap/diff-deep/stale deleted",
+        ],
+        "{}",
+        ran.progress
+    );
+    let Some(program) = flux() else { return };
+    let ran_theirs = Command::new(program)
+        .args(line)
+        .args(["--progress-bar=false", "--path"])
+        .arg(&path)
+        .arg("--kubeconfig")
+        .arg(plane().kubeconfig(User::Admin))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(ran_theirs.stdout).unwrap();
+    let words = String::from_utf8(ran_theirs.stderr).unwrap();
+    assert_eq!(verdicts(&ran.results), verdicts(&(text + &words)));
+    assert_eq!(ran_theirs.status.code(), Some(1), "{words}");
+}
