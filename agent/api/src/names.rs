@@ -127,3 +127,9 @@ pub const CONTINUE: &str = "continue";
 pub const PAUSE: &str = "windlass-pause";
 /// Lease in [`FLUX_SYSTEM`] that the leading node holds. Not Flux's.
 pub const LEASE: &str = "windlass";
+/// Leases in [`FLUX_SYSTEM`], one per node, are called this and the node's name: where the node's ratchets stand. Not Flux's.
+pub const WITNESS: &str = "windlass-witness-";
+/// Label of those Leases. Not Flux's.
+pub const WITNESS_LABEL: &str = "windlass.dev/witness";
+/// Annotation of those Leases with the ratchets. Not Flux's.
+pub const ACCEPTED: &str = "windlass.dev/accepted";

@@ -5,6 +5,7 @@ pub(crate) mod elector;
 pub(crate) mod flux;
 mod record;
 pub(crate) mod settings;
+pub(crate) mod witness;
 
 #[cfg(test)]
 mod tests;

@@ -34,5 +34,6 @@ pub use crate::leadership::{Authority, BootClock, Clock, Leadership, NotLeading}
 pub use crate::lease::elector::Elector;
 pub use crate::lease::flux::{FluxLeases, FluxStanding};
 pub use crate::lease::settings::{ElectorSettings, EpochFloor, LeaseView, SettingsError};
+pub use crate::lease::witness::Witnesses;
 pub use crate::watch::{Detail, Scope, WatchEvent, is_before};
 pub use crate::write::{ApplyOptions, PatchOptions, Preconditions, Propagation};

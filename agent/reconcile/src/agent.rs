@@ -41,6 +41,7 @@ use crate::trust::{self, NodeTrust, TrustError};
 use crate::uninstall::{definitions, namespaces};
 use crate::view::Choice;
 use crate::vouch::Vouchers;
+use crate::witness;
 
 /// The Leases of the Flux controllers whose work windlass does (decision 2).
 const FLUX_LEASES: [&str; 2] = [
@@ -117,6 +118,8 @@ pub async fn run(
         &stop,
     )?;
     tokio::spawn(establish::namespace(context.cluster.clone(), mark.clone()));
+    let node = settings.node.name.clone();
+    tokio::spawn(witness::follow(Arc::clone(&context), node, sender.clone()));
     let watches = watch_all(&context, &sender);
     let standing = Standing::new(settings.leadership.flux_leases, epoch_floor, mark);
     let pair = Arc::new(establish::root_pair(&settings.root));
@@ -190,6 +193,7 @@ fn context(
         kinds: Kinds::new(),
         secrets,
         installed: watch::Sender::default(),
+        may_tell: watch::Sender::default(),
         cluster,
         keep,
         net,
@@ -231,6 +235,7 @@ fn root_spec(
         interval: root.interval,
         timeout: root.timeout,
         choice: Choice::default(),
+        includes: Vec::new(),
         trust,
         may_turn: true,
         is_other: false,

@@ -35,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) secrets: Arc<SecretPolicy>,
     /// Tells each time the definitions of our kinds have been installed.
     pub(crate) installed: tokio::sync::watch::Sender<()>,
+    /// Whether this node may say what it accepted: not while everything is paused.
+    pub(crate) may_tell: tokio::sync::watch::Sender<bool>,
     /// Set while nothing may be written: paused, or Flux was uninstalled. Passes under way look at it.
     pub(crate) halted: Arc<AtomicBool>,
 }

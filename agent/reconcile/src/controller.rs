@@ -3,6 +3,7 @@
 mod assemble;
 mod charts;
 mod halt;
+mod including;
 mod kinds;
 mod kustomizations;
 mod sources;
@@ -31,6 +32,7 @@ use crate::node::NodeStatus;
 use crate::queue::Queue;
 use crate::source::spec::SourceSpec;
 use crate::trust::NodeTrust;
+use crate::witness::Witnessed;
 
 /// Fetches at once: each holds one transaction and one connection to windlass-net.
 const CONCURRENT_SOURCES: usize = 4;
@@ -53,6 +55,8 @@ pub(crate) struct Controller {
     trust: Arc<NodeTrust>,
     /// What is wrong with a trust file since it was changed last.
     trust_problem: Option<String>,
+    /// What the nodes remember; asked for only when this one lost its ratchets.
+    witnessed: Option<Arc<Vec<Witnessed>>>,
     passes: JoinSet<()>,
     events: UnboundedReceiver<Event>,
     sender: UnboundedSender<Event>,
@@ -91,6 +95,7 @@ impl Controller {
             status,
             trust,
             trust_problem: None,
+            witnessed: None,
             passes: JoinSet::new(),
             events,
             sender,
@@ -147,6 +152,7 @@ impl Controller {
             Event::Waits(name) => self.kustomization_queue.park(&name),
             Event::Trust(read) => self.trust_changed(read),
             Event::Vouched(names) => self.sources_vouched_for(&names),
+            Event::Witnessed(witnessed) => self.witnessed(witnessed),
             Event::Leadership(leadership) => self.leadership_changed(leadership),
             Event::Flux(standing) => self.flux_standing_changed(standing),
             Event::Established(result) => self.established(result),

@@ -10,6 +10,7 @@ use crate::named::Named;
 use crate::source::Outcome as SourceOutcome;
 use crate::source::fetch::Snapshot;
 use crate::trust::NodeTrust;
+use crate::witness::Witnessed;
 
 /// One reason to do something.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub(crate) enum Event {
     Trust(Result<Arc<NodeTrust>, String>),
     /// A build holds other sources than before, or holds these otherwise.
     Vouched(Vec<Named>),
+    /// What the nodes said of where ratchets stood, asked for because this one lost its own.
+    Witnessed(Vec<Witnessed>),
     /// Definitions, namespace and root pair are there, or why not.
     Established(Result<(), String>),
     /// A pass of this source came to a revision; its status says so only after this.

@@ -35,6 +35,7 @@ mod trust;
 mod uninstall;
 mod view;
 mod vouch;
+mod witness;
 
 pub use agent::{AgentError, check, run};
 pub use net::StartCommand;

@@ -158,6 +158,12 @@ impl RatchetFile {
         self.lost.is_some() && !self.lines.contains_key(line)
     }
 
+    /// Says whether all lines were forgotten once, and may have to be made again one by one.
+    #[must_use]
+    pub fn was_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     /// Every line with its ratchet.
     pub fn lines(&self) -> impl Iterator<Item = (&Line, &Ratchet)> {
         self.lines.iter()

@@ -5,7 +5,8 @@ use crate::judge::Judge;
 use crate::range::Range;
 use crate::selector::{higher, same_version};
 use crate::{
-    ObjectReader, Oid, Policy, Ratchet, Refusal, Rule, Selector, Since, Verdict, VerifyError,
+    Found, ObjectReader, Oid, Policy, Ratchet, Refusal, Rule, Selector, Since, Verdict,
+    VerifyError, verify_reference,
 };
 
 /// What somebody remembers of a line.
@@ -19,6 +20,8 @@ pub struct Memory {
     pub version: Option<String>,
     /// How often the ratchet had moved, as far as is known.
     pub counter: u64,
+    /// The reference that led there and what it named, as far as is known: a signed tag vouches for its commit.
+    pub found: Option<(String, Oid)>,
 }
 
 /// Who remembers where a line stood.
@@ -90,38 +93,39 @@ pub fn heal(
     selector: &Selector,
     memories: &[Memory],
 ) -> Healed {
-    let (mut proven, mut refused, mut doubts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut proven, mut refused, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
     for memory in memories {
-        let task = Task {
-            reader,
-            policy,
-            ratchet: None,
-            head: memory.head,
-            tag: None,
-        };
-        match judge_head(task, None) {
+        match judged(reader, policy, selector, memory) {
             Ok(Verdict::Accepted(accepted)) => proven.push(Proven {
                 memory,
                 ratchet: accepted.ratchet,
             }),
             Ok(Verdict::Refused(refusal)) => refused.push((memory.origin.clone(), refusal)),
-            Err(error) => doubts.push(Doubt::Unreadable {
-                origin: memory.origin.clone(),
-                error,
-            }),
+            Err(error) => unreadable.push((memory, error)),
         }
     }
+    let mut doubts = Vec::new();
     let newest = newest(reader, policy, selector, proven).unwrap_or_else(|doubt| {
         doubts.push(doubt);
         None
     });
+    let behind = |memory: &Memory| {
+        let newest = newest.as_ref().map(|newest| newest.memory);
+        newest.is_some_and(|newest| is_lower(selector, memory, newest))
+    };
+    unreadable.retain(|(memory, _)| !behind(memory));
+    doubts.extend(unreadable.into_iter().map(|(memory, error)| {
+        let origin = memory.origin.clone();
+        Doubt::Unreadable { origin, error }
+    }));
     match newest {
         Some(newest) if doubts.is_empty() => {
             let steps = memories.iter().map(|memory| memory.counter).max();
+            let version = newest.memory.version.clone();
             let ratchet = Ratchet {
                 // A step beyond all that is remembered, so that no older copy of the file looks newer.
                 counter: steps.unwrap_or(0).saturating_add(1),
-                version: newest.memory.version.clone(),
+                version: version.or(newest.ratchet.version),
                 ..newest.ratchet
             };
             let from = newest.memory.origin.clone();
@@ -142,6 +146,44 @@ pub fn heal(
             Healed::Waits(doubts)
         }
     }
+}
+
+/// Says whether one remembers a lower version than the other: it is not the newest, whatever it names.
+fn is_lower(selector: &Selector, one: &Memory, other: &Memory) -> bool {
+    let (one, other) = (&one.version, &other.version);
+    matches!(selector, Selector::Semver(_))
+        && one.is_some()
+        && !same_version(one.as_deref(), other.as_deref())
+        && higher(one.clone(), other.clone()) == *other
+}
+
+/// Judges what is remembered as if nothing had ever been accepted.
+fn judged(
+    reader: &dyn ObjectReader,
+    policy: &Policy,
+    selector: &Selector,
+    memory: &Memory,
+) -> Result<Verdict, VerifyError> {
+    if let Some((reference, target)) = &memory.found {
+        let found = Found {
+            target: *target,
+            reference,
+        };
+        let verdict = verify_reference(reader, policy, None, selector, &found)?;
+        // A reference that leads elsewhere by now says nothing of the commit that is remembered.
+        if !matches!(&verdict, Verdict::Accepted(accepted) if accepted.source.commit() != memory.head)
+        {
+            return Ok(verdict);
+        }
+    }
+    let task = Task {
+        reader,
+        policy,
+        ratchet: None,
+        head: memory.head,
+        tag: None,
+    };
+    judge_head(task, None)
 }
 
 /// Gives the one that is behind none of the others.

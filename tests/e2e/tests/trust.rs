@@ -4,10 +4,8 @@ use serde_json::{Value, json};
 use windlass_kit::api::{ObjectRef, condition};
 use windlass_kit::controlplane::Options;
 use windlass_kit::repo::{Repo, Signer};
-use windlass_kit::wait;
 
 use crate::house::{GIT_REPOSITORY, House, config_map, nested, ready, root, root_source};
-use crate::person::{Person, done, words};
 use crate::tenant::map;
 
 /// A repository of somebody whose key this house does not know.
@@ -58,7 +56,7 @@ fn strict(files: &[(&str, &str)]) -> House {
 }
 
 #[track_caller]
-fn refused(house: &House, object: &ObjectRef, reason: &str, parts: &[&str]) -> String {
+pub(crate) fn refused(house: &House, object: &ObjectRef, reason: &str, parts: &[&str]) -> String {
     let what = format!("a refusal for {reason} with {parts:?}");
     let object = house.admin().wait_for(&what, object, |object| {
         let ready = ready(object);
@@ -376,150 +374,4 @@ fn t40_a_branch_that_goes_anywhere_but_forward_is_refused_and_the_ratchet_stays(
     house.repo.git(&["reset", "--quiet", "--hard", &second]);
     let third = house.push(&[("root.yaml", &map("default", "root", "three"))], "Three");
     house.applied(&third);
-}
-
-fn ratchet_files(house: &House) -> [std::path::PathBuf; 2] {
-    ["ratchet.0", "ratchet.1"].map(|name| house.agent.state().join(name))
-}
-
-/// Takes the ratchet away from a node that is stopped.
-fn lose_the_ratchet(house: &House) {
-    for file in ratchet_files(house) {
-        match std::fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
-            _ => {}
-        }
-    }
-}
-
-#[track_caller]
-fn remarks(house: &House, reason: &str) {
-    let what = format!("the root to say {reason}");
-    house.admin().wait_for(&what, &root_source(), |source| {
-        condition(source, "NodeTrust").is_some_and(|found| found["reason"] == reason)
-    });
-}
-
-/// T45: a lost ratchet is made again from what the cluster runs, loudly; a rollback meanwhile is refused.
-#[test]
-fn t45_a_lost_ratchet_is_made_again_from_what_was_applied() {
-    let mut house = House::start(&[("root.yaml", &map("default", "root", "one"))]);
-    let first = house.repo.id("HEAD");
-    let second = house.push(&[("root.yaml", &map("default", "root", "two"))], "Two");
-    house.applied(&second);
-    house.agent.stop();
-    lose_the_ratchet(&house);
-    house.repo.push_ref(&first, "refs/heads/main");
-    house.agent.start();
-    remarks(&house, "RatchetHealed");
-    refused(
-        &house,
-        &root_source(),
-        "InvalidCommitSignature",
-        &["NotFastForward", &first],
-    );
-    assert!(
-        house.agent.log().contains("the ratchet is lost"),
-        "the journal says it"
-    );
-    let third = house.push(&[("root.yaml", &map("default", "root", "three"))], "Three");
-    house.applied(&third);
-
-    // A torn one: its other generation is in force, and that is said too.
-    house.agent.stop();
-    let [torn, _] = ratchet_files(&house);
-    let bytes = std::fs::read(&torn).unwrap();
-    std::fs::write(&torn, &bytes[..bytes.len() / 2]).unwrap();
-    house.agent.start();
-    remarks(&house, "RatchetHealed");
-    let fourth = house.push(&[("root.yaml", &map("default", "root", "four"))], "Four");
-    house.applied(&fourth);
-}
-
-/// T45: where memories contradict each other a person decides; meanwhile drift is corrected and nothing new comes in.
-#[test]
-fn t45_a_lost_ratchet_that_nobody_can_vouch_for_waits_for_a_person() {
-    let mut house = House::start(&[("root.yaml", &map("default", "root", "one"))]);
-    let first = house.repo.id("HEAD");
-    house.agent.stop();
-    lose_the_ratchet(&house);
-    let mut source = house.admin().get(&root_source()).unwrap();
-    source["status"]["artifact"]["revision"] = format!("main@sha1:{}", "f".repeat(40)).into();
-    let artifact = json!({"status": {"artifact": source["status"]["artifact"]}});
-    house
-        .admin()
-        .patch_subresource(&root_source(), "status", &artifact);
-    let second = house.repo.publish(
-        &[("root.yaml", &map("default", "root", "two"))],
-        "Two",
-        &house.signer,
-    );
-    house.agent.start();
-    let message = refused(
-        &house,
-        &root_source(),
-        "RatchetLost",
-        &["GitRepository flux-system/flux-system"],
-    );
-    let command = format!("windlass trust accept flux-system/flux-system {first}");
-    assert!(message.contains(&format!("`sudo {command}`")), "{message}");
-
-    house.admin().delete(&config_map("default", "root"));
-    let put_back = |map: &Value| map["data"]["value"] == "one";
-    house.admin().wait_for(
-        "the map to be put back",
-        &config_map("default", "root"),
-        put_back,
-    );
-
-    let person = Person::of(&house);
-    let config = house.agent.config();
-    let command = format!("{command} --config {}", config.display());
-    done(&person.shell(person.home(), &command, &[]));
-    house.request();
-    house.applied(&second);
-    remarks(&house, "RatchetHealed");
-    assert!(
-        !house.agent.state().join("accept").exists(),
-        "the word was for this once"
-    );
-    let again = person.shell(person.home(), &command, &[]);
-    assert!(words(&again).contains("is not lost"), "{}", words(&again));
-}
-
-/// T56: an older program does not take the state of a newer one for its own, and leaves it as it is.
-#[test]
-fn t56_a_ratchet_of_a_newer_format_is_refused_and_left_alone() {
-    let mut house = House::start(&[("root.yaml", &map("default", "root", "one"))]);
-    house.agent.stop();
-    let files = ratchet_files(&house);
-    let before: Vec<_> = files.iter().map(|file| std::fs::read(file).ok()).collect();
-    let newer = b"windlass-ratchet 99 of a later windlass\n\0";
-    files
-        .iter()
-        .for_each(|file| std::fs::write(file, newer).unwrap());
-    house.agent.start();
-    let minute = std::time::Duration::from_secs(60);
-    let ended = wait::until("the agent to refuse", minute, || {
-        house.agent.ended().ok_or_else(|| house.agent.log())
-    });
-    assert!(!ended.success());
-    let log = house.agent.log();
-    assert!(log.contains("install the newer windlass again"), "{log}");
-    assert!(
-        files
-            .iter()
-            .all(|file| std::fs::read(file).unwrap() == newer)
-    );
-
-    house.agent.kill();
-    for (file, bytes) in files.iter().zip(before) {
-        match bytes {
-            Some(bytes) => std::fs::write(file, bytes).unwrap(),
-            None => std::fs::remove_file(file).unwrap(),
-        }
-    }
-    house.agent.start();
-    let commit = house.push(&[("root.yaml", &map("default", "root", "two"))], "Two");
-    house.applied(&commit);
 }

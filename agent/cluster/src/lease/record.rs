@@ -14,7 +14,7 @@ use crate::leadership::Authority;
 use crate::write::PatchOptions;
 
 /// The field manager of everything windlass writes into Leases.
-const MANAGER: &str = "windlass";
+pub(super) const MANAGER: &str = "windlass";
 
 /// The Leases of one namespace.
 #[derive(Clone, Debug)]
@@ -161,7 +161,7 @@ fn put(lease: &mut Object, record: &Record) {
 }
 
 /// The Lease kind; built in, so it needs no discovery.
-fn resource() -> Resource {
+pub(super) fn resource() -> Resource {
     Resource {
         gvk: GroupVersionKind::new("coordination.k8s.io/v1", "Lease"),
         plural: "leases".to_owned(),

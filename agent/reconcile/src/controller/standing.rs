@@ -148,6 +148,11 @@ impl Standing {
         self.pause.is_some() || self.uninstall.is_some() || !self.flux_stands_by()
     }
 
+    /// Whether a node may say what it accepted, whoever leads.
+    fn may_tell(&self) -> bool {
+        self.pause_known && self.pause.is_none() && self.uninstall.is_none()
+    }
+
     fn flux_stands_by(&self) -> bool {
         !self.flux_leases || self.flux == FluxStanding::Held
     }
@@ -354,6 +359,10 @@ impl Controller {
         if matches!(self.standing.established, Established::Due(at) if at <= Instant::now()) {
             self.prepare();
         }
+        let may_tell = self.standing.may_tell();
+        self.context
+            .may_tell
+            .send_if_modified(|before| std::mem::replace(before, may_tell) != may_tell);
         let root = self.sources.get(&self.root.name);
         let revision = root
             .and_then(|slot| slot.snapshot.as_ref())

@@ -16,6 +16,7 @@ use crate::source::basis::Basis;
 use crate::source::lost::Remembered;
 use crate::trust::NodeTrust;
 use crate::vouch::builds_the_same;
+use crate::witness::Witnessed;
 
 impl Controller {
     /// Why a source is there, as far as this node knows now.
@@ -107,8 +108,10 @@ impl Controller {
         Remembered {
             complete: slot.seen.is_some()
                 && standing.sources_listed
-                && standing.kustomizations_listed,
+                && standing.kustomizations_listed
+                && self.witnessed.is_some(),
             memories,
+            witnessed: self.witnessed.clone().unwrap_or_default(),
         }
     }
 
@@ -129,6 +132,13 @@ impl Controller {
                 .is_some_and(|made| builds_the_same(made, &live));
         }
         self.context.vouchers.made_kustomization(name, live)
+    }
+
+    /// The nodes said what they remember: a source that waits for it is looked at again.
+    pub(super) fn witnessed(&mut self, witnessed: Vec<Witnessed>) {
+        self.witnessed = Some(Arc::new(witnessed));
+        let names: Vec<Named> = self.sources.keys().cloned().collect();
+        names.iter().for_each(|name| self.source_queue.wake(name));
     }
 
     /// A build holds other sources, or holds them otherwise: they are looked at again. One that is about to be made
@@ -178,5 +188,6 @@ fn memory(who: String, revision: &str) -> Option<Memory> {
         head: commit.parse().ok()?,
         version: tag.map(str::to_owned),
         counter: 0,
+        found: None,
     })
 }

@@ -33,7 +33,7 @@ pub(super) fn judge(
 ) -> Result<Result<Accepted, Rejection>, FetchError> {
     let line = spec.line();
     let ratchet = if keep.is_lost(&line) {
-        match mend(keep, spec, reader)? {
+        match mend(keep, spec, reader, (head, tip))? {
             Mended::At(ratchet) => {
                 keep.restore(&line, &ratchet)?;
                 Some(ratchet)

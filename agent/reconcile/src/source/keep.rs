@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
 use windlass_host::files::{Guard, TRUST_LIMIT, read_text};
 use windlass_state::{
-    ACCEPT_FILE, Line, RatchetError, RatchetFile, RatchetNotice, Refused, Store, StoreError,
+    ACCEPT_FILE, Line, RatchetError, RatchetFile, RatchetNotice, Refused, Store, StoreError, Tip,
 };
 use windlass_trust::{Accepted, LoadError, Oid, Ratchet};
 
@@ -19,6 +20,8 @@ use crate::named::Named;
 pub(crate) struct Keep {
     pub(crate) store: Store,
     ratchets: Mutex<RatchetFile>,
+    /// Tells that one of them moved.
+    moves: watch::Sender<()>,
     /// What was made again of the ratchets, by source, for a person to hear.
     healed: Mutex<BTreeMap<String, String>>,
 }
@@ -53,8 +56,31 @@ impl Keep {
         Ok(Keep {
             store,
             ratchets: Mutex::new(ratchets),
+            moves: watch::Sender::default(),
             healed: Mutex::new(healed),
         })
+    }
+
+    /// Whether the ratchets were lost once.
+    pub(crate) fn was_lost(&self) -> bool {
+        self.ratchets().was_lost()
+    }
+
+    /// Tells each time that a ratchet moved.
+    pub(crate) fn moves(&self) -> watch::Receiver<()> {
+        self.moves.subscribe()
+    }
+
+    /// Where each line stands; and for one that is followed, what led there.
+    pub(crate) fn stands(&self) -> Result<Vec<(Line, Ratchet, Option<Tip>)>, StoreError> {
+        let copied = |(line, ratchet): (&Line, &Ratchet)| (line.clone(), ratchet.clone());
+        let lines: Vec<_> = self.ratchets().lines().map(copied).collect();
+        let with_tip = |(line, ratchet): (Line, Ratchet)| {
+            let kept = self.store.kept(&line)?;
+            let kept = kept.filter(|kept| kept.head == ratchet.head);
+            Ok((line, ratchet, kept.and_then(|kept| kept.tip)))
+        };
+        lines.into_iter().map(with_tip).collect()
     }
 
     /// Whether the line's ratchet has to be made again first.
@@ -106,6 +132,7 @@ impl Keep {
     /// Keeps a ratchet that was made again.
     pub(super) fn restore(&self, line: &Line, ratchet: &Ratchet) -> Result<(), FetchError> {
         self.ratchets().advance(line, ratchet)?;
+        self.moves.send_replace(());
         self.drop_person_file();
         Ok(())
     }
@@ -197,6 +224,7 @@ impl Keep {
         let mut ratchets = self.ratchets();
         if ratchets.get(line).as_ref() != Some(&accepted.ratchet) {
             ratchets.advance(line, &accepted.ratchet)?;
+            self.moves.send_replace(());
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! A line whose ratchet was lost: made again from what the cluster remembers, or left to a person.
 
+use std::sync::Arc;
+
 use windlass_api::reasons;
-use windlass_state::Kept;
+use windlass_state::{Kept, Line, Tip};
 use windlass_trust::{Doubt, Healed, Memory, ObjectReader, Oid, Origin, Ratchet, heal};
 
 use super::basis::Rule;
@@ -10,6 +12,7 @@ use super::judge::selector;
 use super::keep::Keep;
 use super::spec::SourceSpec;
 use super::status::Problem;
+use crate::witness::Witnessed;
 
 /// What the cluster remembers of a source: revisions in the status of our objects.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +20,8 @@ pub(crate) struct Remembered {
     /// Whether the cluster has shown everything that may remember it.
     pub(crate) complete: bool,
     pub(crate) memories: Vec<Memory>,
+    /// What the nodes said of it and of others.
+    pub(crate) witnessed: Arc<Vec<Witnessed>>,
 }
 
 /// What became of a lost line.
@@ -34,6 +39,19 @@ impl Remembered {
     pub(super) fn holds(&self, head: &Oid) -> bool {
         self.memories.iter().any(|memory| memory.head == *head)
     }
+
+    /// All that is remembered of a line. What led to a kept head, and what was found now, are known by their reference too.
+    fn of(&self, line: &Line, known: &[(Oid, Option<&Tip>)]) -> Vec<Memory> {
+        let witnessed = self.witnessed.iter().filter(|said| said.line == *line);
+        let mut memories = self.memories.clone();
+        memories.extend(witnessed.map(|said| said.memory.clone()));
+        for memory in memories.iter_mut().filter(|memory| memory.found.is_none()) {
+            let mut tips = known.iter().filter(|(head, _)| *head == memory.head);
+            let tip = tips.find_map(|(_, tip)| *tip);
+            memory.found = tip.map(|tip| (tip.reference.clone(), tip.target));
+        }
+        memories
+    }
 }
 
 /// Makes the ratchet of a lost line again, if somebody's memory is enough.
@@ -41,19 +59,24 @@ pub(super) fn mend(
     keep: &Keep,
     spec: &SourceSpec,
     reader: &dyn ObjectReader,
+    found: (Oid, Option<&Tip>),
 ) -> Result<Mended, FetchError> {
     let line = spec.line();
+    let kept = keep.store.kept(&line)?;
     // Whoever can write on the node may decide; nothing else counts then.
     let said = keep.said_by_person(&line.source);
     let memories = match said {
         Some(head) => vec![memory(head)],
-        None if spec.remembered.complete => spec.remembered.memories.clone(),
+        None if spec.remembered.complete => {
+            let kept = kept.as_ref().map(|kept| (kept.head, kept.tip.as_ref()));
+            let known: Vec<_> = kept.into_iter().chain([found]).collect();
+            spec.remembered.of(&line, &known)
+        }
         None => {
             let message = "the API server has to say first what was applied from it".to_owned();
             return Ok(Mended::Waits(waits(spec, None, &message)));
         }
     };
-    let kept = keep.store.kept(&line)?;
     if memories.is_empty() && kept.is_none() && spec.is_other {
         return Ok(Mended::New);
     }
@@ -91,6 +114,7 @@ fn memory(head: Oid) -> Memory {
         head,
         version: None,
         counter: 0,
+        found: None,
     }
 }
 

@@ -1,42 +1,18 @@
 //! A lost ratchet: from whose memory it is made again, and when it waits for a person.
 
-use windlass_trust::{
-    Doubt, Healed, Introduction, Memory, Mode, Oid, Origin, Policy, Selector, heal,
-};
+use windlass_trust::{Doubt, Healed, Memory, Mode, Oid, Origin, Selector, heal};
 
-use crate::kit::{History, Key, policy};
-
-struct House {
-    ada: Key,
-    history: History,
-    base: Oid,
-}
+use crate::house::House;
 
 impl House {
-    fn new() -> Self {
-        let mut history = History::new();
-        let base = history.unsigned(&[], "introduction");
-        Self {
-            ada: Key::new(1),
-            history,
-            base,
-        }
-    }
-
-    fn signed(&mut self, parents: &[Oid], message: &str) -> Oid {
-        self.history.signed(&self.ada, parents, message)
-    }
-
-    fn policy(&self) -> Policy {
-        Policy {
-            mode: Mode::Path,
-            ..policy(&self.ada.line("ada"), Introduction::Commit(self.base))
-        }
-    }
-
     fn heal(&self, memories: &[Memory]) -> Healed {
         let branch = Selector::Branch("main".to_owned());
-        heal(&self.history.objects, &self.policy(), &branch, memories)
+        heal(
+            &self.history.objects,
+            &self.policy(Mode::Path),
+            &branch,
+            memories,
+        )
     }
 }
 
@@ -46,6 +22,7 @@ fn witness(node: &str, head: Oid, counter: u64) -> Memory {
         head,
         version: None,
         counter,
+        found: None,
     }
 }
 
@@ -60,8 +37,8 @@ fn inventory(head: Oid) -> Memory {
 fn t45_a_lost_ratchet_is_made_again_from_the_newest_memory_that_verifies() {
     let mut house = House::new();
     let base = house.base;
-    let one = house.signed(&[base], "one");
-    let two = house.signed(&[one], "two");
+    let one = house.good(&[base], "one");
+    let two = house.good(&[one], "two");
     for memories in [
         [witness("a", two, 7), inventory(one)],
         [inventory(one), witness("a", two, 7)],
@@ -91,8 +68,8 @@ fn t45_a_lost_ratchet_is_made_again_from_the_newest_memory_that_verifies() {
 fn t56_what_does_not_verify_heals_nothing_and_is_told() {
     let mut house = House::new();
     let base = house.base;
-    let good = house.signed(&[base], "good");
-    let evil = house.history.signed(&Key::new(2), &[good], "evil");
+    let good = house.good(&[base], "good");
+    let evil = house.foreign(&[good], "evil");
     let healed = house.heal(&[witness("hacked", evil, 99), inventory(good)]);
     let Healed::Ratchet {
         ratchet, refused, ..
@@ -115,8 +92,8 @@ fn t56_what_does_not_verify_heals_nothing_and_is_told() {
 fn t40_two_memories_of_which_neither_descends_from_the_other_wait_for_a_person() {
     let mut house = House::new();
     let base = house.base;
-    let one = house.signed(&[base], "one");
-    let other = house.signed(&[base], "other");
+    let one = house.good(&[base], "one");
+    let other = house.good(&[base], "other");
     let Healed::Waits(doubts) = house.heal(&[witness("a", one, 2), witness("b", other, 2)]) else {
         panic!("healed");
     };
@@ -130,8 +107,8 @@ fn t40_two_memories_of_which_neither_descends_from_the_other_wait_for_a_person()
 fn a_memory_that_cannot_be_looked_at_may_be_the_newest_and_waits() {
     let mut house = House::new();
     let base = house.base;
-    let one = house.signed(&[base], "one");
-    let gone = house.signed(&[one], "gone");
+    let one = house.good(&[base], "one");
+    let gone = house.good(&[one], "gone");
     house.history.objects.0.remove(&gone);
     let Healed::Waits(doubts) = house.heal(&[witness("a", gone, 2), inventory(one)]) else {
         panic!("healed");
@@ -146,15 +123,20 @@ fn a_memory_that_cannot_be_looked_at_may_be_the_newest_and_waits() {
 fn of_versions_the_higher_one_is_taken() {
     let mut house = House::new();
     let base = house.base;
-    let old = house.signed(&[base], "1.0 on its branch");
-    let new = house.signed(&[base], "1.1");
+    let old = house.good(&[base], "1.0 on its branch");
+    let new = house.good(&[base], "1.1");
     let remembered = |version: &str, head, counter| Memory {
         version: Some(version.to_owned()),
         ..witness("a", head, counter)
     };
     let memories = [remembered("v1.10.0", new, 1), remembered("v1.9.0", old, 5)];
     let semver = Selector::Semver(">=1".to_owned());
-    let healed = heal(&house.history.objects, &house.policy(), &semver, &memories);
+    let healed = heal(
+        &house.history.objects,
+        &house.policy(Mode::Path),
+        &semver,
+        &memories,
+    );
     let Healed::Ratchet { ratchet, .. } = healed else {
         panic!("waits");
     };
@@ -162,4 +144,66 @@ fn of_versions_the_higher_one_is_taken() {
         (ratchet.head, ratchet.version.as_deref(), ratchet.counter),
         (new, Some("v1.10.0"), 6)
     );
+}
+
+#[test]
+fn t45_a_lower_version_that_is_not_there_any_more_does_not_stop_a_higher_one() {
+    let mut house = House::new();
+    let base = house.base;
+    let old = house.good(&[base], "1.0 on its branch");
+    let new = house.good(&[base], "1.1");
+    house.history.objects.0.remove(&old);
+    let remembered = |version: &str, head| Memory {
+        version: Some(version.to_owned()),
+        ..witness(version, head, 1)
+    };
+    let semver = Selector::Semver(">=1".to_owned());
+    let heal = |memories: &[Memory]| {
+        heal(
+            &house.history.objects,
+            &house.policy(Mode::Path),
+            &semver,
+            memories,
+        )
+    };
+    let healed = heal(&[remembered("v1.0.0", old), remembered("v1.1.0", new)]);
+    assert!(matches!(healed, Healed::Ratchet { ratchet, .. } if ratchet.head == new));
+    let waits = heal(&[remembered("v1.2.0", old), remembered("v1.1.0", new)]);
+    assert!(matches!(waits, Healed::Waits(_)), "it may be the newest");
+}
+
+/// Only the tag is signed: what it named vouches for the commit again, under its own name.
+#[test]
+fn t45_what_a_signed_tag_vouched_for_is_vouched_for_by_it_again() {
+    let mut house = House::new();
+    let base = house.base;
+    let commit = house.bad(&[base], "release");
+    let tag = house.signed_tag("v1.2.0", commit);
+    let unsigned = house.tag(None, "v1.2.0", commit);
+    let semver = Selector::Semver(">=1".to_owned());
+    let heal = |reference: &str, target| {
+        let memory = Memory {
+            found: Some((reference.to_owned(), target)),
+            ..witness("a", commit, 4)
+        };
+        heal(
+            &house.history.objects,
+            &house.policy(Mode::Path),
+            &semver,
+            &[memory],
+        )
+    };
+    let Healed::Ratchet { ratchet, .. } = heal("refs/tags/v1.2.0", tag) else {
+        panic!("waits");
+    };
+    assert_eq!(
+        (ratchet.head, ratchet.version.as_deref(), ratchet.counter),
+        (commit, Some("v1.2.0"), 5)
+    );
+    for (reference, target) in [("refs/tags/v1.3.0", tag), ("refs/tags/v1.2.0", unsigned)] {
+        assert!(
+            matches!(heal(reference, target), Healed::Waits(_)),
+            "{reference}"
+        );
+    }
 }

@@ -19,6 +19,7 @@ mod crafted;
 mod gpg;
 mod heal;
 mod hostile;
+mod house;
 mod kit;
 mod model;
 mod modes;

@@ -5,48 +5,10 @@ use windlass_trust::{
     verify_each,
 };
 
-use crate::kit::{History, Key, accepted, policy, refused};
-
-/// Ada's key is pinned, Eve's is not; `base` is accepted.
-struct House {
-    ada: Key,
-    eve: Key,
-    history: History,
-    base: Oid,
-}
+use crate::house::House;
+use crate::kit::{accepted, policy, refused};
 
 impl House {
-    fn new() -> Self {
-        let mut history = History::new();
-        let base = history.unsigned(&[], "introduction");
-        Self {
-            ada: Key::new(1),
-            eve: Key::new(2),
-            history,
-            base,
-        }
-    }
-
-    fn policy(&self, mode: Mode) -> Policy {
-        let introduction = Introduction::Commit(self.base);
-        Policy {
-            mode,
-            ..policy(&self.ada.line("ada"), introduction)
-        }
-    }
-
-    fn good(&mut self, parents: &[Oid], message: &str) -> Oid {
-        self.history.signed(&self.ada, parents, message)
-    }
-
-    fn bad(&mut self, parents: &[Oid], message: &str) -> Oid {
-        self.history.unsigned(parents, message)
-    }
-
-    fn foreign(&mut self, parents: &[Oid], message: &str) -> Oid {
-        self.history.signed(&self.eve, parents, message)
-    }
-
     /// The modes that accept this head when `since` was accepted last.
     #[track_caller]
     fn check(&self, since: Oid, head: Oid, expected: &[Mode]) {

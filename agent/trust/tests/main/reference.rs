@@ -5,50 +5,15 @@ use windlass_trust::{
     RefusalReason, Selector, Since, Step, Verdict, advance, verify_pinned, verify_reference,
 };
 
-use crate::kit::{History, Key, accepted, policy};
-
-struct House {
-    ada: Key,
-    history: History,
-    base: Oid,
-}
+use crate::house::House;
+use crate::kit::{Key, accepted};
 
 impl House {
-    fn new() -> Self {
-        let mut history = History::new();
-        let base = history.unsigned(&[], "introduction");
-        Self {
-            ada: Key::new(1),
-            history,
-            base,
-        }
-    }
-
-    fn policy(&self) -> Policy {
-        Policy {
-            mode: Mode::Path,
-            ..policy(&self.ada.line("ada"), Introduction::Commit(self.base))
-        }
-    }
-
     fn others(&self) -> Policy {
         Policy {
             introduction: Introduction::FirstSigned,
-            ..self.policy()
+            ..self.policy(Mode::Path)
         }
-    }
-
-    fn signed(&mut self, parents: &[Oid], message: &str) -> Oid {
-        self.history.signed(&self.ada, parents, message)
-    }
-
-    fn tag(&mut self, key: Option<&Key>, name: &str, target: Oid) -> Oid {
-        let payload = format!(
-            "object {target}\ntype commit\ntag {name}\ntagger Ada <ada@example.com> 1700000000 +0000\n\n{name}\n"
-        );
-        let armour = key.map(|key| key.armour("git", payload.as_bytes()));
-        let text = payload + &armour.unwrap_or_default();
-        self.history.objects.put(ObjectKind::Tag, text.as_bytes())
     }
 
     fn judge(
@@ -157,11 +122,11 @@ fn without_a_known_version_a_line_only_goes_forward_and_a_pin_goes_nowhere() {
 fn a_higher_version_on_a_branch_of_its_own_is_accepted_and_a_lower_one_never() {
     let mut house = House::new();
     let base = house.base;
-    let one = house.signed(&[base], "1.0");
-    let patched = house.signed(&[one], "1.0.1 on its release branch");
-    let main = house.signed(&[one], "main");
-    let two = house.signed(&[main], "1.1");
-    for policy in [house.policy(), house.others()] {
+    let one = house.good(&[base], "1.0");
+    let patched = house.good(&[one], "1.0.1 on its release branch");
+    let main = house.good(&[one], "main");
+    let two = house.good(&[main], "1.1");
+    for policy in [house.policy(Mode::Path), house.others()] {
         let first = house
             .judge(&policy, None, &semver(), ("refs/tags/v1.0.1", patched))
             .unwrap();
@@ -210,14 +175,14 @@ fn a_higher_version_on_a_branch_of_its_own_is_accepted_and_a_lower_one_never() {
 fn t40_a_moved_tag_must_descend_from_what_it_named() {
     let mut house = House::new();
     let base = house.base;
-    let one = house.signed(&[base], "one");
-    let two = house.signed(&[one], "two");
-    let beside = house.signed(&[base], "beside");
+    let one = house.good(&[base], "one");
+    let two = house.good(&[one], "two");
+    let beside = house.good(&[base], "beside");
     for (selector, reference) in [
         (tag("v1.0.0"), "refs/tags/v1.0.0"),
         (semver(), "refs/tags/v1.0.0"),
     ] {
-        let policy = house.policy();
+        let policy = house.policy(Mode::Path);
         let first = house
             .judge(&policy, None, &selector, (reference, one))
             .unwrap();
@@ -249,18 +214,18 @@ fn a_signed_tag_vouches_for_an_unsigned_commit_unless_every_commit_must_be_signe
     let ada = Key::new(1);
     let signed = house.tag(Some(&ada), "v1.0.0", commit);
     let found = ("refs/tags/v1.0.0", signed);
-    for policy in [house.policy(), house.others()] {
+    for policy in [house.policy(Mode::Path), house.others()] {
         let accepted = house.judge(&policy, None, &tag("v1.0.0"), found).unwrap();
         assert_eq!(
             (accepted.source.commit(), accepted.signer.is_empty()),
-            (commit, policy == house.policy())
+            (commit, policy == house.policy(Mode::Path))
         );
         assert_eq!(accepted.proof.tag, Some(signed));
         assert_eq!(accepted.proof.signers[0].principal, "ada");
     }
     let all = Policy {
         mode: Mode::All,
-        ..house.policy()
+        ..house.policy(Mode::Path)
     };
     let refusal = house.judge(&all, None, &tag("v1.0.0"), found).unwrap_err();
     assert_eq!(
@@ -276,7 +241,7 @@ fn a_signed_tag_does_not_let_in_what_does_not_descend_from_the_introduction() {
     let signed = house.tag(Some(&Key::new(1)), "v1.0.0", elsewhere);
     let refusal = house
         .judge(
-            &house.policy(),
+            &house.policy(Mode::Path),
             None,
             &tag("v1.0.0"),
             ("refs/tags/v1.0.0", signed),
@@ -290,12 +255,12 @@ fn a_tag_that_does_not_count_is_named_and_a_signed_commit_under_it_still_does() 
     let mut house = House::new();
     let base = house.base;
     let unsigned = house.history.unsigned(&[base], "unsigned");
-    let signed = house.signed(&[base], "signed");
+    let signed = house.good(&[base], "signed");
     let foreign = |house: &mut House, target| house.tag(Some(&Key::new(2)), "v1.0.0", target);
     let bad = foreign(&mut house, unsigned);
     let refusal = house
         .judge(
-            &house.policy(),
+            &house.policy(Mode::Path),
             None,
             &tag("v1.0.0"),
             ("refs/tags/v1.0.0", bad),
@@ -311,7 +276,7 @@ fn a_tag_that_does_not_count_is_named_and_a_signed_commit_under_it_still_does() 
     let other_name = house.tag(Some(&Key::new(1)), "v0.9.0", unsigned);
     let refusal = house
         .judge(
-            &house.policy(),
+            &house.policy(Mode::Path),
             None,
             &tag("v1.0.0"),
             ("refs/tags/v1.0.0", other_name),
@@ -324,7 +289,7 @@ fn a_tag_that_does_not_count_is_named_and_a_signed_commit_under_it_still_does() 
     let good = foreign(&mut house, signed);
     let accepted = house
         .judge(
-            &house.policy(),
+            &house.policy(Mode::Path),
             None,
             &tag("v1.0.0"),
             ("refs/tags/v1.0.0", good),
@@ -340,7 +305,7 @@ fn a_tag_that_does_not_count_is_named_and_a_signed_commit_under_it_still_does() 
 fn tags_of_tags_are_taken_off_and_not_for_ever() {
     let mut house = House::new();
     let base = house.base;
-    let commit = house.signed(&[base], "release");
+    let commit = house.good(&[base], "release");
     let mut target = house.tag(None, "v1.0.0", commit);
     for _ in 0..7 {
         let text = format!(
@@ -349,7 +314,7 @@ fn tags_of_tags_are_taken_off_and_not_for_ever() {
         target = house.history.objects.put(ObjectKind::Tag, text.as_bytes());
     }
     let accepted = house.judge(
-        &house.policy(),
+        &house.policy(Mode::Path),
         None,
         &tag("v1.0.0"),
         ("refs/tags/v1.0.0", target),
@@ -361,7 +326,7 @@ fn tags_of_tags_are_taken_off_and_not_for_ever() {
     let deeper = house.history.objects.put(ObjectKind::Tag, text.as_bytes());
     let refusal = house
         .judge(
-            &house.policy(),
+            &house.policy(Mode::Path),
             None,
             &tag("v1.0.0"),
             ("refs/tags/v1.0.0", deeper),
@@ -370,7 +335,12 @@ fn tags_of_tags_are_taken_off_and_not_for_ever() {
     assert_eq!(refusal.reason.code(), "AmbiguousObject");
     let tree = house.history.tree;
     let refusal = house
-        .judge(&house.policy(), None, &branch(), ("refs/heads/main", tree))
+        .judge(
+            &house.policy(Mode::Path),
+            None,
+            &branch(),
+            ("refs/heads/main", tree),
+        )
         .unwrap_err();
     assert_eq!(refusal.reason.code(), "NotACommit");
 }
@@ -379,9 +349,9 @@ fn tags_of_tags_are_taken_off_and_not_for_ever() {
 fn a_branch_is_judged_as_a_plain_head() {
     let mut house = House::new();
     let base = house.base;
-    let one = house.signed(&[base], "one");
-    let two = house.signed(&[one], "two");
-    let policy = house.policy();
+    let one = house.good(&[base], "one");
+    let two = house.good(&[one], "two");
+    let policy = house.policy(Mode::Path);
     let plain = accepted(&house.history.objects, &policy, None, two);
     let found = house
         .judge(&policy, None, &branch(), ("refs/heads/main", two))
@@ -404,9 +374,9 @@ fn a_pinned_commit_needs_no_signature_and_must_be_readable_in_one_way() {
     let mut house = House::new();
     let base = house.base;
     let commit = house.history.unsigned(&[base], "somebody else's");
-    let head = house.signed(&[base], "names it");
+    let head = house.good(&[base], "names it");
     let objects = &house.history.objects;
-    let naming = accepted(objects, &house.policy(), None, head).source;
+    let naming = accepted(objects, &house.policy(Mode::Path), None, head).source;
     for pin in [Pin::in_verified(commit, &naming), Pin::on_node(commit)] {
         let Verdict::Accepted(accepted) =
             verify_pinned(objects, &house.others(), None, pin).unwrap()
