@@ -172,9 +172,10 @@ fn receive(
 /// Commits the server may build on: the tips that were fetched, what the agent has, and a few older ones
 /// at doubling distances for a branch that was moved back.
 fn offered_commits(cache: &Cache, have: &[ObjectId]) -> Result<Vec<ObjectId>, ReachError> {
-    /// Lines of history that older commits are offered from, and how far back.
+    /// Lines of history that older commits are offered from, and how far back: each step reads and hashes a commit, with
+    /// every push. The tips of earlier fetches reach further back.
     const LINES: usize = 4;
-    const DISTANCE: u32 = 512;
+    const DISTANCE: u32 = 32;
     let mut offered = cache.tips()?;
     for oid in have {
         if cache.contains(oid)? {

@@ -9,6 +9,8 @@ mod delta;
 mod download;
 mod failure;
 mod fetch;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod host_key;
 mod http;
 mod known_hosts;

@@ -10,8 +10,8 @@ use crate::agent::{Net, request};
 use crate::git::Repository;
 use crate::http_server::{Behaviour, HttpServer};
 
-pub fn fleet() -> (Repository, HttpServer, Net) {
-    // Content that hardly compresses, so that the pack has a size worth cutting.
+/// Content that hardly compresses, so that the pack has a size worth cutting.
+pub fn noise(length: usize) -> String {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut next = || {
         state ^= state << 13;
@@ -19,7 +19,11 @@ pub fn fleet() -> (Repository, HttpServer, Net) {
         state ^= state << 17;
         char::from(b'!' + (state >> 58) as u8)
     };
-    let noise: String = (0..60_000).map(|_| next()).collect();
+    (0..length).map(|_| next()).collect()
+}
+
+pub fn fleet() -> (Repository, HttpServer, Net) {
+    let noise = noise(60_000);
     let repository = Repository::with_files(&[("a", noise.as_str()), ("b", "b")]);
     let server = HttpServer::start(repository.root.path());
     (repository, server, Net::start())

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use windlass_wire::FailureClass;
 
-use crate::agent::request;
-use crate::faults::{assert_cache_is_small, fleet};
-use crate::http_server::Behaviour;
+use crate::agent::{Net, request};
+use crate::faults::{assert_cache_is_small, fleet, noise};
+use crate::git::Repository;
+use crate::http_server::{Behaviour, HttpServer};
 
 /// A pack with these entries; its checksum is wrong, because it never gets that far.
 fn pack(count: u32, entries: &[u8]) -> Vec<u8> {
@@ -160,7 +161,7 @@ fn t13_a_server_that_hangs_after_its_references_runs_into_the_timeout() {
 }
 
 #[test]
-fn t13_a_hundred_resets_leave_as_much_as_one() {
+fn t13_a_thousand_resets_leave_as_much_as_one() {
     let (_repository, server, net) = fleet();
     let size = || {
         let file = net.only_cache().join("objects.sqlite");
@@ -169,8 +170,8 @@ fn t13_a_hundred_resets_leave_as_much_as_one() {
         length(file) + length(journal)
     };
     let mut sizes = Vec::new();
-    for number in 0..100_usize {
-        server.behave(Behaviour::Reset(number * 450));
+    for number in 0..1000_usize {
+        server.behave(Behaviour::Reset(number * 45));
         assert_eq!(
             net.fetch(&request(&server.url())).failure().0,
             FailureClass::Unreachable
@@ -181,4 +182,24 @@ fn t13_a_hundred_resets_leave_as_much_as_one() {
         sizes.iter().all(|size| *size <= sizes[0].max(64 * 1024)),
         "{sizes:?}"
     );
+}
+
+#[test]
+fn t13_a_large_pack_that_is_reset_at_every_64_kib_leaves_nothing() {
+    let noise = noise(1_500_000);
+    let repository = Repository::with_files(&[("a", noise.as_str())]);
+    let server = HttpServer::start(repository.root.path());
+    let net = Net::start();
+    let whole = noise.len() * 3 / 4;
+    for after in (0..whole).step_by(64 * 1024) {
+        server.behave(Behaviour::Reset(after));
+        let fetched = net.fetch(&request(&server.url()));
+        let class = fetched.failure().0;
+        assert_eq!(class, FailureClass::Unreachable, "{after}");
+        assert!(fetched.objects.is_empty(), "{after}");
+        assert_cache_is_small(&net);
+    }
+    server.behave(Behaviour::Normal);
+    let fetched = net.fetch(&request(&server.url()));
+    assert_eq!(fetched.oids(), repository.objects_between("HEAD", &[]));
 }

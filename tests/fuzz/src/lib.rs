@@ -8,6 +8,7 @@
 
 mod helm;
 mod kustomize;
+mod net;
 mod trust;
 mod wire;
 
@@ -20,6 +21,14 @@ pub const TARGETS: &[Target] = &[
     ("kustomize_kustomization", kustomize::kustomization),
     ("kustomize_objects", kustomize::objects),
     ("kustomize_substitution", kustomize::substitution),
+    ("net_delta", net::delta),
+    ("net_greeting", net::greeting),
+    ("net_known_hosts", net::known_hosts),
+    ("net_list", net::list),
+    ("net_pack", net::pack),
+    ("net_side_band", net::side_band),
+    ("net_url", net::url),
+    ("net_zlib", net::zlib),
     ("trust_commit", trust::commit),
     ("trust_tag", trust::tag),
     ("trust_signature", trust::signature),

@@ -58,7 +58,7 @@ fn every_folder_of_kept_inputs_belongs_to_a_target_and_each_target_has_a_folder_
 }
 
 #[test]
-fn no_target_panics_on_kept_inputs_or_changes_of_them() {
+fn t18_no_target_panics_on_kept_inputs_or_changes_of_them() {
     for (name, run) in TARGETS {
         let inputs = kept(name);
         for input in &inputs {
