@@ -53,7 +53,7 @@ fn check(directory: &Path, reported: u64) -> u64 {
 }
 
 #[test]
-fn a_process_killed_at_any_moment_leaves_a_state_that_goes_on() {
+fn t45_a_process_killed_at_any_moment_leaves_a_state_that_goes_on() {
     let place = tempfile::tempdir().unwrap();
     let mut step = 0;
     for round in 0..40_u64 {
@@ -103,8 +103,15 @@ const CALLS: [&str; 9] = [
 /// Runs the child on two steps and kills it at the n-th of one system call. Gives how far it had come, `None`
 /// when it never made that many.
 fn kill_at(directory: &Path, call: &str, number: u32) -> Option<u64> {
-    let inject = format!("inject={call}:signal=KILL:when={number}");
-    let arguments = ["-f", "-qq", "-o", "/dev/null", "-e", &inject].map(str::to_owned);
+    end_at(
+        directory,
+        &format!("inject={call}:signal=KILL:when={number}"),
+    )
+}
+
+/// Runs the child on two steps with a fault. Gives how far it had come, `None` when it came to its end.
+fn end_at(directory: &Path, inject: &str) -> Option<u64> {
+    let arguments = ["-f", "-qq", "-o", "/dev/null", "-e", inject].map(str::to_owned);
     let output = child::traced(directory, 2, &arguments)?.output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);
     let reported = stdout
@@ -115,7 +122,7 @@ fn kill_at(directory: &Path, call: &str, number: u32) -> Option<u64> {
 }
 
 #[test]
-fn a_process_killed_at_each_system_call_leaves_a_state_that_goes_on() {
+fn t45_a_process_killed_at_each_system_call_leaves_a_state_that_goes_on() {
     let mut kills = 0;
     for call in CALLS {
         for number in 1..1000 {
@@ -144,6 +151,35 @@ fn a_process_killed_at_each_system_call_leaves_a_state_that_goes_on() {
     }
     println!("killed {kills} times");
     assert!(kills > 50 || kills == 0, "{kills}");
+}
+
+/// What a disk says that takes no more, in turns.
+const ERRORS: [&str; 4] = ["ENOSPC", "EIO", "EROFS", "EDQUOT"];
+
+#[test]
+fn t46_a_disk_that_takes_no_more_from_any_write_on_leaves_a_state_that_goes_on() {
+    let mut faults = 0;
+    for call in CALLS.iter().filter(|call| **call != "openat") {
+        for (number, error) in (1..1000).zip(ERRORS.iter().cycle()) {
+            let place = tempfile::tempdir().unwrap();
+            let directory = place.path().join("state");
+            // From the n-th call on, every one fails: the disk does not come back while the process lives.
+            let inject = format!("inject={call}:error={error}:when={number}+");
+            let Some(reported) = end_at(&directory, &inject) else {
+                break;
+            };
+            if !directory.exists() {
+                continue;
+            }
+            faults += 1;
+            let step = check(&directory, reported);
+            let goes_on = child::command(&directory, 1).output().unwrap();
+            assert!(goes_on.status.success(), "{call} {number} {error}");
+            assert_eq!(check(&directory, step + 1), step + 1, "{call} {number}");
+        }
+    }
+    println!("the disk failed {faults} times");
+    assert!(faults > 50 || faults == 0, "{faults}");
 }
 
 #[test]

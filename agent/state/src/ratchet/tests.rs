@@ -92,7 +92,7 @@ fn a_step_back_is_refused_and_standing_still_writes_nothing() {
 }
 
 #[test]
-fn one_damaged_generation_is_survived_and_reported() {
+fn t45_one_damaged_generation_is_survived_and_reported() {
     for slot in SLOTS {
         let place = tempfile::tempdir().unwrap();
         drop(advanced(place.path(), 1..=4));
@@ -119,7 +119,7 @@ fn one_damaged_generation_is_survived_and_reported() {
 }
 
 #[test]
-fn a_flipped_bit_anywhere_is_found() {
+fn t14_a_flipped_bit_anywhere_is_found() {
     let place = tempfile::tempdir().unwrap();
     drop(advanced(place.path(), 1..=2));
     let path = place.path().join("ratchet.0");
@@ -378,7 +378,7 @@ fn t45_a_power_cut_at_any_step_leaves_the_old_ratchet_or_the_new_one() {
 }
 
 #[test]
-fn a_disk_that_is_full_or_read_only_leaves_the_old_ratchet_in_force_and_says_what_to_do() {
+fn t46_a_disk_that_is_full_or_read_only_leaves_the_old_ratchet_in_force_and_says_what_to_do() {
     let disk = Platters::default();
     open(&disk)
         .unwrap()

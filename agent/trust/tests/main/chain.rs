@@ -43,6 +43,38 @@ fn t41_a_bad_commit_is_found_at_any_place_of_a_long_range_and_a_later_fix_is_acc
     }
 }
 
+/// The matrix's thousand commits: unsigned, by a key that is not listed, by one that no longer counts, at each place in turn.
+#[test]
+fn t41_no_place_in_a_thousand_commits_hides_a_bad_one() {
+    let (alice, mallory, gone) = (Key::new(1), Key::new(2), Key::new(3));
+    let mut history = History::new();
+    let introduction = history.unsigned(&[], "introduction");
+    // All of this history was made long after.
+    let ended = gone
+        .line("gone")
+        .replacen(' ', " valid-before=\"20010101Z\" ", 1);
+    let signers = alice.line("alice") + &ended;
+    let policy = policy(&signers, Introduction::Commit(introduction));
+    let good = history.chain(&alice, introduction, 1000);
+    // Without optimisation each place costs a second.
+    let step = if cfg!(debug_assertions) { 111 } else { 1 };
+    for place in (0_usize..1000).step_by(step) {
+        let parent = place.checked_sub(1).map_or(introduction, |at| good[at]);
+        let (bad, code) = match place % 3 {
+            0 => (history.unsigned(&[parent], "poison"), "Unsigned"),
+            1 => (history.signed(&mallory, &[parent], "poison"), "UnknownKey"),
+            _ => (history.signed(&gone, &[parent], "poison"), "KeyExpired"),
+        };
+        let head = history.signed(&alice, &[bad], "on top of it");
+        let refusal = refused(&history.objects, &policy, None, head);
+        assert_eq!(
+            (refusal.commit, refusal.reason.code()),
+            (bad, code),
+            "at {place}"
+        );
+    }
+}
+
 #[test]
 fn of_several_bad_commits_the_oldest_is_named() {
     let alice = Key::new(1);

@@ -276,3 +276,75 @@ fn changed_bytes_are_refused(object: Signable, secret: &SecretKeys, good: &str, 
         assert!(judged(&bytes).is_err(), "{name}: byte {at} xor {mask}");
     }
 }
+
+/// Pieces of which broken armour is made, beside single bytes.
+const PIECES: [&str; 8] = [
+    "-----BEGIN SSH SIGNATURE-----\n ",
+    "-----END SSH SIGNATURE-----\n ",
+    "-----BEGIN PGP SIGNATURE-----\n \n ",
+    "\ngpgsig ",
+    "\n",
+    "=",
+    "U1NIU0lH",
+    "\0",
+];
+
+/// The matrix's million in a build with optimisation; without it a part of them, which takes as long.
+#[test]
+fn t03_no_broken_armour_is_accepted_and_none_breaks_the_verifier() {
+    let repo = Repo::new();
+    let gpg = Gpg::new();
+    let (ssh, pgp) = (
+        repo.key("a", &["-t", "ed25519"]),
+        gpg.key("Ada", "ed25519", "0"),
+    );
+    let payload = Signable::Commit.text(&repo, MADE + DAY);
+    let secret = SecretKeys::parse([
+        ("a.sshpub", public(&ssh).as_slice()),
+        ("a.asc", gpg.certificate(&pgp).as_slice()),
+    ])
+    .unwrap();
+    let good = [
+        repo.armour(&ssh, "git", &[], &payload),
+        gpg.armour(MADE + DAY, &pgp, &[], &payload),
+    ]
+    .map(|armour| Signable::Commit.signed(&payload, &armour).into_bytes());
+    let blobs = if cfg!(debug_assertions) {
+        10_000
+    } else {
+        1_000_000
+    };
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) as usize % below
+    };
+    for number in 0..blobs {
+        let good = &good[number % good.len()];
+        assert!(
+            number >= 2 || secret.commit_signer(good).is_ok(),
+            "the untouched one counts"
+        );
+        let mut bytes = good.clone();
+        for _ in 0..=next(4) {
+            let at = next(bytes.len());
+            let end = (at + next(40)).min(bytes.len());
+            match next(4) {
+                0 => drop(bytes.drain(at..end)),
+                1 => bytes[at] ^= 1 << next(8),
+                2 => drop(bytes.splice(at..at, PIECES[next(PIECES.len())].bytes())),
+                _ => {
+                    let piece = bytes[at..end].to_vec();
+                    let to = next(bytes.len());
+                    drop(bytes.splice(to..to, piece));
+                }
+            }
+        }
+        if bytes != *good {
+            let judged = secret.commit_signer(&bytes);
+            assert!(judged.is_err(), "{:?}", String::from_utf8_lossy(&bytes));
+        }
+    }
+}

@@ -41,7 +41,7 @@ fn asides(place: &TempDir) -> Vec<String> {
 }
 
 #[test]
-fn a_damaged_database_is_put_aside_and_an_empty_one_takes_its_place() {
+fn t14_a_damaged_database_is_put_aside_and_an_empty_one_takes_its_place() {
     let ways: [&dyn Fn(&Path); 5] = [
         &|path| overwrite(path, 0, &[0xff; 100]),
         &|path| overwrite(path, 8192, &[0xff; 4096]),
@@ -117,7 +117,7 @@ fn a_database_of_another_program_is_put_aside_unharmed() {
 }
 
 #[test]
-fn damage_found_at_work_is_an_error_with_a_cure_and_the_next_start_heals_it() {
+fn t14_damage_found_at_work_is_an_error_with_a_cure_and_the_next_start_heals_it() {
     let (place, head, repository) = stored(400);
     let store = Store::open(place.path()).unwrap();
     let path = place.path().join("store.db");
@@ -164,7 +164,7 @@ fn damage_found_at_work_is_an_error_with_a_cure_and_the_next_start_heals_it() {
 }
 
 #[test]
-fn a_changed_object_is_never_served_as_the_original_and_can_be_fetched_again() {
+fn t14_a_changed_object_is_never_served_as_the_original_and_can_be_fetched_again() {
     let (place, head, repository) = stored(3);
     let blob = repository
         .0
@@ -196,7 +196,7 @@ fn a_changed_object_is_never_served_as_the_original_and_can_be_fetched_again() {
 }
 
 #[test]
-fn flipped_bytes_anywhere_in_the_file_never_serve_a_wrong_object() {
+fn t14_flipped_bytes_anywhere_in_the_file_never_serve_a_wrong_object() {
     let (place, head, repository) = stored(30);
     let path = place.path().join("store.db");
     let mut intact = Vec::new();

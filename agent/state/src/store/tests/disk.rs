@@ -80,7 +80,7 @@ fn noise(bytes: usize) -> String {
 }
 
 #[test]
-fn on_a_full_disk_the_kept_generation_stays_and_writing_works_again_when_there_is_space() {
+fn t46_on_a_full_disk_the_kept_generation_stays_and_writing_works_again_when_there_is_space() {
     let Some(disk) = SmallDisk::new("size=2m") else {
         return;
     };
@@ -129,7 +129,7 @@ fn receive_and_keep(store: &Store, repository: &Repository, head: Oid) -> Result
 }
 
 #[test]
-fn a_restart_on_a_full_disk_serves_what_was_kept() {
+fn t46_a_restart_on_a_full_disk_serves_what_was_kept() {
     let Some(disk) = SmallDisk::new("size=2m") else {
         return;
     };
@@ -149,7 +149,7 @@ fn a_restart_on_a_full_disk_serves_what_was_kept() {
 }
 
 #[test]
-fn without_inodes_nothing_is_received_and_nothing_is_lost() {
+fn t46_without_inodes_nothing_is_received_and_nothing_is_lost() {
     let Some(disk) = SmallDisk::new("size=2m,nr_inodes=6") else {
         return;
     };
@@ -164,7 +164,7 @@ fn without_inodes_nothing_is_received_and_nothing_is_lost() {
 }
 
 #[test]
-fn on_a_disk_that_turned_read_only_everything_is_still_read() {
+fn t46_on_a_disk_that_turned_read_only_everything_is_still_read() {
     let Some(disk) = SmallDisk::new("size=4m") else {
         return;
     };
