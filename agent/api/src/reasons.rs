@@ -113,6 +113,10 @@ reasons! {
     VALUES_FILES_ERROR = "ValuesFilesError";
     /// A chart that another one needs could not be had.
     DEPENDENCY_BUILD_ERROR = "DependencyBuildError";
+    /// An object that is referred to is not there.
+    NOT_FOUND = "NotFound";
+    /// What is included cannot be put where it is wanted.
+    COPY_FAILURE = "CopyFailure";
     /// The patterns in ignore cannot be read.
     SOURCE_IGNORE_ERROR = "SourceIgnoreError";
 
@@ -124,6 +128,8 @@ reasons! {
     DRIFT_CONTESTED = "DriftContested";
     /// The remote cannot be reached; the kept, verified revision is used. Not Flux's.
     OFFLINE = "Offline";
+    /// A source includes itself, by way of others. Not Flux's.
+    INCLUDE_CYCLE = "IncludeCycle";
     /// No verified commit and no node vouches for the source. Not Flux's.
     NOT_VOUCHED_FOR = "NotVouchedFor";
     /// A tag that was locked to the commit it named first names another one. Not Flux's.

@@ -20,6 +20,8 @@ pub(crate) struct NodeStatus {
     root: Named,
     said: String,
     offline_since: Option<Timestamp>,
+    /// Why the root was not fetched, where somebody answered.
+    unfetched: Option<&'static str>,
     fetched_at: Option<Time>,
     annotations: watch::Sender<BTreeMap<String, String>>,
     watchdog: Option<Watchdog>,
@@ -32,6 +34,7 @@ impl NodeStatus {
             root,
             said: String::new(),
             offline_since: None,
+            unfetched: None,
             fetched_at: None,
             annotations,
             watchdog: systemd::watchdog(),
@@ -59,17 +62,18 @@ impl NodeStatus {
         self.watchdog.as_ref().map(|_| self.feed_at)
     }
 
-    /// Takes the end of a fetch: a failed one of the root is the beginning of being offline.
+    /// Takes the end of a fetch: one of the root that nobody answers is the beginning of being offline.
     pub(crate) fn source_asked(&mut self, name: &Named, problem: Option<&Problem>) {
         if *name != self.root {
             return;
         }
-        match problem.is_some_and(Problem::is_fetch) {
-            true => self.offline_since = self.offline_since.or_else(|| Some(Timestamp::now())),
-            false => {
-                self.offline_since = None;
-                self.fetched_at = Some(Timestamp::now().into());
-            }
+        let failed = problem.filter(|problem| problem.is_fetch());
+        let silent = failed.is_some_and(Problem::is_offline);
+        let began = self.offline_since.unwrap_or_else(Timestamp::now);
+        self.offline_since = silent.then_some(began);
+        self.unfetched = failed.filter(|_| !silent).map(|problem| problem.reason);
+        if failed.is_none() {
+            self.fetched_at = Some(Timestamp::now().into());
         }
     }
 
@@ -114,6 +118,9 @@ impl NodeStatus {
                 "offline since {}",
                 since.strftime("%Y-%m-%d %H:%M:%SZ")
             ));
+        }
+        if let Some(reason) = self.unfetched {
+            parts.push(format!("not fetched ({reason})"));
         }
         parts.extend(standing.api_error.map(str::to_owned));
         parts.join(", ")

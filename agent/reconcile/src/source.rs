@@ -4,6 +4,7 @@ pub(crate) mod basis;
 mod conclude;
 pub(crate) mod confirm;
 pub(crate) mod fetch;
+pub(crate) mod include;
 mod judge;
 pub(crate) mod keep;
 pub(crate) mod listed;
@@ -23,6 +24,7 @@ use windlass_state::Tip;
 use self::basis::Basis;
 use self::conclude::conclude;
 use self::fetch::{FetchError, Fetched, Loaded, Snapshot};
+use self::include::Included;
 use self::lost::Remembered;
 use self::spec::{Secrets, SourceSpec, Unusable};
 use self::status::Problem;
@@ -49,6 +51,8 @@ pub(crate) struct Pass {
     pub(crate) trust: Arc<NodeTrust>,
     /// What is wrong with the trust files, which the root says.
     pub(crate) trust_problem: Option<String>,
+    /// The other sources whose files are put inside, or why they are not there.
+    pub(crate) included: Result<Vec<Included>, Unusable>,
     /// What the cluster remembers of where it stood.
     pub(crate) remembered: Remembered,
     /// Only the leader writes.
@@ -148,7 +152,7 @@ async fn held(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Option<
             None
         };
     };
-    if held.choice == spec.choice {
+    if held.choice == spec.choice && include::are_same(&held.includes, &spec.includes) {
         return Some(held);
     }
     load(context, spec).await.snapshot.or(Some(held))
@@ -190,6 +194,7 @@ async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable>
     let spec = spec::from_git_repository(&pass.name, spec, &secrets, because)?;
     Ok(SourceSpec {
         remembered: pass.remembered.clone(),
+        includes: pass.included.clone()?,
         ..spec
     })
 }

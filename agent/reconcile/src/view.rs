@@ -2,14 +2,18 @@
 
 pub(crate) mod artifact;
 pub(crate) mod ignore;
+pub(crate) mod layers;
 
 use std::sync::Arc;
 
 use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
-use windlass_trust::{Listed, NodeKind, ObjectReader, VerifiedSource, VerifiedTree, ViewError};
+use windlass_trust::{Listed, ObjectReader, VerifiedSource, VerifiedTree, ViewError};
 
 use self::artifact::{ArtifactDigest, ArtifactHasher};
 use self::ignore::{IGNORE_FILE, Ignore, IgnoreError, Sparse, join};
+use self::layers::{IncludeError, LayerError, Layers};
+use crate::source::fetch::Snapshot;
+use crate::source::include::Included;
 
 /// Directories may be nested this deep; Git itself has no bound, people stay far below.
 const DEPTH_LIMIT: usize = 64;
@@ -17,7 +21,7 @@ const DEPTH_LIMIT: usize = 64;
 /// A read-only tree: verified objects, re-hashed as they are read, without the ignored files.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
-    tree: VerifiedTree<'a>,
+    tree: Layers<'a>,
     ignore: Arc<Ignore>,
 }
 
@@ -26,6 +30,10 @@ pub(crate) struct View<'a> {
 pub(crate) enum ViewFailure {
     #[error(transparent)]
     Tree(#[from] ViewError),
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    #[error(transparent)]
+    Include(#[from] IncludeError),
     #[error(transparent)]
     Ignore(#[from] IgnoreError),
     #[error("{path}: directories are nested deeper than {DEPTH_LIMIT}")]
@@ -41,16 +49,26 @@ pub(crate) struct Choice {
     pub(crate) sparse: Vec<String>,
 }
 
-/// Reads the ignore rules of a revision: those of its tree, and those of its source.
-pub(crate) fn ignore_rules(
+/// Puts the included files to the revision's own.
+fn layers<'a>(
     source: &VerifiedSource,
-    reader: &dyn ObjectReader,
-    choice: &Choice,
-) -> Result<Ignore, ViewFailure> {
-    let tree = VerifiedTree::new(source, reader);
+    reader: &'a dyn ObjectReader,
+    includes: &[Included],
+) -> Result<Layers<'a>, ViewFailure> {
+    let mut layers = Layers::new(VerifiedTree::new(source, reader));
+    for included in includes {
+        let view = View::of(&included.snapshot, reader)?;
+        let name = &included.asked.repository.name;
+        layers.include(name, included.place.clone(), view)?;
+    }
+    Ok(layers)
+}
+
+/// Reads the ignore rules of a revision: those of its tree, and those of its source.
+fn ignore_rules(tree: &Layers<'_>, choice: &Choice) -> Result<Ignore, ViewFailure> {
     let sparse = Sparse::new(&choice.sparse);
     let mut files = Vec::new();
-    walk(&tree, "", 0, &mut |path, _| {
+    walk(tree, "", 0, &mut |path, _| {
         let directory = match path.rsplit_once('/') {
             Some((directory, IGNORE_FILE)) => directory,
             None if path == IGNORE_FILE => "",
@@ -68,16 +86,31 @@ pub(crate) fn ignore_rules(
 }
 
 impl<'a> View<'a> {
-    /// Opens the revision with its ignore rules.
+    /// Opens a revision by what its source's spec says of its files.
     pub(crate) fn open(
         source: &VerifiedSource,
         reader: &'a dyn ObjectReader,
-        ignore: Arc<Ignore>,
-    ) -> Self {
-        View {
-            tree: VerifiedTree::new(source, reader),
-            ignore,
-        }
+        (choice, includes): (&Choice, &[Included]),
+    ) -> Result<Self, ViewFailure> {
+        let tree = layers(source, reader, includes)?;
+        let ignore = Arc::new(ignore_rules(&tree, choice)?);
+        Ok(View { tree, ignore })
+    }
+
+    /// Opens a revision whose rules were read before.
+    pub(crate) fn of(
+        snapshot: &Snapshot,
+        reader: &'a dyn ObjectReader,
+    ) -> Result<Self, ViewFailure> {
+        Ok(View {
+            tree: layers(&snapshot.source, reader, &snapshot.includes)?,
+            ignore: Arc::clone(&snapshot.ignore),
+        })
+    }
+
+    /// The rules.
+    pub(crate) fn ignore(&self) -> Arc<Ignore> {
+        Arc::clone(&self.ignore)
     }
 
     /// Digest and size of the artifact that Flux would store. Symbolic links are not in it, as in Flux.
@@ -96,7 +129,7 @@ impl<'a> View<'a> {
 type Visit<'v> = &'v mut dyn FnMut(&str, Listed) -> Result<(), ViewFailure>;
 
 fn walk(
-    tree: &VerifiedTree<'_>,
+    tree: &Layers<'_>,
     directory: &str,
     depth: usize,
     visit: Visit<'_>,
@@ -118,7 +151,7 @@ fn walk(
 }
 
 /// Both name the path; once is enough.
-fn tree_error(path: &str, error: &ViewError) -> TreeError {
+fn tree_error(path: &str, error: &LayerError) -> TreeError {
     let text = error.to_string();
     let why = text.strip_prefix(&format!("{path}: "));
     TreeError::new(path, why.unwrap_or(&text))
@@ -154,11 +187,9 @@ impl Tree for View<'_> {
     }
 
     fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
-        let kind = match self.tree.kind(path) {
-            Ok(Some(NodeKind::Directory)) => EntryKind::Directory,
-            Ok(Some(NodeKind::File)) => EntryKind::File,
-            Ok(None) => return Ok(None),
-            Err(error) => return Err(tree_error(path, &error)),
+        let kind = self.tree.kind(path);
+        let Some(kind) = kind.map_err(|error| tree_error(path, &error))? else {
+            return Ok(None);
         };
         let excluded = self.ignore.excludes(path, kind == EntryKind::Directory);
         Ok((!excluded).then_some(kind))

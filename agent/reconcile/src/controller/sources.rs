@@ -27,7 +27,7 @@ pub(super) struct SourceSlot {
     pub(super) snapshot: Option<Snapshot>,
     pub(super) problem: Option<Problem>,
     refused: Option<RefusedHead>,
-    loaded: bool,
+    pub(super) loaded: bool,
     /// Fetches in a row that came to no verdict.
     failures: u32,
     /// Seen in the list that is under way.
@@ -46,6 +46,9 @@ impl SourceSlot {
         self.refused = None;
     }
 }
+
+/// How soon a source is looked at again whose included ones are still being loaded from the disk.
+const LOADED_AGAIN: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// How soon the release of a finalizer is tried again.
 const RELEASE_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
@@ -169,6 +172,12 @@ impl Controller {
                 return;
             }
         }
+        if !slot.loaded && self.waits_for_an_include(&name) {
+            self.source_queue.finish(&name);
+            self.source_queue
+                .schedule(&name, Instant::now() + LOADED_AGAIN);
+            return;
+        }
         let pass = Pass {
             fixed: is_root.then(|| self.root.spec.clone()),
             seen: slot.seen.clone(),
@@ -176,6 +185,7 @@ impl Controller {
             refused: slot.refused.clone(),
             loaded: slot.loaded,
             basis: self.basis_of(&name, slot),
+            included: self.included(&name),
             remembered: self.remembered(&name, slot),
             trust: Arc::clone(&self.trust),
             trust_problem: self.trust_problem.clone().filter(|_| is_root),
@@ -265,6 +275,7 @@ impl Controller {
         }
         self.wake_users_of(name);
         self.wake_charts_of(name);
+        self.wake_includers_of(name);
     }
 
     pub(super) fn source_broke(&mut self, name: &Named) {

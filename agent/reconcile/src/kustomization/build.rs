@@ -18,7 +18,6 @@ use super::decrypt::{self, Decrypting};
 use super::error::StageError;
 use super::hidden::Hidden;
 use super::pass::Pass;
-use crate::source::basis::Rule;
 use crate::source::fetch::Snapshot;
 use crate::view::View;
 use crate::vouch::Made;
@@ -92,8 +91,7 @@ impl Job {
             .store
             .reader()
             .map_err(|error| failed(error.to_string()))?;
-        let ignore = Arc::clone(&self.snapshot.ignore);
-        let view = View::open(&self.snapshot.source, &reader, ignore);
+        let view = View::of(&self.snapshot, &reader).map_err(|error| failed(error.to_string()))?;
         let path = directory(self.spec.path.as_deref().unwrap_or_default());
         let overlay = overlay(&self.spec).map_err(failed)?;
         let decrypting = self.keys.as_deref();
@@ -117,11 +115,11 @@ impl Job {
             .map(|built| self.own(built.object))
             .collect::<Result<Vec<_>, _>>()?;
         let digest = digest_of_all(&objects);
-        let made = if self.snapshot.rule == Rule::Unverified {
-            Made::default()
-        } else {
+        let made = if self.snapshot.is_vouched_for() {
             let lock = lock_file(&view).map_err(failed)?;
             Made::of(&objects, &lock)
+        } else {
+            Made::default()
         };
         Ok(Rendered {
             objects,

@@ -19,6 +19,7 @@ use windlass_wire::{
 
 use super::basis::Rule;
 use super::confirm::Confirmed;
+use super::include::Included;
 use super::judge::{Rejection, judge, judge_kept};
 use super::keep::Keep;
 use super::spec::SourceSpec;
@@ -26,7 +27,7 @@ use super::status::{Problem, chain};
 use crate::net::{Net, NetError};
 use crate::view::artifact::ArtifactDigest;
 use crate::view::ignore::Ignore;
-use crate::view::{Choice, View, ViewFailure, ignore_rules};
+use crate::view::{Choice, View, ViewFailure};
 
 /// How much longer than the fetch itself the agent waits for an answer of windlass-net.
 const NET_PATIENCE: Duration = Duration::from_secs(30);
@@ -44,6 +45,8 @@ pub(crate) struct Snapshot {
     pub(crate) ignore: Arc<Ignore>,
     /// What the spec said about the files when the rules were made.
     pub(crate) choice: Choice,
+    /// The other sources that are in it.
+    pub(crate) includes: Vec<Included>,
     /// Where the revision was found; an older windlass did not keep it.
     pub(crate) tip: Option<Tip>,
     /// What became of `spec.verify`.
@@ -116,6 +119,20 @@ pub(crate) enum FetchError {
     Put(#[from] PutError),
     #[error(transparent)]
     Ratchet(#[from] RatchetError),
+}
+
+impl FetchError {
+    /// Whether the network brought no answer at all.
+    pub(super) fn is_silence(&self) -> bool {
+        use FailureClass::{Timeout, Unreachable};
+        matches!(
+            self,
+            FetchError::Failed {
+                class: Unreachable | Timeout,
+                ..
+            }
+        )
+    }
 }
 
 /// What loading came to.
@@ -319,9 +336,9 @@ fn snapshot(
     confirmed: Confirmed,
 ) -> Result<Snapshot, FetchError> {
     let reader = keep.store.reader()?;
-    let ignore = ignore_rules(&accepted.source, &reader, &spec.choice)?;
-    let ignore = Arc::new(ignore);
-    let artifact = View::open(&accepted.source, &reader, Arc::clone(&ignore)).artifact()?;
+    let includes = spec.includes.clone();
+    let view = View::open(&accepted.source, &reader, (&spec.choice, &includes))?;
+    let (artifact, ignore) = (view.artifact()?, view.ignore());
     Ok(Snapshot {
         line: spec.line(),
         revision: spec.revision(accepted.source.commit(), tip.as_ref()),
@@ -331,6 +348,7 @@ fn snapshot(
         artifact,
         ignore,
         choice: spec.choice.clone(),
+        includes,
         tip,
         confirmed,
     })

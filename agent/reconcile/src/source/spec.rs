@@ -13,6 +13,7 @@ use windlass_wire::{Credentials, Reference, Secret};
 
 use super::basis::{Basis, NOBODY, Rule, Trust};
 use super::confirm::Verification;
+use super::include::Included;
 use super::lost::Remembered;
 use crate::named::Named;
 use crate::trust::NodeTrust;
@@ -31,6 +32,8 @@ pub(crate) struct SourceSpec {
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
     pub(crate) choice: Choice,
+    /// The other sources whose files are put inside.
+    pub(crate) includes: Vec<Included>,
     pub(crate) trust: Trust,
     /// Whether another selector may begin a new line.
     pub(crate) may_turn: bool,
@@ -150,6 +153,7 @@ pub(crate) fn from_git_repository(
             ignore: spec.ignore.clone(),
             sparse: spec.sparse_checkout.clone(),
         },
+        includes: Vec::new(),
         trust,
         may_turn: basis.may_turn(),
         is_other: true,
@@ -195,7 +199,6 @@ impl Unusable {
 
 fn refuse_unknown(spec: &GitRepositorySpec) -> Result<(), Unusable> {
     let unsupported = [
-        ("spec.include", !spec.include.is_empty()),
         ("spec.recurseSubmodules", spec.recurse_submodules),
         (
             "spec.provider",

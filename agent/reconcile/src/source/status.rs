@@ -13,7 +13,7 @@ use super::confirm::Confirmed;
 use super::fetch::{FetchError, Snapshot};
 use super::spec::Unusable;
 use crate::named::Named;
-use crate::view::Choice;
+use crate::view::{Choice, ViewFailure};
 
 /// Why a source is not as it should be. The last accepted revision stays in use all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     /// Nothing but a change of the object or the config can help.
     stalled: bool,
+    /// Nobody answered.
+    offline: bool,
 }
 
 impl Problem {
@@ -36,6 +38,7 @@ impl Problem {
             reason,
             message,
             stalled: false,
+            offline: false,
         }
     }
 
@@ -49,6 +52,16 @@ impl Problem {
 
     /// The fetch came to no verdict.
     pub(crate) fn fetch(error: &FetchError) -> Self {
+        if let FetchError::View(ViewFailure::Include(error)) = error {
+            return Problem {
+                condition: conditions::STORAGE_OPERATION_FAILED,
+                condition_status: ConditionStatus::True,
+                reason: reasons::COPY_FAILURE,
+                message: error.to_string(),
+                stalled: false,
+                offline: false,
+            };
+        }
         let reason = match error {
             FetchError::Failed {
                 class: FailureClass::Authentication,
@@ -67,21 +80,35 @@ impl Problem {
             reason,
             message: chain(error),
             stalled: false,
+            offline: error.is_silence(),
         }
     }
 
-    /// Whether the network or the host is to blame: the node is offline.
+    /// Whether nobody answered. A host that answers with something that cannot be used is there.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.offline
+    }
+
+    /// Whether there was no verdict, and trying again may bring one.
     pub(crate) fn is_fetch(&self) -> bool {
         self.condition == conditions::FETCH_FAILED && !self.stalled
     }
 
     /// The spec cannot be followed.
     pub(crate) fn unusable(unusable: &Unusable) -> Self {
-        let unvouched = matches!(
-            unusable.reason,
-            reasons::NOT_VOUCHED_FOR | reasons::VERIFICATION_ERROR
+        let (unavailable, unvouched) = (
+            matches!(
+                unusable.reason,
+                reasons::NOT_FOUND | reasons::NO_ARTIFACT | reasons::INCLUDE_CYCLE
+            ),
+            matches!(
+                unusable.reason,
+                reasons::NOT_VOUCHED_FOR | reasons::VERIFICATION_ERROR
+            ),
         );
-        let (condition, condition_status) = if unvouched {
+        let (condition, condition_status) = if unavailable {
+            (conditions::INCLUDE_UNAVAILABLE, ConditionStatus::True)
+        } else if unvouched {
             (conditions::SOURCE_VERIFIED, ConditionStatus::False)
         } else {
             (conditions::FETCH_FAILED, ConditionStatus::True)
@@ -92,6 +119,7 @@ impl Problem {
             reason: unusable.reason,
             message: unusable.message.clone(),
             stalled: unusable.stalled,
+            offline: false,
         }
     }
 }
@@ -168,6 +196,8 @@ pub(crate) fn conclude(
             .is_some_and(|problem| problem.reason == reasons::RATCHET_LOST);
         if !is_evidence {
             status.artifact = Some(artifact(finding.name, snapshot, old.artifact.as_ref(), now));
+            status.included_artifacts =
+                included(finding.name, snapshot, &old.included_artifacts, now);
         }
     }
     match (finding.problem, finding.snapshot) {
@@ -209,6 +239,8 @@ fn hold(status: &mut GitRepositoryStatus, finding: &Finding<'_>, snapshot: &Snap
 fn settle(status: &mut GitRepositoryStatus, finding: &Finding<'_>, snapshot: &Snapshot) {
     let mut gone = vec![
         conditions::FETCH_FAILED,
+        conditions::INCLUDE_UNAVAILABLE,
+        conditions::STORAGE_OPERATION_FAILED,
         conditions::RECONCILING,
         conditions::STALLED,
     ];
@@ -227,6 +259,9 @@ fn settle(status: &mut GitRepositoryStatus, finding: &Finding<'_>, snapshot: &Sn
     let Choice { ignore, sparse } = &snapshot.choice;
     status.observed_ignore.clone_from(ignore);
     status.observed_sparse_checkout.clone_from(sparse);
+    status.observed_include = (snapshot.includes.iter())
+        .map(|included| included.asked.clone())
+        .collect();
 }
 
 fn report(status: &mut GitRepositoryStatus, problem: &Problem, generation: Option<i64>, now: Time) {
@@ -248,8 +283,14 @@ fn report(status: &mut GitRepositoryStatus, problem: &Problem, generation: Optio
         );
         conditions::remove(&mut status.conditions, conditions::STALLED);
     }
-    if problem.condition != conditions::FETCH_FAILED {
-        conditions::remove(&mut status.conditions, conditions::FETCH_FAILED);
+    for other in [
+        conditions::FETCH_FAILED,
+        conditions::INCLUDE_UNAVAILABLE,
+        conditions::STORAGE_OPERATION_FAILED,
+    ] {
+        if problem.condition != other {
+            conditions::remove(&mut status.conditions, other);
+        }
     }
 }
 
@@ -276,6 +317,16 @@ fn verified(snapshot: &Snapshot) -> Option<String> {
             format!("verified signature of commit '{commit}' by {signer}")
         }
     })
+}
+
+/// The artifacts of the other sources that are in this one, in the order of the spec.
+fn included(name: &Named, snapshot: &Snapshot, old: &[Artifact], now: Time) -> Vec<Artifact> {
+    let mut old = old.iter();
+    let artifacts = snapshot.includes.iter().map(|included| {
+        let other = Named::new(&name.namespace, &included.asked.repository.name);
+        artifact(&other, &included.snapshot, old.next(), now)
+    });
+    artifacts.collect()
 }
 
 fn artifact(name: &Named, snapshot: &Snapshot, old: Option<&Artifact>, now: Time) -> Artifact {
