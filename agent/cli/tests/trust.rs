@@ -55,6 +55,17 @@ impl Place {
         place
     }
 
+    /// Git signs by itself what comes after the introduction.
+    #[track_caller]
+    fn the_next_one_is_signed_and_accepted(&self) {
+        self.repo.write("c.yaml", "new");
+        self.repo.git(&["add", "--all"]);
+        self.repo.git(&["commit", "--quiet", "-m", "After"]);
+        self.trust(&["verify", "."])
+            .done()
+            .says(&["is accepted: 1 new commit"]);
+    }
+
     /// Many commits at once, as fast as git can; the last one is checked out.
     fn unsigned_history(&self, commits: usize) {
         let mut stream = String::new();
@@ -126,4 +137,13 @@ fn verdicts(data: &Value) -> Vec<&str> {
         .iter()
         .map(|commit| commit["verdict"].as_str().unwrap())
         .collect()
+}
+
+/// The one line that a beginning prints for all nodes.
+#[track_caller]
+fn install_line(ran: &Ran) -> &str {
+    let mut lines = ran.results.lines();
+    lines
+        .find(|line| line.contains("install.sh --repo"))
+        .unwrap()
 }

@@ -110,9 +110,12 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
     } = found;
     let only_loaded = !pass.loaded;
     let found_nothing = only_loaded && snapshot.is_none();
-    let snapshot = match snapshot {
-        None => held(context, &spec, &pass).await,
-        found => found,
+    let (snapshot, problem) = match snapshot {
+        None => {
+            let held = held(context, &spec, &pass).await;
+            (held.snapshot, problem.or(held.problem))
+        }
+        found => (found, problem),
     };
     if let Some(snapshot) = &snapshot {
         // Whoever reads the status that is written below may ask a Kustomization for a pass at once, as
@@ -141,21 +144,24 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
     }
 }
 
-/// The revision in use, with the ignore rules that the spec says now.
-async fn held(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Option<Snapshot> {
+/// The revision in use, with the ignore rules and the included sources that the spec says now.
+async fn held(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
     let Some(held) = pass.snapshot.clone() else {
         // While a person is waited for, what the cluster runs is kept so, once the cluster has said what that is.
         let waits = pass.loaded && context.keep.is_lost(&spec.line());
-        return if waits {
-            load(context, spec).await.snapshot
-        } else {
-            None
+        return match waits {
+            true => load(context, spec).await,
+            false => Found::default(),
         };
     };
     if held.choice == spec.choice && include::are_same(&held.includes, &spec.includes) {
-        return Some(held);
+        return Found::snapshot(held);
     }
-    load(context, spec).await.snapshot.or(Some(held))
+    let loaded = load(context, spec).await;
+    Found {
+        snapshot: loaded.snapshot.or(Some(held)),
+        ..loaded
+    }
 }
 
 async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable> {
@@ -256,10 +262,7 @@ async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
             snapshot: None,
         },
         Ok(Ok(Fetched::Unconfirmed(problem))) => Found::problem(problem),
-        Ok(Ok(Fetched::Accepted(snapshot))) => Found {
-            snapshot: Some(*snapshot),
-            ..Found::default()
-        },
+        Ok(Ok(Fetched::Accepted(snapshot))) => Found::snapshot(*snapshot),
         Ok(Ok(Fetched::Refused { tip, problem })) => {
             let refused = Some(RefusedHead {
                 tip,
@@ -279,6 +282,13 @@ async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
 }
 
 impl Found {
+    fn snapshot(snapshot: Snapshot) -> Self {
+        Found {
+            snapshot: Some(snapshot),
+            ..Found::default()
+        }
+    }
+
     fn problem(problem: Problem) -> Self {
         Found {
             problem: Some(problem),

@@ -105,7 +105,7 @@ fn what_is_included_is_built_followed_and_vouched_for_on_its_own() {
     assert_eq!(*observed, include("app/lib"));
     assert!(condition(&source, "IncludeUnavailable").is_none());
     let before = source["status"]["artifact"].clone();
-    tenant.kustomize("app", json!({}));
+    tenant.kustomize("app", json!({"targetNamespace": tenant.namespace}));
     tenant.ready("app");
     value_becomes(&tenant, "one");
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Place, text};
+use super::{Place, install_line, text};
 
 /// A person waits; the issue allows five minutes, most of which is for the questions.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,11 +29,7 @@ fn five_hundred_unsigned_commits_are_vouched_for_in_one_command() {
     );
     assert_eq!(place.repo.git(&["status", "--porcelain"]), "");
     place.repo.git(&["verify-commit", "HEAD"]);
-    let line = ran
-        .results
-        .lines()
-        .find(|line| line.contains("install.sh --repo"))
-        .unwrap();
+    let line = install_line(&ran);
     for part in [
         &format!("--introduction {after}"),
         place.me.public_key().split(' ').nth(1).unwrap(),
@@ -48,13 +44,7 @@ fn five_hundred_unsigned_commits_are_vouched_for_in_one_command() {
     );
 
     // What comes after is signed by itself, and verified with what the clone pins.
-    place.repo.write("c.yaml", "new");
-    place.repo.git(&["add", "--all"]);
-    place.repo.git(&["commit", "--quiet", "-m", "After"]);
-    place
-        .trust(&["verify", "."])
-        .done()
-        .says(&["is accepted: 1 new commit"]);
+    place.the_next_one_is_signed_and_accepted();
     place.repo.git(&["push", "--quiet", "origin", "main"]);
 
     // Once more, it reminds and changes nothing.

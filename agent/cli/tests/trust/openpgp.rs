@@ -4,7 +4,7 @@ use std::process::Command;
 
 use windlass_kit::gpg::Gpg;
 
-use super::{Place, text};
+use super::{Place, install_line, text};
 
 /// A place of somebody who signs with OpenPGP, as git is told.
 fn place() -> (Place, Gpg, String) {
@@ -24,11 +24,7 @@ fn the_openpgp_key_that_git_signs_with_begins_and_countersigns() {
     let (mut place, _gpg, key) = place();
     place.unsigned("Begin");
     let ran = place.trust(&["init", ".", "--yes"]).done();
-    let line = ran
-        .results
-        .lines()
-        .find(|line| line.contains("install.sh --repo"));
-    let line = line.unwrap();
+    let line = install_line(&ran);
     for part in [
         "-----BEGIN PGP PUBLIC KEY BLOCK-----",
         "> me@example.org.asc",
@@ -40,13 +36,7 @@ fn the_openpgp_key_that_git_signs_with_begins_and_countersigns() {
     place.repo.git(&["verify-commit", "HEAD"]);
     assert_eq!(place.repo.git(&["config", "user.signingkey"]), key);
 
-    place.repo.write("c.yaml", "new");
-    place.repo.git(&["add", "--all"]);
-    place.repo.git(&["commit", "--quiet", "-m", "After"]);
-    place
-        .trust(&["verify", "."])
-        .done()
-        .says(&["is accepted: 1 new commit"]);
+    place.the_next_one_is_signed_and_accepted();
     place.unsigned("Forgotten");
     place.trust(&["verify", "."]).failed();
     place.trust(&["countersign", ".", "--yes"]).done();

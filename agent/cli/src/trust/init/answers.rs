@@ -110,7 +110,7 @@ impl Spare {
 pub(super) fn url(git: &Git, arguments: &InitArguments) -> Option<String> {
     let remote = || {
         git.setting("remote.origin.url")
-            .map(|remote| install::url(&remote))
+            .and_then(|remote| install::url(&remote))
     };
     arguments.url.clone().or_else(remote)
 }

@@ -46,21 +46,22 @@ fn written(text: &str, file: &str) -> String {
     format!("printf '%s\\n' {} > {file}", lines.join(" "))
 }
 
-/// A URL as nodes take it: `host:path` is written out, and a password never goes along.
-pub(super) fn url(remote: &str) -> String {
+/// A URL as nodes take it: `host:path` is written out, and a password never goes along. A path from where the clone lies
+/// leads nowhere on a node.
+pub(super) fn url(remote: &str) -> Option<String> {
     if let Some((scheme, rest)) = remote.split_once("://") {
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let host = authority.rsplit('@').next().unwrap_or(authority);
-        return match scheme {
+        return Some(match scheme {
             "ssh" => format!("ssh://{authority}/{path}"),
             _ => format!("{scheme}://{host}/{path}"),
-        };
+        });
     }
     match remote.split_once(':') {
         Some((host, path)) if !host.contains('/') => {
-            format!("ssh://{host}/{}", path.trim_start_matches('/'))
+            Some(format!("ssh://{host}/{}", path.trim_start_matches('/')))
         }
-        _ => remote.to_owned(),
+        _ => remote.starts_with('/').then(|| remote.to_owned()),
     }
 }
 
@@ -71,7 +72,8 @@ mod tests {
 
     #[test]
     fn a_remote_becomes_what_a_node_can_fetch_from() {
-        let check = |remote: &str, expected: &str| assert_eq!(url(remote), expected);
+        let check =
+            |remote: &str, expected: &str| assert_eq!(url(remote).as_deref(), Some(expected));
         check(
             "git@git.example.org:me/cluster.git",
             "ssh://git@git.example.org/me/cluster.git",
@@ -89,7 +91,9 @@ mod tests {
             "https://git.example.org/c",
         );
         check("/srv/git/c.git", "/srv/git/c.git");
-        check("./c:d", "./c:d");
+        for nowhere in ["./c:d", "../c.git", "c.git"] {
+            assert_eq!(url(nowhere), None, "{nowhere}");
+        }
     }
 
     #[test]
