@@ -58,12 +58,14 @@ fn ask(tenant: &Tenant, object: &ObjectRef, include: &Value) {
 
 /// Waits until a source says that it is not ready for that reason.
 #[track_caller]
-fn says(tenant: &Tenant, object: &ObjectRef, kind: &str, reason: &str) -> Value {
-    let what = format!("{object:?} to say {kind} for {reason}");
+fn says(tenant: &Tenant, object: &ObjectRef, kind: &str, reason: &str, part: &str) -> Value {
+    let what = format!("{object:?} to say {kind} for {reason} with {part:?}");
     tenant.admin().wait_for(&what, object, |source| {
         let found = condition(source, kind);
+        let message = ready(source)["message"].as_str().unwrap_or_default();
         found.is_some_and(|found| found["status"] == "True" && found["reason"] == reason)
             && ready(source)["status"] == "False"
+            && message.contains(part)
     })
 }
 
@@ -98,7 +100,13 @@ fn what_is_included_is_built_followed_and_vouched_for_on_its_own() {
     let first = library.publish("one");
 
     ask(&tenant, &tenant.source(), &include("app/lib"));
-    says(&tenant, &tenant.source(), "IncludeUnavailable", "NotFound");
+    says(
+        &tenant,
+        &tenant.source(),
+        "IncludeUnavailable",
+        "NotFound",
+        "lib",
+    );
     library.apply(&tenant);
     let source = includes(&tenant, &first);
     let observed = &source["status"]["observedInclude"];
@@ -150,9 +158,8 @@ fn an_include_that_cannot_be_is_refused_with_its_reason_and_what_is_in_use_stays
     let source = tenant.source();
     let copy_failure = |include: &Value, part: &str| {
         ask(&tenant, &source, include);
-        let source = says(&tenant, &source, "StorageOperationFailed", "CopyFailure");
-        let message = ready(&source)["message"].as_str().unwrap().to_owned();
-        assert!(message.contains(part), "{message}");
+        let kind = "StorageOperationFailed";
+        says(&tenant, &source, kind, "CopyFailure", part);
     };
     copy_failure(&include("app"), "something is there already");
     let nowhere = json!([{"repository": {"name": "lib"}, "fromPath": "nowhere"}]);
@@ -169,6 +176,7 @@ fn an_include_that_cannot_be_is_refused_with_its_reason_and_what_is_in_use_stays
         &Library::name(&tenant),
         "IncludeUnavailable",
         "IncludeCycle",
+        "itself",
     );
     assert_eq!(condition(&stalled, "Stalled").unwrap()["status"], "True");
 }
