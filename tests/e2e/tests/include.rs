@@ -62,9 +62,10 @@ fn says(tenant: &Tenant, object: &ObjectRef, kind: &str, reason: &str, part: &st
     let what = format!("{object:?} to say {kind} for {reason} with {part:?}");
     tenant.admin().wait_for(&what, object, |source| {
         let found = condition(source, kind);
-        let message = ready(source)["message"].as_str().unwrap_or_default();
+        let ready = ready(source);
+        let message = ready["message"].as_str().unwrap_or_default();
         found.is_some_and(|found| found["status"] == "True" && found["reason"] == reason)
-            && ready(source)["status"] == "False"
+            && ready["status"] == "False"
             && message.contains(part)
     })
 }
