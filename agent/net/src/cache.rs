@@ -37,7 +37,7 @@ pub(crate) enum CacheError {
 }
 
 /// Changes whenever the schema does; another version is thrown away.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 const PAGE_BYTES: u64 = 4096;
 
 /// Durability is not wanted: after a power cut the file is whole or it is fetched again, and an SD card sees
@@ -57,6 +57,7 @@ const SCHEMA: &str = "
         kind INTEGER NOT NULL, size INTEGER NOT NULL, data BLOB NOT NULL
     ) STRICT;
     CREATE TABLE tip (id INTEGER PRIMARY KEY AUTOINCREMENT, oid BLOB NOT NULL UNIQUE) STRICT;
+    CREATE TABLE shallow (oid BLOB PRIMARY KEY) STRICT;
 ";
 
 /// Tips remembered; more than any set of sources on one URL has.
@@ -150,9 +151,17 @@ impl Cache {
             .map_err(sqlite_error)
     }
 
-    /// Commits that were fetched with everything they reach, latest first.
+    /// Commits that were fetched with everything they reach but what is behind the shallow ones, latest first.
     pub(crate) fn tips(&self) -> Result<Vec<ObjectId>, CacheError> {
-        let sql = "SELECT oid FROM tip ORDER BY id DESC LIMIT ?1";
+        self.oids("SELECT oid FROM tip ORDER BY id DESC LIMIT ?1")
+    }
+
+    /// Commits that were fetched without what is behind them.
+    pub(crate) fn shallow(&self) -> Result<Vec<ObjectId>, CacheError> {
+        self.oids("SELECT oid FROM shallow LIMIT ?1")
+    }
+
+    fn oids(&self, sql: &str) -> Result<Vec<ObjectId>, CacheError> {
         let mut statement = self.connection.prepare_cached(sql).map_err(sqlite_error)?;
         let rows = statement
             .query_map([TIPS], |row| row.get::<_, Vec<u8>>(0))
@@ -257,6 +266,15 @@ impl Receiving<'_> {
             .map_err(sqlite_error)?;
         let sql = "DELETE FROM tip WHERE id NOT IN (SELECT id FROM tip ORDER BY id DESC LIMIT ?1)";
         self.0.execute(sql, [TIPS]).map_err(sqlite_error)?;
+        Ok(())
+    }
+
+    /// Remembers that what is behind `oid` is not here.
+    pub(crate) fn add_shallow(&mut self, oid: &ObjectId) -> Result<(), CacheError> {
+        let sql = "INSERT OR IGNORE INTO shallow (oid) VALUES (?1)";
+        self.0
+            .execute(sql, [oid.as_slice()])
+            .map_err(sqlite_error)?;
         Ok(())
     }
 

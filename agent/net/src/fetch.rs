@@ -9,14 +9,16 @@ use std::time::Duration;
 use gix_hash::ObjectId;
 use gix_object::Kind;
 use sha2::{Digest as _, Sha256};
-use windlass_wire::{Answer, FetchRequest, WireError, write_answer};
+use windlass_wire::{Answer, FetchRequest, History, WireError, write_answer};
 
+use crate::begin;
 use crate::busy::Busy;
 use crate::cache::{Cache, CacheError, create_directory, kind_code};
 use crate::failure::{Deadline, Failure};
 use crate::limits::{Limits, OFFERED_COMMITS};
 use crate::memory::Memory;
 use crate::origin::{Origin, Remote};
+use crate::protocol::Haves;
 use crate::reach::{self, Objects, ReachError, Receiver};
 use crate::reference::{Resolved, Wanted};
 use crate::repository::Repository;
@@ -96,6 +98,19 @@ fn over_the_network(
     }
     let _guard = context.busy.wait_for(&key, deadline)?;
     let mut cache = Cache::open(&directory, &context.limits)?;
+    if request.history == History::All && !cache.shallow()?.is_empty() {
+        cache = cache.discard()?;
+    }
+    if let Some(base) = begin::first_commit(&cache, &session, &resolved, request)?
+        && let Err(error) = begin::begin_at(&mut cache, &mut session, base, &context.limits)
+    {
+        // Whatever keeps the server from it, the whole history can still be had.
+        tracing::info!(%error, "the history cannot be fetched in part; fetching all of it");
+        drop(session);
+        cache = cache.discard()?;
+        session = open()?;
+        session.resolve(wanted, &memory)?;
+    }
     let step = |cache: &mut Cache, session: &mut Session<'_>, answers: &mut Answers<'_>| {
         let result = receive(cache, session, &resolved, request, wanted, &context.limits);
         answers.wire_bytes += session.take_wire_bytes();
@@ -145,8 +160,15 @@ fn receive(
     if cache.contains(&resolved.target)? {
         return Ok(());
     }
-    let offered = offered_commits(cache, &parse_oids(&request.have))?;
-    let pack = session.pack(resolved, &offered).map_err(|failure| {
+    let haves = Haves {
+        commits: offered_commits(cache, &parse_oids(&request.have))?,
+        shallow: cache.shallow()?,
+    };
+    if !haves.shallow.is_empty() && !session.speaks_version_two() {
+        let why = "it lacks the past, and the server cannot be told so any more";
+        return Err(ReachError::Damaged(why.to_owned()));
+    }
+    let pack = session.pack(resolved, &haves).map_err(|failure| {
         // upload-pack.c: "upload-pack: not our ref %s".
         let is_unknown =
             matches!(wanted, Wanted::Commit(_)) && failure.message.contains("not our ref");
@@ -255,6 +277,10 @@ fn directory_name(key: &str) -> String {
 impl Objects for Cache {
     fn read(&self, oid: &ObjectId) -> Result<Option<(Kind, Vec<u8>)>, ReachError> {
         Ok(Self::read(self, oid)?)
+    }
+
+    fn shallow(&self) -> Result<Vec<ObjectId>, ReachError> {
+        Ok(Self::shallow(self)?)
     }
 }
 

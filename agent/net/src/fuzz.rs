@@ -39,8 +39,8 @@ pub fn side_band(bytes: &[u8]) {
         thin_pack: true,
     };
     for version in [Version::Two, zero] {
-        if let Ok(band) = read_pack_header(Lines::new(bytes), version) {
-            read_to_end(band);
+        if let Ok(answer) = read_pack_header(Lines::new(bytes), version) {
+            read_to_end(answer.pack);
         }
     }
     read_to_end(DataBand::new(Lines::new(bytes)));

@@ -3,6 +3,7 @@
 //! May touch: the network and its own throw-away cache.
 //! Never: holds a cluster credential; sends a pack to the agent; starts a program.
 
+mod begin;
 mod busy;
 mod cache;
 mod delta;

@@ -186,9 +186,30 @@ pub(crate) fn read_list<R: Read>(
     Ok(())
 }
 
+/// The body that asks for one commit without what is behind it (version 2 only).
+pub(crate) fn single_request(commit: ObjectId) -> Vec<u8> {
+    let mut body = Body::default();
+    body.text("command=fetch");
+    body.delimiter();
+    body.text("no-progress");
+    body.text("ofs-delta");
+    body.text("deepen 1");
+    body.each("want", &[commit]);
+    body.text("done");
+    body.flush();
+    body.0
+}
+
+/// What a client has: commits, and those among what it has whose parents it does not have.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Haves {
+    pub(crate) commits: Vec<ObjectId>,
+    pub(crate) shallow: Vec<ObjectId>,
+}
+
 /// The body that asks for a pack with everything `wants` reach and `haves` do not. Everything is said at
 /// once and ends with `done`, so one answer follows and nothing is negotiated.
-pub(crate) fn pack_request(version: Version, wants: &[ObjectId], haves: &[ObjectId]) -> Vec<u8> {
+pub(crate) fn pack_request(version: Version, wants: &[ObjectId], haves: &Haves) -> Vec<u8> {
     let mut body = Body::default();
     match version {
         Version::Two => {
@@ -197,6 +218,7 @@ pub(crate) fn pack_request(version: Version, wants: &[ObjectId], haves: &[Object
             body.text("thin-pack");
             body.text("no-progress");
             body.text("ofs-delta");
+            body.each("shallow", &haves.shallow);
             body.each("want", wants);
         }
         Version::Zero {
@@ -214,7 +236,7 @@ pub(crate) fn pack_request(version: Version, wants: &[ObjectId], haves: &[Object
             body.flush();
         }
     }
-    body.each("have", haves);
+    body.each("have", &haves.commits);
     body.text("done");
     if version == Version::Two {
         body.flush();
@@ -222,28 +244,44 @@ pub(crate) fn pack_request(version: Version, wants: &[ObjectId], haves: &[Object
     body.0
 }
 
-/// Skips to the pack in the answer to [`pack_request`].
+/// The beginning of an answer that holds a pack.
+pub(crate) struct PackAnswer<R> {
+    pub(crate) pack: DataBand<R>,
+    /// Commits whose parents the server leaves out.
+    pub(crate) shallow: Vec<ObjectId>,
+}
+
+/// Skips to the pack in the answer to [`pack_request`] or [`single_request`].
 pub(crate) fn read_pack_header<R: Read>(
     mut lines: Lines<R>,
     version: Version,
-) -> Result<DataBand<R>, Failure> {
+) -> Result<PackAnswer<R>, Failure> {
+    let mut shallow = Vec::new();
     match version {
         Version::Two => loop {
             let line = lines.next()?;
             match line.as_text().map(|text| text.as_slice()) {
-                Some(b"packfile") => return Ok(DataBand::new(lines)),
+                Some(b"packfile") => break,
                 None if line == PacketLineRef::Flush => {
                     return Err(Failure::protocol("the server's answer holds no pack"));
+                }
+                Some(text) if shallow.len() < SHALLOW => {
+                    let oid = text.strip_prefix(b"shallow ");
+                    shallow.extend(oid.and_then(|oid| ObjectId::from_hex(oid).ok()));
                 }
                 _ => {}
             }
         },
-        Version::Zero { .. } => {
-            read_acknowledgements(&mut lines)?;
-            Ok(DataBand::new(lines))
-        }
+        Version::Zero { .. } => read_acknowledgements(&mut lines)?,
     }
+    Ok(PackAnswer {
+        pack: DataBand::new(lines),
+        shallow,
+    })
 }
+
+/// Commits without parents that are read from an answer; one was asked for.
+const SHALLOW: usize = 16;
 
 /// Without multi_ack the server says `NAK`, or `ACK` once or more for commits of ours it knows
 /// (gitprotocol-pack(5), "Packfile Negotiation"; upload-pack.c, `get_common_commits`).

@@ -12,6 +12,11 @@ use crate::limits;
 pub(crate) trait Objects {
     /// An object whose content was hashed and has this id; `None` when it is not there.
     fn read(&self, oid: &ObjectId) -> Result<Option<(Kind, Vec<u8>)>, ReachError>;
+
+    /// Commits whose parents are not there, which is no damage.
+    fn shallow(&self) -> Result<Vec<ObjectId>, ReachError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Takes the objects, in order.
@@ -149,7 +154,7 @@ fn walk_commits(
     head: ObjectId,
     have: &[ObjectId],
 ) -> Result<Walk, ReachError> {
-    let mut walker = Walker::new(objects);
+    let mut walker = Walker::new(objects)?;
     let mut stood_on = Vec::new();
     for oid in have {
         if let Some((Kind::Commit, bytes)) = objects.read(oid)? {
@@ -163,11 +168,12 @@ fn walk_commits(
         let Some((oid, commit, is_known)) = walker.pop() else {
             break;
         };
-        for parent in &commit.parents {
+        let parents = walker.parents(&oid, &commit);
+        for parent in parents {
             walker.push(*parent, is_known)?;
         }
         if !is_known {
-            stood_on.extend_from_slice(&commit.parents);
+            stood_on.extend_from_slice(parents);
             visited.push((oid, commit.tree));
         }
     }
@@ -194,17 +200,27 @@ struct Walker<'a> {
     queued: HashMap<ObjectId, Commit>,
     /// Queued commits that are not known: the walk goes on while there is one.
     unknown: usize,
+    shallow: HashSet<ObjectId>,
 }
 
 impl<'a> Walker<'a> {
-    fn new(objects: &'a dyn Objects) -> Self {
+    fn new(objects: &'a dyn Objects) -> Result<Self, ReachError> {
         let (marks, queued) = (HashMap::new(), HashMap::new());
-        Self {
+        Ok(Self {
             objects,
             marks,
             queue: BinaryHeap::new(),
             queued,
             unknown: 0,
+            shallow: objects.shallow()?.into_iter().collect(),
+        })
+    }
+
+    /// The parents that are there.
+    fn parents<'c>(&self, oid: &ObjectId, commit: &'c Commit) -> &'c [ObjectId] {
+        match self.shallow.contains(oid) {
+            true => &[],
+            false => &commit.parents,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::origin::Remote;
 use crate::packet::Lines;
-use crate::protocol::{self, Version};
+use crate::protocol::{self, Haves, PackAnswer, Version};
 use crate::reference::{Resolved, Selection, Wanted};
 use crate::ssh::SshSession;
 
@@ -114,11 +114,23 @@ impl<'a> Session<'a> {
         selection.finish(self.url)
     }
 
+    /// Whether the server can be asked for a commit without what is behind it. Over HTTP it need not have been met in this
+    /// conversation.
+    pub(crate) fn speaks_version_two(&self) -> bool {
+        self.version == Version::Two
+    }
+
+    /// Asks for one commit without what is behind it.
+    pub(crate) fn single(&mut self, commit: ObjectId) -> Result<PackAnswer<impl Read>, Failure> {
+        let body = protocol::single_request(commit);
+        protocol::read_pack_header(Lines::new(self.command(&body)?), Version::Two)
+    }
+
     /// Asks for everything `resolved` reaches and `haves` do not.
     pub(crate) fn pack(
         &mut self,
         resolved: &Resolved,
-        haves: &[ObjectId],
+        haves: &Haves,
     ) -> Result<impl BufRead, Failure> {
         let version = self.version;
         let mut wants = vec![resolved.target];
@@ -132,7 +144,8 @@ impl<'a> Session<'a> {
             wants.dedup();
         }
         let body = protocol::pack_request(version, &wants, haves);
-        protocol::read_pack_header(Lines::new(self.command(&body)?), version)
+        let answer = protocol::read_pack_header(Lines::new(self.command(&body)?), version)?;
+        Ok(answer.pack)
     }
 
     fn greeting(&mut self) -> Result<Counted<'_>, Failure> {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use windlass_net::{Allowed, Settings, confine, serve};
 use windlass_wire::{
-    Answer, Credentials, FailureClass, FetchRequest, Known, Reference, read_answer, write_request,
+    Answer, Credentials, FailureClass, FetchRequest, History, Known, Reference, read_answer,
+    write_request,
 };
 
 /// A windlass-net of its own, with its own cache.
@@ -167,6 +168,7 @@ pub fn request(url: &str) -> FetchRequest {
         ca_bundle: None,
         timeout_seconds: 30,
         known: None,
+        history: History::All,
     }
 }
 

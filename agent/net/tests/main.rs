@@ -14,6 +14,7 @@ mod http_server;
 
 mod download;
 mod faults;
+mod first_fetch;
 mod hostile_repository;
 mod hostile_server;
 mod http;

@@ -24,7 +24,7 @@ pub use download::{
 pub use error::WireError;
 pub use locator::DisplayUrl;
 pub use request::{
-    Credentials, FetchRequest, Known, Reference, Request, read_request, write_request,
+    Credentials, FetchRequest, History, Known, Reference, Request, read_request, write_request,
 };
 pub use secret::Secret;
 pub use semver_range::{Range, parse_tag};

@@ -35,6 +35,19 @@ pub struct FetchRequest {
     pub timeout_seconds: u64,
     /// The answer is [`crate::Answer::Unchanged`] when the reference still is this one and names the same object.
     pub known: Option<Known>,
+    /// How far back the history has to go.
+    pub history: History,
+}
+
+/// How far back the history of what is fetched has to go. More may come: it is what spares a first fetch the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum History {
+    /// To its beginning.
+    All,
+    /// To this commit (hex), on every way that leads there.
+    Since(String),
+    /// The commit alone.
+    Head,
 }
 
 /// What a reference named when it was asked for last.
@@ -120,6 +133,7 @@ impl fmt::Debug for FetchRequest {
             .field("ca_bundle", &self.ca_bundle.as_ref().map(String::len))
             .field("timeout_seconds", &self.timeout_seconds)
             .field("known", &self.known)
+            .field("history", &self.history)
             .finish()
     }
 }
@@ -146,6 +160,7 @@ pub fn write_request(writer: &mut impl Write, request: &FetchRequest) -> Result<
     )?;
     encoder.number(request.timeout_seconds);
     encode_known(&mut encoder, request.known.as_ref())?;
+    encode_history(&mut encoder, &request.history)?;
     encoder.write(writer, WHAT, limits::REQUEST_BYTES)?;
     writer.flush().map_err(WireError::Io)
 }
@@ -174,6 +189,7 @@ fn decode_fetch(decoder: &mut Decoder<'_>) -> Result<FetchRequest, WireError> {
         ca_bundle: decoder.optional_text("ca bundle", limits::CA_BUNDLE_BYTES)?,
         timeout_seconds: decoder.number("timeout")?,
         known: decode_known(decoder)?,
+        history: decode_history(decoder)?,
     })
 }
 
@@ -234,6 +250,33 @@ fn decode_known(decoder: &mut Decoder<'_>) -> Result<Option<Known>, WireError> {
         reference_name,
         target,
     }))
+}
+
+fn encode_history(encoder: &mut Encoder, history: &History) -> Result<(), WireError> {
+    match history {
+        History::All => encoder.byte(0),
+        History::Since(oid) => {
+            check_oid("history object id", oid)?;
+            encoder.byte(1);
+            encoder.text("history object id", oid, limits::OID_HEX_BYTES)?;
+        }
+        History::Head => encoder.byte(2),
+    }
+    Ok(())
+}
+
+fn decode_history(decoder: &mut Decoder<'_>) -> Result<History, WireError> {
+    Ok(match decoder.byte("history")? {
+        0 => History::All,
+        1 => History::Since(decoder.oid("history object id")?),
+        2 => History::Head,
+        tag => {
+            return Err(WireError::UnknownTag {
+                what: "history",
+                tag,
+            });
+        }
+    })
 }
 
 fn decode_have(decoder: &mut Decoder<'_>) -> Result<Vec<String>, WireError> {

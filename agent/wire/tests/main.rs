@@ -4,8 +4,8 @@ mod download;
 
 use proptest::prelude::*;
 use windlass_wire::{
-    Answer, Credentials, FailureClass, FetchRequest, Known, Reference, Request, Secret, WireError,
-    limits, read_answer, read_request, write_answer, write_request,
+    Answer, Credentials, FailureClass, FetchRequest, History, Known, Reference, Request, Secret,
+    WireError, limits, read_answer, read_request, write_answer, write_request,
 };
 
 fn oid() -> impl Strategy<Value = String> {
@@ -54,8 +54,13 @@ prop_compose! {
             reference_name,
             target,
         })),
+        history in prop_oneof![
+            Just(History::All),
+            Just(History::Head),
+            oid().prop_map(History::Since),
+        ],
     ) -> FetchRequest {
-        FetchRequest { url, reference, have, credentials, ca_bundle, timeout_seconds, known }
+        FetchRequest { url, reference, have, credentials, ca_bundle, timeout_seconds, known, history }
     }
 }
 
@@ -107,6 +112,7 @@ fn plain_request() -> FetchRequest {
         ca_bundle: None,
         timeout_seconds: 60,
         known: None,
+        history: History::All,
     }
 }
 

@@ -19,6 +19,7 @@ mod etcd_restored;
 mod expressions;
 mod faults;
 mod features;
+mod first_fetch;
 mod from_flux;
 mod hostile_tree;
 mod house;

@@ -123,13 +123,18 @@ fn garbage_is_a_failure_and_no_panic() {
 fn a_pack_is_asked_for_in_one_go() {
     let oid = ObjectId::from_hex(OID.as_bytes()).unwrap();
     let have = ObjectId::from_hex(PEELED.as_bytes()).unwrap();
-    let text = |version| String::from_utf8(pack_request(version, &[oid], &[have])).unwrap();
+    let haves = Haves {
+        commits: vec![have],
+        shallow: vec![have],
+    };
+    let text = |version| String::from_utf8(pack_request(version, &[oid], &haves)).unwrap();
     let two = text(Version::Two);
     assert!(two.starts_with("0012command=fetch\n0001"), "{two}");
     assert!(
         two.contains("000ethin-pack\n") && two.ends_with("0009done\n0000"),
         "{two}"
     );
+    assert!(two.contains(&format!("0035shallow {PEELED}\n")), "{two}");
     let zero = text(Version::Zero {
         any_commit: true,
         ofs_delta: true,
@@ -142,4 +147,22 @@ fn a_pack_is_asked_for_in_one_go() {
         zero.ends_with(&format!("0032have {PEELED}\n0009done\n")),
         "{zero}"
     );
+}
+
+#[test]
+fn a_single_commit_is_asked_for_and_where_it_ends_is_read() {
+    let oid = ObjectId::from_hex(OID.as_bytes()).unwrap();
+    let text = String::from_utf8(single_request(oid)).unwrap();
+    assert!(
+        text.contains("000ddeepen 1\n") && !text.contains("have"),
+        "{text}"
+    );
+    let answer = format!("0011shallow-info\n0034shallow {OID}0001000dpackfile\n0007\u{1}ab0000");
+    let read = read_pack_header(Lines::new(answer.as_bytes()), Version::Two)
+        .ok()
+        .unwrap();
+    assert_eq!(read.shallow, [oid]);
+    let (mut pack, mut bytes) = (read.pack, Vec::new());
+    std::io::Read::read_to_end(&mut pack, &mut bytes).unwrap();
+    assert_eq!(bytes, b"ab");
 }

@@ -11,10 +11,11 @@ use std::time::Duration;
 use windlass_api::reasons;
 use windlass_state::{Incoming, Kept, Line, PutError, RatchetError, StoreError, Tip};
 use windlass_trust::{
-    Accepted, CompletenessError, ObjectKind, Oid, VerifiedSource, VerifyError, missing_objects,
+    Accepted, CompletenessError, Introduction, ObjectKind, Oid, VerifiedSource, VerifyError,
+    missing_objects,
 };
 use windlass_wire::{
-    Answer, FailureClass, FetchRequest, Known, WireError, read_answer, write_request,
+    Answer, FailureClass, FetchRequest, History, Known, WireError, read_answer, write_request,
 };
 
 use super::basis::Rule;
@@ -194,21 +195,45 @@ pub(crate) fn fetch(
     known: Option<&Tip>,
 ) -> Result<Fetched, FetchError> {
     let kept = keep.store.kept(&spec.line())?;
-    match fetch_beyond(keep, net, spec, kept.as_ref(), known) {
+    let history = history(keep, spec, kept.as_ref())?;
+    match fetch_beyond(
+        keep,
+        net,
+        spec,
+        &request(spec, kept.as_ref(), known, history),
+    ) {
         Err(error) if keep.heal(&error)? => {
             tracing::warn!(source = %spec.name, error = %chain(&error), "fetching everything again");
-            fetch_beyond(keep, net, spec, None, None)
+            fetch_beyond(keep, net, spec, &request(spec, None, None, History::All))
         }
         answer => answer,
     }
+}
+
+/// How much of the past the verdict needs. When it turns out to need more, all of it is fetched.
+fn history(keep: &Keep, spec: &SourceSpec, kept: Option<&Kept>) -> Result<History, FetchError> {
+    let line = spec.line();
+    if keep.is_lost(&line) {
+        // Where it stood may be anywhere.
+        return Ok(History::All);
+    }
+    let stands = kept
+        .map(|kept| kept.head)
+        .or(keep.ratchet(&line)?.map(|ratchet| ratchet.head));
+    let begins = match (spec.trust.rule, spec.trust.policy.introduction) {
+        (Rule::Signed | Rule::FirstSeen, Introduction::Commit(introduction)) => Some(introduction),
+        _ => None,
+    };
+    Ok(stands
+        .or(begins)
+        .map_or(History::Head, |oid| History::Since(oid.to_string())))
 }
 
 fn fetch_beyond(
     keep: &Keep,
     net: &Net,
     spec: &SourceSpec,
-    kept: Option<&Kept>,
-    known: Option<&Tip>,
+    request: &FetchRequest,
 ) -> Result<Fetched, FetchError> {
     let mut stream = net.open()?;
     // windlass-net keeps the timeout itself; this is for the case that it hangs.
@@ -216,7 +241,7 @@ fn fetch_beyond(
     stream
         .set_read_timeout(Some(patience))
         .map_err(WireError::Io)?;
-    write_request(&mut stream, &request(spec, kept, known))?;
+    write_request(&mut stream, request)?;
     stream.flush().map_err(WireError::Io)?;
     let mut answers = BufReader::with_capacity(64 * 1024, stream);
     match read_answer(&mut answers)? {
@@ -250,7 +275,12 @@ fn fetch_beyond(
     }
 }
 
-fn request(spec: &SourceSpec, kept: Option<&Kept>, known: Option<&Tip>) -> FetchRequest {
+fn request(
+    spec: &SourceSpec,
+    kept: Option<&Kept>,
+    known: Option<&Tip>,
+    history: History,
+) -> FetchRequest {
     FetchRequest {
         url: spec.url.clone(),
         reference: spec.reference.clone(),
@@ -262,6 +292,7 @@ fn request(spec: &SourceSpec, kept: Option<&Kept>, known: Option<&Tip>) -> Fetch
             reference_name: tip.reference.clone(),
             target: tip.target.to_string(),
         }),
+        history,
     }
 }
 
