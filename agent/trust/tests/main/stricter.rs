@@ -40,7 +40,7 @@ fn authorized(key: &Path) -> SecretKeys {
 }
 
 #[test]
-fn an_openpgp_signature_with_a_weak_hash_is_refused() {
+fn t04_an_openpgp_signature_with_a_weak_hash_is_refused() {
     let gpg = Gpg::new();
     let key = gpg.key("Ada", "rsa2048", "0");
     let payload = Signable::Commit.text(&gpg.repo, MADE + DAY);
@@ -165,7 +165,7 @@ fn keyrings_are_read_whole_or_refused_with_the_place() {
 }
 
 #[test]
-fn a_short_rsa_key_refuses_its_file_and_a_time_needs_a_zone() {
+fn t04_a_short_rsa_key_refuses_its_file_and_a_time_needs_a_zone() {
     let repo = Repo::new();
     let short = repo.key("short", &["-t", "rsa", "-b", "1024"]);
     let ada = repo.key("ada", &["-t", "ed25519"]);

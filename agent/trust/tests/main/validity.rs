@@ -196,7 +196,7 @@ fn a_subkey_signs_while_it_and_its_certificate_count() {
 }
 
 #[test]
-fn a_compromised_key_never_counts_and_a_retired_one_for_what_came_before() {
+fn t41_a_compromised_key_never_counts_and_a_retired_one_for_what_came_before() {
     for (reason, before) in [
         ("0", "KeyRevoked"),
         ("1", "KeyRevoked"),
