@@ -111,7 +111,9 @@ fn another_schema_is_thrown_away() {
     fs::remove_file(&file).unwrap();
     let other = Connection::open(&file).unwrap();
     other
-        .execute_batch("CREATE TABLE object (id); PRAGMA user_version = 1")
+        .execute_batch(&format!(
+            "CREATE TABLE object (id); PRAGMA user_version = {SCHEMA_VERSION}"
+        ))
         .unwrap();
     drop(other);
     let cache = open(directory.path());
