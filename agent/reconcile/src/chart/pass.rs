@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::named::Named;
 use crate::seen::SeenHelmChart;
 use crate::source::fetch::Snapshot;
-use crate::view::View;
+use crate::view::{View, ViewFailure};
 
 /// What one pass works with.
 #[derive(Debug)]
@@ -73,6 +73,8 @@ pub(super) enum PassError {
     Build(#[from] BuildError),
     #[error("the chart could not be packaged: {0}")]
     Package(std::io::Error),
+    #[error(transparent)]
+    View(#[from] ViewFailure),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -172,7 +174,7 @@ fn renew(
     kept: Option<&ChartSnapshot>,
 ) -> Result<ChartSnapshot, PassError> {
     let reader = store.reader()?;
-    let view = View::open(&source.source, &reader, Arc::clone(&source.ignore));
+    let view = View::of(source, &reader)?;
     let metadata = version_metadata(spec, source, generation);
     let wanted = Wanted {
         path: &spec.chart,

@@ -26,7 +26,7 @@ pub(super) fn problem(error: &PassError) -> Problem {
             Cause::Package => (build, reasons::CHART_PACKAGE_ERROR, false),
         },
         PassError::Package(_) => (build, reasons::CHART_PACKAGE_ERROR, false),
-        PassError::Store(_) => {
+        PassError::View(_) | PassError::Store(_) => {
             let storage = conditions::STORAGE_OPERATION_FAILED;
             (storage, reasons::ARCHIVE_OPERATION_FAILED, false)
         }
