@@ -16,12 +16,11 @@ use windlass_cluster::{
 };
 use windlass_host::config::{PruneSettings, RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
-use windlass_object::GroupVersionKind;
 use windlass_plan::guard::Limits;
 use windlass_state::{OpenError, RatchetError, StoreError};
 use windlass_wire::{Credentials, Reference, Secret};
 
-use crate::context::{Context, Kinds};
+use crate::context::{Context, Kinds, config_maps};
 use crate::controller::{Controller, Root, Standing};
 use crate::drift::DriftWatch;
 use crate::establish;
@@ -390,15 +389,5 @@ async fn follow(
         if sender.send(event(seen)).is_err() {
             return false;
         }
-    }
-}
-
-fn config_maps() -> Resource {
-    Resource {
-        gvk: GroupVersionKind::new("v1", "ConfigMap"),
-        plural: "configmaps".to_owned(),
-        namespaced: true,
-        watchable: true,
-        has_status: false,
     }
 }

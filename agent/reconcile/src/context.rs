@@ -76,3 +76,14 @@ fn own(api_version: &str, kind: &str, plural: &str) -> Resource {
         has_status: true,
     }
 }
+
+/// Known from the start, too: one of them is the pause.
+pub(crate) fn config_maps() -> Resource {
+    Resource {
+        gvk: GroupVersionKind::new("v1", "ConfigMap"),
+        plural: "configmaps".to_owned(),
+        namespaced: true,
+        watchable: true,
+        has_status: false,
+    }
+}
