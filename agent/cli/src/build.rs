@@ -17,7 +17,7 @@ use crate::arguments::Globals;
 use crate::error::CommandError;
 use crate::facts::{field, list, source, text};
 use crate::kind::Kind;
-use crate::local_tree::{LocalTree, as_seen_here, tree_path};
+use crate::local_tree::{LocalTree, as_seen_here, left_out, tree_path};
 use crate::screen::Screen;
 use crate::session::Session;
 
@@ -61,6 +61,9 @@ pub(crate) struct Common {
     /// A variable without a value is an error
     #[arg(long)]
     strict_substitute: bool,
+    /// Files to leave out, as .gitignore has them, separated by commas
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    ignore_paths: Vec<String>,
     /// Also what the Kustomizations among the objects would apply
     #[arg(short, long, requires = "local_sources")]
     pub(crate) recursive: bool,
@@ -212,7 +215,11 @@ pub(crate) async fn objects(
 ) -> Result<Vec<Object>, CommandError> {
     let spec = kustomization.pointer("/spec").unwrap_or(&Value::Null);
     let overlay = Overlay::from_spec(spec).map_err(usage)?;
-    let tree = LocalTree { restricts: false };
+    let tree = LocalTree {
+        restricts: false,
+        left_out: left_out(path, &wanted.ignore_paths)
+            .map_err(|problem| usage(format!("--ignore-paths {problem}")))?,
+    };
     let mut built = windlass_kustomize::build(&tree, path, &overlay)
         .map_err(|error| failed("kustomize build failed", &error.to_string()))?;
     if spec.get("postBuild").is_some() {

@@ -119,6 +119,7 @@ pub(crate) fn run(
     };
     let tree = LocalTree {
         restricts: flags.load_restrictor == LoadRestrictor::RootOnly,
+        left_out: None,
     };
     let mut built = build_directory(&tree, &path, order, Some(&crew))
         .map_err(|error| CommandError::Build(as_seen_here(&error.to_string())))?;

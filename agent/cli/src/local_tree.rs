@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
 
 /// The longest file that is read: one byte more than a build takes, so that it says what is wrong.
@@ -14,6 +15,25 @@ const READ_LIMIT: u64 = (64 << 20) + 1;
 pub(crate) struct LocalTree {
     /// Whether files must lie in or below the directory of the kustomization that names them.
     pub(crate) restricts: bool,
+    /// Patterns of files to leave out.
+    pub(crate) left_out: Option<Gitignore>,
+}
+
+/// Reads patterns as `.gitignore` has them, for what is below a directory of the tree.
+///
+/// # Errors
+/// One is no pattern; the message names it.
+pub(crate) fn left_out(directory: &str, patterns: &[String]) -> Result<Option<Gitignore>, String> {
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    let mut builder = GitignoreBuilder::new(absolute(directory));
+    for pattern in patterns {
+        builder
+            .add_line(None, pattern)
+            .map_err(|error| format!("{pattern:?}: {error}"))?;
+    }
+    builder.build().map(Some).map_err(|error| error.to_string())
 }
 
 /// The path of a directory of this machine in a [`LocalTree`].
@@ -86,5 +106,15 @@ impl Tree for LocalTree {
 
     fn restricts(&self) -> bool {
         self.restricts
+    }
+
+    fn leaves_out(&self, path: &str) -> bool {
+        let path = absolute(path);
+        self.left_out.as_ref().is_some_and(|patterns| {
+            path.starts_with(patterns.path())
+                && patterns
+                    .matched_path_or_any_parents(&path, path.is_dir())
+                    .is_ignore()
+        })
     }
 }

@@ -137,6 +137,29 @@ const CASES: &[Case<'_>] = &[
         &[],
     ),
     (
+        &[
+            ("a.yaml", OBJECTS),
+            ("out/b.yaml", SECRETS),
+            ("c-out.yaml", SECRETS),
+        ],
+        "path: ./\n",
+        &["--ignore-paths", "/out/**/*.yaml,*-out.yaml"],
+    ),
+    (
+        &[
+            (
+                "kustomization.yaml",
+                "resources: [a.yaml, out, c-out.yaml]\n",
+            ),
+            ("a.yaml", OBJECTS),
+            ("out/kustomization.yaml", "resources: [b-out.yaml]\n"),
+            ("out/b-out.yaml", SECRETS),
+            ("c-out.yaml", SECRETS),
+        ],
+        "path: ./\n",
+        &["--ignore-paths", "*-out.yaml"],
+    ),
+    (
         &[("kustomization.yaml", "resources: [absent.yaml]\n")],
         "path: ./\n",
         &[],

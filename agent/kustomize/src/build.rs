@@ -101,6 +101,8 @@ pub(crate) fn entry(
         Some(file) => read_kustomization(tree, &file, directory)?,
         None => generated(tree, directory)?,
     };
+    kustomization
+        .retain_files(|path| join(directory, path).is_none_or(|path| !tree.leaves_out(&path)));
     overlay.add_to(tree, &mut kustomization)?;
     Ok(kustomization)
 }

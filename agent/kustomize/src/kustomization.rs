@@ -103,6 +103,14 @@ pub struct BuildMetadata {
 // === impl Kustomization ===
 
 impl Kustomization {
+    /// Keeps only some of the files and directories it names as resources, components and definitions.
+    pub(crate) fn retain_files(&mut self, keep: impl Fn(&str) -> bool) {
+        let lists = [&mut self.resources, &mut self.components, &mut self.crds];
+        for list in lists {
+            list.retain(|path| keep(path));
+        }
+    }
+
     /// Notes that a field's entries from the given number on are those of a field of the spec.
     pub(crate) fn note_spec(&mut self, field: &'static str, spec_field: &'static str, own: usize) {
         self.from_spec.insert(

@@ -54,6 +54,12 @@ pub trait Tree {
     fn restricts(&self) -> bool {
         false
     }
+
+    /// Whether a person wants a file left out that the outermost kustomization names, or would be made
+    /// from (`--ignore-paths` of Flux).
+    fn leaves_out(&self, _path: &str) -> bool {
+        false
+    }
 }
 
 /// Why a tree could not be read.
