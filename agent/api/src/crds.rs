@@ -22,6 +22,7 @@ pub fn crds() -> Vec<Object> {
     let generated = [
         (serde_json::to_value(GitRepository::crd()), source),
         (serde_json::to_value(HelmChart::crd()), source),
+        (serde_json::to_value(HelmRepository::crd()), source),
         (
             serde_json::to_value(Kustomization::crd()),
             names::KUSTOMIZE_CONTROLLER,
@@ -44,7 +45,6 @@ pub fn all_crds() -> Vec<Object> {
             serde_json::to_value(HelmRelease::crd()),
             names::HELM_CONTROLLER,
         ),
-        (serde_json::to_value(HelmRepository::crd()), source),
         (serde_json::to_value(OciRepository::crd()), source),
     ];
     crds.extend(others.map(|(value, component)| finish(value, component)));

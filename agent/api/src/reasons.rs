@@ -117,6 +117,10 @@ reasons! {
     NOT_FOUND = "NotFound";
     /// What is included cannot be put where it is wanted.
     COPY_FAILURE = "CopyFailure";
+    /// The index of a chart repository could not be had.
+    INDEXATION_FAILED = "IndexationFailed";
+    /// A version of a chart has other bytes than when it was first used. Not Flux's.
+    DIGEST_CHANGED = "DigestChanged";
     /// The patterns in ignore cannot be read.
     SOURCE_IGNORE_ERROR = "SourceIgnoreError";
 

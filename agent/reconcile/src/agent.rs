@@ -312,6 +312,9 @@ fn forward<Value: Clone + Send + Sync + 'static>(
     });
 }
 
+/// What news of a kind are to the loop.
+type ToEvent = fn(WatchEvent) -> Event;
+
 fn watch_all(context: &Arc<Context>, sender: &UnboundedSender<Event>) -> Vec<JoinHandle<()>> {
     let kinds = &context.kinds;
     let everything = Scope::default();
@@ -324,32 +327,21 @@ fn watch_all(context: &Arc<Context>, sender: &UnboundedSender<Event>) -> Vec<Joi
         field_selector: format!("metadata.name={}", names::PAUSE),
         ..Scope::default()
     };
-    let watch = |resource: &Resource, scope: &Scope, detail, event: fn(WatchEvent) -> Event| {
+    let watch = |resource: &Resource, scope: &Scope, detail, event: ToEvent| {
         let (context, sender) = (Arc::clone(context), sender.clone());
         let (resource, scope) = (resource.clone(), scope.clone());
         tokio::spawn(async move {
             while follow(&context, &resource, &scope, detail, event, &sender).await {}
         })
     };
-    vec![
-        watch(
-            &kinds.git_repository,
-            &everything,
-            Detail::Object,
-            Event::GitRepository,
-        ),
-        watch(
-            &kinds.helm_chart,
-            &everything,
-            Detail::Object,
-            Event::HelmChart,
-        ),
-        watch(
-            &kinds.kustomization,
-            &everything,
-            Detail::Object,
-            Event::Kustomization,
-        ),
+    let ours: [(&Resource, ToEvent); 4] = [
+        (&kinds.git_repository, Event::GitRepository),
+        (&kinds.helm_repository, Event::HelmRepository),
+        (&kinds.helm_chart, Event::HelmChart),
+        (&kinds.kustomization, Event::Kustomization),
+    ];
+    let ours = ours.map(|(kind, event)| watch(kind, &everything, Detail::Object, event));
+    let others = [
         watch(
             &definitions(),
             &everything,
@@ -363,7 +355,8 @@ fn watch_all(context: &Arc<Context>, sender: &UnboundedSender<Event>) -> Vec<Joi
             Event::Namespace,
         ),
         watch(&config_maps(), &pause, Detail::Object, Event::Pause),
-    ]
+    ];
+    ours.into_iter().chain(others).collect()
 }
 
 /// Hands on what a watch says. Returns true when it is worth starting afresh: the watch had failed, perhaps
@@ -373,7 +366,7 @@ async fn follow(
     resource: &Resource,
     scope: &Scope,
     detail: Detail,
-    event: fn(WatchEvent) -> Event,
+    event: ToEvent,
     sender: &UnboundedSender<Event>,
 ) -> bool {
     let mut installed = context.installed.subscribe();

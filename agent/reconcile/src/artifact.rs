@@ -11,6 +11,7 @@ use windlass_cluster::{EventType, Leadership, ObjectReference};
 use crate::announce::{announce, event};
 use crate::context::Context;
 use crate::seen::Meta;
+use crate::source::spec::Unusable;
 
 /// Why a source is not as it should be. What is kept stays in use all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,21 @@ impl Problem {
             reason: reasons::FAILED,
             message: format!("the object cannot be read: {message}; correct it"),
             stalled: true,
+        }
+    }
+
+    /// The spec cannot be followed, or what it names is not there.
+    pub(crate) fn unusable(unusable: Unusable) -> Self {
+        let Unusable {
+            reason,
+            message,
+            stalled,
+        } = unusable;
+        Problem {
+            condition: conditions::FETCH_FAILED,
+            reason,
+            message,
+            stalled,
         }
     }
 }

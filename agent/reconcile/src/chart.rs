@@ -3,6 +3,7 @@
 mod build;
 mod package;
 pub(crate) mod pass;
+mod pull;
 mod status;
 
 use serde::{Deserialize, Serialize};

@@ -46,6 +46,7 @@ pub(crate) struct Context {
 pub(crate) struct Kinds {
     pub(crate) git_repository: Resource,
     pub(crate) helm_chart: Resource,
+    pub(crate) helm_repository: Resource,
     pub(crate) kustomization: Resource,
 }
 
@@ -58,6 +59,11 @@ impl Kinds {
                 "gitrepositories",
             ),
             helm_chart: own(names::SOURCE_API_VERSION, names::HELM_CHART, "helmcharts"),
+            helm_repository: own(
+                names::SOURCE_API_VERSION,
+                names::HELM_REPOSITORY,
+                "helmrepositories",
+            ),
             kustomization: own(
                 names::KUSTOMIZE_API_VERSION,
                 names::KUSTOMIZATION,

@@ -6,6 +6,7 @@ mod halt;
 mod including;
 mod kinds;
 mod kustomizations;
+mod repositories;
 mod sources;
 mod standing;
 mod vouching;
@@ -23,6 +24,7 @@ use windlass_object::Object;
 
 use self::charts::ChartSlot;
 use self::kustomizations::KustomizationSlot;
+use self::repositories::RepositorySlot;
 use self::sources::SourceSlot;
 pub(crate) use self::standing::Standing;
 use crate::context::Context;
@@ -45,9 +47,11 @@ pub(crate) struct Controller {
     context: Arc<Context>,
     root: Root,
     sources: BTreeMap<Named, SourceSlot>,
+    repositories: BTreeMap<Named, RepositorySlot>,
     charts: BTreeMap<Named, ChartSlot>,
     kustomizations: BTreeMap<Named, KustomizationSlot>,
     source_queue: Queue<Named>,
+    repository_queue: Queue<Named>,
     chart_queue: Queue<Named>,
     kustomization_queue: Queue<Named>,
     standing: Standing,
@@ -86,9 +90,11 @@ impl Controller {
         let mut controller = Controller {
             context,
             sources: BTreeMap::from([(root.name.clone(), SourceSlot::default())]),
+            repositories: BTreeMap::new(),
             charts: BTreeMap::new(),
             kustomizations: BTreeMap::new(),
             source_queue: Queue::new(CONCURRENT_SOURCES),
+            repository_queue: Queue::new(CONCURRENT_SOURCES),
             chart_queue: Queue::new(CONCURRENT_CHARTS),
             kustomization_queue: Queue::new(concurrency),
             standing,
@@ -142,6 +148,7 @@ impl Controller {
     fn take(&mut self, event: Event) {
         match event {
             Event::GitRepository(event) => self.git_repository_seen(event),
+            Event::HelmRepository(event) => self.helm_repository_seen(event),
             Event::HelmChart(event) => self.helm_chart_seen(event),
             Event::Kustomization(event) => self.kustomization_seen(event),
             Event::Definition(event) => self.definition_seen(&event),
@@ -158,11 +165,15 @@ impl Controller {
             Event::Established(result) => self.established(result),
             Event::SourceFound { name, snapshot } => self.offer(&name, Some(*snapshot)),
             Event::SourceFinished { name, outcome } => self.source_finished(&name, *outcome),
+            Event::RepositoryFinished { name, outcome } => {
+                self.repository_finished(&name, *outcome);
+            }
             Event::ChartFinished { name, outcome } => self.chart_finished(&name, *outcome),
             Event::KustomizationFinished { name, outcome } => {
                 self.kustomization_finished(&name, outcome);
             }
             Event::SourceBroke { name } => self.source_broke(&name),
+            Event::RepositoryBroke { name } => self.repository_broke(&name),
             Event::ChartBroke { name } => self.chart_broke(&name),
             Event::KustomizationBroke { name } => self.kustomization_broke(&name),
         }
@@ -172,6 +183,9 @@ impl Controller {
         let now = Instant::now();
         while let Some(name) = self.source_queue.start(now) {
             self.start_source(name);
+        }
+        while let Some(name) = self.repository_queue.start(now) {
+            self.start_repository(name);
         }
         while let Some(name) = self.chart_queue.start(now) {
             self.start_chart(name);
@@ -192,6 +206,7 @@ impl Controller {
             .filter(|_| self.may_reconcile());
         [
             self.source_queue.next_due(),
+            self.repository_queue.next_due(),
             self.chart_queue.next_due(),
             kustomizations,
             self.standing.next_tick(),

@@ -7,6 +7,7 @@ use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
 use crate::chart::pass::Outcome as ChartOutcome;
 use crate::kustomization::Outcome as KustomizationOutcome;
 use crate::named::Named;
+use crate::repository::pass::Outcome as RepositoryOutcome;
 use crate::source::Outcome as SourceOutcome;
 use crate::source::fetch::Snapshot;
 use crate::trust::NodeTrust;
@@ -19,6 +20,8 @@ pub(crate) enum Event {
     GitRepository(WatchEvent),
     /// A HelmChart appeared, changed or went.
     HelmChart(WatchEvent),
+    /// A HelmRepository appeared, changed or went.
+    HelmRepository(WatchEvent),
     /// A Kustomization appeared, changed or went.
     Kustomization(WatchEvent),
     /// The namespace of Flux appeared, changed or went.
@@ -58,6 +61,10 @@ pub(crate) enum Event {
         name: Named,
         outcome: Box<ChartOutcome>,
     },
+    RepositoryFinished {
+        name: Named,
+        outcome: Box<RepositoryOutcome>,
+    },
     KustomizationFinished {
         name: Named,
         outcome: KustomizationOutcome,
@@ -67,6 +74,9 @@ pub(crate) enum Event {
         name: Named,
     },
     ChartBroke {
+        name: Named,
+    },
+    RepositoryBroke {
         name: Named,
     },
     KustomizationBroke {

@@ -9,10 +9,6 @@ mod artifact;
 mod chart;
 mod context;
 mod controller;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the sources of charts come next")
-)]
 mod download;
 mod drift;
 mod establish;
@@ -27,6 +23,7 @@ mod net;
 mod node;
 mod ours;
 mod queue;
+mod repository;
 mod secrets;
 mod seen;
 mod source;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use windlass_api::git_repository::{GitRepositorySpec, GitRepositoryStatus};
 use windlass_api::helm_chart::{HelmChartSpec, HelmChartStatus};
+use windlass_api::helm_repository::{HelmRepositorySpec, HelmRepositoryStatus};
 use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
 use windlass_api::names;
 use windlass_api::parse::{self, ParseError};
@@ -29,6 +30,9 @@ pub(crate) type SeenKustomization = Seen<KustomizationSpec, KustomizationStatus>
 
 /// A HelmChart as the watch shows it.
 pub(crate) type SeenHelmChart = Seen<HelmChartSpec, HelmChartStatus>;
+
+/// A HelmRepository as the watch shows it.
+pub(crate) type SeenHelmRepository = Seen<HelmRepositorySpec, HelmRepositoryStatus>;
 
 /// The metadata that decides whether a pass is due.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +77,14 @@ impl SeenHelmChart {
     pub(crate) fn parse(object: &Value) -> Option<Self> {
         Seen::parse_with(object, |object| {
             parse::helm_chart(object).map(|typed| (typed.spec, typed.status))
+        })
+    }
+}
+
+impl SeenHelmRepository {
+    pub(crate) fn parse(object: &Value) -> Option<Self> {
+        Seen::parse_with(object, |object| {
+            parse::helm_repository(object).map(|typed| (typed.spec, typed.status))
         })
     }
 }

@@ -9,7 +9,7 @@ mod judge;
 pub(crate) mod keep;
 pub(crate) mod listed;
 pub(crate) mod lost;
-mod secret;
+pub(crate) mod secret;
 pub(crate) mod spec;
 pub(crate) mod status;
 

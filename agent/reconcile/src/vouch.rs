@@ -11,7 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use windlass_api::git_repository::{GitRepositorySpec, GitVerificationMode};
+use windlass_api::helm_repository::HelmRepositorySpec;
 use windlass_api::kustomization::KustomizationSpec;
+use windlass_api::oci_repository::RegistryProvider;
 use windlass_api::{names, parse};
 use windlass_object::Object;
 use windlass_state::{Store, StoreError};
@@ -34,8 +36,14 @@ pub(crate) struct Vouchers {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Made {
     sources: BTreeMap<String, MadeSource>,
+    #[serde(default)]
+    repositories: BTreeMap<String, MadeRepository>,
     kustomizations: BTreeMap<String, KustomizationSpec>,
 }
+
+/// A repository of charts as a verified commit has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MadeRepository(HelmRepositorySpec);
 
 /// A source as a verified commit has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +70,12 @@ impl Made {
                     let spec = typed.spec;
                     made.sources.insert(name, MadeSource { spec, pin });
                 }
+            } else if kind.api_version() == names::SOURCE_API_VERSION
+                && kind.kind == names::HELM_REPOSITORY
+            {
+                if let Ok(typed) = parse::helm_repository(object) {
+                    made.repositories.insert(name, MadeRepository(typed.spec));
+                }
             } else if kind.api_version() == names::KUSTOMIZE_API_VERSION
                 && kind.kind == names::KUSTOMIZATION
                 && let Ok(typed) = parse::kustomization(object)
@@ -73,7 +87,7 @@ impl Made {
     }
 
     fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.kustomizations.is_empty()
+        self.sources.is_empty() && self.repositories.is_empty() && self.kustomizations.is_empty()
     }
 }
 
@@ -138,6 +152,15 @@ impl Vouchers {
             .find_map(|made| made.sources.get(&name).cloned())
     }
 
+    /// The repository of charts as a verified commit has it.
+    pub(crate) fn repository(&self, name: &Named) -> Option<MadeRepository> {
+        let name = name.to_string();
+        let owners = self.owners();
+        owners
+            .values()
+            .find_map(|made| made.repositories.get(&name).cloned())
+    }
+
     /// Whether a verified commit has the Kustomization, and has it as it is.
     pub(crate) fn made_kustomization(&self, name: &Named, live: &KustomizationSpec) -> bool {
         let name = name.to_string();
@@ -155,6 +178,23 @@ impl Vouchers {
 
     fn owners(&self) -> MutexGuard<'_, BTreeMap<String, Made>> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl MadeRepository ===
+
+impl MadeRepository {
+    /// Whether the object in the cluster gives the same charts: how often it is asked, and whether, anybody may say.
+    pub(crate) fn is(&self, live: &HelmRepositorySpec) -> bool {
+        let plain = |spec: &HelmRepositorySpec| HelmRepositorySpec {
+            interval: None,
+            timeout: None,
+            suspend: false,
+            // The API server fills in what the definition says.
+            provider: spec.provider.or(Some(RegistryProvider::Generic)),
+            ..spec.clone()
+        };
+        plain(&self.0) == plain(live)
     }
 }
 
@@ -213,7 +253,13 @@ fn changed(before: Option<&Made>, after: &Made) -> Vec<Named> {
     let moved = names
         .into_iter()
         .filter(|name| before.sources.get(*name) != after.sources.get(*name));
+    let repositories = before.repositories.keys().chain(after.repositories.keys());
+    let repositories: BTreeSet<&String> = repositories.collect();
+    let repositories = repositories
+        .into_iter()
+        .filter(|name| before.repositories.get(*name) != after.repositories.get(*name));
     moved
+        .chain(repositories)
         .filter_map(|name| name.split_once('/'))
         .map(|(namespace, name)| Named::new(namespace, name))
         .collect()

@@ -9,13 +9,13 @@ use crate::house::{GIT_REPOSITORY, House};
 const CHART: &str = "apiVersion: v2\nname: web\nversion: 1.0.0\n";
 
 /// A house whose root applies `cluster/` only.
-fn house(files: &[(&str, &str)]) -> House {
+pub(crate) fn house(files: &[(&str, &str)]) -> House {
     House::start_with(&Options::api_server(), files, |agent| {
         agent.set("root", "path", "./cluster");
     })
 }
 
-fn chart(name: &str, spec: &Value) -> String {
+pub(crate) fn chart(name: &str, spec: &Value) -> String {
     let mut object = json!({
         "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "HelmChart",
         "metadata": {"name": name, "namespace": "flux-system"},
@@ -29,11 +29,11 @@ fn chart(name: &str, spec: &Value) -> String {
     object.to_string()
 }
 
-fn reference(name: &str) -> ObjectRef {
+pub(crate) fn reference(name: &str) -> ObjectRef {
     ObjectRef::new(GIT_REPOSITORY, "HelmChart", "flux-system", name)
 }
 
-fn condition<'o>(object: &'o Value, kind: &str) -> Option<&'o Value> {
+pub(crate) fn condition<'o>(object: &'o Value, kind: &str) -> Option<&'o Value> {
     let conditions = object.pointer("/status/conditions")?.as_array()?;
     conditions
         .iter()
@@ -41,14 +41,14 @@ fn condition<'o>(object: &'o Value, kind: &str) -> Option<&'o Value> {
 }
 
 /// Waits until the Ready condition has this reason, and gives the object.
-fn reason(house: &House, name: &str, reason: &str) -> Value {
+pub(crate) fn reason(house: &House, name: &str, reason: &str) -> Value {
     let what = format!("HelmChart {name} to be {reason}");
     house.admin().wait_for(&what, &reference(name), |object| {
         condition(object, "Ready").is_some_and(|ready| ready["reason"] == reason)
     })
 }
 
-fn revision(house: &House, name: &str, revision: &str) -> Value {
+pub(crate) fn revision(house: &House, name: &str, revision: &str) -> Value {
     let what = format!("HelmChart {name} to have revision {revision}");
     house.admin().wait_for(&what, &reference(name), |object| {
         object["status"]["artifact"]["revision"] == revision

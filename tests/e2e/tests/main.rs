@@ -38,6 +38,7 @@ mod oracle;
 mod person;
 mod prune_guard;
 mod ratchet;
+mod repositories;
 mod secrets;
 mod sources;
 mod status;

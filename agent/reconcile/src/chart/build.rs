@@ -89,20 +89,38 @@ pub(super) fn build(tree: &dyn Tree, wanted: Wanted<'_>) -> Result<Built, BuildE
             wanted.path
         )));
     };
-    let (mut files, archive) = match kind {
-        TreeKind::Directory => (
-            folder_files(tree, &path).map_err(Cause::Reference.of(&path))?,
-            None,
-        ),
+    match kind {
+        TreeKind::Directory => {
+            let files = folder_files(tree, &path).map_err(Cause::Reference.of(&path))?;
+            assemble(tree, files, Archive::Folder(&path), wanted)
+        }
         TreeKind::File => {
             let bytes = tree
                 .read(&path)
                 .map_err(|error| reference(error.to_string()))?;
             let files = archive_files(&bytes).map_err(Cause::Reference.of(&path))?;
-            (files, Some(bytes))
+            assemble(tree, files, Archive::Packaged(bytes), wanted)
         }
-    };
-    let chart = load_files(files.clone()).map_err(Cause::Reference.of(&path))?;
+    }
+}
+
+/// How a chart was found.
+#[derive(Debug)]
+pub(super) enum Archive<'a> {
+    /// As a folder of the tree, beside which the charts may be that it needs.
+    Folder(&'a str),
+    /// As a package.
+    Packaged(Vec<u8>),
+}
+
+/// Makes the files of a chart what was asked for: its values, which are read from the tree, and its version.
+pub(super) fn assemble(
+    tree: &dyn Tree,
+    mut files: Vec<File>,
+    archive: Archive<'_>,
+    wanted: Wanted<'_>,
+) -> Result<Built, BuildError> {
+    let chart = load_files(files.clone()).map_err(Cause::Reference.of(wanted.path))?;
     let version = match wanted.metadata {
         "" => chart.metadata.version.clone(),
         metadata => with_metadata(&chart.metadata.version, metadata)
@@ -110,24 +128,28 @@ pub(super) fn build(tree: &dyn Tree, wanted: Wanted<'_>) -> Result<Built, BuildE
     };
     let name = chart.name().to_owned();
     let untouched = wanted.metadata.is_empty() && wanted.values_files.is_empty();
-    if let Some(bytes) = archive.filter(|_| untouched) {
-        let (content, values_files) = (Content::Archive(bytes), Vec::new());
-        return Ok(Built {
-            name,
-            version,
-            content,
-            values_files,
-        });
-    }
+    let folder = match archive {
+        Archive::Packaged(bytes) if untouched => {
+            let (content, values_files) = (Content::Archive(bytes), Vec::new());
+            return Ok(Built {
+                name,
+                version,
+                content,
+                values_files,
+            });
+        }
+        Archive::Packaged(_) => None,
+        Archive::Folder(path) => Some(path),
+    };
     let values_files = replace_values(tree, &mut files, wanted)?;
     if version != chart.metadata.version {
         replace_version(&mut files, &chart, &version);
     }
-    if kind == TreeKind::Directory {
-        add_dependencies(tree, &path, &chart, &mut files)?;
+    if let Some(path) = folder {
+        add_dependencies(tree, path, &chart, &mut files)?;
     }
     // What was put in has to make a chart, too.
-    load_files(files.clone()).map_err(Cause::Package.of(&path))?;
+    load_files(files.clone()).map_err(Cause::Package.of(wanted.path))?;
     Ok(Built {
         name,
         version,

@@ -4,19 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_api::helm_chart::{HelmChartSourceKind, HelmChartSpec, ReconcileStrategy};
+use windlass_api::helm_repository::HelmRepositorySpec;
 use windlass_cluster::Leadership;
 use windlass_object::Object;
 use windlass_state::{Store, StoreError};
 
 use super::build::{BuildError, Built, Content, Wanted, build};
 use super::package::package;
+use super::pull::{PullError, pick, pull};
 use super::status::{conclude, problem};
 use super::{ChartSnapshot, recall, remember, user};
 use crate::artifact::Problem;
 use crate::context::Context;
 use crate::named::Named;
+use crate::net::Net;
+use crate::repository::IndexSnapshot;
+use crate::repository::access::{self, Access};
 use crate::seen::SeenHelmChart;
 use crate::source::fetch::Snapshot;
+use crate::source::spec::Unusable;
 use crate::view::{View, ViewFailure};
 
 /// What one pass works with.
@@ -38,8 +44,18 @@ pub(crate) enum ChartSource {
     NoRevision,
     /// There is no such object.
     NotFound,
-    /// Charts are not taken from its kind yet.
-    Unsupported,
+    /// This index is in use.
+    Repository(Box<Repository>),
+    /// Charts are not taken from this kind yet.
+    Unsupported(&'static str),
+}
+
+/// A repository of charts with its index.
+#[derive(Clone, Debug)]
+pub(crate) struct Repository {
+    pub(crate) name: Named,
+    pub(crate) spec: HelmRepositorySpec,
+    pub(crate) index: IndexSnapshot,
 }
 
 /// What the loop has to know after a pass.
@@ -69,8 +85,16 @@ pub(super) enum PassError {
         "charts from a {kind} are not supported by this version of windlass; use a GitRepository"
     )]
     Unsupported { kind: &'static str },
+    #[error(
+        "spec.verify is for charts from registries, which this version of windlass does not read; remove it"
+    )]
+    Verify,
+    #[error("{}", .0.message)]
+    Unusable(Unusable),
     #[error(transparent)]
     Build(#[from] BuildError),
+    #[error(transparent)]
+    Pull(#[from] PullError),
     #[error("the chart could not be packaged: {0}")]
     Package(std::io::Error),
     #[error(transparent)]
@@ -117,7 +141,7 @@ async fn look(
         pass.name.clone(),
         pass.seen.meta.clone(),
     );
-    let source = available(pass, &spec);
+    let source = available(context.as_ref(), pass, &spec).await;
     let work = tokio::task::spawn_blocking(move || {
         let store = &context.keep.store;
         let kept = match recall(store, &name, &meta.uid) {
@@ -126,7 +150,13 @@ async fn look(
         };
         let renewed = source.and_then(|source| {
             let object = (&name, meta.uid.as_str(), meta.generation);
-            renew(store, object, &spec, &source, kept.as_ref())
+            match source {
+                Available::Git(source) => renew(store, object, &spec, &source, kept.as_ref()),
+                Available::Index(index, access) => {
+                    let world = (store, &context.net);
+                    pull_anew(world, object, &spec, (&index, &access), kept.as_ref())
+                }
+            }
         });
         match renewed {
             Ok(snapshot) => (Some(snapshot), None),
@@ -139,20 +169,39 @@ async fn look(
     })
 }
 
-fn available(pass: &Pass, spec: &HelmChartSpec) -> Result<Box<Snapshot>, PassError> {
+/// Where the chart is taken from.
+enum Available {
+    Git(Box<Snapshot>),
+    Index(IndexSnapshot, Box<Access>),
+}
+
+async fn available(
+    context: &Context,
+    pass: &Pass,
+    spec: &HelmChartSpec,
+) -> Result<Available, PassError> {
+    if spec.verification.is_some() {
+        return Err(PassError::Verify);
+    }
     let kind = kind_name(spec.source_ref.kind);
     let name = &spec.source_ref.name;
     match &pass.source {
-        ChartSource::Ready(snapshot) => Ok(snapshot.clone()),
-        ChartSource::NoRevision => Err(PassError::NoArtifact {
-            kind,
-            name: name.clone(),
-        }),
+        ChartSource::Ready(snapshot) => Ok(Available::Git(snapshot.clone())),
+        ChartSource::Repository(repository) => {
+            let Repository { name, spec, index } = &**repository;
+            let access = access::read(context, name, spec).await;
+            let access = access.map_err(PassError::Unusable)?;
+            Ok(Available::Index(index.clone(), Box::new(access)))
+        }
+        ChartSource::NoRevision => {
+            let name = name.clone();
+            Err(PassError::NoArtifact { kind, name })
+        }
         ChartSource::NotFound => {
             let name = Named::new(&pass.name.namespace, name);
             Err(PassError::NotFound { kind, name })
         }
-        ChartSource::Unsupported => Err(PassError::Unsupported { kind }),
+        ChartSource::Unsupported(kind) => Err(PassError::Unsupported { kind }),
     }
 }
 
@@ -188,37 +237,90 @@ fn renew(
         content,
         values_files,
     } = build(&view, wanted)?;
-    let same = |kept: &&ChartSnapshot| {
-        (&kept.name, &kept.version, kept.generation) == (&chart, &version, generation)
-    };
-    if let Some(kept) = kept.filter(same) {
-        let now = ChartSnapshot {
-            source_revision: source.revision.clone(),
-            ..kept.clone()
-        };
-        if now != *kept {
-            remember(store, name, &now)?;
-        }
-        return Ok(now);
+    if let Some(kept) = kept.filter(|kept| kept.is(&chart, &version, generation)) {
+        return stay(store, name, kept, &source.revision);
     }
-    let (bytes, packaged) = match content {
+    let built = Built {
+        name: chart,
+        version,
+        content,
+        values_files,
+    };
+    keep(store, (name, uid, generation), built, &source.revision)
+}
+
+/// The chart of a repository, pulled unless it is the one that is kept.
+fn pull_anew(
+    world: (&Store, &Net),
+    (name, uid, generation): (&Named, &str, i64),
+    spec: &HelmChartSpec,
+    (index, access): (&IndexSnapshot, &Access),
+    kept: Option<&ChartSnapshot>,
+) -> Result<ChartSnapshot, PassError> {
+    let store = world.0;
+    let metadata = match spec.values_files.as_slice() {
+        [] => String::new(),
+        _ => generation.to_string(),
+    };
+    let picked = pick(store, index, spec)?;
+    let version = picked.version(&metadata)?;
+    if let Some(kept) = kept.filter(|kept| kept.is(&spec.chart, &version, generation)) {
+        return stay(store, name, kept, &index.digest);
+    }
+    let built = pull(world, access, spec, &picked, &metadata)?;
+    keep(store, (name, uid, generation), built, &index.digest)
+}
+
+/// The chart that is kept, for another revision of its source.
+fn stay(
+    store: &Store,
+    name: &Named,
+    kept: &ChartSnapshot,
+    revision: &str,
+) -> Result<ChartSnapshot, PassError> {
+    let now = ChartSnapshot {
+        source_revision: revision.to_owned(),
+        ..kept.clone()
+    };
+    if now != *kept {
+        remember(store, name, &now)?;
+    }
+    Ok(now)
+}
+
+fn keep(
+    store: &Store,
+    (name, uid, generation): (&Named, &str, i64),
+    built: Built,
+    revision: &str,
+) -> Result<ChartSnapshot, PassError> {
+    let (bytes, packaged) = match built.content {
         Content::Archive(bytes) => (bytes, false),
-        Content::Files(files) => (package(&chart, files).map_err(PassError::Package)?, true),
+        Content::Files(files) => {
+            let bytes = package(&built.name, files).map_err(PassError::Package)?;
+            (bytes, true)
+        }
     };
     let digest = store.keep_blob(&user(name), &bytes)?.to_string();
     let snapshot = ChartSnapshot {
-        name: chart,
-        version,
+        name: built.name,
+        version: built.version,
         digest,
         size: bytes.len() as u64,
-        source_revision: source.revision.clone(),
-        values_files,
+        source_revision: revision.to_owned(),
+        values_files: built.values_files,
         packaged,
         generation,
         uid: uid.to_owned(),
     };
     remember(store, name, &snapshot)?;
     Ok(snapshot)
+}
+
+impl ChartSnapshot {
+    fn is(&self, name: &str, version: &str, generation: i64) -> bool {
+        (self.name.as_str(), self.version.as_str(), self.generation) == (name, version, generation)
+    }
 }
 
 /// What Flux puts behind the version: the commit where each revision makes a new chart, and the generation where the

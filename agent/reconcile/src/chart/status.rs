@@ -8,6 +8,7 @@ use windlass_object::Object;
 use super::ChartSnapshot;
 use super::build::Cause;
 use super::pass::{Pass, PassError};
+use super::pull::PullError;
 use crate::artifact::{self, Held, Problem};
 use crate::context::Context;
 use crate::source::status::chain;
@@ -17,13 +18,20 @@ pub(super) fn problem(error: &PassError) -> Problem {
     let (condition, reason, stalled) = match error {
         PassError::NotFound { .. } => (fetch, reasons::SOURCE_UNAVAILABLE, false),
         PassError::NoArtifact { .. } => (fetch, reasons::NO_SOURCE_ARTIFACT, false),
+        PassError::Verify => (fetch, reasons::FAILED, true),
         PassError::Unsupported { .. } => (fetch, reasons::SOURCE_UNAVAILABLE, true),
-        PassError::Build(error) => match error.cause {
+        PassError::Unusable(unusable) => return Problem::unusable(unusable.clone()),
+        PassError::Build(error) | PassError::Pull(PullError::Build(error)) => match error.cause {
             Cause::Reference => (fetch, reasons::INVALID_CHART_REFERENCE, true),
             Cause::Metadata => (build, reasons::METADATA_PATCH_ERROR, true),
             Cause::Values => (build, reasons::VALUES_FILES_ERROR, true),
             Cause::Dependency => (build, reasons::DEPENDENCY_BUILD_ERROR, false),
             Cause::Package => (build, reasons::CHART_PACKAGE_ERROR, false),
+        },
+        PassError::Pull(error) => match error {
+            PullError::Reference(_) => (fetch, reasons::INVALID_CHART_REFERENCE, true),
+            PullError::Changed { .. } => (build, reasons::DIGEST_CHANGED, false),
+            _ => (fetch, reasons::CHART_PULL_ERROR, false),
         },
         PassError::Package(_) => (build, reasons::CHART_PACKAGE_ERROR, false),
         PassError::View(_) | PassError::Store(_) => {

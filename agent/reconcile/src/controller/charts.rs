@@ -11,7 +11,7 @@ use windlass_cluster::WatchEvent;
 
 use super::sources::SourceSlot;
 use super::{Controller, with_jitter};
-use crate::chart::pass::{ChartSource, Outcome, Pass};
+use crate::chart::pass::{ChartSource, Outcome, Pass, Repository};
 use crate::chart::{self, ChartSnapshot};
 use crate::event::Event;
 use crate::finalizer;
@@ -113,13 +113,13 @@ impl Controller {
         });
     }
 
-    /// Wakes the charts that are taken from a GitRepository.
-    pub(super) fn wake_charts_of(&mut self, source: &Named) {
+    /// Wakes the charts that are taken from a source.
+    pub(super) fn wake_charts_of(&mut self, kind: HelmChartSourceKind, source: &Named) {
         let users = self.charts.iter().filter(|(name, slot)| {
             let spec = slot.seen.spec.as_ref();
             spec.is_ok_and(|spec| {
                 let reference = &spec.source_ref;
-                reference.kind == HelmChartSourceKind::GitRepository
+                reference.kind == kind
                     && (&name.namespace, &reference.name) == (&source.namespace, &source.name)
             })
         });
@@ -167,24 +167,52 @@ impl Controller {
 
     fn is_known(&self, name: &Named, spec: &HelmChartSpec) -> bool {
         let source = Named::new(&name.namespace, &spec.source_ref.name);
-        let slot = self.sources.get(&source);
-        self.standing.sources_listed && slot.is_none_or(SourceSlot::is_loaded)
+        let standing = &self.standing;
+        match spec.source_ref.kind {
+            HelmChartSourceKind::GitRepository => {
+                let slot = self.sources.get(&source);
+                standing.sources_listed && slot.is_none_or(SourceSlot::is_loaded)
+            }
+            HelmChartSourceKind::HelmRepository => {
+                let slot = self.repositories.get(&source);
+                standing.repositories_listed && slot.is_none_or(|slot| slot.loaded)
+            }
+            HelmChartSourceKind::Bucket => true,
+        }
     }
 
     fn source_of_chart(&self, name: &Named, slot: &ChartSlot) -> ChartSource {
         let Ok(spec) = &slot.seen.spec else {
             return ChartSource::NotFound;
         };
-        if spec.source_ref.kind != HelmChartSourceKind::GitRepository {
-            return ChartSource::Unsupported;
-        }
         let source = Named::new(&name.namespace, &spec.source_ref.name);
-        match self.sources.get(&source) {
-            None => ChartSource::NotFound,
-            Some(slot) => match slot.snapshot.clone() {
-                Some(snapshot) => ChartSource::Ready(Box::new(snapshot)),
-                None => ChartSource::NoRevision,
+        match spec.source_ref.kind {
+            HelmChartSourceKind::GitRepository => match self.sources.get(&source) {
+                None => ChartSource::NotFound,
+                Some(slot) => match slot.snapshot.clone() {
+                    Some(snapshot) => ChartSource::Ready(Box::new(snapshot)),
+                    None => ChartSource::NoRevision,
+                },
             },
+            HelmChartSourceKind::HelmRepository => self.repository_of_chart(&source),
+            HelmChartSourceKind::Bucket => ChartSource::Unsupported("Bucket"),
+        }
+    }
+
+    fn repository_of_chart(&self, source: &Named) -> ChartSource {
+        let Some(slot) = self.repositories.get(source) else {
+            return ChartSource::NotFound;
+        };
+        match (&slot.seen.spec, &slot.index) {
+            (Ok(spec), _) if spec.is_registry() => {
+                ChartSource::Unsupported("HelmRepository of type oci")
+            }
+            (Ok(spec), Some(index)) if spec.url == index.url => {
+                let (index, spec) = (index.clone(), spec.clone());
+                let name = source.clone();
+                ChartSource::Repository(Box::new(Repository { name, spec, index }))
+            }
+            _ => ChartSource::NoRevision,
         }
     }
 

@@ -292,6 +292,7 @@ impl Controller {
         let sources = self.sources.values().filter_map(|slot| slot.seen.as_ref());
         let source_metas: Vec<Meta> = sources.map(|seen| seen.meta.clone()).collect();
         let charts: Vec<Named> = self.charts.keys().cloned().collect();
+        let repositories: Vec<Named> = self.repositories.keys().cloned().collect();
         let context = Arc::clone(&self.context);
         // Whatever is under way could put a finalizer back.
         self.passes.abort_all();
@@ -304,6 +305,8 @@ impl Controller {
                     .map(|meta| (&kinds.git_repository, &meta.name)),
             );
             let all = all.chain(charts.iter().map(|name| (&kinds.helm_chart, name)));
+            let kind = &kinds.helm_repository;
+            let all = all.chain(repositories.iter().map(|name| (kind, name)));
             let releases =
                 stream::iter(all).for_each_concurrent(RELEASES_AT_ONCE, |(kind, name)| {
                     finalizer::release_for_good(&context.cluster, &leadership, kind, name)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::time::Instant;
+use windlass_api::helm_chart::HelmChartSourceKind;
 use windlass_api::names;
 use windlass_cluster::WatchEvent;
 use windlass_plan::backoff;
@@ -137,7 +138,7 @@ impl Controller {
         self.sources.remove(name);
         self.source_queue.forget(name);
         self.wake_users_of(name);
-        self.wake_charts_of(name);
+        self.wake_charts_of(HelmChartSourceKind::GitRepository, name);
     }
 
     /// What is kept of sources that are not there any more is dropped.
@@ -274,7 +275,7 @@ impl Controller {
             tracing::info!(kind = "GitRepository", %name, revision, "accepted");
         }
         self.wake_users_of(name);
-        self.wake_charts_of(name);
+        self.wake_charts_of(HelmChartSourceKind::GitRepository, name);
         self.wake_includers_of(name);
     }
 

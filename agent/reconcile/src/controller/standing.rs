@@ -44,6 +44,7 @@ pub(crate) struct Standing {
     pub(super) alive: BTreeSet<String>,
     pub(crate) sources_listed: bool,
     pub(crate) sources_listing: bool,
+    pub(super) repositories_listed: bool,
     pub(crate) kustomizations_listed: bool,
     pub(crate) kustomizations_listing: bool,
     pub(crate) pause: Option<Pause>,
@@ -86,6 +87,7 @@ impl Standing {
             alive: BTreeSet::new(),
             sources_listed: false,
             sources_listing: false,
+            repositories_listed: false,
             kustomizations_listed: false,
             kustomizations_listing: false,
             pause: None,
@@ -275,6 +277,8 @@ impl Controller {
                 self.standing.established = Established::Done;
                 let sources: Vec<Named> = self.sources.keys().cloned().collect();
                 sources.iter().for_each(|name| self.source_queue.wake(name));
+                let names: Vec<Named> = self.repositories.keys().cloned().collect();
+                self.repositories_vouched_for(&names);
                 let charts: Vec<Named> = self.charts.keys().cloned().collect();
                 charts.iter().for_each(|name| self.chart_queue.wake(name));
                 self.wake_all_kustomizations();

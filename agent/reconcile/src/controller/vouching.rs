@@ -144,6 +144,7 @@ impl Controller {
     /// A build holds other sources, or holds them otherwise: they are looked at again. One that is about to be made
     /// as the build has it is looked at when it is.
     pub(super) fn sources_vouched_for(&mut self, names: &[Named]) {
+        self.repositories_vouched_for(names);
         for name in names {
             let made = self.context.vouchers.source(name);
             if let Some(slot) = self.sources.get_mut(name) {
@@ -176,6 +177,8 @@ impl Controller {
         }
         let names: Vec<Named> = self.sources.keys().cloned().collect();
         names.iter().for_each(|name| self.source_queue.wake(name));
+        let names: Vec<Named> = self.repositories.keys().cloned().collect();
+        self.repositories_vouched_for(&names);
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -170,6 +170,28 @@ impl Store {
         Ok(None)
     }
 
+    /// Opens a blob whose bytes are too many for the memory, after it was hashed. `None` as for [`Store::blob`].
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn blob_reader(&self, digest: &BlobDigest) -> Result<Option<File>, StoreError> {
+        let path = self.blob_path(digest);
+        let failed = |error| WriteError::new(path.clone(), error);
+        let mut file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(failed)?,
+        };
+        let mut hash = Sha256::new();
+        io::copy(&mut file, &mut hash).map_err(failed)?;
+        if BlobDigest(hash.finalize().into()) == *digest {
+            file.rewind().map_err(failed)?;
+            return Ok(Some(file));
+        }
+        // On a disk that turned read-only it stays, and is found out again.
+        drop(fs::remove_file(&path));
+        Ok(None)
+    }
+
     /// Says that a user works with this blob from now on, and with no other.
     ///
     /// # Errors
@@ -273,6 +295,15 @@ impl IncomingBlob {
     #[must_use]
     pub fn digest(&self) -> BlobDigest {
         BlobDigest(self.hash.clone().finalize().into())
+    }
+
+    /// Reads what was taken so far from its beginning.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn reread(&self) -> Result<File, StoreError> {
+        let opened = File::open(&self.path);
+        opened.map_err(|source| WriteError::new(self.path.clone(), source).into())
     }
 
     /// Gives the blob its name and its user, in place of what that one used before.

@@ -51,8 +51,15 @@ fn only_a_digest_in_one_spelling_is_read() {
 fn a_changed_blob_is_dropped_and_can_be_taken_again() {
     let (_place, store) = store();
     let digest = store.keep_blob("a", b"abc").unwrap();
+    let mut read = String::new();
+    let mut file = store.blob_reader(&digest).unwrap().unwrap();
+    file.read_to_string(&mut read).unwrap();
+    assert_eq!(read, "abc");
     fs::write(store.blob_path(&digest), b"abd").unwrap();
     assert_eq!(store.blob(&digest).unwrap(), None);
+    store.keep_blob("a", b"abc").unwrap();
+    fs::write(store.blob_path(&digest), b"abd").unwrap();
+    assert!(store.blob_reader(&digest).unwrap().is_none());
     assert!(names(&store).is_empty());
     store.keep_blob("a", b"abc").unwrap();
     assert!(store.blob(&digest).unwrap().is_some());

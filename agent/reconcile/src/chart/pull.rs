@@ -1,0 +1,226 @@
+//! A chart out of a repository: which version, whether its bytes are those of before, and its values.
+
+use windlass_api::helm_chart::HelmChartSpec;
+use windlass_helm::{File, LoadError, archive_files, highest, with_metadata};
+use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
+use windlass_state::{BlobDigest, Store, StoreError};
+
+use super::build::{Archive, BuildError, Built, Wanted, assemble};
+use crate::download::{DownloadError, Downloaded, download};
+use crate::net::Net;
+use crate::repository::access::Access;
+use crate::repository::index::{ChartVersion, IndexError};
+use crate::repository::{IndexSnapshot, pass};
+
+/// Flux's bound for a packaged chart.
+const CHART_BYTES: u64 = 10 * 1024 * 1024;
+
+/// Under which name the digest of a version that was used first is remembered.
+const FIRST: &str = "first/";
+
+/// Why a repository gives no chart.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PullError {
+    #[error("invalid chart reference: failed to get chart version for remote reference: {0}")]
+    Reference(String),
+    #[error("chart pull error: {0}")]
+    Index(#[from] IndexError),
+    #[error("chart pull error: failed to download chart for remote reference")]
+    Download(#[from] DownloadError),
+    #[error(
+        "chart pull error: the index says that {url} is sha256:{said}, and it is {found}; ask who keeps the repository"
+    )]
+    NotAsIndexed {
+        url: String,
+        said: String,
+        found: BlobDigest,
+    },
+    #[error(
+        "chart {chart} {version} was {first} when it was first used, and now is {found}; the first stays in use. A \
+         version that is published again with other bytes is never taken: use another version"
+    )]
+    Changed {
+        chart: String,
+        version: String,
+        first: BlobDigest,
+        found: String,
+    },
+    #[error("chart pull error: {0}")]
+    Chart(#[from] LoadError),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The version of a chart that a range picks, with what the index says of it.
+#[derive(Debug)]
+pub(super) struct Picked {
+    version: ChartVersion,
+    /// The digest that was used first, or else the one in the index.
+    expected: Option<BlobDigest>,
+    key: String,
+}
+
+impl Picked {
+    /// The version of the chart that is packaged from it.
+    pub(super) fn version(&self, metadata: &str) -> Result<String, PullError> {
+        match metadata {
+            "" => Ok(self.version.version.clone()),
+            metadata => {
+                with_metadata(&self.version.version, metadata).map_err(PullError::Reference)
+            }
+        }
+    }
+}
+
+/// Picks the version and holds it to the digest that it had when it was first used.
+pub(super) fn pick(
+    store: &Store,
+    index: &IndexSnapshot,
+    spec: &HelmChartSpec,
+) -> Result<Picked, PullError> {
+    let (chart, range) = (spec.chart.as_str(), spec.effective_version());
+    let none = || {
+        PullError::Reference(format!(
+            "no '{chart}' chart with version matching '{range}' found"
+        ))
+    };
+    let mut versions = pass::versions(store, index, chart)?
+        .ok_or_else(|| PullError::Reference("no chart name found".to_owned()))?;
+    let names = versions.iter().map(|one| one.version.as_str());
+    let position = highest(range, names).map_err(PullError::Reference)?;
+    let position = position
+        .filter(|at| *at < versions.len())
+        .ok_or_else(none)?;
+    let version = versions.swap_remove(position);
+    let said = version.digest.as_deref().unwrap_or_default();
+    let said: Option<BlobDigest> = format!("sha256:{}", plain(said)).parse().ok();
+    let key = format!("{FIRST}{}\n{chart}\n{}", index.url, version.version);
+    let first = store
+        .recall(&key)?
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let first: Option<BlobDigest> = first.and_then(|text| text.parse().ok());
+    if let (Some(first), Some(said)) = (first, said)
+        && first != said
+    {
+        return Err(changed(chart, &version.version, first, said.to_string()));
+    }
+    Ok(Picked {
+        version,
+        expected: first.or(said),
+        key,
+    })
+}
+
+/// Some indexes name the algorithm.
+fn plain(digest: &str) -> &str {
+    digest.strip_prefix("sha256:").unwrap_or(digest)
+}
+
+fn changed(chart: &str, version: &str, first: BlobDigest, found: String) -> PullError {
+    let (chart, version) = (chart.to_owned(), version.to_owned());
+    PullError::Changed {
+        chart,
+        version,
+        first,
+        found,
+    }
+}
+
+/// The chart, from what is kept or else from the network; its bytes are those that were picked.
+pub(super) fn pull(
+    (store, net): (&Store, &Net),
+    access: &Access,
+    spec: &HelmChartSpec,
+    picked: &Picked,
+    metadata: &str,
+) -> Result<Built, PullError> {
+    let kept = picked
+        .expected
+        .map(|digest| store.blob(&digest))
+        .transpose()?
+        .flatten();
+    let bytes = match kept {
+        Some(bytes) => bytes,
+        None => fetch((store, net), access, spec, picked)?,
+    };
+    // What is in use from here on is what this version is, whoever brought the bytes.
+    let digest = BlobDigest::of(&bytes).to_string();
+    store.remember(&picked.key, digest.as_bytes())?;
+    let files = archive_files(&bytes)?;
+    let wanted = Wanted {
+        path: &spec.chart,
+        values_files: &spec.values_files,
+        ignore_missing: spec.ignore_missing_values_files,
+        metadata,
+    };
+    let tree = Inside(&files);
+    Ok(assemble(
+        &tree,
+        files.clone(),
+        Archive::Packaged(bytes),
+        wanted,
+    )?)
+}
+
+fn fetch(
+    (store, net): (&Store, &Net),
+    access: &Access,
+    spec: &HelmChartSpec,
+    picked: &Picked,
+) -> Result<Vec<u8>, PullError> {
+    let ChartVersion {
+        version,
+        digest: said,
+        urls,
+    } = &picked.version;
+    let Some(url) = urls.first() else {
+        let chart = &spec.chart;
+        return Err(PullError::Reference(format!(
+            "chart '{chart}' has no downloadable URLs"
+        )));
+    };
+    let request = access.file(url, CHART_BYTES);
+    let Downloaded::New { blob, .. } = download(store, net, &request)? else {
+        let what = "that a chart is as it was which was not named";
+        return Err(DownloadError::Unexpected { what }.into());
+    };
+    let found = blob.digest();
+    if let Some(said) = said.as_deref().map(plain).filter(|said| !said.is_empty())
+        && said != found.hex()
+    {
+        let (url, said) = (
+            windlass_wire::DisplayUrl(&request.url).to_string(),
+            said.to_owned(),
+        );
+        return Err(PullError::NotAsIndexed { url, said, found });
+    }
+    if let Some(first) = picked.expected.filter(|first| *first != found) {
+        return Err(changed(&spec.chart, version, first, found.to_string()));
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::Read::read_to_end(&mut blob.reread()?, &mut bytes);
+    read.map_err(IndexError::Io)?;
+    Ok(bytes)
+}
+
+/// The files of a package, for the files of values that are among them.
+struct Inside<'f>(&'f [File]);
+
+impl Tree for Inside<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
+        let file = self.0.iter().find(|file| file.name == path);
+        file.map(|file| file.data.to_vec())
+            .ok_or_else(|| TreeError::new(path, "the chart has no such file"))
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<Entry>, TreeError> {
+        Err(TreeError::new(directory, "a package has no directories"))
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
+        let there = self.0.iter().any(|file| file.name == path);
+        Ok(there.then_some(EntryKind::File))
+    }
+}

@@ -1,0 +1,275 @@
+//! The HelmRepositories as the loop knows them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+use windlass_api::helm_chart::HelmChartSourceKind;
+use windlass_api::helm_repository::HelmRepositorySpec;
+use windlass_api::{names, reasons};
+use windlass_cluster::WatchEvent;
+
+use super::{Controller, with_jitter};
+use crate::event::Event;
+use crate::finalizer;
+use crate::named::Named;
+use crate::repository::pass::{Outcome, Pass};
+use crate::repository::{self, IndexSnapshot};
+use crate::seen::{Meta, SeenHelmRepository};
+use crate::source::basis::NOBODY;
+use crate::source::listed::How;
+use crate::source::spec::Unusable;
+
+/// Annotations whose change asks for a pass.
+const WATCHED: [&str; 2] = [names::REQUESTED_AT, names::SUSPEND_UNTIL];
+
+/// How soon a pass that broke off, or the release of a finalizer, is tried again.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// One HelmRepository.
+#[derive(Debug)]
+pub(super) struct RepositorySlot {
+    pub(super) seen: SeenHelmRepository,
+    /// The index in use.
+    pub(super) index: Option<IndexSnapshot>,
+    /// What is kept on disk has been looked at.
+    pub(super) loaded: bool,
+    /// What was wrong at the last pass.
+    problem: Option<(&'static str, String)>,
+    /// Seen in the list that is under way.
+    listed: bool,
+}
+
+impl Controller {
+    pub(super) fn helm_repository_seen(&mut self, event: WatchEvent) {
+        match event {
+            WatchEvent::Restarted => {
+                self.repositories
+                    .values_mut()
+                    .for_each(|slot| slot.listed = false);
+            }
+            WatchEvent::Applied(object) => self.helm_repository_applied(&object),
+            WatchEvent::Deleted(object) => {
+                if let Some(meta) = Meta::parse(&object) {
+                    self.helm_repository_gone(&meta.name);
+                    self.forget_gone_indexes();
+                }
+            }
+            WatchEvent::Synced(_) => {
+                let unlisted = self.repositories.iter().filter(|(_, slot)| !slot.listed);
+                let gone: Vec<Named> = unlisted.map(|(name, _)| name.clone()).collect();
+                gone.iter().for_each(|name| self.helm_repository_gone(name));
+                self.forget_gone_indexes();
+                self.standing.repositories_listed = true;
+                self.standing.api_answered(Ok(()));
+            }
+            WatchEvent::Failed(error) => self.standing.api_answered(Err(&error)),
+        }
+    }
+
+    fn helm_repository_applied(&mut self, object: &Value) {
+        let Some(seen) = SeenHelmRepository::parse(object) else {
+            return;
+        };
+        let name = seen.meta.name.clone();
+        let old = self.repositories.get_mut(&name);
+        let asks = old
+            .as_ref()
+            .is_none_or(|old| seen.meta.asks_for_a_pass(&old.seen.meta, &WATCHED));
+        match old {
+            Some(slot) => {
+                slot.listed = true;
+                if seen.meta.is_before(&slot.seen.meta) {
+                    return;
+                }
+                slot.seen = seen;
+            }
+            None => {
+                let slot = RepositorySlot {
+                    seen,
+                    index: None,
+                    loaded: false,
+                    problem: None,
+                    listed: true,
+                };
+                self.repositories.insert(name.clone(), slot);
+            }
+        }
+        if asks {
+            self.repository_queue.wake(&name);
+        }
+    }
+
+    fn helm_repository_gone(&mut self, name: &Named) {
+        self.repositories.remove(name);
+        self.repository_queue.forget(name);
+        self.wake_charts_of(HelmChartSourceKind::HelmRepository, name);
+    }
+
+    /// The indexes of repositories that are not there any more are dropped.
+    fn forget_gone_indexes(&mut self) {
+        let names: Vec<String> = self.repositories.keys().map(ToString::to_string).collect();
+        let keep = Arc::clone(&self.context.keep);
+        self.passes.spawn(async move {
+            let forgotten = tokio::task::spawn_blocking(move || {
+                repository::forget_all_but(&keep.store, &names)
+            });
+            if let Ok(Err(error)) = forgotten.await {
+                tracing::warn!(%error, "indexes of repositories that are gone could not be dropped; it is tried again");
+            }
+        });
+    }
+
+    /// A build holds other repositories, or holds them otherwise: they are looked at again.
+    pub(super) fn repositories_vouched_for(&mut self, names: &[Named]) {
+        for name in names {
+            if self.repositories.contains_key(name) {
+                self.repository_queue.wake(name);
+            }
+        }
+    }
+
+    /// Why a repository may not be used, if it may not.
+    fn unvouched(&self, slot: &RepositorySlot) -> Option<Unusable> {
+        let spec = slot.seen.spec.as_ref().ok()?;
+        let made = self.context.vouchers.repository(&slot.seen.meta.name);
+        let is_made = made.as_ref().is_some_and(|made| made.is(spec));
+        let how = self.trust.list.find(&spec.url);
+        if is_made || how == Some(&How::Unverified) {
+            return None;
+        }
+        let (message, stalled) = match (how, made, self.owner_is_unbuilt(&slot.seen.meta)) {
+            (Some(_), ..) => (SIGNED.to_owned(), true),
+            (None, Some(_), _) => (CHANGED.to_owned(), false),
+            (None, None, true) => (
+                "waiting until the Kustomization that this object names as its owner is built"
+                    .to_owned(),
+                false,
+            ),
+            (None, None, false) => (NOBODY.to_owned(), true),
+        };
+        let reason = reasons::NOT_VOUCHED_FOR;
+        Some(Unusable {
+            reason,
+            message,
+            stalled,
+        })
+    }
+
+    fn owner_is_unbuilt(&self, meta: &Meta) -> bool {
+        let label = |name: &str| meta.labels.get(name).map(String::as_str);
+        let owner = label(names::OWNER_NAME).zip(label(names::OWNER_NAMESPACE));
+        owner.is_some_and(|(owner, namespace)| {
+            let owner = Named::new(namespace, owner);
+            let there = self.kustomizations.contains_key(&owner);
+            (there || !self.standing.kustomizations_listed) && !self.context.vouchers.knows(&owner)
+        })
+    }
+
+    pub(super) fn start_repository(&mut self, name: Named) {
+        let Some(slot) = self.repositories.get(&name) else {
+            self.repository_queue.finish(&name);
+            return;
+        };
+        if slot.seen.meta.deleting {
+            self.release_repository(&name);
+            return;
+        }
+        let suspended = slot.seen.spec.as_ref().is_ok_and(|spec| spec.suspend);
+        let is_registry = slot
+            .seen
+            .spec
+            .as_ref()
+            .is_ok_and(HelmRepositorySpec::is_registry);
+        // A registry has no index; Flux says nothing of it either.
+        if (suspended && slot.loaded) || is_registry {
+            self.repository_queue.finish(&name);
+            return;
+        }
+        let leadership = self.standing.leadership.clone();
+        let pass = Pass {
+            unvouched: self.unvouched(slot),
+            seen: slot.seen.clone(),
+            loaded: slot.loaded,
+            leadership: leadership.filter(|_| self.may_write() && !suspended),
+            name: name.clone(),
+        };
+        let context = Arc::clone(&self.context);
+        self.spawn(
+            async move { repository::pass::run(&context, pass).await },
+            {
+                let name = name.clone();
+                move |outcome| Event::RepositoryFinished {
+                    name,
+                    outcome: Box::new(outcome),
+                }
+            },
+            Event::RepositoryBroke { name },
+        );
+    }
+
+    pub(super) fn repository_finished(&mut self, name: &Named, outcome: Outcome) {
+        self.repository_queue.finish(name);
+        if let Some(object) = &outcome.object {
+            self.helm_repository_applied(object.as_value());
+        }
+        let Some(slot) = self.repositories.get_mut(name) else {
+            self.repository_queue.forget(name);
+            return;
+        };
+        if let Some((reason, message)) = outcome.problem.as_ref()
+            && slot.problem != outcome.problem
+        {
+            tracing::warn!(kind = names::HELM_REPOSITORY, %name, reason, "{message}");
+        }
+        let first = !std::mem::replace(&mut slot.loaded, true);
+        slot.problem = outcome.problem;
+        let changed = slot.index != outcome.index;
+        slot.index = outcome.index;
+        if first {
+            self.repository_queue.wake(name);
+        } else {
+            let at = Instant::now() + with_jitter(outcome.again);
+            self.repository_queue.schedule(name, at);
+        }
+        if changed {
+            self.wake_charts_of(HelmChartSourceKind::HelmRepository, name);
+        }
+    }
+
+    pub(super) fn repository_broke(&mut self, name: &Named) {
+        tracing::error!(kind = names::HELM_REPOSITORY, %name, "a pass broke off; it is tried again in a minute");
+        self.repository_queue.finish(name);
+        self.repository_queue.schedule(name, Instant::now() + AGAIN);
+    }
+
+    /// We put no finalizer on a HelmRepository; one that Flux put on is released when it goes.
+    fn release_repository(&mut self, name: &Named) {
+        self.repository_queue.finish(name);
+        let slot = self.repositories.get(name);
+        let (Some(slot), Some(leadership)) = (slot, self.standing.leadership.clone()) else {
+            return;
+        };
+        if !self.may_write() || !finalizer::is_on(&slot.seen.meta) {
+            return;
+        }
+        self.repository_queue.schedule(name, Instant::now() + AGAIN);
+        let (context, name) = (Arc::clone(&self.context), name.clone());
+        self.passes.spawn(async move {
+            let kind = &context.kinds.helm_repository;
+            let released = finalizer::release_now(&context.cluster, &leadership, kind, &name).await;
+            if let Err(error) = released {
+                tracing::warn!(repository = %name, %error, "the finalizer could not be released; trying again");
+            }
+        });
+    }
+}
+
+/// What a repository is told that the node lists as one whose commits are signed.
+const SIGNED: &str = "trust.d/sources on the nodes lists this URL as signed, which a chart repository cannot be; list it \
+     as unverified, or put this object into the repository, where a Kustomization of a verified source applies it";
+
+/// What a repository is told that somebody changed.
+const CHANGED: &str = "this object is not as the verified commit has it: somebody changed it in the cluster, and its \
+     Kustomization will put it back; until then no chart is taken from it";

@@ -1,0 +1,60 @@
+//! Repositories of charts over HTTP: their indexes, kept by content, and how they are reached.
+
+pub(crate) mod access;
+pub(crate) mod index;
+pub(crate) mod pass;
+mod status;
+
+use serde::{Deserialize, Serialize};
+use windlass_state::{Store, StoreError};
+
+use crate::named::Named;
+
+/// The index in use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IndexSnapshot {
+    /// The repository that it is the index of.
+    pub(crate) url: String,
+    /// Its bytes, as `sha256:<hex>`.
+    pub(crate) digest: String,
+    pub(crate) size: u64,
+    /// The server's tag for it.
+    etag: Option<String>,
+}
+
+const PREFIX: &str = "index/";
+
+fn user(name: &Named) -> String {
+    format!("{PREFIX}{name}")
+}
+
+/// The index of this URL that is kept, if its bytes still are what they were.
+fn recall(store: &Store, name: &Named, url: &str) -> Result<Option<IndexSnapshot>, StoreError> {
+    let kept = store.recall(&user(name))?;
+    let kept: Option<IndexSnapshot> = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
+    let Some(kept) = kept.filter(|kept| kept.url == url) else {
+        return Ok(None);
+    };
+    let Ok(digest) = kept.digest.parse() else {
+        return Ok(None);
+    };
+    Ok(store.blob_reader(&digest)?.map(|_| kept))
+}
+
+fn remember(store: &Store, name: &Named, index: &IndexSnapshot) -> Result<(), StoreError> {
+    // A struct of plain fields always becomes JSON.
+    let bytes = serde_json::to_vec(index).unwrap_or_default();
+    store.remember(&user(name), &bytes)
+}
+
+/// Forgets the indexes of repositories that are not in the list.
+pub(crate) fn forget_all_but(store: &Store, names: &[String]) -> Result<(), StoreError> {
+    for user in store.blob_users(PREFIX)? {
+        let name = user.strip_prefix(PREFIX).unwrap_or_default();
+        if !names.iter().any(|kept| kept == name) {
+            store.leave_blob(&user)?;
+            store.unremember(&user)?;
+        }
+    }
+    store.collect_blobs().map(drop)
+}
