@@ -114,6 +114,8 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 
 /// Annotation with the time (RFC 3339) at which a suspension ends by itself. Not Flux's.
 pub const SUSPEND_UNTIL: &str = "windlass.dev/suspend-until";
+/// Selector of the ConfigMaps and Secrets whose change wakes whoever reads them (`--watch-configs-label-selector`).
+pub const WATCHED: &str = "reconcile.fluxcd.io/watch=Enabled";
 /// Annotation of a Kustomization: `disabled`, or how much of it one revision may delete without asking, such as
 /// `50%`. Not Flux's.
 pub const PRUNE_GUARD: &str = "windlass.dev/prune-guard";

@@ -8,6 +8,7 @@ use crate::discovery::Discovery;
 use crate::error::RequestError;
 use crate::event::EventLog;
 use crate::identity::ServiceAccount;
+use crate::kubeconfig;
 use crate::transport::Transport;
 
 /// One API server, spoken to as the kubeconfig's user or as a service account that it impersonates.
@@ -34,15 +35,48 @@ impl Cluster {
     /// The kubeconfig cannot be read, or asks for something that is refused (exec plugins,
     /// unverified TLS, ...).
     pub fn connect(connect: Connect) -> Result<Self, ConnectError> {
-        let transport = Transport::new(connect)?;
-        Ok(Self {
+        Ok(Self::over(Transport::new(connect)?))
+    }
+
+    /// Takes the text of a kubeconfig that an object holds, what messages call it, and a user agent,
+    /// and gives the handle. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// As [`Cluster::connect`]; besides, a file that it names and a server without TLS are refused.
+    pub fn from_kubeconfig(
+        text: &[u8],
+        place: &str,
+        user_agent: &str,
+    ) -> Result<Self, ConnectError> {
+        let access = kubeconfig::given(text, place)?;
+        Ok(Self::over(Transport::to(access, user_agent)?))
+    }
+
+    /// Takes a server's URL, the PEM certificates to believe it by (without them the system's), a
+    /// bearer token, what messages call all this, and a user agent, and gives the handle.
+    ///
+    /// # Errors
+    /// The URL or the certificates cannot be used.
+    pub fn from_token(
+        server: &str,
+        authority: Option<&str>,
+        token: &str,
+        place: &str,
+        user_agent: &str,
+    ) -> Result<Self, ConnectError> {
+        let access = kubeconfig::bearer(server, authority, token, place)?;
+        Ok(Self::over(Transport::to(access, user_agent)?))
+    }
+
+    fn over(transport: Transport) -> Self {
+        Self {
             shared: Arc::new(Shared {
                 transport,
                 discovery: Discovery::default(),
                 events: EventLog::default(),
             }),
             impersonated: None,
-        })
+        }
     }
 
     /// Takes a service account's namespace and name and gives a handle whose every request is made
@@ -76,7 +110,8 @@ impl Cluster {
     }
 
     /// The same API server as the kubeconfig's own user.
-    pub(crate) fn as_itself(&self) -> Self {
+    #[must_use]
+    pub fn as_itself(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             impersonated: None,

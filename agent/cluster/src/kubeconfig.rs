@@ -4,6 +4,7 @@
 //! (kubernetes.io/docs/reference/config-api/kubeconfig.v1).
 
 mod format;
+mod given;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,8 @@ use windlass_object::Value;
 use crate::connect::{Connect, ConnectError};
 use crate::secret::Secret;
 pub(crate) use format::read_file;
-use format::{ClusterEntry, Found, UserEntry, context_name, files, find, malformed};
+use format::{ClusterEntry, Found, Kubeconfig, UserEntry, context_name, files, find, malformed};
+pub(crate) use given::{bearer, given};
 
 /// What a connection needs, with every file read.
 #[derive(Debug)]
@@ -55,15 +57,27 @@ pub(crate) enum Token {
     File(PathBuf),
 }
 
+/// The cluster and the user of one context.
+struct Chosen {
+    cluster: Found<ClusterEntry>,
+    user: Found<UserEntry>,
+}
+
 /// Takes where the kubeconfig is and gives everything it says about the chosen context, every file
 /// read.
 pub(crate) fn load(connect: &Connect) -> Result<Access, ConnectError> {
     let files = files(connect)?;
-    let context_name = context_name(connect, &files)?;
-    let context = find(&files, "context", &context_name, |config| {
+    let context = context_name(connect.context.as_deref(), &files)?;
+    let chosen = choose(&files, &context)?;
+    refuse_unsupported(&chosen)?;
+    access(chosen, connect.allow_insecure_tls)
+}
+
+fn choose(files: &[(PathBuf, Kubeconfig)], context: &str) -> Result<Chosen, ConnectError> {
+    let context = find(files, "context", context, |config| {
         config.contexts.as_deref()
     })?;
-    let cluster = find(&files, "cluster", &context.entry.cluster, |config| {
+    let cluster = find(files, "cluster", &context.entry.cluster, |config| {
         config.clusters.as_deref()
     })?;
     let user = if context.entry.user.is_empty() {
@@ -73,11 +87,15 @@ pub(crate) fn load(connect: &Connect) -> Result<Access, ConnectError> {
             entry: UserEntry::default(),
         }
     } else {
-        find(&files, "user", &context.entry.user, |config| {
+        find(files, "user", &context.entry.user, |config| {
             config.users.as_deref()
         })?
     };
-    refuse_unsupported(&cluster, &user)?;
+    Ok(Chosen { cluster, user })
+}
+
+fn access(chosen: Chosen, allow_insecure_tls: bool) -> Result<Access, ConnectError> {
+    let Chosen { cluster, user } = chosen;
     Ok(Access {
         server: server(&cluster)?,
         server_name: cluster
@@ -85,17 +103,15 @@ pub(crate) fn load(connect: &Connect) -> Result<Access, ConnectError> {
             .tls_server_name
             .clone()
             .filter(|name| !name.is_empty()),
-        trust: trust(connect, &cluster)?,
+        trust: trust(&cluster, allow_insecure_tls)?,
         identity: identity(&user)?,
         token: token(&user),
         file: cluster.file,
     })
 }
 
-fn refuse_unsupported(
-    cluster: &Found<ClusterEntry>,
-    user: &Found<UserEntry>,
-) -> Result<(), ConnectError> {
+fn refuse_unsupported(chosen: &Chosen) -> Result<(), ConnectError> {
+    let Chosen { cluster, user } = chosen;
     let refused = |feature: String, cure| ConnectError::Refused {
         path: user.file.clone(),
         what: "user",
@@ -103,8 +119,7 @@ fn refuse_unsupported(
         feature,
         cure,
     };
-    const CURE: &str =
-        "windlass starts no program; use a client certificate, a token or a tokenFile";
+    const CURE: &str = "windlass starts no program; use a client certificate or a token";
     if let Some(exec) = &user.entry.exec {
         let command = exec
             .get("command")
@@ -190,9 +205,9 @@ fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-fn trust(connect: &Connect, cluster: &Found<ClusterEntry>) -> Result<Trust, ConnectError> {
+fn trust(cluster: &Found<ClusterEntry>, allow_insecure_tls: bool) -> Result<Trust, ConnectError> {
     if cluster.entry.insecure_skip_tls_verify {
-        return if connect.allow_insecure_tls {
+        return if allow_insecure_tls {
             Ok(Trust::Anybody)
         } else {
             Err(ConnectError::Refused {

@@ -20,6 +20,7 @@ mod read;
 mod redact;
 mod secret;
 mod tls;
+mod token;
 mod transport;
 mod watch;
 mod write;

@@ -52,7 +52,8 @@ pub(crate) enum Lane {
 
 /// The connections of one agent.
 pub(crate) struct Transport {
-    connect: Connect,
+    /// Where the access is read again; one that an object gave stays as it is.
+    files: Option<Connect>,
     user_agent: HeaderValue,
     access: RwLock<Arc<Access>>,
     token: Mutex<Option<(Instant, HeaderValue)>>,
@@ -103,15 +104,23 @@ impl Transport {
     /// Takes the kubeconfig's place, reads it and gives the transport; nothing is connected yet.
     pub(crate) fn new(connect: Connect) -> Result<Self, ConnectError> {
         let access = load(&connect)?;
-        let file = access.file.clone();
+        let transport = Self::to(access, &connect.user_agent)?;
+        Ok(Self {
+            files: Some(connect),
+            ..transport
+        })
+    }
+
+    /// Takes how a server is reached and gives the transport; nothing is connected yet.
+    pub(crate) fn to(access: Access, user_agent: &str) -> Result<Self, ConnectError> {
         crate::tls::client_config(&access)?;
         let user_agent =
-            HeaderValue::from_str(&connect.user_agent).map_err(|_| ConnectError::Malformed {
-                path: file,
+            HeaderValue::from_str(user_agent).map_err(|_| ConnectError::Malformed {
+                path: access.file.clone(),
                 message: "the user agent is not a header".to_owned(),
             })?;
         Ok(Self {
-            connect,
+            files: None,
             user_agent,
             access: RwLock::new(Arc::new(access)),
             token: Mutex::default(),
@@ -264,7 +273,10 @@ impl Transport {
     /// Reads the kubeconfig again: certificates and keys are replaced on disk (k3s does it at a
     /// restart).
     fn reload(&self) -> Result<Arc<Access>, ConnectError> {
-        let access = Arc::new(load(&self.connect)?);
+        let Some(connect) = &self.files else {
+            return Ok(self.access());
+        };
+        let access = Arc::new(load(connect)?);
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&access);
         Ok(access)
     }

@@ -4,23 +4,21 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures::StreamExt;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use windlass_api::names;
 use windlass_cluster::{
-    Cluster, Connect, ConnectError, Detail, Elector, ElectorSettings, EpochFloor, FluxLeases,
-    Resource, Scope, SettingsError, WatchEvent,
+    Cluster, Connect, ConnectError, Elector, ElectorSettings, EpochFloor, FluxLeases, SettingsError,
 };
-use windlass_host::config::{PruneSettings, RootAccess, RootSettings, Settings};
+use windlass_host::config::{PruneSettings, RootAccess, RootSettings, Settings, TenancySettings};
 use windlass_host::systemd;
 use windlass_plan::guard::Limits;
 use windlass_state::{OpenError, RatchetError, StoreError};
 use windlass_wire::{Credentials, Reference, Secret};
 
-use crate::context::{Context, Kinds, config_maps};
+use crate::context::{Context, Kinds};
 use crate::controller::{Controller, Root, Standing};
 use crate::drift::DriftWatch;
 use crate::establish;
@@ -30,6 +28,7 @@ use crate::left_out::LeftOut;
 use crate::named::Named;
 use crate::net::{Net, StartCommand};
 use crate::node::NodeStatus;
+use crate::ours;
 use crate::secrets::{KeyFileError, SecretPolicy};
 use crate::source::basis::{Rule, Trust};
 use crate::source::confirm::Verification;
@@ -37,9 +36,9 @@ use crate::source::keep::Keep;
 use crate::source::lost::Remembered;
 use crate::source::spec::SourceSpec;
 use crate::trust::{self, NodeTrust, TrustError};
-use crate::uninstall::{definitions, namespaces};
 use crate::view::Choice;
 use crate::vouch::Vouchers;
+use crate::watches::watch_all;
 use crate::witness;
 
 /// The Leases of the Flux controllers whose work windlass does (decision 2).
@@ -104,7 +103,11 @@ pub async fn run(
     let (sender, events) = mpsc::unbounded_channel();
     let net = Net::new(settings.net.socket.clone(), start_net);
     let secrets = Arc::new(SecretPolicy::read(&settings.sops)?);
-    let policy = (secrets, prune_limits(settings.prune));
+    let policy = (
+        secrets,
+        prune_limits(settings.prune),
+        settings.tenancy.clone(),
+    );
     let context = Arc::new(context(cluster, keep, (net, policy), &name, &sender)?);
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
     let status = NodeStatus::new(name.clone(), annotations);
@@ -169,15 +172,18 @@ fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
     Cluster::connect(Connect {
         kubeconfig: settings.cluster.kubeconfig.clone(),
         context: settings.cluster.context.clone(),
-        user_agent: concat!("windlass/", env!("CARGO_PKG_VERSION")).to_owned(),
+        user_agent: ours::USER_AGENT.to_owned(),
         allow_insecure_tls: false,
     })
 }
 
+/// What the node's config says of the passes.
+type Policy = (Arc<SecretPolicy>, Limits, TenancySettings);
+
 fn context(
     cluster: Cluster,
     keep: Arc<Keep>,
-    (net, (secrets, prune_limits)): (Net, (Arc<SecretPolicy>, Limits)),
+    (net, (secrets, prune_limits, tenancy)): (Net, Policy),
     root: &Named,
     sender: &UnboundedSender<Event>,
 ) -> Result<Context, StoreError> {
@@ -187,10 +193,12 @@ fn context(
         drift: DriftWatch::new(cluster.clone(), ledger.clone(), sender.clone()),
         corrections: Arc::default(),
         halted: Arc::default(),
+        remotes: Arc::default(),
         prune_limits,
         left_out: LeftOut::new(root.clone()),
         kinds: Kinds::new(),
         secrets,
+        tenancy,
         installed: watch::Sender::default(),
         may_tell: watch::Sender::default(),
         cluster,
@@ -310,77 +318,4 @@ fn forward<Value: Clone + Send + Sync + 'static>(
             }
         }
     });
-}
-
-/// What news of a kind are to the loop.
-type ToEvent = fn(WatchEvent) -> Event;
-
-fn watch_all(context: &Arc<Context>, sender: &UnboundedSender<Event>) -> Vec<JoinHandle<()>> {
-    let kinds = &context.kinds;
-    let everything = Scope::default();
-    let namespace_of_flux = Scope {
-        field_selector: format!("metadata.name={}", names::FLUX_SYSTEM),
-        ..Scope::default()
-    };
-    let pause = Scope {
-        namespace: names::FLUX_SYSTEM.to_owned(),
-        field_selector: format!("metadata.name={}", names::PAUSE),
-        ..Scope::default()
-    };
-    let watch = |resource: &Resource, scope: &Scope, detail, event: ToEvent| {
-        let (context, sender) = (Arc::clone(context), sender.clone());
-        let (resource, scope) = (resource.clone(), scope.clone());
-        tokio::spawn(async move {
-            while follow(&context, &resource, &scope, detail, event, &sender).await {}
-        })
-    };
-    let ours: [(&Resource, ToEvent); 4] = [
-        (&kinds.git_repository, Event::GitRepository),
-        (&kinds.helm_repository, Event::HelmRepository),
-        (&kinds.helm_chart, Event::HelmChart),
-        (&kinds.kustomization, Event::Kustomization),
-    ];
-    let ours = ours.map(|(kind, event)| watch(kind, &everything, Detail::Object, event));
-    let others = [
-        watch(
-            &definitions(),
-            &everything,
-            Detail::Metadata,
-            Event::Definition,
-        ),
-        watch(
-            &namespaces(),
-            &namespace_of_flux,
-            Detail::Metadata,
-            Event::Namespace,
-        ),
-        watch(&config_maps(), &pause, Detail::Object, Event::Pause),
-    ];
-    ours.into_iter().chain(others).collect()
-}
-
-/// Hands on what a watch says. Returns true when it is worth starting afresh: the watch had failed, perhaps
-/// because its kind was not served, and the definitions have been installed since.
-async fn follow(
-    context: &Context,
-    resource: &Resource,
-    scope: &Scope,
-    detail: Detail,
-    event: ToEvent,
-    sender: &UnboundedSender<Event>,
-) -> bool {
-    let mut installed = context.installed.subscribe();
-    let mut watch = Box::pin(context.cluster.watch(resource, scope.clone(), detail));
-    let mut failing = false;
-    loop {
-        let seen = tokio::select! {
-            seen = watch.next() => seen,
-            Ok(()) = installed.changed(), if failing => return true,
-        };
-        let Some(seen) = seen else { return false };
-        failing = matches!(seen, WatchEvent::Failed(_));
-        if sender.send(event(seen)).is_err() {
-            return false;
-        }
-    }
 }

@@ -5,11 +5,13 @@ use std::sync::atomic::AtomicBool;
 
 use windlass_api::names;
 use windlass_cluster::{Cluster, Resource};
+use windlass_host::config::TenancySettings;
 use windlass_object::GroupVersionKind;
 use windlass_plan::guard::Limits;
 
 use crate::drift::DriftWatch;
 use crate::kustomization::pass::Corrections;
+use crate::kustomization::remote::Remotes;
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::net::Net;
@@ -26,9 +28,13 @@ pub(crate) struct Context {
     pub(crate) ledger: Ledger,
     pub(crate) drift: DriftWatch,
     pub(crate) corrections: Corrections,
+    /// Other clusters that Kustomizations name.
+    pub(crate) remotes: Arc<Remotes>,
     /// How much a revision may delete without asking, as the node's config says.
     pub(crate) prune_limits: Limits,
     pub(crate) left_out: LeftOut,
+    /// How far apart the namespaces are kept.
+    pub(crate) tenancy: TenancySettings,
     pub(crate) vouchers: Arc<Vouchers>,
     pub(crate) kinds: Kinds,
     /// Keys of the node, and what it wants of encrypted files.

@@ -9,7 +9,9 @@ mod kustomizations;
 mod repositories;
 mod sources;
 mod standing;
+mod values;
 mod vouching;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +29,8 @@ use self::kustomizations::KustomizationSlot;
 use self::repositories::RepositorySlot;
 use self::sources::SourceSlot;
 pub(crate) use self::standing::Standing;
+use self::values::Values;
+use self::webhooks::Webhooks;
 use crate::context::Context;
 use crate::event::Event;
 use crate::named::Named;
@@ -55,6 +59,8 @@ pub(crate) struct Controller {
     chart_queue: Queue<Named>,
     kustomization_queue: Queue<Named>,
     standing: Standing,
+    values: Values,
+    webhooks: Webhooks,
     status: NodeStatus,
     trust: Arc<NodeTrust>,
     /// What is wrong with a trust file since it was changed last.
@@ -98,6 +104,8 @@ impl Controller {
             chart_queue: Queue::new(CONCURRENT_CHARTS),
             kustomization_queue: Queue::new(concurrency),
             standing,
+            values: Values::default(),
+            webhooks: Webhooks::default(),
             status,
             trust,
             trust_problem: None,
@@ -135,6 +143,7 @@ impl Controller {
         }
         self.status.stopping();
         self.context.drift.stop();
+        self.webhooks.stop();
         self.passes.shutdown().await;
     }
 
@@ -155,9 +164,11 @@ impl Controller {
             Event::Namespace(event) => self.api_seen(&event),
             Event::ApiGoing(what) => self.api_is_going(what),
             Event::Pause(event) => self.pause_seen(event),
+            Event::Values(kind, event) => self.values_seen(kind, event),
             Event::Drift(owner) => self.wake_kustomization(&owner),
             Event::Waits(name) => self.kustomization_queue.park(&name),
             Event::Trust(read) => self.trust_changed(read),
+            Event::WebhookMoved { asked, news } => self.webhook_moved(&asked, news),
             Event::Vouched(names) => self.sources_vouched_for(&names),
             Event::Witnessed(witnessed) => self.witnessed(witnessed),
             Event::Leadership(leadership) => self.leadership_changed(leadership),

@@ -22,6 +22,8 @@ pub(crate) struct DriftWatch {
     ledger: Ledger,
     events: UnboundedSender<Event>,
     watches: Arc<Mutex<HashMap<(String, String), AbortHandle>>>,
+    /// The objects are in another cluster, which is looked at and not watched.
+    elsewhere: bool,
 }
 
 impl DriftWatch {
@@ -31,12 +33,21 @@ impl DriftWatch {
             ledger,
             events,
             watches: Arc::default(),
+            elsewhere: false,
+        }
+    }
+
+    /// For the objects of another cluster: nothing is watched there.
+    pub(crate) fn elsewhere(&self) -> Self {
+        DriftWatch {
+            elsewhere: true,
+            ..self.clone()
         }
     }
 
     /// Watches the kind from now on, if it is not watched yet.
     pub(crate) fn watch(&self, resource: &Resource) {
-        if !resource.watchable {
+        if self.elsewhere || !resource.watchable {
             return;
         }
         let kind = (resource.gvk.group.clone(), resource.gvk.kind.clone());

@@ -6,12 +6,20 @@ use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
 
 use crate::chart::pass::Outcome as ChartOutcome;
 use crate::kustomization::Outcome as KustomizationOutcome;
+use crate::kustomization::webhook::Asked;
 use crate::named::Named;
 use crate::repository::pass::Outcome as RepositoryOutcome;
 use crate::source::Outcome as SourceOutcome;
 use crate::source::fetch::Snapshot;
 use crate::trust::NodeTrust;
 use crate::witness::Witnessed;
+
+/// What values are read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ValuesKind {
+    ConfigMap,
+    Secret,
+}
 
 /// One reason to do something.
 #[derive(Debug)]
@@ -32,6 +40,8 @@ pub(crate) enum Event {
     ApiGoing(Option<String>),
     /// The pause was set, changed or taken back.
     Pause(WatchEvent),
+    /// A ConfigMap or Secret with Flux's label for it appeared, changed or went.
+    Values(ValuesKind, WatchEvent),
     /// Somebody changed an object of this Kustomization.
     Drift(Named),
     /// A pass of this Kustomization only waits from now on.
@@ -42,6 +52,11 @@ pub(crate) enum Event {
     Flux(FluxStanding),
     /// The trust files changed: what they say now, or what is wrong with them.
     Trust(Result<Arc<NodeTrust>, String>),
+    /// A webhook may answer now; `news`: because something changed.
+    WebhookMoved {
+        asked: Asked,
+        news: bool,
+    },
     /// A build holds other sources than before, or holds these otherwise.
     Vouched(Vec<Named>),
     /// What the nodes said of where ratchets stood, asked for because this one lost its own.

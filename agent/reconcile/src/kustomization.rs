@@ -16,10 +16,12 @@ pub(crate) mod hidden;
 mod moves;
 pub(crate) mod pass;
 mod prune;
+pub(crate) mod remote;
 mod replace;
 mod report;
 mod status;
 mod wait;
+pub(crate) mod webhook;
 
 use std::time::Duration;
 
@@ -36,6 +38,7 @@ use self::error::StageError;
 use self::fence::Fence;
 use self::pass::{Pass, Refusal, SourceState, Waiting};
 use self::status::HealthChecked;
+use self::webhook::Asked;
 use crate::finalizer;
 use crate::left_out;
 use crate::source::fetch::Snapshot;
@@ -52,6 +55,8 @@ pub(crate) struct Outcome {
     pub(crate) held: bool,
     /// Whether the pass failed for lack of a kind.
     pub(crate) awaits_kind: bool,
+    /// How a webhook is asked that gave no answer, which stopped the pass.
+    pub(crate) awaits_webhook: Option<Asked>,
     pub(crate) ready: bool,
     pub(crate) waiting_since: Option<Waiting>,
     /// It was a regular pass and came to its end: the next one is an interval away.
@@ -94,7 +99,8 @@ pub(crate) fn placeholder_spec() -> KustomizationSpec {
 /// Runs one pass to its end.
 pub(crate) async fn run(mut pass: Pass) -> Outcome {
     if pass.meta.deleting {
-        return finalized(&pass, finalize::finalize(&pass).await);
+        let aimed = remote::aim(&mut pass).await;
+        return finalized(&pass, finalize::finalize(&pass, aimed).await);
     }
     if pass.spec.suspend {
         return Outcome::quiet(Next::Never);
@@ -102,7 +108,11 @@ pub(crate) async fn run(mut pass: Pass) -> Outcome {
     read_expressions(&mut pass);
     let started = Instant::now();
     let mut progress = Progress::default();
-    let result = stages(&pass, &mut progress).await;
+    let aimed = remote::aim(&mut pass).await;
+    let result = match stages(&pass, aimed, &mut progress).await {
+        Err(error) => Err(webhook::explain(&pass, &progress, error).await),
+        Ok(()) => Ok(()),
+    };
     conclude(&pass, progress, result, started).await
 }
 
@@ -119,7 +129,11 @@ fn read_expressions(pass: &mut Pass) {
     }
 }
 
-async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> {
+async fn stages(
+    pass: &Pass,
+    aimed: Result<(), StageError>,
+    progress: &mut Progress,
+) -> Result<(), StageError> {
     if let Some(refusal) = &pass.refusal {
         return Err(StageError::stalled(refusal.reason, refusal.message.clone()));
     }
@@ -127,6 +141,7 @@ async fn stages(pass: &Pass, progress: &mut Progress) -> Result<(), StageError> 
     add_finalizer(pass, &mut fence, progress).await?;
     let snapshot = source(pass)?;
     depends::check(pass, &snapshot.revision)?;
+    aimed?;
     let mut rendered = build::build(pass, snapshot).await?;
     pass.vouch(rendered.made);
     check::fit_scope(pass, &mut rendered.objects).await;
@@ -333,6 +348,7 @@ impl Outcome {
             blocked: false,
             held: false,
             awaits_kind: false,
+            awaits_webhook: None,
             ready: false,
             waiting_since: None,
             regular: false,

@@ -24,23 +24,37 @@ const FLUX_CONTROLLERS: [&str; 7] = [
 #[derive(Clone, Debug)]
 pub(crate) struct LeftOut {
     root: Named,
+    /// The objects are in another cluster, where windlass takes the place of nothing.
+    elsewhere: bool,
 }
 
 impl LeftOut {
     pub(crate) fn new(root: Named) -> Self {
-        LeftOut { root }
+        LeftOut {
+            root,
+            elsewhere: false,
+        }
+    }
+
+    /// For the objects of another cluster.
+    pub(crate) fn elsewhere(&self) -> Self {
+        LeftOut {
+            elsewhere: true,
+            ..self.clone()
+        }
     }
 
     /// Whether an object, from a manifest or live, is one that windlass takes the place of.
     pub(crate) fn covers(&self, object: &Object) -> bool {
         let labelled = object.label(names::PART_OF) == Some("flux")
             && object.label(names::INSTANCE) == Some(names::FLUX_SYSTEM);
-        labelled || self.covers_key(&object.key())
+        (labelled && !self.elsewhere) || self.covers_key(&object.key())
     }
 
     /// The same by identity alone, for inventories and health checks.
     pub(crate) fn covers_key(&self, key: &ObjectKey) -> bool {
-        self.is_of_root_pair(key) || self.is_own_namespace(key) || is_flux_itself(key)
+        !self.elsewhere
+            && (self.is_of_root_pair(key) || self.is_own_namespace(key) || is_flux_itself(key))
     }
 
     /// Whether this is the name of the root pair.

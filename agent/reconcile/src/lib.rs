@@ -32,6 +32,7 @@ mod trust;
 mod uninstall;
 mod view;
 mod vouch;
+mod watches;
 mod witness;
 
 pub use agent::{AgentError, check, run};

@@ -125,9 +125,12 @@ pub(super) fn files(connect: &Connect) -> Result<Vec<(PathBuf, Kubeconfig)>, Con
     Ok(files)
 }
 
-pub(super) fn parse(path: &Path) -> Result<Kubeconfig, ConnectError> {
-    let text = read_file(path)?;
-    let documents = yaml::parse_documents(&text, &yaml::Limits::DEFAULT)
+fn parse(path: &Path) -> Result<Kubeconfig, ConnectError> {
+    parse_text(path, &read_file(path)?)
+}
+
+pub(super) fn parse_text(path: &Path, text: &[u8]) -> Result<Kubeconfig, ConnectError> {
+    let documents = yaml::parse_documents(text, &yaml::Limits::DEFAULT)
         .map_err(|error| malformed(path, error.to_string()))?;
     let Some(document) = documents.into_iter().next() else {
         return Err(malformed(path, "it is empty".to_owned()));
@@ -150,7 +153,7 @@ pub(super) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, String>
 }
 
 pub(super) fn context_name(
-    connect: &Connect,
+    wanted: Option<&str>,
     files: &[(PathBuf, Kubeconfig)],
 ) -> Result<String, ConnectError> {
     let current = || {
@@ -160,7 +163,7 @@ pub(super) fn context_name(
             .find(|name| !name.is_empty())
             .cloned()
     };
-    connect.context.clone().or_else(current).ok_or_else(|| {
+    wanted.map(str::to_owned).or_else(current).ok_or_else(|| {
         let path = files
             .first()
             .map(|(path, _)| path.clone())

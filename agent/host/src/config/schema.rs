@@ -46,6 +46,10 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &["guard", "share", "least"],
     },
     Section {
+        name: "tenancy",
+        keys: &["no_cross_namespace_refs", "default_service_account"],
+    },
+    Section {
         name: "state",
         keys: &["dir"],
     },

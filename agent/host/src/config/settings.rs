@@ -12,9 +12,11 @@ use crate::{identity, systemd};
 
 mod prune;
 mod root;
+mod tenancy;
 
 pub use self::prune::PruneSettings;
 pub use self::root::{RootAccess, RootSettings, TrustMode};
+pub use self::tenancy::TenancySettings;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -36,6 +38,8 @@ pub struct Settings {
     pub sops: SopsSettings,
     /// How much a revision may delete without asking.
     pub prune: PruneSettings,
+    /// How far apart the namespaces are kept.
+    pub tenancy: TenancySettings,
     /// Where the node remembers.
     pub state: StateSettings,
     /// How to reach the network process.
@@ -172,6 +176,7 @@ pub(super) fn judge(
     let cluster = cluster(reader.section("cluster"));
     let sops = sops(reader.section("sops"));
     let prune = prune::judge(reader.section("prune"));
+    let tenancy = tenancy::judge(reader.section("tenancy"));
     let state = StateSettings {
         dir: path_or(reader.section("state"), "dir", "/var/lib/windlass"),
     };
@@ -199,6 +204,7 @@ pub(super) fn judge(
         cluster,
         sops,
         prune,
+        tenancy,
         state,
         net,
         leadership,

@@ -415,6 +415,22 @@ fn the_prune_guard_is_on_and_its_limits_are_numbers() {
 }
 
 #[test]
+fn tenants_are_locked_down_where_the_config_says_so() {
+    let tenancy = |text: &str| {
+        let text = format!("{URL}{text}");
+        judge(&[("main.toml", &text)]).map(|settings| settings.tenancy)
+    };
+    assert_eq!(tenancy("").unwrap(), TenancySettings::default());
+    let text = "[tenancy]\nno_cross_namespace_refs = true\ndefault_service_account = \"default\"\n";
+    let locked = tenancy(text).unwrap();
+    assert!(locked.no_cross_namespace_refs);
+    assert_eq!(locked.default_service_account.as_deref(), Some("default"));
+    let refused = tenancy("[tenancy]\ndefault_service_account = \"No Name\"\n").unwrap_err();
+    let refused = refused.to_string();
+    assert!(refused.contains("default_service_account"), "{refused}");
+}
+
+#[test]
 fn keys_for_secrets_are_files_or_credentials() {
     let text = format!(
         "{URL}[sops]\nage_key_file = \"credential:age.agekey\"\npgp_key_file = \"/etc/pgp.asc\"\nrequire_mac = true\n"

@@ -40,13 +40,14 @@ impl Controller {
             Err(message) => (kustomization::placeholder_spec(), Some(message)),
         };
         let spec = self.overruled(name, spec);
-        let client = client(&self.context.cluster, name, &spec);
+        let client = self.client(name, &spec);
         let overtaken = CancellationToken::new();
         let pass = Pass {
             source: self.source_of(name, &spec),
             vouching: Vouching {
                 vouchers: Arc::clone(&self.context.vouchers),
-                may: self.vouches(name),
+                // What is made in another cluster is nothing that is worked on here.
+                may: self.vouches(name) && spec.kube_config.is_none(),
                 events: self.sender.clone(),
             },
             dependencies: self.dependencies_of(name, &spec),
@@ -55,10 +56,13 @@ impl Controller {
             meta: seen.meta,
             refusal: stripped
                 .or_else(|| problem.map(malformed))
-                .or_else(|| client.as_ref().err().cloned().map(malformed)),
+                .or_else(|| client.as_ref().err().cloned().map(malformed))
+                .or_else(|| self.denied(name, &spec)),
             client: client.unwrap_or_else(|_| self.context.cluster.clone()),
             spec,
             status: seen.status,
+            target: self.context.cluster.clone(),
+            remotes: Arc::clone(&self.context.remotes),
             cluster: self.context.cluster.clone(),
             resource: self.context.kinds.kustomization.clone(),
             leadership,
@@ -137,6 +141,37 @@ impl Controller {
         needed.collect()
     }
 
+    /// As whom the objects are applied.
+    fn client(&self, name: &Named, spec: &KustomizationSpec) -> Result<Cluster, String> {
+        let cluster = &self.context.cluster;
+        let named = spec.service_account_name.as_deref();
+        let default = self.context.tenancy.default_service_account.as_deref();
+        let default = default.filter(|_| *name != self.root.name);
+        match named.filter(|account| !account.is_empty()).or(default) {
+            None => Ok(cluster.clone()),
+            Some(account) => cluster
+                .as_service_account(&name.namespace, account)
+                .map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Why the spec names what this node's config forbids.
+    fn denied(&self, name: &Named, spec: &KustomizationSpec) -> Option<Refusal> {
+        let source = source_named(name, spec);
+        if !self.context.tenancy.no_cross_namespace_refs || source.namespace == name.namespace {
+            return None;
+        }
+        let kind = spec.source_ref.kind.as_str();
+        Some(Refusal {
+            reason: reasons::ACCESS_DENIED,
+            message: format!(
+                "can't access '{kind}/{source}', cross-namespace references have been blocked by [tenancy] \
+                 no_cross_namespace_refs on the node; name a source in namespace {}",
+                name.namespace
+            ),
+        })
+    }
+
     fn cycle_through(&self, name: &Named, spec: &KustomizationSpec) -> Option<String> {
         if spec.depends_on.is_empty() {
             return None;
@@ -151,19 +186,6 @@ impl Controller {
         let edges: BTreeMap<String, Vec<String>> = edges.collect();
         let cycle = graph::cycle_through(&edges, &name.to_string())?;
         Some(cycle.join(" → "))
-    }
-}
-
-fn client(cluster: &Cluster, name: &Named, spec: &KustomizationSpec) -> Result<Cluster, String> {
-    match spec
-        .service_account_name
-        .as_deref()
-        .filter(|account| !account.is_empty())
-    {
-        None => Ok(cluster.clone()),
-        Some(account) => cluster
-            .as_service_account(&name.namespace, account)
-            .map_err(|error| error.to_string()),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Kinds that come: what failed for lack of one is tried again when a definition comes, not at its interval.
+//! Kinds that come: what failed for lack of one, or of whoever converts its versions, is tried again when a definition
+//! comes or changes, not at its interval.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ impl Controller {
         let waiting = self
             .kustomizations
             .iter()
-            .filter(|(_, slot)| slot.awaits_kind);
+            .filter(|(_, slot)| slot.awaits_kind || slot.awaits_webhook.is_some());
         let names: Vec<Named> = waiting.map(|(name, _)| name.clone()).collect();
         if names.is_empty() {
             return;

@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::finalizer;
 use crate::kustomization::depends;
 use crate::kustomization::pass::Waiting;
+use crate::kustomization::webhook::Asked;
 use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
 use crate::seen::{Meta, SeenKustomization};
@@ -41,6 +42,8 @@ pub(super) struct KustomizationSlot {
     pub(super) held: bool,
     /// Waits for a kind that the API server does not have.
     pub(super) awaits_kind: bool,
+    /// Waits for a webhook.
+    pub(super) awaits_webhook: Option<Asked>,
     /// When the regular pass is due, in which everything is made up for. Passes for other reasons do not move it.
     pub(super) regular_at: Option<Instant>,
     pub(super) overtaken: CancellationToken,
@@ -239,20 +242,19 @@ impl Controller {
         if let Some(object) = &outcome.object {
             self.kustomization_applied(object.as_value());
         }
-        let kind_wait = self.standing.wait_for_kinds();
+        let soon = self.soon(&outcome);
         let Some(slot) = self.kustomizations.get_mut(name) else {
             return;
         };
         slot.blocked = outcome.blocked;
         slot.held = outcome.held;
         slot.awaits_kind = outcome.awaits_kind;
+        slot.awaits_webhook = outcome.awaits_webhook;
         slot.waiting_since = outcome.waiting_since;
         match outcome.next {
             Next::In(wait) => {
                 let now = Instant::now();
-                let wait = kind_wait
-                    .filter(|_| outcome.awaits_kind)
-                    .map_or(wait, |soon| soon.min(wait));
+                let wait = soon.map_or(wait, |soon| soon.min(wait));
                 let at = now + with_jitter(wait);
                 if outcome.regular {
                     slot.regular_at = Some(at);
@@ -264,12 +266,21 @@ impl Controller {
             Next::Now => self.kustomization_queue.wake(name),
             Next::Never => {}
         }
+        self.follow_webhooks();
         if outcome.ready {
             self.wake_dependents_of(name);
             if outcome.object.is_some() {
                 self.wake_held();
             }
         }
+    }
+
+    /// How soon to look again where what a pass waits for is about to come.
+    fn soon(&self, outcome: &Outcome) -> Option<Duration> {
+        let kind = self.standing.wait_for_kinds();
+        let webhook = outcome.awaits_webhook.as_ref();
+        kind.filter(|_| outcome.awaits_kind)
+            .or_else(|| self.webhooks.wait_for(webhook?))
     }
 
     pub(super) fn kustomization_broke(&mut self, name: &Named) {
@@ -337,6 +348,7 @@ impl KustomizationSlot {
             blocked: false,
             held: false,
             awaits_kind: false,
+            awaits_webhook: None,
             regular_at: None,
             overtaken: CancellationToken::new(),
             waiting_since: None,

@@ -226,6 +226,7 @@ impl Controller {
     /// What another leader does is not known: nothing of the old term is believed.
     fn forget_the_cluster(&mut self) {
         self.context.drift.stop();
+        self.webhooks.stop();
         self.context.ledger.clear();
         self.standing.established = Established::Due(Instant::now());
     }

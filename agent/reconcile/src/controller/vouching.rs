@@ -68,10 +68,13 @@ impl Controller {
             namespace: seen.meta.name.namespace.clone(),
             name: seen.meta.name.name.clone(),
         });
-        let inventory = self
-            .kustomizations
-            .get(&owner)
-            .and_then(|slot| slot.seen.status.inventory.as_ref());
+        let slot = self.kustomizations.get(&owner);
+        // What it holds in another cluster says nothing of this one.
+        let slot = slot.filter(|slot| {
+            let spec = slot.seen.spec.as_ref();
+            spec.is_ok_and(|spec| spec.kube_config.is_none())
+        });
+        let inventory = slot.and_then(|slot| slot.seen.status.inventory.as_ref());
         let holds =
             inventory.is_some_and(|inventory| inventory.entries.iter().any(|entry| entry.id == id));
         if holds {

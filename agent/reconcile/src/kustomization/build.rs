@@ -59,10 +59,7 @@ pub(crate) async fn build(pass: &Pass, snapshot: &Snapshot) -> Result<Rendered, 
 }
 
 fn refuse_unsupported(spec: &KustomizationSpec) -> Result<(), StageError> {
-    let unsupported = [
-        ("spec.kubeConfig", spec.kube_config.is_some()),
-        ("spec.ignore", !spec.ignore.is_empty()),
-    ];
+    let unsupported = [("spec.ignore", !spec.ignore.is_empty())];
     match unsupported.into_iter().find(|(_, set)| *set) {
         None => Ok(()),
         Some((field, _)) => Err(StageError::stalled(

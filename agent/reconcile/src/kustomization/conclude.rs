@@ -11,7 +11,8 @@ use windlass_object::Object;
 use super::error::{Class, StageError};
 use super::pass::{Pass, SourceState};
 use super::status::{self, Conclusion, HealthChecked};
-use super::{Next, Outcome, Progress, now, report};
+use super::webhook::Asked;
+use super::{Next, Outcome, Progress, now, report, webhook};
 
 /// How soon a pass is tried again whose status could not be written, or that had no time left in the term.
 const SOON: Duration = Duration::from_secs(5);
@@ -72,10 +73,19 @@ pub(super) async fn conclude(
         awaits_kind: error
             .as_ref()
             .is_some_and(|e| e.class == Class::KindMissing),
+        awaits_webhook: awaited_webhook(pass, error.as_ref()),
         ready: error.is_none(),
         waiting_since: None,
         regular: pass.at_interval && error.is_none(),
     }
+}
+
+/// The webhook to watch; another cluster is not watched.
+fn awaited_webhook(pass: &Pass, error: Option<&StageError>) -> Option<Asked> {
+    let error = error.filter(|_| pass.spec.kube_config.is_none())?;
+    let awaits = matches!(error.class, Class::WebhookSilent(_));
+    let silent = webhook::silent(&error.message).filter(|_| awaits)?;
+    Some(silent.asked)
 }
 
 /// The API server quotes what it refuses.
@@ -124,7 +134,7 @@ fn next(pass: &Pass, error: Option<&StageError>, status_lost: bool) -> Next {
     match error.map(|error| error.class) {
         None if status_lost => Next::In(SOON),
         None => Next::In(pass.spec.interval.0),
-        Some(Class::Waiting(at_most)) => Next::In(at_most),
+        Some(Class::Waiting(at_most) | Class::WebhookSilent(at_most)) => Next::In(at_most),
         Some(Class::Retry | Class::Held | Class::KindMissing) => {
             Next::In(pass.spec.effective_retry_interval())
         }

@@ -5,11 +5,16 @@ use std::time::Duration;
 use windlass_api::reasons;
 use windlass_cluster::{ErrorClass, RequestError};
 
+use super::webhook::{self, Asked};
+
 /// How soon a server that did not answer well is asked again.
 const SERVER_AGAIN: Duration = Duration::from_secs(5);
 const FORBIDDEN_AGAIN: Duration = Duration::from_secs(15);
 /// How soon a kind is asked for again that discovery shows and the API server does not answer for yet.
 const KIND_AGAIN: Duration = Duration::from_secs(1);
+
+/// How soon a webhook is tried again of which no watch has told anything.
+const WEBHOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// A stage that could not do its job: the reason and message of the condition, and when to try again.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +38,9 @@ pub(crate) enum Class {
     Waiting(Duration),
     /// The API server has no such kind: try again when a definition comes, or after the retry interval.
     KindMissing,
+    /// A webhook gives no answer: try again when its endpoints or its configuration change, or after this
+    /// time.
+    WebhookSilent(Duration),
     /// This pass was overtaken by a newer wish: start over at once, say nothing.
     Overtaken,
     /// This node does not lead any more: say nothing, write nothing.
@@ -97,9 +105,8 @@ impl StageError {
             ErrorClass::Server if error.message.contains("failed to create typed patch") => {
                 Class::Retry
             }
-            ErrorClass::Unreachable | ErrorClass::Timeout | ErrorClass::Server => {
-                Class::Waiting(SERVER_AGAIN)
-            }
+            ErrorClass::Server => of_server(&error.message),
+            ErrorClass::Unreachable | ErrorClass::Timeout => Class::Waiting(SERVER_AGAIN),
             // Discovery knew the kind, so its definition has only just come or gone.
             ErrorClass::UnknownKind if error.status.is_some() => Class::Waiting(KIND_AGAIN),
             ErrorClass::UnknownKind => Class::KindMissing,
@@ -112,5 +119,13 @@ impl StageError {
             message: error.to_string(),
             class,
         }
+    }
+}
+
+fn of_server(message: &str) -> Class {
+    match webhook::silent(message).map(|silent| silent.asked) {
+        Some(Asked::Through(_)) => Class::WebhookSilent(WEBHOOK_AGAIN),
+        Some(Asked::AtUrl) => Class::WebhookSilent(SERVER_AGAIN),
+        None => Class::Waiting(SERVER_AGAIN),
     }
 }

@@ -11,14 +11,15 @@ use super::error::StageError;
 use super::fence::Fence;
 use super::pass::Pass;
 use super::prune::{self, Stale};
+use super::remote;
 use crate::{finalizer, uninstall};
 
 /// Deletes what the inventory holds and releases the finalizer.
-pub(crate) async fn finalize(pass: &Pass) -> Result<(), StageError> {
+pub(crate) async fn finalize(pass: &Pass, aimed: Result<(), StageError>) -> Result<(), StageError> {
     if !finalizer::is_on(&pass.meta) {
         return Ok(());
     }
-    if deletes_objects(pass).await? {
+    if deletes_objects(pass, aimed).await? {
         delete_objects(pass).await?;
     }
     pass.ledger.forget_owner(&pass.name);
@@ -27,11 +28,19 @@ pub(crate) async fn finalize(pass: &Pass) -> Result<(), StageError> {
         .map_err(|error| StageError::request(reasons::RECONCILIATION_FAILED, &error))
 }
 
-async fn deletes_objects(pass: &Pass) -> Result<bool, StageError> {
+async fn deletes_objects(pass: &Pass, aimed: Result<(), StageError>) -> Result<bool, StageError> {
     let orphan = pass.spec.effective_deletion_policy() == DeletionPolicy::Orphan;
     // The root is made again from the node's config: its objects only change hands.
     let root = pass.left_out.is_root(&pass.name);
     if orphan || root || pass.spec.suspend {
+        return Ok(false);
+    }
+    if let Err(error) = aimed {
+        if !remote::is_gone(pass).await? {
+            return Err(error);
+        }
+        // As in Flux: nobody knows any more where the objects are.
+        tracing::warn!(kustomization = %pass.name, %error, "what it applied to another cluster stays there");
         return Ok(false);
     }
     if account_is_gone(pass).await? {
@@ -52,9 +61,9 @@ async fn account_is_gone(pass: &Pass) -> Result<bool, StageError> {
     };
     let failed = |error| StageError::request(reasons::PRUNE_FAILED, &error);
     let kind = GroupVersionKind::new("v1", "ServiceAccount");
-    let accounts = pass.cluster.resolve(&kind).await.map_err(failed)?;
+    let accounts = pass.target.resolve(&kind).await.map_err(failed)?;
     let (namespace, name) = (account.namespace(), account.name());
-    match pass.cluster.get_metadata(&accounts, namespace, name).await {
+    match pass.target.get_metadata(&accounts, namespace, name).await {
         Ok(live) => Ok(live.is_none()),
         // Whoever may not look cannot tell; the deletion itself will say what is wrong.
         Err(error) if error.class() == ErrorClass::Forbidden => Ok(false),

@@ -87,7 +87,12 @@ async fn deletion(
     let mut due = vec![(Owner::of(pass), stale.clone())];
     let mut seen: BTreeSet<ObjectKey> = BTreeSet::new();
     // What a deleted Kustomization or release takes with it counts too, however deep.
+    let mut doomed = Vec::new();
     while let Some((owner, inventory)) = due.pop() {
+        if let Owner::Elsewhere(name) = &owner {
+            doomed.extend(precious::elsewhere(name, &inventory));
+            continue;
+        }
         let mut entries = prune::deletable(&inventory, &pass.left_out);
         entries.retain(|entry| seen.insert(entry.key.clone()));
         let found = look(pass, &owner, entries).await?;
@@ -95,7 +100,6 @@ async fn deletion(
         live.extend(found);
     }
     let going: BTreeSet<ObjectKey> = live.iter().map(|(key, _)| key.clone()).collect();
-    let mut doomed = Vec::with_capacity(live.len());
     for (key, object) in live {
         let precious = precious::why(pass, &key, &going).await?;
         let uid = object.uid().unwrap_or_default().to_owned();
@@ -125,10 +129,10 @@ async fn look(
 
 async fn live(pass: &Pass, entry: &Stale) -> Result<Option<Object>, RequestError> {
     let key = &entry.key;
-    match pass.cluster.resolve(&entry.kind()).await {
+    match pass.target.resolve(&entry.kind()).await {
         Ok(resource) => {
-            let cluster = &pass.cluster;
-            cluster
+            let target = &pass.target;
+            target
                 .get_metadata(&resource, &key.namespace, &key.name)
                 .await
         }
@@ -144,7 +148,7 @@ fn is_doomed(pass: &Pass, owner: &Owner, live: &Object) -> bool {
         Owner::Kustomization(name) => {
             rules::may_delete(metadata, &name.namespace, &name.name).is_ok()
         }
-        Owner::Release => true,
+        Owner::Release | Owner::Elsewhere(_) => true,
     };
     theirs && !going && !pass.left_out.covers(live)
 }

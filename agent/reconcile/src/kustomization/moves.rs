@@ -37,7 +37,7 @@ pub(super) async fn claimed(pass: &Pass) -> Result<BTreeSet<ObjectKey>, RequestE
     }
 }
 
-/// Every other Kustomization that is worked on.
+/// Every other Kustomization that is worked on and applies to the same cluster.
 async fn others(pass: &Pass) -> Result<Vec<SeenKustomization>, RequestError> {
     let (kind, everywhere) = (&pass.resource, Scope::all());
     let all = pass.cluster.list(kind, &everywhere, Detail::Object).await?;
@@ -45,10 +45,17 @@ async fn others(pass: &Pass) -> Result<Vec<SeenKustomization>, RequestError> {
         .iter()
         .filter_map(|object| SeenKustomization::parse(object.as_value()));
     let others = all.filter(|other| {
-        let active = other.spec.as_ref().is_ok_and(|spec| !spec.suspend);
+        let spec = other.spec.as_ref();
+        let active =
+            spec.is_ok_and(|spec| !spec.suspend && is_same_cluster(pass, &other.meta.name, spec));
         active && !other.meta.deleting && other.meta.name != pass.name
     });
     Ok(others.collect())
+}
+
+fn is_same_cluster(pass: &Pass, name: &Named, spec: &KustomizationSpec) -> bool {
+    let here = spec.kube_config.is_none();
+    spec.kube_config == pass.spec.kube_config && (here || name.namespace == pass.name.namespace)
 }
 
 fn is_late(pass: &Pass, other: &SeenKustomization) -> bool {

@@ -19,6 +19,7 @@ use windlass_plan::rate::{Limiter, Verdict as Rate};
 use super::depends::Dependency;
 use super::error::{Class, StageError};
 use super::hidden::Hidden;
+use super::remote::Remotes;
 use crate::drift::DriftWatch;
 use crate::event::Event;
 use crate::ledger::{Ledger, Verdict};
@@ -40,8 +41,11 @@ pub(crate) struct Pass {
     pub(crate) status: KustomizationStatus,
     /// The agent's own client: status, finalizer, epoch.
     pub(crate) cluster: Cluster,
-    /// The client for the objects: impersonated where the spec says so.
+    /// The client for the objects: impersonated where the spec says so, of another cluster where it names one.
     pub(crate) client: Cluster,
+    /// The same cluster, asked as the agent itself.
+    pub(crate) target: Cluster,
+    pub(crate) remotes: Arc<Remotes>,
     /// The Kustomization kind itself.
     pub(crate) resource: Resource,
     pub(crate) leadership: Leadership,

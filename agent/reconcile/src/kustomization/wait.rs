@@ -65,7 +65,7 @@ pub(crate) async fn stage_ready(pass: &Pass, targets: &[Target]) -> Result<(), S
     let deadline = Instant::now() + STAGE_TIMEOUT;
     healthy(pass, targets.to_vec(), deadline, STAGE_TIMEOUT).await?;
     if targets.iter().any(brings_kinds) {
-        pass.cluster.forget_discovery();
+        pass.client.forget_discovery();
     }
     Ok(())
 }

@@ -22,6 +22,8 @@ pub(super) enum Owner {
     Kustomization(Named),
     /// What Helm installed carries no labels that tell whether it may be deleted.
     Release,
+    /// A Kustomization whose objects are in another cluster.
+    Elsewhere(Named),
 }
 
 /// Inventories by their owner's key.
@@ -59,24 +61,12 @@ impl Held {
         {
             return Ok(held);
         }
-        let kind = &pass.resource;
-        for object in pass
-            .cluster
-            .list(kind, &Scope::all(), Detail::Object)
-            .await?
-        {
+        let releases = GroupVersionKind::new(&format!("{HELM_GROUP}/v2"), HELM_RELEASE);
+        for object in all(pass, &pass.resource.gvk).await? {
             held.add_kustomization(&object);
         }
-        let releases = GroupVersionKind::new(&format!("{HELM_GROUP}/v2"), HELM_RELEASE);
-        match pass.cluster.resolve(&releases).await {
-            Ok(kind) => {
-                let scope = Scope::all();
-                let found = pass.cluster.list(&kind, &scope, Detail::Object).await?;
-                found.iter().for_each(|object| held.add_release(object));
-            }
-            Err(error) if error.class() == ErrorClass::UnknownKind => {}
-            Err(error) => return Err(error),
-        }
+        let found = all(pass, &releases).await?;
+        found.iter().for_each(|object| held.add_release(object));
         Ok(held)
     }
 
@@ -84,13 +74,20 @@ impl Held {
         let Some(seen) = SeenKustomization::parse(object.as_value()) else {
             return;
         };
-        let deletes = seen.spec.is_ok_and(|spec| {
+        let deletes = seen.spec.as_ref().is_ok_and(|spec| {
             let policy = spec.effective_deletion_policy();
             let orphans = policy == DeletionPolicy::Orphan;
             !spec.suspend && !orphans
         });
+        let name = seen.meta.name;
+        let elsewhere = seen.spec.is_ok_and(|spec| spec.kube_config.is_some());
+        let owner = if elsewhere {
+            Owner::Elsewhere(name)
+        } else {
+            Owner::Kustomization(name)
+        };
         let entry = Entry {
-            owner: Owner::Kustomization(seen.meta.name),
+            owner,
             inventory: seen.status.inventory.unwrap_or_default(),
             deletes,
         };
@@ -128,6 +125,16 @@ impl Held {
             }
         }
         seen.len()
+    }
+}
+
+/// Every object of a kind; none where there is no such kind.
+async fn all(pass: &Pass, kind: &GroupVersionKind) -> Result<Vec<Object>, RequestError> {
+    let (target, everywhere) = (&pass.target, Scope::all());
+    match target.resolve(kind).await {
+        Ok(kind) => target.list(&kind, &everywhere, Detail::Object).await,
+        Err(error) if error.class() == ErrorClass::UnknownKind => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 

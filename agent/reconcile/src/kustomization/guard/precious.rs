@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::Value;
+use windlass_api::inventory::Inventory;
 use windlass_cluster::{Detail, ErrorClass, RequestError, Resource, Scope};
 use windlass_object::{GroupVersionKind, Object, ObjectKey};
+use windlass_plan::guard::Doomed;
 
 use super::Pass;
 use crate::kustomization::apply::CONCURRENT_REQUESTS;
+use crate::named::Named;
 use crate::uninstall::definitions;
 
 /// Says why the deletion of this object is asked about whatever the numbers are. What goes by its own name anyway
@@ -31,12 +34,39 @@ pub(super) async fn why(
     Ok(inside.map(|inside| format!("takes {inside} with it")))
 }
 
+/// What goes with a Kustomization that applies to another cluster: nobody looks there, so all of it counts.
+pub(super) fn elsewhere(owner: &Named, inventory: &Inventory) -> Vec<Doomed> {
+    let may_hold = |kind: &str| {
+        let holding = [
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "CustomResourceDefinition",
+            "Namespace",
+        ];
+        holding.contains(&kind)
+    };
+    let keys = inventory
+        .entries
+        .iter()
+        .filter_map(|entry| entry.key().ok());
+    let doomed = keys.map(|key| {
+        let precious = may_hold(&key.kind)
+            .then(|| format!("may hold data in the cluster that Kustomization {owner} applies to"));
+        Doomed {
+            key,
+            uid: owner.to_string(),
+            precious,
+        }
+    });
+    doomed.collect()
+}
+
 async fn instance(
     pass: &Pass,
     definition: &str,
     going: &BTreeSet<ObjectKey>,
 ) -> Result<Option<ObjectKey>, RequestError> {
-    let live = pass.cluster.get(&definitions(), "", definition).await?;
+    let live = pass.target.get(&definitions(), "", definition).await?;
     let Some(resource) = live.as_ref().and_then(defined) else {
         return Ok(None);
     };
@@ -50,7 +80,7 @@ async fn inhabitant(
     going: &BTreeSet<ObjectKey>,
 ) -> Result<Option<ObjectKey>, RequestError> {
     let (definition, everywhere) = (definitions(), Scope::all());
-    let cluster = &pass.cluster;
+    let cluster = &pass.target;
     let definitions = cluster
         .list(&definition, &everywhere, Detail::Object)
         .await?;
@@ -75,7 +105,7 @@ async fn first(
     counts: impl Fn(&Object) -> bool,
 ) -> Result<Option<ObjectKey>, RequestError> {
     let scope = Scope::in_namespace(namespace);
-    match pass.cluster.list(kind, &scope, Detail::Metadata).await {
+    match pass.target.list(kind, &scope, Detail::Metadata).await {
         Ok(found) => Ok(found.iter().find(|live| counts(live)).map(Object::key)),
         // A definition that is not established serves nothing.
         Err(error)

@@ -1,0 +1,105 @@
+//! What the agent watches: its own kinds, what they depend on, and what tells it to stop.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+use windlass_api::names;
+use windlass_cluster::{Detail, Resource, Scope, WatchEvent};
+use windlass_object::GroupVersionKind;
+
+use crate::context::{Context, config_maps};
+use crate::event::{Event, ValuesKind};
+use crate::uninstall::{definitions, namespaces};
+
+/// What news of a kind are to the loop.
+type ToEvent = fn(WatchEvent) -> Event;
+
+/// Starts every watch; each goes on until it is aborted.
+pub(crate) fn watch_all(context: &Arc<Context>, sender: &UnboundedSender<Event>) -> Vec<JoinHandle<()>> {
+    let kinds = &context.kinds;
+    let everything = Scope::default();
+    let namespace_of_flux = Scope {
+        field_selector: format!("metadata.name={}", names::FLUX_SYSTEM),
+        ..Scope::default()
+    };
+    let pause = Scope {
+        namespace: names::FLUX_SYSTEM.to_owned(),
+        field_selector: format!("metadata.name={}", names::PAUSE),
+        ..Scope::default()
+    };
+    let watched = Scope::labelled(names::WATCHED);
+    let watch = |resource: &Resource, scope: &Scope, detail, event: ToEvent| {
+        let (context, sender) = (Arc::clone(context), sender.clone());
+        let (resource, scope) = (resource.clone(), scope.clone());
+        tokio::spawn(async move {
+            while follow(&context, &resource, &scope, detail, event, &sender).await {}
+        })
+    };
+    let ours: [(&Resource, ToEvent); 4] = [
+        (&kinds.git_repository, Event::GitRepository),
+        (&kinds.helm_repository, Event::HelmRepository),
+        (&kinds.helm_chart, Event::HelmChart),
+        (&kinds.kustomization, Event::Kustomization),
+    ];
+    let ours = ours.map(|(kind, event)| watch(kind, &everything, Detail::Object, event));
+    let others = [
+        watch(
+            &definitions(),
+            &everything,
+            Detail::Metadata,
+            Event::Definition,
+        ),
+        watch(
+            &namespaces(),
+            &namespace_of_flux,
+            Detail::Metadata,
+            Event::Namespace,
+        ),
+        watch(&config_maps(), &pause, Detail::Object, Event::Pause),
+        watch(&config_maps(), &watched, Detail::Metadata, |event| {
+            Event::Values(ValuesKind::ConfigMap, event)
+        }),
+        watch(&secrets(), &watched, Detail::Metadata, |event| {
+            Event::Values(ValuesKind::Secret, event)
+        }),
+    ];
+    ours.into_iter().chain(others).collect()
+}
+
+/// Hands on what a watch says. Returns true when it is worth starting afresh: the watch had failed, perhaps
+/// because its kind was not served, and the definitions have been installed since.
+async fn follow(
+    context: &Context,
+    resource: &Resource,
+    scope: &Scope,
+    detail: Detail,
+    event: ToEvent,
+    sender: &UnboundedSender<Event>,
+) -> bool {
+    let mut installed = context.installed.subscribe();
+    let mut watch = Box::pin(context.cluster.watch(resource, scope.clone(), detail));
+    let mut failing = false;
+    loop {
+        let seen = tokio::select! {
+            seen = watch.next() => seen,
+            Ok(()) = installed.changed(), if failing => return true,
+        };
+        let Some(seen) = seen else { return false };
+        failing = matches!(seen, WatchEvent::Failed(_));
+        if sender.send(event(seen)).is_err() {
+            return false;
+        }
+    }
+}
+
+fn secrets() -> Resource {
+    Resource {
+        gvk: GroupVersionKind::new("v1", "Secret"),
+        plural: "secrets".to_owned(),
+        namespaced: true,
+        watchable: true,
+        has_status: false,
+    }
+}
