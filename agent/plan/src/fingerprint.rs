@@ -87,13 +87,18 @@ impl Fingerprint {
 /// read when nothing had to be written (never from a dry-run: its `managedFields` are not what the
 /// watch will show), and from what was sent.
 pub fn of(applied: &Object, desired: &Object) -> Fingerprint {
+    of_sent(applied, desired, digest(desired))
+}
+
+/// As [`of`], where what was sent says less than what is desired, whose digest is given.
+pub fn of_sent(applied: &Object, sent: &Object, desired: [u8; 32]) -> Fingerprint {
     let metadata = metadata_of(applied);
     let mut set = Vec::new();
     for (map, name) in [
         (SetMap::Labels, "labels"),
         (SetMap::Annotations, "annotations"),
     ] {
-        let wanted = metadata_of(desired).get(name).and_then(Value::as_object);
+        let wanted = metadata_of(sent).get(name).and_then(Value::as_object);
         for key in wanted.into_iter().flat_map(|wanted| wanted.keys()) {
             if key == fields::RESTARTED_AT {
                 continue;
@@ -108,7 +113,7 @@ pub fn of(applied: &Object, desired: &Object) -> Fingerprint {
     }
     Fingerprint {
         uid: applied.uid().unwrap_or_default().to_owned(),
-        desired: digest(desired),
+        desired,
         owned: owned_digest(metadata),
         set,
     }

@@ -12,6 +12,7 @@ pub mod flux_lease;
 pub mod graph;
 pub mod guard;
 pub mod health;
+pub mod ignore;
 pub mod lease;
 mod metadata;
 pub mod order;

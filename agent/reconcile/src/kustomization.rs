@@ -31,6 +31,7 @@ use windlass_api::kustomization::KustomizationSpec;
 use windlass_api::{names, reasons, time::Time};
 use windlass_object::{Object, ObjectKey};
 use windlass_plan::health::CustomChecks;
+use windlass_plan::ignore::IgnoreRules;
 
 use self::apply::Change;
 use self::conclude::{conclude, finalized, written_status};
@@ -116,8 +117,17 @@ pub(crate) async fn run(mut pass: Pass) -> Outcome {
     conclude(&pass, progress, result, started).await
 }
 
-/// An expression that is no CEL is a refusal: only another spec helps.
+/// An expression that is no CEL, or a rule that cannot be used, is a refusal: only another spec helps.
 fn read_expressions(pass: &mut Pass) {
+    match IgnoreRules::compile(&pass.spec.ignore) {
+        Ok(ignored) => pass.ignored = ignored,
+        Err(message) => {
+            pass.refusal.get_or_insert(Refusal {
+                reason: reasons::RECONCILIATION_FAILED,
+                message,
+            });
+        }
+    }
     match CustomChecks::compile(&pass.spec.health_check_exprs) {
         Ok(checks) => pass.checks = checks,
         Err(error) => {

@@ -23,6 +23,7 @@ mod first_fetch;
 mod from_flux;
 mod hostile_tree;
 mod house;
+mod ignored;
 mod include;
 mod leadership;
 mod left_out;

@@ -11,7 +11,7 @@ use windlass_kit::controlplane::{Options, User};
 use windlass_kit::wait;
 use windlass_kit::webhook::DenyingWebhook;
 
-use crate::house::{House, KUSTOMIZATION, config_map, kustomization, ready};
+use crate::house::{House, KUSTOMIZATION, kustomization, ready};
 use crate::tenant::bare_map;
 
 /// Far below what is waited for a webhook of which no watch tells.

@@ -10,6 +10,7 @@ use windlass_api::{names, reasons};
 use windlass_cluster::Cluster;
 use windlass_plan::graph;
 use windlass_plan::health::CustomChecks;
+use windlass_plan::ignore::IgnoreRules;
 
 use super::Controller;
 use super::kustomizations::{source_name, source_named, suspended};
@@ -77,6 +78,7 @@ impl Controller {
             secrets: Arc::clone(&self.context.secrets),
             hidden: Hidden::default(),
             checks: CustomChecks::default(),
+            ignored: IgnoreRules::default(),
             halted: Arc::clone(&self.context.halted),
             at_interval,
             waiting_since,

@@ -94,7 +94,7 @@ async fn apply_stage(
     let needed = check::needing_requests(pass, placed);
     let mut waited: Vec<Target> = needed
         .iter()
-        .map(|((object, _), _)| Target::of(object))
+        .map(|needed| Target::of(&needed.object))
         .collect();
     let checked = check::check_all(pass, needed, failures).await;
     failures.stop(pass)?;
@@ -155,6 +155,7 @@ async fn write_all(
 async fn write(pass: &Pass, checked: Checked) -> Result<Option<Change>, StageError> {
     let Checked {
         object,
+        digest,
         resource,
         verdict,
         finding,
@@ -178,7 +179,7 @@ async fn write(pass: &Pass, checked: Checked) -> Result<Option<Change>, StageErr
     match send(pass, &object, &resource, finding).await {
         Ok(applied) => {
             let after = applied.resource_version().map(str::to_owned);
-            settle(pass, &object, &applied);
+            settle(pass, (&object, digest), &applied);
             let action = (before != after).then(|| action(&object, &verdict, before.is_some()));
             Ok(action.map(|action| Change { key, action }))
         }
@@ -238,13 +239,13 @@ async fn take_over(
     Ok(())
 }
 
-/// Puts what is there now into the ledger.
-pub(super) fn settle(pass: &Pass, object: &Object, applied: &Object) {
+/// Puts what is there now into the ledger, with the digest of what is desired.
+pub(super) fn settle(pass: &Pass, (object, digest): (&Object, [u8; 32]), applied: &Object) {
     let key = object.key();
     let needs_pass = pass.ledger.settle(
         &key,
         Applied {
-            fingerprint: fingerprint::of(applied, object),
+            fingerprint: fingerprint::of_sent(applied, object, digest),
             resource_version: applied.resource_version().unwrap_or_default().to_owned(),
             judge: pass.checks.judge(&key.group, &key.kind),
             health: pass.checks.assess(applied, jiff::Timestamp::now()),

@@ -37,7 +37,6 @@ pub(crate) struct Rendered {
 
 /// Renders the revision. The work is done on a thread of its own, because it reads and computes.
 pub(crate) async fn build(pass: &Pass, snapshot: &Snapshot) -> Result<Rendered, StageError> {
-    refuse_unsupported(&pass.spec)?;
     let keys = decrypt::keys(pass).await?;
     let variables = variables(pass).await?;
     let job = Job {
@@ -56,17 +55,6 @@ pub(crate) async fn build(pass: &Pass, snapshot: &Snapshot) -> Result<Rendered, 
             format!("the build broke off: {panic}"),
         ))
     })
-}
-
-fn refuse_unsupported(spec: &KustomizationSpec) -> Result<(), StageError> {
-    let unsupported = [("spec.ignore", !spec.ignore.is_empty())];
-    match unsupported.into_iter().find(|(_, set)| *set) {
-        None => Ok(()),
-        Some((field, _)) => Err(StageError::stalled(
-            reasons::BUILD_FAILED,
-            format!("{field} is not supported by this version of windlass; remove it"),
-        )),
-    }
 }
 
 struct Job {

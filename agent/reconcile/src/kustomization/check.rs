@@ -19,10 +19,21 @@ pub(super) type Placed = (Object, Resource);
 
 /// An object of the stage that was looked at.
 pub(super) struct Checked {
+    /// As it is sent.
     pub(super) object: Object,
+    /// The digest of what is desired, which says more where fields are left to others.
+    pub(super) digest: [u8; 32],
     pub(super) resource: Resource,
     pub(super) verdict: Verdict,
     pub(super) finding: Finding,
+}
+
+/// An object that needs a request, with its digest and why.
+pub(super) struct Needed {
+    pub(super) object: Object,
+    resource: Resource,
+    digest: [u8; 32],
+    verdict: Verdict,
 }
 
 /// What the API server says to an object.
@@ -85,7 +96,7 @@ async fn resource_of(pass: &Pass, object: &Object) -> Result<Resource, StageErro
 }
 
 /// Drops the objects that are as we left them, and those whose manifest says hands off.
-pub(super) fn needing_requests(pass: &Pass, objects: Vec<Placed>) -> Vec<(Placed, Verdict)> {
+pub(super) fn needing_requests(pass: &Pass, objects: Vec<Placed>) -> Vec<Needed> {
     let judged = objects.into_iter().filter_map(|(object, resource)| {
         let digest = fingerprint::digest(&object);
         let known = pass.ledger.verdict(&pass.name, &object.key(), &digest);
@@ -94,7 +105,12 @@ pub(super) fn needing_requests(pass: &Pass, objects: Vec<Placed>) -> Vec<(Placed
         let verdict = if unseen { Verdict::Unknown } else { known };
         let skipped = change::treatment(&object, None) == Treatment::Skip;
         let needed = verdict != Verdict::Unchanged && !skipped;
-        needed.then_some(((object, resource), verdict))
+        needed.then_some(Needed {
+            object,
+            resource,
+            digest,
+            verdict,
+        })
     });
     judged.collect()
 }
@@ -102,13 +118,13 @@ pub(super) fn needing_requests(pass: &Pass, objects: Vec<Placed>) -> Vec<(Placed
 /// Dry-runs all of them; gives those that the API server accepts.
 pub(super) async fn check_all(
     pass: &Pass,
-    needed: Vec<(Placed, Verdict)>,
+    needed: Vec<Needed>,
     failures: &mut Failures,
 ) -> Vec<Checked> {
     let answers: Vec<_> = stream::iter(needed)
-        .map(|((object, resource), verdict)| async move {
-            let key = object.key();
-            (key, check(pass, object, resource, verdict).await)
+        .map(|needed| async move {
+            let key = needed.object.key();
+            (key, check(pass, needed).await)
         })
         .buffered(CONCURRENT_REQUESTS)
         .collect()
@@ -123,17 +139,19 @@ pub(super) async fn check_all(
     checked
 }
 
-async fn check(
-    pass: &Pass,
-    object: Object,
-    resource: Resource,
-    verdict: Verdict,
-) -> Result<Checked, StageError> {
-    let finding = find(pass, &object, &resource, &verdict)
+async fn check(pass: &Pass, needed: Needed) -> Result<Checked, StageError> {
+    let Needed {
+        mut object,
+        resource,
+        digest,
+        verdict,
+    } = needed;
+    let finding = find(pass, (&mut object, digest), &resource, &verdict)
         .await
         .map_err(|error| refused(&object, &error))?;
     Ok(Checked {
         object,
+        digest,
         resource,
         verdict,
         finding,
@@ -142,19 +160,16 @@ async fn check(
 
 async fn find(
     pass: &Pass,
-    object: &Object,
+    (object, digest): (&mut Object, [u8; 32]),
     resource: &Resource,
     verdict: &Verdict,
 ) -> Result<Finding, RequestError> {
-    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
-    if only_created(object)
-        && pass
-            .client
-            .get_metadata(resource, namespace, name)
-            .await?
-            .is_some()
-    {
+    if only_created(object) && is_there(pass, object, resource).await? {
         return Ok(Finding::Nothing);
+    }
+    let leaves = pass.ignored.covers(object);
+    if leaves {
+        leave_to_others(pass, object, resource).await?;
     }
     let answer = match pass.client.apply_dry_run(resource, object, &APPLY).await {
         Ok(answer) => answer,
@@ -171,13 +186,35 @@ async fn find(
     if change::treatment(object, Some(&answer)) == Treatment::Skip {
         return Ok(Finding::Nothing);
     }
-    if *verdict == Verdict::Unknown && is_right_already(pass, object, resource, &answer).await? {
+    // What others did to a field that is left to them is no reason to write.
+    let may_be_right = leaves || *verdict == Verdict::Unknown;
+    if may_be_right && is_right_already(pass, (object, digest), resource, &answer).await? {
         return Ok(Finding::Nothing);
     }
     Ok(Finding::Accepted {
         before: Some(before),
         answer,
     })
+}
+
+async fn is_there(pass: &Pass, object: &Object, resource: &Resource) -> Result<bool, RequestError> {
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
+    let live = pass.client.get_metadata(resource, namespace, name).await?;
+    Ok(live.is_some())
+}
+
+/// Makes the object say of ignored fields what others say.
+async fn leave_to_others(
+    pass: &Pass,
+    object: &mut Object,
+    resource: &Resource,
+) -> Result<(), RequestError> {
+    let namespace = object.namespace().unwrap_or_default();
+    let live = pass.client.get(resource, namespace, object.name()).await?;
+    if let Some(live) = live {
+        pass.ignored.give_way(object, &live);
+    }
+    Ok(())
 }
 
 /// `ssa: IfNotPresent`: once the object is there, it is left alone.
@@ -189,7 +226,7 @@ fn only_created(object: &Object) -> bool {
 /// there and writes nothing.
 async fn is_right_already(
     pass: &Pass,
-    object: &Object,
+    (object, digest): (&Object, [u8; 32]),
     resource: &Resource,
     answer: &Object,
 ) -> Result<bool, RequestError> {
@@ -204,7 +241,7 @@ async fn is_right_already(
         })
     });
     match live {
-        Ok(Some(live)) if right => settle(pass, object, &live),
+        Ok(Some(live)) if right => settle(pass, (object, digest), &live),
         Ok(_) => pass.ledger.unsettle(&key),
         Err(error) => {
             pass.ledger.unsettle(&key);

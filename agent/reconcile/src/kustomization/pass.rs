@@ -14,6 +14,7 @@ use windlass_cluster::{
 use windlass_object::{Object, ObjectKey};
 use windlass_plan::guard::Limits;
 use windlass_plan::health::CustomChecks;
+use windlass_plan::ignore::IgnoreRules;
 use windlass_plan::rate::{Limiter, Verdict as Rate};
 
 use super::depends::Dependency;
@@ -72,6 +73,8 @@ pub(crate) struct Pass {
     pub(crate) hidden: Hidden,
     /// How the health of some kinds is told; read from the spec when the pass begins.
     pub(crate) checks: CustomChecks,
+    /// Fields that are left to others; read from the spec when the pass begins.
+    pub(crate) ignored: IgnoreRules,
     /// Nothing may be written any more, whoever leads.
     pub(crate) halted: Arc<AtomicBool>,
     /// Whether the pass is the regular one, in which rate-limited corrections are made up for.
