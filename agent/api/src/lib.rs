@@ -15,6 +15,7 @@ pub mod history;
 pub mod inventory;
 pub mod kustomization;
 pub mod meta;
+pub mod migrate;
 pub mod names;
 pub mod node;
 pub mod oci_repository;

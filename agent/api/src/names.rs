@@ -121,6 +121,9 @@ pub const WATCHED: &str = "reconcile.fluxcd.io/watch=Enabled";
 pub const PRUNE_GUARD: &str = "windlass.dev/prune-guard";
 /// Annotation of a Kustomization by which a person confirms one deletion that is held. Not Flux's.
 pub const CONFIRM_PRUNE: &str = "windlass.dev/confirm-prune";
+/// Annotation of a Kustomization: when new revisions may be applied, such as `Sat,Sun 02:00-05:00` (UTC). Not
+/// Flux's.
+pub const WINDOW: &str = "windlass.dev/window";
 /// Annotation of a Kustomization: with [`CONTINUE`], an object that cannot be applied does not stop the others. Not Flux's.
 pub const ON_ERROR: &str = "windlass.dev/on-error";
 /// Value of [`ON_ERROR`] (compared without case).

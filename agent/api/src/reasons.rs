@@ -146,6 +146,8 @@ reasons! {
     TRUST_FILE_INVALID = "TrustFileInvalid";
     /// A revision that would delete too much waits for a person. Not Flux's.
     PRUNE_HELD = "PruneHeld";
+    /// A new revision waits for the maintenance window. Not Flux's.
+    OUTSIDE_WINDOW = "OutsideWindow";
     /// Nothing is written until the pause ends. Not Flux's.
     PAUSED = "Paused";
 }

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use windlass_api::duration::GoDuration;
 
 use crate::build::BuildArguments;
+use crate::confirm::ConfirmArguments;
 use crate::diff::DiffArguments;
 use crate::kustomize::KustomizeArguments;
 use crate::status_selector::StatusSelector;
@@ -46,6 +47,8 @@ pub enum Command {
     Get(GetArguments),
     /// Ask for a pass now and wait for it
     Reconcile(ReconcileArguments),
+    /// Let a deletion happen that is held because it is large
+    Confirm(ConfirmArguments),
     /// Leave objects alone for now
     Suspend(SuspendArguments),
     /// Let suspended objects go on

@@ -6,6 +6,7 @@
 mod arguments;
 mod build;
 mod check;
+mod confirm;
 mod describe;
 mod diff;
 mod error;
@@ -46,6 +47,7 @@ pub use crate::arguments::{
 };
 use crate::arguments::{DescribeWhat, TreeWhat};
 pub use crate::build::BuildArguments;
+pub use crate::confirm::ConfirmArguments;
 pub use crate::diff::DiffArguments;
 use crate::error::CommandError;
 pub use crate::kustomize::KustomizeArguments;
@@ -256,6 +258,7 @@ async fn with_cluster(
         Command::Reconcile(arguments) => {
             reconcile::run(session, screen, &arguments.what, paused).await
         }
+        Command::Confirm(arguments) => confirm::run(session, screen, &arguments.what, paused).await,
         Command::Suspend(arguments) => suspend::suspend(session, screen, arguments).await,
         Command::Resume(arguments) => suspend::resume(session, screen, arguments).await,
         Command::Pause(arguments) => pause::pause(session, screen, arguments).await,

@@ -1,5 +1,7 @@
 //! `reconcile`: asks for a pass now and waits until it is done.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::json;
 use windlass_api::names::REQUESTED_AT;
@@ -30,7 +32,7 @@ pub(crate) async fn run(
             what: ReconcileSource::Git(target),
         } => {
             let object = session.get(Kind::GitRepository, &target.name).await?;
-            request(session, screen, Kind::GitRepository, &object).await
+            request(session, screen, Kind::GitRepository, &object, &[]).await
         }
         ReconcileWhat::Kustomization(target) => kustomization(session, screen, target).await,
     }
@@ -51,20 +53,21 @@ async fn kustomization(
         let source = session
             .get_in(Kind::GitRepository, &namespace, &name)
             .await?;
-        request(session, screen, Kind::GitRepository, &source).await?;
+        request(session, screen, Kind::GitRepository, &source, &[]).await?;
     }
     // The pass of its source may have set off a pass of its own: what counts is what was handled
     // before the request.
     let object = session.get(Kind::Kustomization, &target.name).await?;
-    request(session, screen, Kind::Kustomization, &object).await
+    request(session, screen, Kind::Kustomization, &object, &[]).await
 }
 
-/// Annotates an object and waits until that request was handled.
-async fn request(
+/// Annotates an object, with these annotations besides, and waits until that request was handled.
+pub(crate) async fn request(
     session: &Session,
     screen: &mut Screen<'_>,
     kind: Kind,
     object: &Object,
+    annotations: &[(&str, &str)],
 ) -> Result<(), CommandError> {
     refuse_suspended(kind, object)?;
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
@@ -75,7 +78,10 @@ async fn request(
     ))?;
     let resource = session.resource(kind).await?;
     let requested_at = Timestamp::now().to_string();
-    let patch = json!({ "metadata": { "annotations": { REQUESTED_AT: requested_at } } });
+    let annotations = annotations.iter().copied();
+    let annotations = annotations.chain([(REQUESTED_AT, requested_at.as_str())]);
+    let annotations: BTreeMap<_, _> = annotations.collect();
+    let patch = json!({ "metadata": { "annotations": annotations } });
     let options = PatchOptions {
         subresource: None,
         manager: MANAGER,

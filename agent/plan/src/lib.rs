@@ -19,6 +19,7 @@ pub mod order;
 pub mod prune;
 pub mod rate;
 pub mod release;
+pub mod window;
 
 #[cfg(test)]
 mod tests;

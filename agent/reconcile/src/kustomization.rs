@@ -22,6 +22,7 @@ mod report;
 mod status;
 mod wait;
 pub(crate) mod webhook;
+mod window;
 
 use std::time::Duration;
 
@@ -152,6 +153,7 @@ async fn stages(
     let snapshot = source(pass)?;
     depends::check(pass, &snapshot.revision)?;
     aimed?;
+    window::check(pass, &snapshot.revision)?;
     let mut rendered = build::build(pass, snapshot).await?;
     pass.vouch(rendered.made);
     check::fit_scope(pass, &mut rendered.objects).await;

@@ -355,7 +355,42 @@ fn a_tampered_secret_is_refused_or_told_of_and_the_live_one_is_left_alone() {
     house.agent.set_raw("sops", "require_mac", "true");
     house.agent.start();
     fails(&house, "safe", "DecryptIntegrity", "its MAC does not fit");
-    house.push(&[("safe/secret.yaml", &intact)], "Encrypt anew");
+    // So is a value that was added, a MAC of something else, a switch of what the MAC is over, and no MAC at all.
+    let version_before = version(&house);
+    let (mac, suffix) = (line("mac:"), line("unencrypted_suffix:"));
+    for (tampered, reason, part) in [
+        (
+            intact.replace(
+                "stringData:\n",
+                "stringData:\n    added_unencrypted: by-hand\n",
+            ),
+            "DecryptIntegrity",
+            "its MAC does not fit",
+        ),
+        (
+            intact.replace(suffix, &format!("{suffix}\n    mac_only_encrypted: true")),
+            "DecryptIntegrity",
+            "its MAC does not fit",
+        ),
+        (
+            intact.replace("2026-11-25T18:44:09Z", "2026-11-25T18:44:10Z"),
+            "DecryptIntegrity",
+            "its MAC does not fit",
+        ),
+        (
+            intact.replace(&format!("{mac}\n"), ""),
+            "ReconciliationFailed",
+            "is SOPS encrypted",
+        ),
+    ] {
+        assert_ne!(tampered, intact);
+        house.push(&[("safe/secret.yaml", &tampered)], "Tamper again");
+        let message = fails(&house, "safe", reason, part);
+        assert_eq!(version(&house), version_before, "{message}");
+        // The next refusal is another one only if this one is over.
+        house.push(&[("safe/secret.yaml", &intact)], "Encrypt anew");
+        house.ready(SYSTEM, "safe");
+    }
     let object = house.ready(SYSTEM, "safe");
     assert!(condition(&object, "DecryptIntegrity").is_none(), "{object}");
     assert!(secret_text(&house, "safe", "whole", "token").is_some());

@@ -111,6 +111,7 @@ fn the_example_shows_every_key_with_its_default() {
         "introduction",
         "age_key_file",
         "pgp_key_file",
+        "default_service_account",
     ];
     let is_shown = |line: &&str| {
         !without

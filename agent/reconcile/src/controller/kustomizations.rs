@@ -23,12 +23,13 @@ use crate::named::Named;
 use crate::seen::{Meta, SeenKustomization};
 
 /// Annotations whose change asks for a pass.
-const ANNOTATIONS: [&str; 5] = [
+const ANNOTATIONS: [&str; 6] = [
     names::REQUESTED_AT,
     names::SUSPEND_UNTIL,
     names::ON_ERROR,
     names::PRUNE_GUARD,
     names::CONFIRM_PRUNE,
+    names::WINDOW,
 ];
 
 /// One Kustomization.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use windlass_api::kustomization::{
     KustomizationSpec, SubstituteKind, SubstituteReference, SubstituteStrategy,
 };
-use windlass_api::{names, reasons};
+use windlass_api::{migrate, names, reasons};
 use windlass_kustomize::substitute::{self, Options, Strategy};
 use windlass_kustomize::{BuildError, Cause, EntryKind, Overlay, Tree};
 use windlass_object::{GroupVersionKind, Object};
@@ -130,10 +130,23 @@ impl Job {
 
     fn own(&self, mut object: Object) -> Result<Object, StageError> {
         decrypt::refuse_ciphertext(&object)?;
+        to_served_version(&mut object);
         change::prepare(&mut object);
         object.set_label(names::OWNER_NAME, &self.owner.name);
         object.set_label(names::OWNER_NAMESPACE, &self.owner.namespace);
         Ok(object)
+    }
+}
+
+/// Old versions of Flux's kinds, which no API server serves any more, become the served ones.
+fn to_served_version(object: &mut Object) {
+    let kind = object.gvk();
+    let Some(version) = migrate::migrated(&kind.group, &kind.kind, &kind.version) else {
+        return;
+    };
+    if let Some(fields) = object.as_value_mut().as_object_mut() {
+        let api_version = format!("{}/{version}", kind.group);
+        fields.insert("apiVersion".to_owned(), api_version.into());
     }
 }
 

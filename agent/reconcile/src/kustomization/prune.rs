@@ -12,6 +12,7 @@ use windlass_plan::{order, prune as rules};
 use super::error::StageError;
 use super::moves;
 use super::pass::Pass;
+use super::wait::served;
 use crate::left_out::LeftOut;
 
 /// One entry of an inventory: the object and the version it was last applied in.
@@ -22,13 +23,14 @@ pub(crate) struct Stale {
 }
 
 impl Stale {
-    /// The kind of the object, in the version it was last applied in.
+    /// The kind of the object, in the version it was last applied in; an older Flux may have written one that is not
+    /// served any more.
     pub(crate) fn kind(&self) -> GroupVersionKind {
-        GroupVersionKind {
+        served(GroupVersionKind {
             group: self.key.group.clone(),
             version: self.version.clone(),
             kind: self.key.kind.clone(),
-        }
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 use windlass_api::meta::NamespacedObjectKindReference;
-use windlass_api::reasons;
+use windlass_api::{migrate, reasons};
 use windlass_object::{GroupVersionKind, Object, ObjectKey};
 use windlass_plan::health::{self, Health, Judge};
 
@@ -40,7 +40,7 @@ impl Target {
     /// An entry of `spec.healthChecks`.
     pub(crate) fn from_reference(reference: &NamespacedObjectKindReference) -> Self {
         let api_version = reference.api_version.as_deref().unwrap_or("apps/v1");
-        let kind = GroupVersionKind::new(api_version, &reference.kind);
+        let kind = served(GroupVersionKind::new(api_version, &reference.kind));
         Target {
             key: ObjectKey {
                 group: kind.group,
@@ -51,6 +51,17 @@ impl Target {
             version: kind.version,
             may_be_gone: false,
         }
+    }
+}
+
+/// What is asked for in place of a version of Flux's kinds that is not served any more.
+pub(super) fn served(kind: GroupVersionKind) -> GroupVersionKind {
+    match migrate::migrated(&kind.group, &kind.kind, &kind.version) {
+        Some(version) => GroupVersionKind {
+            version: version.to_owned(),
+            ..kind
+        },
+        None => kind,
     }
 }
 
