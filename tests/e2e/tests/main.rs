@@ -41,6 +41,7 @@ mod oracle;
 mod person;
 mod prune_guard;
 mod ratchet;
+mod reference;
 mod remote;
 mod repositories;
 mod secrets;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::tenant::{Tenant, bare_map, shared};
+use crate::tenant::{Tenant, map, shared};
 
 fn object(kind: &str, api_version: &str, name: &str, spec: Value) -> String {
     json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec})
@@ -22,7 +22,10 @@ fn old_versions_from_a_source_are_applied_as_the_ones_that_are_served() {
         )
     };
     let files = [
-        ("inner/map.yaml", &bare_map("a", "one") as &str),
+        (
+            "inner/map.yaml",
+            &map("default", "old-version", "one") as &str,
+        ),
         ("app/first.yaml", &inner("first", "v1beta1")),
         ("app/second.yaml", &inner("second", "v1beta2")),
     ];

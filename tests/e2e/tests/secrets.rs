@@ -356,37 +356,37 @@ fn a_tampered_secret_is_refused_or_told_of_and_the_live_one_is_left_alone() {
     house.agent.start();
     fails(&house, "safe", "DecryptIntegrity", "its MAC does not fit");
     // So is a value that was added, a MAC of something else, a switch of what the MAC is over, and no MAC at all.
-    let version_before = version(&house);
-    let (mac, suffix) = (line("mac:"), line("unencrypted_suffix:"));
-    for (tampered, reason, part) in [
+    house.push(&[("safe/secret.yaml", &intact)], "Encrypt anew");
+    house.ready(SYSTEM, "safe");
+    let before = version(&house);
+    let (mac, rule, time) = (
+        line("mac:"),
+        line("encrypted_regex:"),
+        line("lastmodified:"),
+    );
+    let misfit = ("DecryptIntegrity", "its MAC does not fit");
+    for (tampered, (reason, part)) in [
         (
-            intact.replace(
-                "stringData:\n",
-                "stringData:\n    added_unencrypted: by-hand\n",
-            ),
-            "DecryptIntegrity",
-            "its MAC does not fit",
+            intact.replace("    name: whole", "    labels: {by: hand}\n    name: whole"),
+            misfit,
         ),
         (
-            intact.replace(suffix, &format!("{suffix}\n    mac_only_encrypted: true")),
-            "DecryptIntegrity",
-            "its MAC does not fit",
+            intact.replace(rule, &format!("{rule}\n    mac_only_encrypted: true")),
+            misfit,
         ),
         (
-            intact.replace("2026-11-25T18:44:09Z", "2026-11-25T18:44:10Z"),
-            "DecryptIntegrity",
-            "its MAC does not fit",
+            intact.replace(time, "    lastmodified: \"2026-11-26T00:00:00Z\""),
+            misfit,
         ),
         (
             intact.replace(&format!("{mac}\n"), ""),
-            "ReconciliationFailed",
-            "is SOPS encrypted",
+            ("ReconciliationFailed", "is SOPS encrypted"),
         ),
     ] {
         assert_ne!(tampered, intact);
         house.push(&[("safe/secret.yaml", &tampered)], "Tamper again");
         let message = fails(&house, "safe", reason, part);
-        assert_eq!(version(&house), version_before, "{message}");
+        assert_eq!(version(&house), before, "{message}");
         // The next refusal is another one only if this one is over.
         house.push(&[("safe/secret.yaml", &intact)], "Encrypt anew");
         house.ready(SYSTEM, "safe");
