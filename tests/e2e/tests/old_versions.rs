@@ -44,10 +44,7 @@ fn old_versions_from_a_source_are_applied_as_the_ones_that_are_served() {
         json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1beta2", "kind": kind, "name": name,
             "namespace": namespace})
     };
-    let checks = json!([
-        old("Kustomization", "first"),
-        old("Kustomization", "second")
-    ]);
+    let checks = json!([old("Kustomization", "second")]);
     let spec = json!({"targetNamespace": namespace, "healthChecks": checks, "timeout": "1m"});
     tenant.kustomize("app", spec);
     let app = tenant.applied("app", &commit);
