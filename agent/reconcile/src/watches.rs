@@ -17,7 +17,10 @@ use crate::uninstall::{definitions, namespaces};
 type ToEvent = fn(WatchEvent) -> Event;
 
 /// Starts every watch; each goes on until it is aborted.
-pub(crate) fn watch_all(context: &Arc<Context>, sender: &UnboundedSender<Event>) -> Vec<JoinHandle<()>> {
+pub(crate) fn watch_all(
+    context: &Arc<Context>,
+    sender: &UnboundedSender<Event>,
+) -> Vec<JoinHandle<()>> {
     let kinds = &context.kinds;
     let everything = Scope::default();
     let namespace_of_flux = Scope {
