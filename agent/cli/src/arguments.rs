@@ -8,6 +8,7 @@ use windlass_api::duration::GoDuration;
 use crate::build::BuildArguments;
 use crate::confirm::ConfirmArguments;
 use crate::diff::DiffArguments;
+use crate::helm::HelmArguments;
 use crate::kustomize::KustomizeArguments;
 use crate::status_selector::StatusSelector;
 use crate::trust::TrustArguments;
@@ -16,16 +17,15 @@ use crate::uninstall::UninstallArguments;
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Globals {
-    /// Namespace of the objects
+    /// Namespace of the objects [default: flux-system]
     #[arg(
         short,
         long,
         global = true,
         env = "FLUX_SYSTEM_NAMESPACE",
-        default_value = "flux-system",
         hide_env_values = true
     )]
-    pub(crate) namespace: String,
+    pub(crate) namespace: Option<String>,
     /// Path of the kubeconfig [default: $KUBECONFIG, then ~/.kube/config, then the node's]
     #[arg(long, global = true)]
     pub(crate) kubeconfig: Option<PathBuf>,
@@ -81,6 +81,8 @@ pub enum Command {
     Diff(DiffArguments),
     /// What the kustomize program does, with its flags
     Kustomize(KustomizeArguments),
+    /// What the helm program does without a cluster, with its flags
+    Helm(HelmArguments),
     /// Print a completion script
     Completion(CompletionArguments),
 }

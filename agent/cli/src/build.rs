@@ -131,7 +131,7 @@ pub(crate) fn chosen(
     live: Option<Object>,
 ) -> Result<Object, CommandError> {
     match (&wanted.kustomization_file, live) {
-        (Some(file), _) => from_file(file, &wanted.name, &globals.namespace),
+        (Some(file), _) => from_file(file, &wanted.name, globals.flux_namespace()),
         (None, Some(live)) => Ok(live),
         (None, None) => Err(usage(
             "dry-run mode requires a kustomization file".to_owned(),

@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod facts;
 mod get;
+mod helm;
 mod kind;
 mod kustomize;
 mod lease;
@@ -50,6 +51,7 @@ pub use crate::build::BuildArguments;
 pub use crate::confirm::ConfirmArguments;
 pub use crate::diff::DiffArguments;
 use crate::error::CommandError;
+pub use crate::helm::HelmArguments;
 pub use crate::kustomize::KustomizeArguments;
 use crate::screen::{Eyes, Screen};
 use crate::session::{Paused, Session};
@@ -219,6 +221,9 @@ async fn dispatch(
             return Ok(screen.print(&String::from_utf8_lossy(&script))?);
         }
         Command::Kustomize(arguments) => return kustomize::run(screen, arguments),
+        Command::Helm(arguments) => {
+            return helm::run(screen, globals.namespace.as_deref(), arguments);
+        }
         Command::Build(arguments) => return build::run(globals, screen, arguments).await,
         Command::Diff(arguments) => return diff::run(globals, screen, arguments).await,
         Command::Version(arguments) if arguments.client => {
@@ -290,6 +295,7 @@ async fn with_cluster(
         | Command::Kustomize(_)
         | Command::Build(_)
         | Command::Diff(_)
+        | Command::Helm(_)
         | Command::Trust(_) => Ok(()),
     }
 }

@@ -33,6 +33,13 @@ pub(crate) enum Paused {
     Unclear(PauseError),
 }
 
+impl Globals {
+    /// The namespace of Flux's objects.
+    pub(crate) fn flux_namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or(names::FLUX_SYSTEM)
+    }
+}
+
 impl Session {
     /// Takes the options and gives a session; nothing is connected yet.
     pub(crate) fn new(globals: &Globals) -> Result<Session, CommandError> {
@@ -45,7 +52,7 @@ impl Session {
         let timeout = globals.timeout.into();
         Ok(Session {
             cluster: Cluster::connect(connect)?,
-            namespace: globals.namespace.clone(),
+            namespace: globals.flux_namespace().to_owned(),
             timeout,
             deadline: Instant::now().checked_add(timeout),
         })

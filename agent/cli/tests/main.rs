@@ -16,6 +16,7 @@ mod act;
 mod build;
 mod cluster;
 mod diff;
+mod helm;
 mod kustomize;
 mod look;
 mod pause;

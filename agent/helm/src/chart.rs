@@ -10,11 +10,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-pub(crate) use crate::chart::load::{merge, to_floats};
+pub(crate) use crate::chart::load::to_floats;
 pub(crate) use crate::chart::metadata::or_default;
 
 pub use crate::chart::directory::{Directory, Entry, EntryKind, directory_files, load_directory};
-pub use crate::chart::load::{LoadError, archive_files, load_archive, load_files, read_values};
+pub use crate::chart::load::{
+    LoadError, archive_files, load_archive, load_files, merge_values, read_values,
+};
 pub use crate::chart::metadata::{Dependency, Maintainer, Metadata};
 
 /// A file of a chart.

@@ -23,6 +23,7 @@ mod render;
 mod schema;
 mod scope;
 mod semver;
+mod show;
 mod strvals;
 mod template;
 mod time;
@@ -33,7 +34,7 @@ pub use crate::capabilities::{Capabilities, KubeVersion};
 pub use crate::chart::{
     Chart, CustomResourceDefinition, Dependency, Directory, Entry, EntryKind, File, LoadError,
     Maintainer, Metadata, archive_files, directory_files, load_archive, load_directory, load_files,
-    read_values,
+    merge_values, read_values,
 };
 pub use crate::engine::Surroundings;
 pub use crate::manifest::{Hook, HookEvent, Manifest};
@@ -45,4 +46,5 @@ pub use crate::record::{
 };
 pub use crate::render::{Operation, Release, RenderError, Rendered, render};
 pub use crate::semver::choose::{highest, is_within, with_metadata};
+pub use crate::show::{Parts, show_only};
 pub use crate::strvals::{Setting, set};

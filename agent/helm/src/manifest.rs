@@ -196,7 +196,8 @@ fn rank(kind: &str) -> (usize, String) {
     }
 }
 
-fn split(text: &str) -> Vec<&str> {
+/// The documents of a stream of YAML, without those that are empty.
+pub(crate) fn split(text: &str) -> Vec<&str> {
     let text = text.trim_start();
     let documents: Vec<&str> = match &*SEPARATOR {
         Some(separator) => separator.split(text).collect(),

@@ -26,6 +26,8 @@ pub struct Release {
     pub revision: i64,
     /// Whether it is new.
     pub operation: Operation,
+    /// Whether values.schema.json is not asked.
+    pub skips_schema: bool,
 }
 
 /// What is being done with a release.
@@ -38,8 +40,10 @@ pub enum Operation {
 }
 
 /// What a chart renders to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rendered {
+    /// The chart as it was rendered: without the dependencies that are off, with the values the others gave.
+    pub chart: Chart,
     /// The objects, in the order they are installed in.
     pub manifests: Vec<Manifest>,
     /// The hooks, in the order they are sorted in.
@@ -155,7 +159,9 @@ fn render_here(
     let mut chart = chart.clone();
     dependencies::process(&mut chart, values).map_err(RenderError::Values)?;
     let values = coalesce(&chart, values, Nulls::Remove).map_err(RenderError::Values)?;
-    crate::schema::check(&chart, &values).map_err(RenderError::Schema)?;
+    if !release.skips_schema {
+        crate::schema::check(&chart, &values).map_err(RenderError::Schema)?;
+    }
     let wanted = &chart.metadata.kube_version;
     let found = &capabilities.kube_version;
     if !wanted.is_empty() && !dependencies::is_compatible(wanted, &found.normalized) {
@@ -177,6 +183,7 @@ fn render_here(
     files.sort();
     let (hooks, manifests) = sort(&files)?;
     Ok(Rendered {
+        chart,
         manifests,
         hooks,
         notes,

@@ -70,7 +70,7 @@ pub fn set(
         let mut fields: Map<String, Value> = serde_json::from_str(text)
             .map_err(|error| format!("the object is no JSON: {error}"))?;
         fields.values_mut().for_each(to_floats);
-        crate::chart::merge(values, fields);
+        crate::chart::merge_values(values, fields);
         return Ok(());
     }
     let mut parser = Parser {

@@ -134,6 +134,7 @@ impl Request {
             } else {
                 Operation::Install
             },
+            skips_schema: false,
         };
         let rendered = render(&chart, &values, &release, &capabilities, &Still)
             .map_err(|error| error.to_string())?;

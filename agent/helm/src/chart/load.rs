@@ -85,7 +85,7 @@ pub fn read_values(text: &[u8]) -> Result<Map<String, Value>, String> {
     let mut values = Map::new();
     for document in documents {
         match document.value {
-            Value::Object(fields) => merge(&mut values, fields),
+            Value::Object(fields) => merge_values(&mut values, fields),
             other => {
                 let found = json_type(&other);
                 return Err(format!(
@@ -110,10 +110,10 @@ fn json_type(value: &Value) -> &'static str {
 }
 
 /// Lays values over others, maps over maps.
-pub(crate) fn merge(values: &mut Map<String, Value>, later: Map<String, Value>) {
+pub fn merge_values(values: &mut Map<String, Value>, later: Map<String, Value>) {
     for (key, value) in later {
         match (values.get_mut(&key), value) {
-            (Some(Value::Object(inner)), Value::Object(later)) => merge(inner, later),
+            (Some(Value::Object(inner)), Value::Object(later)) => merge_values(inner, later),
             (_, value) => {
                 values.insert(key, value);
             }

@@ -1,0 +1,228 @@
+//! `windlass helm template` beside the real helm: the same bytes and the same exit status.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use windlass_cli::{Outcome, run_on};
+
+/// What `helm.sh` ends with when Go cannot fetch the modules.
+const UNFETCHED: i32 = 77;
+
+/// The real helm; none, loudly, where it cannot be built here.
+fn helm() -> Option<&'static Path> {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracles/helm.sh");
+        let built = Command::new(script)
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        if built.status.code() == Some(UNFETCHED) {
+            return None;
+        }
+        assert!(built.status.success(), "{built:?}");
+        let folder = String::from_utf8(built.stdout).unwrap();
+        Some(Path::new(folder.trim()).join("helm"))
+    });
+    program.as_deref()
+}
+
+/// What was printed, what was said, and whether it went well.
+fn ours(arguments: &[&str]) -> (String, String, bool) {
+    let (mut results, mut progress) = (Vec::new(), Vec::new());
+    let line = ["windlass", "helm", "template"].iter().chain(arguments);
+    let outcome = run_on(line, &mut results, &mut progress).unwrap();
+    (
+        String::from_utf8(results).unwrap(),
+        String::from_utf8(progress).unwrap(),
+        outcome == Outcome::Done,
+    )
+}
+
+fn theirs(program: &Path, arguments: &[&str]) -> (String, bool) {
+    let home = tempfile::tempdir().unwrap();
+    let ran = Command::new(program)
+        .arg("template")
+        .args(arguments)
+        .env("HOME", home.path())
+        .env_remove("KUBECONFIG")
+        .output()
+        .unwrap();
+    (String::from_utf8(ran.stdout).unwrap(), ran.status.success())
+}
+
+const CONFIG: &str = "apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-{{ .Chart.Name }}
+  namespace: {{ .Release.Namespace }}
+data:
+  values: {{ .Values | toJson | quote }}
+  upgrade: {{ .Release.IsUpgrade | quote }}
+  kubernetes: {{ .Capabilities.KubeVersion.Version }}
+  served: {{ .Capabilities.APIVersions.Has \"example.org/v1\" | quote }}
+";
+
+const TEST: &str = "apiVersion: v1
+kind: Pod
+metadata:
+  name: smoke
+  annotations:
+    helm.sh/hook: test
+spec: {}
+";
+
+const JOB: &str = "apiVersion: batch/v1
+kind: Job
+metadata:
+  name: before
+  annotations:
+    helm.sh/hook: pre-install
+spec: {}
+";
+
+fn chart() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let sub = "apiVersion: v2\nname: off\nversion: 1.0.0\n";
+    let files = [
+        (
+            "web/Chart.yaml",
+            "apiVersion: v2\nname: web\nversion: 1.2.3\ndependencies:\n- name: off\n  version: 1.0.0\n  condition: off.enabled\n",
+        ),
+        (
+            "web/values.yaml",
+            "a: 1\nlist: [1, 2]\noff: {enabled: false}\n",
+        ),
+        (
+            "web/values.schema.json",
+            r#"{"properties": {"a": {"type": "number"}}}"#,
+        ),
+        ("web/.helmignore", "*.bak\n"),
+        ("web/templates/config.yaml", CONFIG),
+        ("web/templates/broken.yaml.bak", "{{ nonsense"),
+        ("web/templates/tests/smoke.yaml", TEST),
+        ("web/templates/job.yaml", JOB),
+        ("web/templates/NOTES.txt", "Hello"),
+        (
+            "web/crds/things.yaml",
+            "# Things\nkind: CustomResourceDefinition\n",
+        ),
+        ("web/charts/off/Chart.yaml", sub),
+        (
+            "web/charts/off/crds/off.yaml",
+            "kind: CustomResourceDefinition\n",
+        ),
+        ("web/charts/off/templates/off.yaml", "kind: Secret\n"),
+        ("more.yaml", "b: {c: x}\nlist: [3]\n"),
+        ("last.yaml", "b: {d: y}\n"),
+        ("text.txt", "from a file\n"),
+    ];
+    for (path, text) in files {
+        let file = folder.path().join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_chart_prints_the_same_bytes_with_each_of_helms_flags() {
+    let Some(program) = helm() else { return };
+    let folder = chart();
+    let at = |path: &str| folder.path().join(path).display().to_string();
+    let (web, more, last, text) = (at("web"), at("more.yaml"), at("last.yaml"), at("text.txt"));
+    let both = format!("{more},{last}");
+    let file = format!("g={text}");
+    let cases: &[&[&str]] = &[
+        &[],
+        &["-n", "space"],
+        &["--namespace", "flux-system", "--include-crds"],
+        &["-f", &more, "--values", &last],
+        &[
+            "-f",
+            &both,
+            "--set",
+            "b.c=1,b.e={x,y}",
+            "--set-string",
+            "b.d=2",
+        ],
+        &["--set", "a=1", "--set-json", r#"a=2,h={"i":[1.5]}"#],
+        &["--set-json", r#"{"a": 3}"#, "--set-file", &file],
+        &["--set-literal", "k=x,y=[z]"],
+        &["--kube-version", "1.29", "-a", "example.org/v1,other/v1"],
+        &["--is-upgrade", "--no-hooks"],
+        &["--skip-tests", "--skip-crds"],
+        &["--set", "a=text", "--skip-schema-validation"],
+        &["-s", "templates/config.yaml"],
+        &[
+            "--show-only",
+            "templates/*.yaml",
+            "-s",
+            "templates/tests/smoke.yaml",
+        ],
+        &["--include-crds", "-s", "crds/things.yaml"],
+        &["--set", "off.enabled=true", "--include-crds"],
+    ];
+    for flags in cases {
+        let arguments: Vec<&str> = ["demo", &web].iter().chain(*flags).copied().collect();
+        let (printed, said, good) = ours(&arguments);
+        assert!(good, "{flags:?}: {said}");
+        assert_eq!((printed, good), theirs(program, &arguments), "{flags:?}");
+    }
+    assert_eq!(ours(&[&web]).0, theirs(program, &[&web]).0);
+}
+
+#[test]
+fn a_packaged_chart_prints_the_same_bytes() {
+    let Some(program) = helm() else { return };
+    let folder = chart();
+    let packed = Command::new(program)
+        .args(["package", "web"])
+        .current_dir(folder.path())
+        .env("HOME", folder.path())
+        .output()
+        .unwrap();
+    assert!(packed.status.success(), "{packed:?}");
+    let file = folder.path().join("web-1.2.3.tgz").display().to_string();
+    let (printed, said, good) = ours(&["demo", &file]);
+    assert!(good, "{said}");
+    assert_eq!((printed, good), theirs(program, &["demo", &file]));
+}
+
+#[test]
+fn what_is_refused_says_what_to_do_instead_and_helm_refuses_it_too_where_it_is_wrong() {
+    let folder = chart();
+    let web = folder.path().join("web").display().to_string();
+    let refused = |arguments: &[&str]| {
+        let (printed, said, good) = ours(arguments);
+        assert!(!good && printed.is_empty(), "{arguments:?}: {printed}");
+        said
+    };
+    let wrong: &[(&[&str], &str)] = &[
+        (&["demo", &web, "--set", "a=text"], "values.schema.json"),
+        (
+            &["demo", &web, "-s", "templates/none.yaml"],
+            "could not find template",
+        ),
+        (&["demo", &web, "-f", "none.yaml"], "none.yaml: "),
+        (&["demo", &web, "--set", "a"], "--set a: "),
+        (&["demo", &web, "--kube-version", "new"], "two numbers"),
+        (&["demo", "no-such-chart"], "helm pull"),
+    ];
+    for (arguments, expected) in wrong {
+        let said = refused(arguments);
+        let expected = match *expected {
+            "values.schema.json" => "don't meet the specifications of the schema(s)",
+            other => other,
+        };
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+        if let Some(program) = helm() {
+            assert!(!theirs(program, arguments).1, "{arguments:?}");
+        }
+    }
+    assert!(refused(&["demo", &web, "--output-dir", "x"]).contains("--show-only"));
+    assert!(refused(&["demo", &web, "--repo", "https://x"]).contains("helm pull"));
+    assert!(refused(&["demo", &web, "--post-renderer", "x"]).contains("postRenderers"));
+}
