@@ -7,6 +7,7 @@ mod capabilities;
 mod chart;
 mod coalesce;
 mod codec;
+mod compose;
 mod crypto;
 mod dependencies;
 mod engine;
@@ -36,6 +37,7 @@ pub use crate::chart::{
     Maintainer, Metadata, archive_files, directory_files, load_archive, load_directory, load_files,
     merge_values, read_values,
 };
+pub use crate::compose::{ComposeError, Target, ValuesPart, compose_values};
 pub use crate::engine::Surroundings;
 pub use crate::manifest::{Hook, HookEvent, Manifest};
 pub use crate::name::shorten_name;

@@ -13,3 +13,4 @@ mod golden;
 mod records;
 mod settings;
 mod support;
+mod values;
