@@ -21,6 +21,7 @@ mod faults;
 mod features;
 mod first_fetch;
 mod from_flux;
+mod helm_records;
 mod hostile_tree;
 mod house;
 mod ignored;
