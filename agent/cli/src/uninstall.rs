@@ -186,8 +186,10 @@ impl Removal<'_> {
         let scope = Scope::in_namespace(names::FLUX_SYSTEM);
         let cluster = &self.session.cluster;
         for lease in cluster.list(&leases, &scope, Detail::Object).await? {
+            let is_witness = lease.label(names::WITNESS_LABEL).is_some();
             let is_ours = lease.name() == names::LEASE
-                || text(&lease, "/spec/holderIdentity") == names::LEASE;
+                || text(&lease, "/spec/holderIdentity") == names::LEASE
+                || is_witness;
             if is_ours {
                 self.delete(screen, &leases, &lease).await?;
             }

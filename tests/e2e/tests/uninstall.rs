@@ -157,7 +157,9 @@ fn flux_uninstall_keeps_every_workload() {
 fn windlass_leases(admin: &Client) -> Vec<Value> {
     let mut leases = admin.list("coordination.k8s.io/v1", "Lease", "flux-system", "");
     leases.retain(|lease| {
-        lease["metadata"]["name"] == "windlass" || lease["spec"]["holderIdentity"] == "windlass"
+        lease["metadata"]["name"] == "windlass"
+            || lease["spec"]["holderIdentity"] == "windlass"
+            || lease["metadata"]["labels"]["windlass.dev/witness"].is_string()
     });
     leases
 }
