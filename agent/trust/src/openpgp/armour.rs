@@ -1,4 +1,5 @@
-//! OpenPGP's armour, read strictly: one way to write the same bytes, but for its headers (RFC 9580, section 6).
+//! OpenPGP's armour, read strictly: one way to write the same bytes, but for its headers, its check sum, which
+//! may be left out, and where its lines of digits end (RFC 9580, section 6).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -289,6 +289,18 @@ const PIECES: [&str; 8] = [
     "\0",
 ];
 
+/// Says whether two texts differ only in what the formats leave open: where the lines of an armour's digits end, and
+/// whether OpenPGP's check sum follows them.
+fn same_digits(text: &str, good: &str) -> bool {
+    let parts = |text: &str| {
+        let (head, armour) = text.split_once("SIGNATURE-----\n ")?;
+        let (digits, tail) = armour.split_once("\n -----END")?;
+        let (digits, _sum) = digits.split_once("\n =").unwrap_or((digits, ""));
+        Some((head.to_owned(), digits.replace("\n ", ""), tail.to_owned()))
+    };
+    parts(text).is_some() && parts(text) == parts(good)
+}
+
 /// The matrix's million in a build with optimisation; without it a part of them, which takes as long.
 #[test]
 fn t03_no_broken_armour_is_accepted_and_none_breaks_the_verifier() {
@@ -343,8 +355,12 @@ fn t03_no_broken_armour_is_accepted_and_none_breaks_the_verifier() {
             }
         }
         if bytes != *good {
+            let (text, good) = (
+                String::from_utf8_lossy(&bytes),
+                String::from_utf8_lossy(good),
+            );
             let judged = secret.commit_signer(&bytes);
-            assert!(judged.is_err(), "{:?}", String::from_utf8_lossy(&bytes));
+            assert!(judged.is_err() || same_digits(&text, &good), "{text:?}");
         }
     }
 }
