@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use windlass_api::names;
 use windlass_object::Object;
 
+use crate::applier::Applier;
 use crate::fields;
 use crate::metadata::{self, ManagerEntry};
 
@@ -107,28 +108,29 @@ pub fn differs(live: &Object, dry_run: &Object) -> bool {
 }
 
 /// Makes the JSON patch that moves the fields of taken-over managers (`kubectl*`,
-/// `before-first-apply`, Flux's own client-side entries) into our Apply entry and removes
-/// `kubectl apply`'s annotation and marks of early versions of Flux; `None` when there is nothing to take over or the object asks for
-/// `ssa: Merge`. A concurrent write makes the patch fail with 409 because it carries the
+/// `before-first-apply`, Flux's own client-side entries; for a HelmRelease those of Helm) into our Apply entry and, for a
+/// Kustomization, removes `kubectl apply`'s annotation and marks of early versions of Flux; `None` when there is nothing
+/// to take over or the object asks a Kustomization for `ssa: Merge`. A concurrent write makes the patch fail with 409 because it carries the
 /// resourceVersion that was read.
 ///
 /// What `kubectl rollout restart` wrote stays with `kubectl`: moved to us it would be removed by
 /// the next apply, and every pod restarted again.
-pub fn takeover(desired: &Object, live: &Object) -> Option<Value> {
-    if is_merged(desired, Some(live)) {
+pub fn takeover(by: Applier, desired: &Object, live: &Object) -> Option<Value> {
+    let kustomized = by == Applier::Kustomization;
+    if kustomized && is_merged(desired, Some(live)) {
         return None;
     }
     let metadata = metadata_of(live);
     let mut operations = Vec::new();
     let annotations = REMOVED_ANNOTATIONS.iter().map(|key| ("annotations", *key));
     let labels = REMOVED_LABELS.iter().map(|key| ("labels", *key));
-    for (map, key) in annotations.chain(labels) {
+    for (map, key) in annotations.chain(labels).filter(|_| kustomized) {
         if metadata::entry(metadata, map, key).is_some() {
             let path = format!("/metadata/{map}/{}", key.replace('/', "~1"));
             operations.push(json!({"op": "remove", "path": path}));
         }
     }
-    if let Some(entries) = merged_managers(metadata) {
+    if let Some(entries) = merged_managers(by, metadata) {
         let path = "/metadata/managedFields";
         operations.push(json!({"op": "replace", "path": path, "value": entries}));
     }
@@ -143,17 +145,17 @@ pub fn takeover(desired: &Object, live: &Object) -> Option<Value> {
 }
 
 /// Gives all entries with the taken-over ones merged into ours, which comes last.
-fn merged_managers(metadata: &Value) -> Option<Vec<Value>> {
+fn merged_managers(by: Applier, metadata: &Value) -> Option<Vec<Value>> {
     let mut ours = ManagerEntry::all(metadata)
-        .find(|entry| entry.is_ours())
+        .find(|entry| by.owns(*entry))
         .map(|entry| entry.0.clone());
     let mut kept = Vec::new();
     let mut changed = false;
     for entry in ManagerEntry::all(metadata) {
-        if entry.is_ours() {
+        if by.owns(entry) {
             continue;
         }
-        if !entry.is_taken_over() {
+        if !by.takes_over(entry) {
             kept.push(entry.0.clone());
             continue;
         }
@@ -174,7 +176,7 @@ fn merged_managers(metadata: &Value) -> Option<Vec<Value>> {
                 None => set_field(ours, "fieldsV1", set),
             },
             None => {
-                set_field(&mut taken, "manager", json!(names::APPLY_MANAGER));
+                set_field(&mut taken, "manager", json!(by.manager()));
                 set_field(&mut taken, "operation", json!("Apply"));
                 set_field(&mut taken, "fieldsV1", set);
                 ours = Some(taken);

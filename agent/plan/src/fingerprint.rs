@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use windlass_object::Object;
 
+use crate::applier::Applier;
 use crate::fields;
 use crate::metadata::{self, ManagerEntry};
 
@@ -26,6 +27,8 @@ pub struct Fingerprint {
     owned: [u8; 32],
     /// The labels and annotations that we set, with digests of their values.
     set: Vec<SetEntry>,
+    /// Who applied it.
+    by: Applier,
 }
 
 /// One label or annotation that we set.
@@ -86,12 +89,12 @@ impl Fingerprint {
 /// Makes the fingerprint of an object from the API server's answer to the apply, or from what was
 /// read when nothing had to be written (never from a dry-run: its `managedFields` are not what the
 /// watch will show), and from what was sent.
-pub fn of(applied: &Object, desired: &Object) -> Fingerprint {
-    of_sent(applied, desired, digest(desired))
+pub fn of(by: Applier, applied: &Object, desired: &Object) -> Fingerprint {
+    of_sent(by, applied, desired, digest(desired))
 }
 
 /// As [`of`], where what was sent says less than what is desired, whose digest is given.
-pub fn of_sent(applied: &Object, sent: &Object, desired: [u8; 32]) -> Fingerprint {
+pub fn of_sent(by: Applier, applied: &Object, sent: &Object, desired: [u8; 32]) -> Fingerprint {
     let metadata = metadata_of(applied);
     let mut set = Vec::new();
     for (map, name) in [
@@ -114,8 +117,9 @@ pub fn of_sent(applied: &Object, sent: &Object, desired: [u8; 32]) -> Fingerprin
     Fingerprint {
         uid: applied.uid().unwrap_or_default().to_owned(),
         desired,
-        owned: owned_digest(metadata),
+        owned: owned_digest(by, metadata),
         set,
+        by,
     }
 }
 
@@ -127,7 +131,8 @@ pub fn digest(object: &Object) -> [u8; 32] {
 
 /// Judges from an object's live metadata whether somebody changed what we set; `None` when not.
 pub fn drifted(fingerprint: &Fingerprint, live_metadata: &Value) -> Option<Drift> {
-    let newest = || newest_foreign(live_metadata);
+    let by = fingerprint.by;
+    let newest = || newest_foreign(by, live_metadata);
     let drift = |cause, managers, fields| {
         Some(Drift {
             cause,
@@ -144,7 +149,7 @@ pub fn drifted(fingerprint: &Fingerprint, live_metadata: &Value) -> Option<Drift
     {
         return drift(DriftCause::Deleting, Vec::new(), Vec::new());
     }
-    let (managers, fields) = taken_over(live_metadata);
+    let (managers, fields) = taken_over(by, live_metadata);
     if !managers.is_empty() {
         return drift(DriftCause::TakenOver, managers, fields);
     }
@@ -158,7 +163,7 @@ pub fn drifted(fingerprint: &Fingerprint, live_metadata: &Value) -> Option<Drift
     if !changed.is_empty() {
         return drift(DriftCause::MetadataChanged, newest(), changed);
     }
-    if owned_digest(live_metadata) != fingerprint.owned {
+    if owned_digest(by, live_metadata) != fingerprint.owned {
         return drift(DriftCause::FieldChanged, newest(), Vec::new());
     }
     None
@@ -167,13 +172,13 @@ pub fn drifted(fingerprint: &Fingerprint, live_metadata: &Value) -> Option<Drift
 /// Names who changed which of the fields that `desired` sets, more exactly than the fingerprint
 /// can: a field that another manager holds and we no longer do was changed by it; a top-level part
 /// that nobody holds was removed.
-pub fn explain(desired: &Object, live_metadata: &Value) -> Vec<(String, String)> {
+pub fn explain(by: Applier, desired: &Object, live_metadata: &Value) -> Vec<(String, String)> {
     let ours = ManagerEntry::all(live_metadata)
-        .find(|entry| entry.is_ours())
+        .find(|entry| by.owns(*entry))
         .and_then(ManagerEntry::fields)
         .unwrap_or(&Value::Null);
     let mut found = Vec::new();
-    let foreign = ManagerEntry::all(live_metadata).filter(|entry| !entry.is_ours());
+    let foreign = ManagerEntry::all(live_metadata).filter(|entry| !by.owns(*entry));
     for entry in foreign.filter(|entry| !entry.is_status()) {
         let Some(set) = entry.fields() else { continue };
         fields::leaves(set, &mut |path| {
@@ -194,9 +199,9 @@ pub fn explain(desired: &Object, live_metadata: &Value) -> Vec<(String, String)>
 
 /// The managers that Flux takes over and that wrote something, and what they wrote. A restart by
 /// `kubectl rollout restart` is no drift.
-fn taken_over(metadata: &Value) -> (Vec<String>, Vec<String>) {
+fn taken_over(by: Applier, metadata: &Value) -> (Vec<String>, Vec<String>) {
     let (mut managers, mut named) = (Vec::new(), Vec::new());
-    for entry in ManagerEntry::all(metadata).filter(|entry| entry.is_taken_over()) {
+    for entry in ManagerEntry::all(metadata).filter(|entry| by.takes_over(*entry)) {
         let mut set = entry.fields().cloned().unwrap_or(Value::Null);
         let restart = fields::take_restarted_at(&mut set);
         if restart.is_some() && fields::is_empty(&set) {
@@ -213,9 +218,9 @@ fn taken_over(metadata: &Value) -> (Vec<String>, Vec<String>) {
 }
 
 /// The foreign manager that wrote last to the object itself.
-fn newest_foreign(metadata: &Value) -> Vec<String> {
+fn newest_foreign(by: Applier, metadata: &Value) -> Vec<String> {
     ManagerEntry::all(metadata)
-        .filter(|entry| !entry.is_status() && !entry.is_ours())
+        .filter(|entry| !entry.is_status() && !by.owns(*entry))
         .max_by_key(|entry| entry.time())
         .map(|entry| entry.manager().to_owned())
         .into_iter()
@@ -223,9 +228,9 @@ fn newest_foreign(metadata: &Value) -> Vec<String> {
 }
 
 /// The digest of our entries, without time and without the restart annotation.
-fn owned_digest(metadata: &Value) -> [u8; 32] {
+fn owned_digest(by: Applier, metadata: &Value) -> [u8; 32] {
     let mut ours: Vec<String> = ManagerEntry::all(metadata)
-        .filter(|entry| entry.is_main() && entry.manager() == windlass_api::names::APPLY_MANAGER)
+        .filter(|entry| entry.is_main() && entry.manager() == by.manager())
         .map(|entry| {
             let mut set = entry.fields().cloned().unwrap_or(Value::Null);
             fields::take_restarted_at(&mut set);

@@ -8,6 +8,7 @@ use windlass_api::kustomization::{IgnoreRule, Selector};
 use windlass_object::Object;
 use windlass_object::selector::LabelSelector;
 
+use crate::applier::Applier;
 use crate::metadata::ManagerEntry;
 
 /// The rules of one Kustomization, read.
@@ -55,13 +56,13 @@ impl IgnoreRules {
     /// left out, another keeps the value it has now.
     ///
     /// What windlass takes over anyway (`kubectl`'s fields) is nobody else's.
-    pub fn give_way(&self, desired: &mut Object, live: &Object) {
+    pub fn give_way(&self, by: Applier, desired: &mut Object, live: &Object) {
         let rules = self.0.iter().filter(|rule| rule.target.matches(live));
         let pointers: Vec<&[String]> = rules
             .flat_map(|rule| rule.pointers.iter().map(Vec::as_slice))
             .collect();
         for pointer in pointers {
-            give_way(desired.as_value_mut(), pointer, live.as_value());
+            give_way(by, desired.as_value_mut(), pointer, live.as_value());
         }
     }
 }
@@ -146,11 +147,11 @@ fn pairs(object: &Object, place: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn give_way(desired: &mut Value, pointer: &[String], live: &Value) {
+fn give_way(by: Applier, desired: &mut Value, pointer: &[String], live: &Value) {
     let Some((last, parents)) = pointer.split_last() else {
         return;
     };
-    let theirs = others_own(live, pointer);
+    let theirs = others_own(by, live, pointer);
     let now = at(live, pointer).filter(|_| !theirs).cloned();
     let mut parent = desired;
     for segment in parents {
@@ -209,10 +210,10 @@ fn at<'a>(value: &'a Value, pointer: &[String]) -> Option<&'a Value> {
 }
 
 /// Whether a manager that is neither us nor taken over owns the field, or anything in it.
-fn others_own(live: &Value, pointer: &[String]) -> bool {
+fn others_own(by: Applier, live: &Value, pointer: &[String]) -> bool {
     let metadata = live.get("metadata").unwrap_or(&Value::Null);
     let others = ManagerEntry::all(metadata)
-        .filter(|entry| !entry.is_ours() && !entry.is_taken_over() && !entry.is_status());
+        .filter(|entry| !by.owns(*entry) && !by.takes_over(*entry) && !entry.is_status());
     let mut fields = others.filter_map(ManagerEntry::fields);
     fields.any(|fields| owns(fields, live, pointer))
 }

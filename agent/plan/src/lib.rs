@@ -3,6 +3,7 @@
 //! May touch: nothing.
 //! Never: reads a clock.
 
+pub mod applier;
 pub mod backoff;
 pub mod cel;
 pub mod change;

@@ -65,24 +65,6 @@ impl<'a> ManagerEntry<'a> {
         self.0.get("fieldsV1")
     }
 
-    /// Says whether this is our own Apply entry.
-    pub(crate) fn is_ours(self) -> bool {
-        self.manager() == names::APPLY_MANAGER && self.operation() == "Apply" && self.is_main()
-    }
-
-    /// Says whether Flux takes this entry's fields over before it applies: what `kubectl` wrote,
-    /// what was there before the first apply, and what Flux's own client-side versions wrote
-    /// (kustomize-controller, `kustomization_controller.go`, apply).
-    pub(crate) fn is_taken_over(self) -> bool {
-        let operation = self.operation();
-        let update = operation == "Update";
-        let manager = self.manager();
-        let foreign = manager.starts_with("kubectl") && (update || operation == "Apply");
-        let earlier =
-            manager.starts_with("before-first-apply") || manager.starts_with(names::APPLY_MANAGER);
-        self.is_main() && (foreign || (update && earlier))
-    }
-
     fn text(self, field: &str) -> &'a str {
         self.0
             .get(field)

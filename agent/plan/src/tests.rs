@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use windlass_object::Object;
 
+use crate::applier::Applier;
 use crate::{change, fingerprint, health, lease, prune};
 
 /// Names that the decisions look for, so that arbitrary values reach deep.
@@ -123,10 +124,13 @@ proptest! {
         change::prepare(&mut prepared);
         prop_assert_eq!(&once, &prepared, "preparing twice changes nothing more");
         prop_assert!(!change::differs(&one, &one));
-        let _ = (change::takeover(&one, &other), change::treatment(&one, Some(&other)));
-        let fingerprint = fingerprint::of(&one, &other);
         let metadata = one.pointer("/metadata").unwrap();
-        let _ = (fingerprint::drifted(&fingerprint, metadata), fingerprint::explain(&other, metadata));
+        for by in [Applier::Kustomization, Applier::HelmRelease] {
+            let _ = change::takeover(by, &one, &other);
+            let fingerprint = fingerprint::of(by, &one, &other);
+            let _ = (fingerprint::drifted(&fingerprint, metadata), fingerprint::explain(by, &other, metadata));
+        }
+        let _ = change::treatment(&one, Some(&other));
         let _ = (prune::may_delete(metadata, "a", "b"), lease::Record::from_lease(one.as_value()));
     }
 }

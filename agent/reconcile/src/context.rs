@@ -10,14 +10,14 @@ use windlass_object::GroupVersionKind;
 use windlass_plan::guard::Limits;
 
 use crate::drift::DriftWatch;
-use crate::kustomization::pass::Corrections;
-use crate::kustomization::remote::Remotes;
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::net::Net;
 use crate::secrets::SecretPolicy;
 use crate::source::keep::Keep;
 use crate::vouch::Vouchers;
+use crate::work::Corrections;
+use crate::work::remote::Remotes;
 
 /// Handles on the world and what was learned of it.
 #[derive(Debug)]

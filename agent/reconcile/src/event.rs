@@ -6,13 +6,13 @@ use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
 
 use crate::chart::pass::Outcome as ChartOutcome;
 use crate::kustomization::Outcome as KustomizationOutcome;
-use crate::kustomization::webhook::Asked;
 use crate::named::Named;
 use crate::repository::pass::Outcome as RepositoryOutcome;
 use crate::source::Outcome as SourceOutcome;
 use crate::source::fetch::Snapshot;
 use crate::trust::NodeTrust;
 use crate::witness::Witnessed;
+use crate::work::webhook::Asked;
 
 /// What values are read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

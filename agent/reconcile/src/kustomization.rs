@@ -1,27 +1,17 @@
 //! Kustomizations: one pass is one chain of stages, and its conclusion the only way to a status.
 
-mod apply;
 mod build;
-mod check;
 mod conclude;
 mod decrypt;
 pub(crate) mod depends;
-mod error;
-mod failures;
-mod fence;
 mod finalize;
 mod guard;
 mod health;
-pub(crate) mod hidden;
 mod moves;
 pub(crate) mod pass;
 mod prune;
-pub(crate) mod remote;
-mod replace;
 mod report;
 mod status;
-mod wait;
-pub(crate) mod webhook;
 mod window;
 
 use std::time::Duration;
@@ -33,17 +23,20 @@ use windlass_api::{names, reasons, time::Time};
 use windlass_object::{Object, ObjectKey};
 use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
+use windlass_plan::order;
 
-use self::apply::Change;
 use self::conclude::{conclude, finalized, written_status};
-use self::error::StageError;
-use self::fence::Fence;
 use self::pass::{Pass, Refusal, SourceState, Waiting};
 use self::status::HealthChecked;
-use self::webhook::Asked;
 use crate::finalizer;
+use crate::ledger::Ledger;
 use crate::left_out;
 use crate::source::fetch::Snapshot;
+use crate::work::apply::{self, Change};
+use crate::work::error::StageError;
+use crate::work::fence::Fence;
+use crate::work::webhook::{self, Asked};
+use crate::work::{self, remote};
 
 /// What the controller has to know after a pass.
 #[derive(Debug)]
@@ -101,7 +94,7 @@ pub(crate) fn placeholder_spec() -> KustomizationSpec {
 /// Runs one pass to its end.
 pub(crate) async fn run(mut pass: Pass) -> Outcome {
     if pass.meta.deleting {
-        let aimed = remote::aim(&mut pass).await;
+        let aimed = aim(&mut pass).await;
         return finalized(&pass, finalize::finalize(&pass, aimed).await);
     }
     if pass.spec.suspend {
@@ -110,9 +103,12 @@ pub(crate) async fn run(mut pass: Pass) -> Outcome {
     read_expressions(&mut pass);
     let started = Instant::now();
     let mut progress = Progress::default();
-    let aimed = remote::aim(&mut pass).await;
+    let aimed = aim(&mut pass).await;
     let result = match stages(&pass, aimed, &mut progress).await {
-        Err(error) => Err(webhook::explain(&pass, &progress, error).await),
+        Err(error) => {
+            let held = held(&pass, &progress);
+            Err(webhook::explain(&pass.target, &held, error).await)
+        }
         Ok(()) => Ok(()),
     };
     conclude(&pass, progress, result, started).await
@@ -148,7 +144,7 @@ async fn stages(
     if let Some(refusal) = &pass.refusal {
         return Err(StageError::stalled(refusal.reason, refusal.message.clone()));
     }
-    let mut fence = Fence::new(pass);
+    let mut fence = pass.fence();
     add_finalizer(pass, &mut fence, progress).await?;
     let snapshot = source(pass)?;
     depends::check(pass, &snapshot.revision)?;
@@ -156,7 +152,7 @@ async fn stages(
     window::check(pass, &snapshot.revision)?;
     let mut rendered = build::build(pass, snapshot).await?;
     pass.vouch(rendered.made);
-    check::fit_scope(pass, &mut rendered.objects).await;
+    work::fit_scope(&pass.client, &mut rendered.objects).await;
     progress.digest = Some(rendered.digest);
     progress.doubts = Some(rendered.doubts);
     decrypt::refuse_doubts(pass, progress)?;
@@ -173,7 +169,7 @@ async fn stages(
     let planned = inventory_of(&planned.collect::<Vec<_>>());
     guard::check(pass, &planned).await?;
     begin(pass, &mut fence, progress, snapshot, planned).await?;
-    let report = apply::apply(pass, &mut fence, wanted).await;
+    let report = apply::apply(&pass.work(), &mut fence, order::stages(wanted)).await;
     progress.changes = report.changes;
     progress.wrote = !progress.changes.is_empty();
     let handled: Vec<_> = report.handled.into_iter().chain(kept).collect();
@@ -184,6 +180,34 @@ async fn stages(
     }
     prune_stale(pass, &mut fence, progress).await?;
     health::check(pass, &mut fence, progress, snapshot, report.targets).await
+}
+
+/// Makes the pass work on the cluster that its spec names. Until this has succeeded nothing may be applied or deleted.
+///
+/// Nothing is watched there: what is known of an object is known in this pass only.
+async fn aim(pass: &mut Pass) -> Result<(), StageError> {
+    let Some(reference) = &pass.spec.kube_config else {
+        return Ok(());
+    };
+    let target = remote::cluster(pass.seeking(), reference).await?;
+    pass.client = match pass.client.impersonated() {
+        Some(account) => target.impersonating(account.clone()),
+        None => target.clone(),
+    };
+    pass.target = target;
+    pass.ledger.forget_owner(&pass.name);
+    pass.ledger = Ledger::default();
+    pass.drift = pass.drift.elsewhere();
+    pass.left_out = pass.left_out.elsewhere();
+    Ok(())
+}
+
+/// What the Kustomization has in its inventory now.
+fn held(pass: &Pass, progress: &Progress) -> Vec<ObjectKey> {
+    let inventory = progress.inventory.as_ref();
+    let inventory = inventory.or(pass.status.inventory.as_ref());
+    let entries = inventory.iter().flat_map(|inventory| &inventory.entries);
+    entries.filter_map(|entry| entry.key().ok()).collect()
 }
 
 fn identity(object: &Object) -> (ObjectKey, String) {

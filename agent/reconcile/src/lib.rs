@@ -34,6 +34,7 @@ mod view;
 mod vouch;
 mod watches;
 mod witness;
+mod work;
 
 pub use agent::{AgentError, check, run};
 pub use net::StartCommand;

@@ -1,5 +1,7 @@
 use super::*;
 
+const BY: Applier = Applier::Kustomization;
+
 fn object(value: Value) -> Object {
     Object::from_value(value).unwrap()
 }
@@ -197,7 +199,7 @@ fn what_kubectl_wrote_becomes_ours_in_one_entry() {
             entry("helm", "Update", json!({"f:data": {"f:f": {}}})),
         ]),
     );
-    let patch = takeover(&desired(), &live).unwrap();
+    let patch = takeover(BY, &desired(), &live).unwrap();
     let ours = entry(
         "kustomize-controller",
         "Apply",
@@ -216,14 +218,14 @@ fn what_kubectl_wrote_becomes_ours_in_one_entry() {
     let mut patched = live.as_value().clone();
     let patch = windlass_object::patch::json::Patch::parse(&patch).unwrap();
     windlass_object::patch::json::apply(&mut patched, &patch).unwrap();
-    assert_eq!(takeover(&desired(), &object(patched)), None);
+    assert_eq!(takeover(BY, &desired(), &object(patched)), None);
 }
 
 #[test]
 fn marks_of_early_versions_of_flux_are_removed() {
     let mut marked = live(json!({"fluxcd.io/sync-checksum": "x"}), json!([]));
     marked.set_label("fluxcd.io/sync-gc-mark", "y");
-    let patch = takeover(&desired(), &marked).unwrap();
+    let patch = takeover(BY, &desired(), &marked).unwrap();
     assert_eq!(
         patch[0]["path"],
         "/metadata/annotations/fluxcd.io~1sync-checksum"
@@ -238,7 +240,7 @@ fn without_an_entry_of_ours_the_first_taken_one_becomes_it() {
         json!({}),
         json!([entry("kubectl-create", "Update", json!({"f:data": {}}))]),
     );
-    let patch = takeover(&desired(), &live).unwrap();
+    let patch = takeover(BY, &desired(), &live).unwrap();
     let entries = &patch[0]["value"];
     assert_eq!(
         entries,
@@ -263,16 +265,16 @@ fn nothing_is_taken_over_from_others_from_status_or_against_the_wish() {
             status,
         ]),
     );
-    assert_eq!(takeover(&desired(), &quiet), None);
+    assert_eq!(takeover(BY, &desired(), &quiet), None);
     let wanted = live(
         json!({}),
         json!([entry("kubectl-edit", "Update", json!({"f:data": {}}))]),
     );
     let mut merge = desired();
     merge.set_annotation(names::SSA, "merge");
-    assert_eq!(takeover(&merge, &wanted), None);
-    assert!(takeover(&desired(), &wanted).is_some());
-    assert_eq!(takeover(&desired(), &desired()), None);
+    assert_eq!(takeover(BY, &merge, &wanted), None);
+    assert!(takeover(BY, &desired(), &wanted).is_some());
+    assert_eq!(takeover(BY, &desired(), &desired()), None);
 }
 
 #[test]
@@ -283,11 +285,11 @@ fn a_restart_stays_with_kubectl() {
         json!({}),
         json!([entry("kubectl-rollout", "Update", restart.clone())]),
     );
-    assert_eq!(takeover(&desired(), &only), None);
+    assert_eq!(takeover(BY, &desired(), &only), None);
     let mut both = restart.clone();
     fields::union(&mut both, &json!({"f:data": {"f:a": {}}}));
     let mixed = live(json!({}), json!([entry("kubectl-edit", "Update", both)]));
-    let patch = takeover(&desired(), &mixed).unwrap();
+    let patch = takeover(BY, &desired(), &mixed).unwrap();
     assert_eq!(
         patch[0]["value"],
         json!([
@@ -349,4 +351,37 @@ fn the_rules_of_an_aggregating_role_are_left_to_its_controller() {
     };
     assert!(role(false));
     assert!(!role(true));
+}
+
+#[test]
+fn a_helm_release_takes_over_what_helm_wrote_and_nothing_of_kubectl() {
+    let entry = |manager: &str, operation: &str, field: &str| {
+        json!({"manager": manager, "operation": operation, "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:spec": {(field): {}}}})
+    };
+    let live = object(json!({"apiVersion": "v1", "kind": "Service", "metadata": {
+    "name": "web", "resourceVersion": "7",
+    "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
+    "managedFields": [
+        entry("kubectl-edit", "Update", "f:type"), entry("helm", "Update", "f:a"),
+        entry("helm", "Apply", "f:b"), entry("helm-controller", "Update", "f:c"),
+        entry("kustomize-controller", "Apply", "f:d"),
+    ]}}));
+    let patch = takeover(Applier::HelmRelease, &live, &live).unwrap();
+    let patch = patch.as_array().unwrap();
+    assert_eq!(patch.len(), 2, "fields and resourceVersion only: {patch:?}");
+    let entries = patch[0]["value"].as_array().unwrap();
+    let managers: Vec<_> = entries
+        .iter()
+        .map(|it| it["manager"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        managers,
+        ["kubectl-edit", "kustomize-controller", "helm-controller"]
+    );
+    assert_eq!(entries[2]["operation"], "Apply");
+    assert_eq!(
+        entries[2]["fieldsV1"],
+        json!({"f:spec": {"f:a": {}, "f:b": {}, "f:c": {}}})
+    );
 }

@@ -2,6 +2,8 @@ use serde_json::json;
 
 use super::*;
 
+const BY: Applier = Applier::Kustomization;
+
 fn entry(manager: &str, operation: &str, subresource: &str, time: &str, fields: Value) -> Value {
     json!({"manager": manager, "operation": operation, "subresource": subresource,
         "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields})
@@ -60,7 +62,7 @@ fn push(metadata: &mut Value, entry: Value) {
 }
 
 fn drift(metadata: &Value) -> Option<Drift> {
-    drifted(&of(&live(), &desired()), metadata)
+    drifted(&of(BY, &live(), &desired()), metadata)
 }
 
 fn cause(metadata: &Value) -> Option<DriftCause> {
@@ -119,7 +121,7 @@ fn a_field_that_is_taken_from_us_is_drift_and_named() {
     let drift = drift(&metadata).unwrap();
     assert_eq!(drift.cause, DriftCause::FieldChanged);
     assert_eq!(drift.managers, ["hpa"]);
-    let explained = explain(&desired(), &metadata);
+    let explained = explain(BY, &desired(), &metadata);
     assert_eq!(explained, [("hpa".to_owned(), "spec.replicas".to_owned())]);
 }
 
@@ -136,7 +138,7 @@ fn a_list_item_that_is_changed_is_named_by_its_key() {
     assert_eq!(cause(&metadata), Some(DriftCause::FieldChanged));
     let path = "spec.template.spec.containers[name=app].image";
     assert_eq!(
-        explain(&desired(), &metadata),
+        explain(BY, &desired(), &metadata),
         [("keel".to_owned(), path.to_owned())]
     );
 }
@@ -198,7 +200,7 @@ fn a_restart_by_kubectl_is_no_drift_also_when_git_sets_the_annotation() {
     let mut before = live();
     let ours = "/metadata/managedFields/0/fieldsV1";
     fields::union(before.as_value_mut().pointer_mut(ours).unwrap(), &restart);
-    let fingerprint = of(&before, &desired());
+    let fingerprint = of(BY, &before, &desired());
     assert_eq!(drifted(&fingerprint, &restarted), None);
 }
 
@@ -234,13 +236,13 @@ fn the_digest_of_what_is_wanted_changes_with_it_and_not_with_the_order_of_keys()
     .unwrap();
     assert_eq!(digest(&one), digest(&other));
     assert_ne!(digest(&one), digest(&desired()));
-    assert_eq!(of(&live(), &desired()).desired(), &digest(&desired()));
-    assert_eq!(of(&live(), &desired()).uid(), "u1");
+    assert_eq!(of(BY, &live(), &desired()).desired(), &digest(&desired()));
+    assert_eq!(of(BY, &live(), &desired()).uid(), "u1");
 }
 
 #[test]
 fn a_fingerprint_reads_back_what_it_writes() {
-    let fingerprint = of(&live(), &desired());
+    let fingerprint = of(BY, &live(), &desired());
     let text = serde_json::to_string(&fingerprint).unwrap();
     assert_eq!(
         serde_json::from_str::<Fingerprint>(&text).unwrap(),

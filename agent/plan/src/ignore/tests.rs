@@ -27,7 +27,7 @@ fn sent(paths: &[&str], live: &Object) -> Object {
     let mut desired = deployment(1, "git", json!([]));
     rules(paths, Value::Null)
         .unwrap()
-        .give_way(&mut desired, live);
+        .give_way(Applier::Kustomization, &mut desired, live);
     desired
 }
 

@@ -17,10 +17,10 @@ use super::kustomizations::{source_name, source_named, suspended};
 use super::standing::OwnKind;
 use crate::kustomization;
 use crate::kustomization::depends::{self, Dependency, DependencyState};
-use crate::kustomization::hidden::Hidden;
 use crate::kustomization::pass::{Pass, Refusal, SourceState, Vouching};
 use crate::named::Named;
 use crate::seen::SeenKustomization;
+use crate::work::hidden::Hidden;
 
 impl Controller {
     /// Collects what a pass needs; `None` when there is nothing to do now.

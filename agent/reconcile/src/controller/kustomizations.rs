@@ -17,10 +17,10 @@ use crate::event::Event;
 use crate::finalizer;
 use crate::kustomization::depends;
 use crate::kustomization::pass::Waiting;
-use crate::kustomization::webhook::Asked;
 use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
 use crate::seen::{Meta, SeenKustomization};
+use crate::work::webhook::Asked;
 
 /// Annotations whose change asks for a pass.
 const ANNOTATIONS: [&str; 6] = [

@@ -14,8 +14,8 @@ use windlass_object::GroupVersionKind;
 
 use super::Controller;
 use crate::event::Event;
-use crate::kustomization::webhook::{Asked, configurations};
 use crate::named::Named;
+use crate::work::webhook::{Asked, configurations};
 
 /// After an endpoint became ready, the way to it takes a moment to be open, during which what waits for the webhook looks
 /// often.

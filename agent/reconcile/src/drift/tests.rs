@@ -1,5 +1,6 @@
 use serde_json::json;
 use windlass_object::Object;
+use windlass_plan::applier::Applier;
 use windlass_plan::fingerprint;
 use windlass_plan::health::{Health, Judge};
 
@@ -23,7 +24,7 @@ fn key() -> ObjectKey {
 
 fn applied(version: &str) -> Applied {
     Applied {
-        fingerprint: fingerprint::of(&map(version), &map(version)),
+        fingerprint: fingerprint::of(Applier::Kustomization, &map(version), &map(version)),
         resource_version: version.to_owned(),
         judge: Judge::default(),
         health: Health::Current,

@@ -15,13 +15,13 @@ use windlass_plan::{change, fingerprint};
 use windlass_sops::Keyring;
 
 use super::decrypt::{self, Decrypting};
-use super::error::StageError;
-use super::hidden::Hidden;
 use super::pass::Pass;
 use crate::source::fetch::Snapshot;
 use crate::view::View;
 use crate::vouch::Made;
 use crate::vouch::lock::{LOCK_FILE, LockFile};
+use crate::work::error::StageError;
+use crate::work::hidden::Hidden;
 
 /// What a build gives.
 #[derive(Debug)]

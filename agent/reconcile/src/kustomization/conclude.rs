@@ -8,11 +8,11 @@ use windlass_api::{conditions, names, reasons};
 use windlass_cluster::RequestError;
 use windlass_object::Object;
 
-use super::error::{Class, StageError};
 use super::pass::{Pass, SourceState};
 use super::status::{self, Conclusion, HealthChecked};
-use super::webhook::Asked;
-use super::{Next, Outcome, Progress, now, report, webhook};
+use super::{Next, Outcome, Progress, now, report};
+use crate::work::error::{Class, StageError};
+use crate::work::webhook::{self, Asked};
 
 /// How soon a pass is tried again whose status could not be written, or that had no time left in the term.
 const SOON: Duration = Duration::from_secs(5);

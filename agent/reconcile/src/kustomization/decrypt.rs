@@ -20,10 +20,10 @@ use windlass_sops::{
 use zeroize::Zeroizing;
 
 use super::Progress;
-use super::error::StageError;
-use super::hidden::Hidden;
 use super::pass::Pass;
 use super::status::DECRYPT_INTEGRITY;
+use crate::work::error::StageError;
+use crate::work::hidden::Hidden;
 
 /// The annotation that keeps an object as it is.
 const DECRYPT: &str = "kustomize.toolkit.fluxcd.io/decrypt";

@@ -7,10 +7,10 @@ use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
 use windlass_api::{conditions, reasons};
 use windlass_plan::cel::Expression;
 
-use super::error::StageError;
 use super::pass::Pass;
 use crate::named::Named;
 use crate::seen::kustomization_object;
+use crate::work::error::StageError;
 
 /// A dependency that becomes ready wakes its dependents; this is only for what no event tells.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);

@@ -5,13 +5,12 @@ use windlass_api::inventory::Inventory;
 use windlass_api::kustomization::DeletionPolicy;
 use windlass_api::reasons;
 use windlass_cluster::ErrorClass;
-use windlass_object::GroupVersionKind;
 
-use super::error::StageError;
-use super::fence::Fence;
 use super::pass::Pass;
 use super::prune::{self, Stale};
-use super::remote;
+use crate::work::account_is_gone;
+use crate::work::error::StageError;
+use crate::work::remote;
 use crate::{finalizer, uninstall};
 
 /// Deletes what the inventory holds and releases the finalizer.
@@ -36,14 +35,19 @@ async fn deletes_objects(pass: &Pass, aimed: Result<(), StageError>) -> Result<b
         return Ok(false);
     }
     if let Err(error) = aimed {
-        if !remote::is_gone(pass).await? {
+        let gone = match &pass.spec.kube_config {
+            Some(reference) => remote::is_gone(pass.seeking(), reference).await?,
+            None => false,
+        };
+        if !gone {
             return Err(error);
         }
         // As in Flux: nobody knows any more where the objects are.
         tracing::warn!(kustomization = %pass.name, %error, "what it applied to another cluster stays there");
         return Ok(false);
     }
-    if account_is_gone(pass).await? {
+    let account = account_is_gone(&pass.client, &pass.target).await;
+    if account.map_err(|error| StageError::request(reasons::PRUNE_FAILED, &error))? {
         // As in Flux: nobody is left in whose name the objects could be deleted.
         tracing::warn!(kustomization = %pass.name, "its service account is gone; what it applied stays");
         return Ok(false);
@@ -55,25 +59,9 @@ async fn deletes_objects(pass: &Pass, aimed: Result<(), StageError>) -> Result<b
     Ok(going.is_none())
 }
 
-async fn account_is_gone(pass: &Pass) -> Result<bool, StageError> {
-    let Some(account) = pass.client.impersonated() else {
-        return Ok(false);
-    };
-    let failed = |error| StageError::request(reasons::PRUNE_FAILED, &error);
-    let kind = GroupVersionKind::new("v1", "ServiceAccount");
-    let accounts = pass.target.resolve(&kind).await.map_err(failed)?;
-    let (namespace, name) = (account.namespace(), account.name());
-    match pass.target.get_metadata(&accounts, namespace, name).await {
-        Ok(live) => Ok(live.is_none()),
-        // Whoever may not look cannot tell; the deletion itself will say what is wrong.
-        Err(error) if error.class() == ErrorClass::Forbidden => Ok(false),
-        Err(error) => Err(failed(error)),
-    }
-}
-
 async fn delete_objects(pass: &Pass) -> Result<(), StageError> {
     pass.may_write()?;
-    let mut fence = Fence::new(pass);
+    let mut fence = pass.fence();
     fence.raise().await?;
     let empty = Inventory::default();
     let inventory = pass.status.inventory.as_ref().unwrap_or(&empty);

@@ -15,10 +15,10 @@ use windlass_plan::guard::{Deletion, Doomed};
 use windlass_plan::prune as rules;
 
 use self::held::{Held, Owner};
-use super::apply::CONCURRENT_REQUESTS;
-use super::error::{Class, StageError};
 use super::pass::Pass;
 use super::prune::{self, Stale};
+use crate::work::apply::CONCURRENT_REQUESTS;
+use crate::work::error::{Class, StageError};
 
 /// Fails when what `planned` leaves out has to be confirmed by a person first.
 pub(super) async fn check(pass: &Pass, planned: &Inventory) -> Result<(), StageError> {

@@ -3,13 +3,13 @@
 use tokio::time::Instant;
 use windlass_api::duration::GoDuration;
 
-use super::error::{Class, StageError};
-use super::fence::Fence;
 use super::pass::{Pass, Waiting};
 use super::status::HealthChecked;
-use super::wait::{self, Target};
 use super::{Progress, report, report_progress};
 use crate::source::fetch::Snapshot;
+use crate::work::error::{Class, StageError};
+use crate::work::fence::Fence;
+use crate::work::wait::{self, Target};
 
 /// Looks at health if the spec asks for it, and waits for it as long as the spec allows.
 pub(super) async fn check(
@@ -24,7 +24,7 @@ pub(super) async fn check(
         progress.health = Some(HealthChecked::NotAsked);
         return Ok(());
     }
-    if wait::all_current(pass, &targets).await? {
+    if wait::all_current(&pass.work(), &targets).await? {
         progress.health = Some(HealthChecked::Passed);
         return Ok(());
     }
@@ -40,7 +40,7 @@ pub(super) async fn check(
     let waiting = waiting(pass, snapshot);
     progress.waiting_since = Some(waiting.clone());
     pass.drift.waits(&pass.name);
-    let result = wait::healthy(pass, targets, waiting.since + timeout, timeout).await;
+    let result = wait::healthy(&pass.work(), targets, waiting.since + timeout, timeout).await;
     progress.health = match &result {
         Ok(()) => Some(HealthChecked::Passed),
         Err(error) if error.class == Class::Overtaken => None,

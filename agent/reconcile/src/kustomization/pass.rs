@@ -1,29 +1,24 @@
 //! What one pass of a Kustomization works with.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
-use windlass_api::reasons;
-use windlass_cluster::{
-    BootClock, Clock, Cluster, EpochFloor, ErrorClass, Leadership, RequestError, Resource,
-};
-use windlass_object::{Object, ObjectKey};
+use windlass_api::names;
+use windlass_cluster::{Cluster, EpochFloor, Leadership, Resource};
+use windlass_object::Object;
+use windlass_plan::applier::Applier;
 use windlass_plan::guard::Limits;
 use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
-use windlass_plan::rate::{Limiter, Verdict as Rate};
 
 use super::depends::Dependency;
-use super::error::{Class, StageError};
-use super::hidden::Hidden;
-use super::remote::Remotes;
 use crate::drift::DriftWatch;
 use crate::event::Event;
-use crate::ledger::{Ledger, Verdict};
+use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::named::Named;
 use crate::secrets::SecretPolicy;
@@ -31,7 +26,11 @@ use crate::seen::Meta;
 use crate::source::fetch::Snapshot;
 use crate::source::keep::Keep;
 use crate::vouch::{Made, Vouchers};
-use tokio::sync::mpsc::UnboundedSender;
+use crate::work::error::StageError;
+use crate::work::fence::Fence;
+use crate::work::hidden::Hidden;
+use crate::work::remote::{Remotes, Seeking};
+use crate::work::{self, Corrections, Work};
 
 /// Everything a pass may use; built by the controller, consumed by the pass.
 #[derive(Debug)]
@@ -101,36 +100,6 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
 }
 
-/// How often each object was put back lately.
-pub(crate) type Corrections = Arc<Mutex<HashMap<ObjectKey, Limiter>>>;
-
-/// Whether a drifted object is put back now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Correction {
-    Make,
-    /// Not now, and this is the first time, so it is worth an event.
-    HoldAndTell,
-    Hold,
-}
-
-/// Says of a kind that is not there what to do about it.
-fn why_unknown(object: &Object, error: &RequestError) -> String {
-    let kind = object.gvk();
-    if error.class() != ErrorClass::UnknownKind {
-        return error.to_string();
-    }
-    if kind.group.ends_with("toolkit.fluxcd.io") {
-        return format!(
-            "this version of windlass does not serve {} yet; move it out of the path of this Kustomization",
-            kind.kind
-        );
-    }
-    format!(
-        "{}; is its CustomResourceDefinition installed?",
-        error.message
-    )
-}
-
 /// What is known of the source.
 #[derive(Clone, Debug)]
 pub(crate) enum SourceState {
@@ -154,17 +123,45 @@ pub(crate) struct Waiting {
 impl Pass {
     /// Fails when this node does not lead any more, or everything was halted.
     pub(crate) fn may_write(&self) -> Result<(), StageError> {
-        let not_leading = |message: String| StageError {
-            reason: reasons::RECONCILIATION_FAILED,
-            message,
-            class: Class::NotLeading,
-        };
-        if self.halted.load(Ordering::SeqCst) {
-            return Err(not_leading("everything is paused".to_owned()));
+        work::may_write(&self.leadership, &self.halted)
+    }
+
+    /// What the work on the objects takes.
+    pub(crate) fn work(&self) -> Work<'_> {
+        let on_error = self.meta.annotation(names::ON_ERROR);
+        Work {
+            name: &self.name,
+            by: Applier::Kustomization,
+            client: &self.client,
+            leadership: &self.leadership,
+            halted: &self.halted,
+            ledger: &self.ledger,
+            drift: &self.drift,
+            corrections: &self.corrections,
+            checks: &self.checks,
+            ignored: &self.ignored,
+            overtaken: &self.overtaken,
+            at_interval: self.at_interval,
+            replaces: self.spec.force,
+            goes_on: on_error.is_some_and(|value| value.eq_ignore_ascii_case(names::CONTINUE)),
         }
-        self.leadership
-            .check()
-            .map_err(|error| not_leading(error.to_string()))
+    }
+
+    /// The write position of the Kustomization.
+    pub(crate) fn fence(&self) -> Fence<'_> {
+        let leading = (&self.leadership, &self.epoch_floor);
+        Fence::new(&self.cluster, leading, &self.resource, &self.meta)
+    }
+
+    /// What finding another cluster takes.
+    pub(crate) fn seeking(&self) -> Seeking<'_> {
+        Seeking {
+            namespace: &self.name.namespace,
+            cluster: &self.cluster,
+            leadership: &self.leadership,
+            halted: &self.halted,
+            remotes: &self.remotes,
+        }
     }
 
     /// Notes which sources and Kustomizations the verified revision makes; those that it makes otherwise than before
@@ -180,32 +177,6 @@ impl Pass {
         if !changed.is_empty() {
             // The receiver is gone only when the agent stops.
             let _ = events.send(Event::Vouched(changed));
-        }
-    }
-
-    /// The API resource of an object.
-    pub(crate) async fn resolve(&self, object: &Object) -> Result<Resource, StageError> {
-        self.client.resolve(&object.gvk()).await.map_err(|error| {
-            let mut stage = StageError::request(reasons::RECONCILIATION_FAILED, &error);
-            stage.message = format!("{}: {}", object.key(), why_unknown(object, &error));
-            stage
-        })
-    }
-
-    /// Whether a drifted object may be put back now, or has been too often of late.
-    pub(crate) fn judge_correction(&self, key: &ObjectKey, verdict: &Verdict) -> Correction {
-        if self.at_interval || !matches!(verdict, Verdict::Drifted(_) | Verdict::Vanished) {
-            return Correction::Make;
-        }
-        let now = BootClock.now();
-        let mut corrections = self
-            .corrections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match corrections.entry(key.clone()).or_default().judge(now) {
-            Rate::Correct => Correction::Make,
-            Rate::HoldAndTell => Correction::HoldAndTell,
-            Rate::Hold => Correction::Hold,
         }
     }
 }

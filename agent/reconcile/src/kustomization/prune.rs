@@ -9,11 +9,11 @@ use windlass_cluster::{Authority, ErrorClass, Preconditions, Propagation, Reques
 use windlass_object::{GroupVersionKind, ObjectKey};
 use windlass_plan::{order, prune as rules};
 
-use super::error::StageError;
 use super::moves;
 use super::pass::Pass;
-use super::wait::served;
 use crate::left_out::LeftOut;
+use crate::work::error::StageError;
+use crate::work::wait::served;
 
 /// One entry of an inventory: the object and the version it was last applied in.
 #[derive(Clone, Debug, PartialEq, Eq)]

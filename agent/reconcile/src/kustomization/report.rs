@@ -8,11 +8,11 @@ use windlass_api::{conditions, names, reasons};
 use windlass_cluster::{EventType, ObjectReference};
 
 use super::Progress;
-use super::apply::{Action, Change};
-use super::error::StageError;
 use super::pass::Pass;
 use super::status::DECRYPT_INTEGRITY;
 use crate::announce::{announce, event};
+use crate::work::apply::{Action, Change};
+use crate::work::error::StageError;
 
 /// Publishes what changed since it was last told, and takes it out of the progress.
 pub(super) async fn changes(pass: &Pass, progress: &mut Progress, revision: Option<&str>) {

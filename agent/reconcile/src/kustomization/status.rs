@@ -10,7 +10,7 @@ use windlass_api::kustomization::KustomizationStatus;
 use windlass_api::meta::ConditionStatus;
 use windlass_api::{reasons, time::Time};
 
-use super::error::{Class, StageError};
+use crate::work::error::{Class, StageError};
 
 /// The condition that a file was changed after it was encrypted.
 pub(super) const DECRYPT_INTEGRITY: &str = "DecryptIntegrity";

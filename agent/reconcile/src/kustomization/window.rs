@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use windlass_api::{names, reasons};
 use windlass_plan::window::Window;
 
-use super::error::StageError;
 use super::pass::Pass;
+use crate::work::error::StageError;
 
 /// A clock that jumps must not make it miss the window.
 const LOOK_AGAIN: Duration = Duration::from_secs(600);

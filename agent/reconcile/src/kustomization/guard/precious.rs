@@ -10,9 +10,9 @@ use windlass_object::{GroupVersionKind, Object, ObjectKey};
 use windlass_plan::guard::Doomed;
 
 use super::Pass;
-use crate::kustomization::apply::CONCURRENT_REQUESTS;
 use crate::named::Named;
 use crate::uninstall::definitions;
+use crate::work::apply::CONCURRENT_REQUESTS;
 
 /// Says why the deletion of this object is asked about whatever the numbers are. What goes by its own name anyway
 /// does not count a second time.

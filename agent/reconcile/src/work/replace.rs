@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use windlass_cluster::{Authority, Preconditions, Propagation, RequestError, Resource};
 use windlass_object::Object;
+use windlass_plan::applier::Applier;
 use windlass_plan::change;
 
-use super::pass::Pass;
+use super::Work;
 
 /// How long a deletion may take before the pass gives up on it; finalizers of others may hold it.
 const GONE_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Whether this refusal is of the kind that a new object would not meet, and force is on.
-pub(crate) fn helps(pass: &Pass, object: &Object, error: &RequestError) -> bool {
-    let forced = pass.spec.force || change::is_forced(object, None);
+pub(crate) fn helps(work: &Work<'_>, object: &Object, error: &RequestError) -> bool {
+    let kustomized = work.by == Applier::Kustomization;
+    let forced = work.replaces || (kustomized && change::is_forced(object, None));
     // The words are the API server's own, for fields that no update may touch.
     let immutable = error.message.contains("is immutable")
         || error.message.contains("immutable field")
@@ -24,20 +26,20 @@ pub(crate) fn helps(pass: &Pass, object: &Object, error: &RequestError) -> bool 
 
 /// Deletes the live object and waits until it is gone.
 pub(crate) async fn delete_and_wait(
-    pass: &Pass,
+    work: &Work<'_>,
     object: &Object,
     resource: &Resource,
 ) -> Result<(), RequestError> {
-    let authority = Authority::Leader(&pass.leadership);
+    let authority = Authority::Leader(work.leadership);
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
-    let Some(live) = pass.client.get(resource, namespace, name).await? else {
+    let Some(live) = work.client.get(resource, namespace, name).await? else {
         return Ok(());
     };
     let preconditions = Preconditions {
         uid: live.uid().map(str::to_owned),
         resource_version: live.resource_version().map(str::to_owned),
     };
-    pass.client
+    work.client
         .delete(
             authority,
             resource,
@@ -48,7 +50,7 @@ pub(crate) async fn delete_and_wait(
         )
         .await?;
     let give_up = tokio::time::Instant::now() + GONE_WITHIN;
-    while let Some(there) = pass.client.get_metadata(resource, namespace, name).await? {
+    while let Some(there) = work.client.get_metadata(resource, namespace, name).await? {
         let same = there.uid() == live.uid();
         if !same || tokio::time::Instant::now() > give_up {
             break;

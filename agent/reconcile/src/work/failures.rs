@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use windlass_api::names;
 use windlass_object::ObjectKey;
 
+use super::Work;
 use super::error::{Class, StageError};
-use super::pass::Pass;
 
 /// The failures of a pass: the first one speaks for all.
 #[derive(Debug, Default)]
@@ -40,10 +39,8 @@ impl Failures {
     }
 
     /// Ends the pass if something failed, unless a person asked that the others go on.
-    pub(super) fn stop(&mut self, pass: &Pass) -> Result<(), StageError> {
-        let on_error = pass.meta.annotation(names::ON_ERROR);
-        let asked = on_error.is_some_and(|value| value.eq_ignore_ascii_case(names::CONTINUE));
-        let goes_on = asked && !self.first.as_ref().is_some_and(ends_all);
+    pub(super) fn stop(&mut self, work: &Work<'_>) -> Result<(), StageError> {
+        let goes_on = work.goes_on && !self.first.as_ref().is_some_and(ends_all);
         if goes_on {
             return Ok(());
         }

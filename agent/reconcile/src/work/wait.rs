@@ -9,8 +9,8 @@ use windlass_api::{migrate, reasons};
 use windlass_object::{GroupVersionKind, Object, ObjectKey};
 use windlass_plan::health::{self, Health, Judge};
 
+use super::Work;
 use super::error::StageError;
-use super::pass::Pass;
 use crate::ledger::HealthVerdict;
 
 /// How often objects without a watch are read again (Flux polls at the same pace).
@@ -55,7 +55,7 @@ impl Target {
 }
 
 /// What is asked for in place of a version of Flux's kinds that is not served any more.
-pub(super) fn served(kind: GroupVersionKind) -> GroupVersionKind {
+pub(crate) fn served(kind: GroupVersionKind) -> GroupVersionKind {
     match migrate::migrated(&kind.group, &kind.kind, &kind.version) {
         Some(version) => GroupVersionKind {
             version: version.to_owned(),
@@ -66,17 +66,17 @@ pub(super) fn served(kind: GroupVersionKind) -> GroupVersionKind {
 }
 
 /// Whether all targets are current now.
-pub(crate) async fn all_current(pass: &Pass, targets: &[Target]) -> Result<bool, StageError> {
-    let states = look(pass, targets.to_vec(), false).await?;
+pub(crate) async fn all_current(work: &Work<'_>, targets: &[Target]) -> Result<bool, StageError> {
+    let states = look(work, targets.to_vec(), false).await?;
     Ok(states.iter().all(|(_, health)| *health == Health::Current))
 }
 
 /// Waits until the objects of a stage on which the next one depends are ready.
-pub(crate) async fn stage_ready(pass: &Pass, targets: &[Target]) -> Result<(), StageError> {
+pub(crate) async fn stage_ready(work: &Work<'_>, targets: &[Target]) -> Result<(), StageError> {
     let deadline = Instant::now() + STAGE_TIMEOUT;
-    healthy(pass, targets.to_vec(), deadline, STAGE_TIMEOUT).await?;
+    healthy(work, targets.to_vec(), deadline, STAGE_TIMEOUT).await?;
     if targets.iter().any(brings_kinds) {
-        pass.client.forget_discovery();
+        work.client.forget_discovery();
     }
     Ok(())
 }
@@ -93,16 +93,16 @@ fn brings_kinds(target: &Target) -> bool {
 
 /// Waits until all targets are current, one has failed, or the deadline has come.
 pub(crate) async fn healthy(
-    pass: &Pass,
+    work: &Work<'_>,
     targets: Vec<Target>,
     deadline: Instant,
     timeout: Duration,
 ) -> Result<(), StageError> {
-    let news = pass.ledger.waiter(&pass.name);
+    let news = work.ledger.waiter(work.name);
     let mut pending = targets;
     let mut reread = false;
     loop {
-        let states = look(pass, pending, reread).await?;
+        let states = look(work, pending, reread).await?;
         let failed = named(&states, |state| matches!(state, Health::Failed(_)));
         if !failed.is_empty() {
             return Err(unhealthy(format!(
@@ -128,13 +128,13 @@ pub(crate) async fn healthy(
         tokio::select! {
             () = news.notified() => reread = false,
             () = tokio::time::sleep_until(deadline.min(now + POLL)) => reread = true,
-            () = pass.overtaken.cancelled() => return Err(StageError::overtaken()),
+            () = work.overtaken.cancelled() => return Err(StageError::overtaken()),
         }
     }
 }
 
 async fn look(
-    pass: &Pass,
+    work: &Work<'_>,
     targets: Vec<Target>,
     reread: bool,
 ) -> Result<Vec<(Target, Health)>, StageError> {
@@ -142,32 +142,32 @@ async fn look(
         let known = if reread {
             None
         } else {
-            pass.ledger.health(&target.key, judge(pass, &target))
+            work.ledger.health(&target.key, judge(work, &target))
         };
         match known {
             Some(health) => Ok((target, health)),
-            None => read(pass, target).await,
+            None => read(work, target).await,
         }
     });
     let states: Vec<_> = reads.buffered(CONCURRENT_READS).collect().await;
     states.into_iter().collect()
 }
 
-async fn read(pass: &Pass, target: Target) -> Result<(Target, Health), StageError> {
+async fn read(work: &Work<'_>, target: Target) -> Result<(Target, Health), StageError> {
     let failed = |error| StageError::request(reasons::HEALTH_CHECK_FAILED, &error);
     let kind = GroupVersionKind {
         group: target.key.group.clone(),
         version: target.version.clone(),
         kind: target.key.kind.clone(),
     };
-    let resource = match pass.client.resolve(&kind).await {
+    let resource = match work.client.resolve(&kind).await {
         Ok(resource) => resource,
         Err(error) if error.class() == windlass_cluster::ErrorClass::UnknownKind => {
             return Ok((target, Health::NotFound));
         }
         Err(error) => return Err(failed(error)),
     };
-    let live = pass
+    let live = work
         .client
         .get(&resource, &target.key.namespace, &target.key.name)
         .await
@@ -180,18 +180,18 @@ async fn read(pass: &Pass, target: Target) -> Result<(Target, Health), StageErro
         };
         return Ok((target, done));
     };
-    let verdict = pass.checks.assess(&live, jiff::Timestamp::now());
+    let verdict = work.checks.assess(&live, jiff::Timestamp::now());
     let known = HealthVerdict {
         at: live.resource_version().unwrap_or_default().to_owned(),
-        judge: judge(pass, &target),
+        judge: judge(work, &target),
         health: verdict.clone(),
     };
-    pass.ledger.keep_health(&target.key, known);
+    work.ledger.keep_health(&target.key, known);
     Ok((target, verdict))
 }
 
-fn judge(pass: &Pass, target: &Target) -> Judge {
-    pass.checks.judge(&target.key.group, &target.key.kind)
+fn judge(work: &Work<'_>, target: &Target) -> Judge {
+    work.checks.judge(&target.key.group, &target.key.kind)
 }
 
 fn named(states: &[(Target, Health)], which: impl Fn(&Health) -> bool) -> String {

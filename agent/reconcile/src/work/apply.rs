@@ -1,38 +1,32 @@
-//! Applies the objects of a Kustomization in Flux's stages: dry-run of the whole stage, then its writes.
+//! Applies objects in stages: dry-run of a whole stage, then its writes.
 
 use futures::stream::{self, StreamExt};
-use windlass_api::names;
-use windlass_cluster::{ApplyOptions, Authority, ErrorClass, PatchOptions, RequestError, Resource};
+use windlass_cluster::{Authority, ErrorClass, PatchOptions, RequestError, Resource};
 use windlass_object::{Object, ObjectKey};
-use windlass_plan::change::{self, Treatment};
+use windlass_plan::applier::Applier;
+use windlass_plan::change;
 use windlass_plan::{fingerprint, order};
 
 use super::check::{self, Checked, Finding, refused};
 use super::error::StageError;
 use super::failures::Failures;
 use super::fence::Fence;
-use super::pass::{Correction, Pass};
 use super::replace;
 use super::wait::{self, Target};
+use super::{Correction, Work};
 use crate::ledger::{Applied, Verdict};
 
 /// Requests in flight at once while a stage is dry-run or written.
-pub(super) const CONCURRENT_REQUESTS: usize = 16;
-/// As Flux applies: its field manager, conflicts forced.
-pub(super) const APPLY: ApplyOptions<'static> = ApplyOptions {
-    manager: names::APPLY_MANAGER,
-    force: true,
-};
-
+pub(crate) const CONCURRENT_REQUESTS: usize = 16;
 /// How often an object that changes meanwhile is taken over anew; each time somebody else has got a write done.
 const CONFLICT_LIMIT: usize = 10;
 
 /// What applying did, also when it stopped half way: nothing applied is ever missing from `handled`.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// Every object that is now the Kustomization's, with the version it was applied in.
+    /// Every object that is now the owner's, with the version it was applied in.
     pub(crate) handled: Vec<(ObjectKey, String)>,
-    /// Whose health counts when the spec says `wait`: what is not left alone.
+    /// Whose health counts where it is waited for: what is not left alone.
     pub(crate) targets: Vec<Target>,
     /// What was written, and why.
     pub(crate) changes: Vec<Change>,
@@ -59,11 +53,15 @@ pub(crate) enum Action {
 }
 
 /// Applies all stages. Stops at the first one that fails, unless the others are to go on.
-pub(crate) async fn apply(pass: &Pass, fence: &mut Fence<'_>, objects: Vec<Object>) -> Report {
+pub(crate) async fn apply(
+    work: &Work<'_>,
+    fence: &mut Fence<'_>,
+    stages: Vec<order::Stage>,
+) -> Report {
     let mut report = Report::default();
     let mut failures = Failures::default();
-    for stage in order::stages(objects) {
-        let applied = apply_stage(pass, fence, stage, &mut report, &mut failures).await;
+    for stage in stages {
+        let applied = apply_stage(work, fence, stage, &mut report, &mut failures).await;
         if let Err(error) = applied {
             report.error = Some(error);
             return report;
@@ -74,54 +72,54 @@ pub(crate) async fn apply(pass: &Pass, fence: &mut Fence<'_>, objects: Vec<Objec
 }
 
 async fn apply_stage(
-    pass: &Pass,
+    work: &Work<'_>,
     fence: &mut Fence<'_>,
     stage: order::Stage,
     report: &mut Report,
     failures: &mut Failures,
 ) -> Result<(), StageError> {
-    let placed = check::place(pass, stage.objects, failures).await;
-    failures.stop(pass)?;
+    let placed = check::place(work, stage.objects, failures).await;
+    failures.stop(work)?;
     let keys: Vec<_> = placed
         .iter()
         .map(|(object, _)| (object.key(), object.gvk().version))
         .collect();
     let targets: Vec<Target> = placed
         .iter()
-        .filter(|(object, _)| change::treatment(object, None) == Treatment::Apply)
+        .filter(|(object, _)| !work.skips(object, None))
         .map(|(object, _)| Target::of(object))
         .collect();
-    let needed = check::needing_requests(pass, placed);
+    let needed = check::needing_requests(work, placed);
     let mut waited: Vec<Target> = needed
         .iter()
         .map(|needed| Target::of(&needed.object))
         .collect();
-    let checked = check::check_all(pass, needed, failures).await;
-    failures.stop(pass)?;
+    let checked = check::check_all(work, needed, failures).await;
+    failures.stop(work)?;
     report.handled.extend(keys);
     report.targets.extend(targets);
     if checked
         .iter()
         .any(|one| !matches!(one.finding, Finding::Nothing))
     {
-        pass.may_write()?;
+        work.may_write()?;
         fence.raise().await?;
-        write_all(pass, checked, report, failures).await?;
+        write_all(work, checked, report, failures).await?;
     }
     waited.retain(|target| !failures.contains(&target.key));
     if stage.wait
         && !waited.is_empty()
-        && let Err(error) = wait::stage_ready(pass, &waited).await
+        && let Err(error) = wait::stage_ready(work, &waited).await
     {
         failures.add(None, error);
-        failures.stop(pass)?;
+        failures.stop(work)?;
     }
     Ok(())
 }
 
 /// Writes the checked objects: kinds in order, objects of one kind side by side.
 async fn write_all(
-    pass: &Pass,
+    work: &Work<'_>,
     checked: Vec<Checked>,
     report: &mut Report,
     failures: &mut Failures,
@@ -136,7 +134,7 @@ async fn write_all(
         let answers: Vec<_> = stream::iter(batch)
             .map(|one| async {
                 let key = one.object.key();
-                (key, write(pass, one).await)
+                (key, write(work, one).await)
             })
             .buffered(CONCURRENT_REQUESTS)
             .collect()
@@ -147,12 +145,12 @@ async fn write_all(
                 Err(error) => failures.add(Some(key), error),
             }
         }
-        failures.stop(pass)?;
+        failures.stop(work)?;
     }
     Ok(())
 }
 
-async fn write(pass: &Pass, checked: Checked) -> Result<Option<Change>, StageError> {
+async fn write(work: &Work<'_>, checked: Checked) -> Result<Option<Change>, StageError> {
     let Checked {
         object,
         digest,
@@ -166,63 +164,66 @@ async fn write(pass: &Pass, checked: Checked) -> Result<Option<Change>, StageErr
         Finding::Replace => None,
         Finding::Accepted { before, .. } => before.clone(),
     };
-    match pass.judge_correction(&key, &verdict) {
+    match work.judge_correction(&key, &verdict) {
         Correction::Make => {}
         Correction::Hold => return Ok(None),
         Correction::HoldAndTell => {
-            let action = Action::Held(describe(&object, &verdict));
+            let action = Action::Held(describe(work.by, &object, &verdict));
             return Ok(Some(Change { key, action }));
         }
     }
-    pass.ledger.begin(&pass.name, &key);
-    pass.drift.watch(&resource);
-    match send(pass, &object, &resource, finding).await {
+    work.ledger.begin(work.name, &key);
+    work.drift.watch(&resource);
+    match send(work, &object, &resource, finding).await {
         Ok(applied) => {
             let after = applied.resource_version().map(str::to_owned);
-            settle(pass, (&object, digest), &applied);
-            let action = (before != after).then(|| action(&object, &verdict, before.is_some()));
+            settle(work, (&object, digest), &applied);
+            let action =
+                (before != after).then(|| action(work.by, &object, &verdict, before.is_some()));
             Ok(action.map(|action| Change { key, action }))
         }
         Err(error) => {
-            pass.ledger.unsettle(&key);
+            work.ledger.unsettle(&key);
             Err(refused(&object, &error))
         }
     }
 }
 
 async fn send(
-    pass: &Pass,
+    work: &Work<'_>,
     object: &Object,
     resource: &Resource,
     finding: Finding,
 ) -> Result<Object, RequestError> {
-    let authority = Authority::Leader(&pass.leadership);
+    let authority = Authority::Leader(work.leadership);
     match &finding {
-        Finding::Replace => replace::delete_and_wait(pass, object, resource).await?,
-        Finding::Accepted { answer, .. } => take_over(pass, object, resource, answer).await?,
+        Finding::Replace => replace::delete_and_wait(work, object, resource).await?,
+        Finding::Accepted { answer, .. } => take_over(work, object, resource, answer).await?,
         Finding::Nothing => {}
     }
-    pass.client.apply(authority, resource, object, &APPLY).await
+    work.client
+        .apply(authority, resource, object, &work.options())
+        .await
 }
 
 /// Moves what `kubectl` and an older Flux own into our entry. Whoever writes in between, such as a controller
 /// its status, makes it begin again with what is there now.
 async fn take_over(
-    pass: &Pass,
+    work: &Work<'_>,
     object: &Object,
     resource: &Resource,
     answer: &Object,
 ) -> Result<(), RequestError> {
-    let authority = Authority::Leader(&pass.leadership);
+    let authority = Authority::Leader(work.leadership);
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
     let options = PatchOptions {
         subresource: None,
-        manager: names::APPLY_MANAGER,
+        manager: work.by.manager(),
     };
-    let mut patch = change::takeover(object, answer);
+    let mut patch = change::takeover(work.by, object, answer);
     let mut attempts = 1;
     while let Some(operations) = &patch {
-        let taken = pass
+        let taken = work
             .client
             .patch_json(authority, resource, namespace, name, operations, &options)
             .await;
@@ -230,8 +231,11 @@ async fn take_over(
             Ok(_) => break,
             Err(error) if error.class() == ErrorClass::Conflict && attempts < CONFLICT_LIMIT => {
                 attempts += 1;
-                let answer = pass.client.apply_dry_run(resource, object, &APPLY).await?;
-                patch = change::takeover(object, &answer);
+                let answer = work
+                    .client
+                    .apply_dry_run(resource, object, &work.options())
+                    .await?;
+                patch = change::takeover(work.by, object, &answer);
             }
             Err(error) => return Err(error),
         }
@@ -240,25 +244,25 @@ async fn take_over(
 }
 
 /// Puts what is there now into the ledger, with the digest of what is desired.
-pub(super) fn settle(pass: &Pass, (object, digest): (&Object, [u8; 32]), applied: &Object) {
+pub(super) fn settle(work: &Work<'_>, (object, digest): (&Object, [u8; 32]), applied: &Object) {
     let key = object.key();
-    let needs_pass = pass.ledger.settle(
+    let needs_pass = work.ledger.settle(
         &key,
         Applied {
-            fingerprint: fingerprint::of_sent(applied, object, digest),
+            fingerprint: fingerprint::of_sent(work.by, applied, object, digest),
             resource_version: applied.resource_version().unwrap_or_default().to_owned(),
-            judge: pass.checks.judge(&key.group, &key.kind),
-            health: pass.checks.assess(applied, jiff::Timestamp::now()),
+            judge: work.checks.judge(&key.group, &key.kind),
+            health: work.checks.assess(applied, jiff::Timestamp::now()),
         },
     );
     if needs_pass {
-        pass.drift.report(&pass.name);
+        work.drift.report(work.name);
     }
 }
 
-fn action(object: &Object, verdict: &Verdict, existed: bool) -> Action {
+fn action(by: Applier, object: &Object, verdict: &Verdict, existed: bool) -> Action {
     match verdict {
-        Verdict::Drifted(_) => Action::Corrected(describe(object, verdict)),
+        Verdict::Drifted(_) => Action::Corrected(describe(by, object, verdict)),
         Verdict::Vanished => Action::Restored,
         _ if existed => Action::Configured,
         _ => Action::Created,
@@ -266,11 +270,11 @@ fn action(object: &Object, verdict: &Verdict, existed: bool) -> Action {
 }
 
 /// Names the fields and who changed them, as far as the metadata tells.
-fn describe(object: &Object, verdict: &Verdict) -> String {
+fn describe(by: Applier, object: &Object, verdict: &Verdict) -> String {
     let Verdict::Drifted(seen) = verdict else {
         return "it was deleted".to_owned();
     };
-    let exact: Vec<String> = fingerprint::explain(object, &seen.metadata)
+    let exact: Vec<String> = fingerprint::explain(by, object, &seen.metadata)
         .into_iter()
         .map(|(manager, field)| format!("{field} was changed by {manager}"))
         .collect();

@@ -8,10 +8,10 @@ use windlass_api::reasons;
 use windlass_cluster::{Authority, Cluster, ServiceAccount};
 use windlass_object::Object;
 
-use super::{Connected, Place, unusable};
-use crate::kustomization::error::StageError;
-use crate::kustomization::pass::Pass;
+use super::{Connected, Place, Seeking, unusable};
 use crate::ours;
+use crate::work::error::StageError;
+use crate::work::may_write;
 
 /// Asked of the API server, which may give no less than ten minutes.
 const GOOD_FOR: Duration = Duration::from_secs(3600);
@@ -20,7 +20,7 @@ const RENEWED_AFTER: Duration = Duration::from_secs(1800);
 
 /// Connects as a service account of this cluster, whose tokens the other one takes.
 pub(super) async fn connect(
-    pass: &Pass,
+    seeking: Seeking<'_>,
     place: &Place,
     config: &Object,
 ) -> Result<Connected, StageError> {
@@ -40,7 +40,7 @@ pub(super) async fn connect(
             "the agent runs on a node and has no account of its own to ask with",
         )
     })?;
-    let account = ServiceAccount::new(&pass.name.namespace, account).map_err(|error| {
+    let account = ServiceAccount::new(seeking.namespace, account).map_err(|error| {
         unusable(
             place,
             &format!("data.serviceAccountName: {}", error.message),
@@ -51,9 +51,9 @@ pub(super) async fn connect(
         .lines()
         .map(|line| line.trim().to_owned())
         .collect();
-    pass.may_write()?;
-    let authority = Authority::Leader(&pass.leadership);
-    let token = pass
+    may_write(seeking.leadership, seeking.halted)?;
+    let authority = Authority::Leader(seeking.leadership);
+    let token = seeking
         .cluster
         .service_account_token(authority, &account, &audiences, GOOD_FOR)
         .await

@@ -10,9 +10,9 @@ use windlass_cluster::{
 };
 
 use super::error::{Class, StageError};
-use super::pass::Pass;
 use crate::named::Named;
 use crate::ours;
+use crate::seen::Meta;
 
 /// How often a conflict caused by somebody else's annotation is read again before the pass gives up.
 const CONFLICT_LIMIT: usize = 5;
@@ -29,14 +29,19 @@ pub(crate) struct Fence<'a> {
 }
 
 impl<'a> Fence<'a> {
-    pub(crate) fn new(pass: &'a Pass) -> Self {
+    pub(crate) fn new(
+        cluster: &'a Cluster,
+        (leadership, floor): (&'a Leadership, &'a EpochFloor),
+        resource: &'a Resource,
+        meta: &Meta,
+    ) -> Self {
         Fence {
-            cluster: &pass.cluster,
-            leadership: &pass.leadership,
-            floor: &pass.epoch_floor,
-            resource: &pass.resource,
-            name: pass.name.clone(),
-            resource_version: pass.meta.resource_version.clone(),
+            cluster,
+            leadership,
+            floor,
+            resource,
+            name: meta.name.clone(),
+            resource_version: meta.resource_version.clone(),
         }
     }
 

@@ -1,22 +1,20 @@
 //! A webhook that gives no answer: which it is, what it waits for, and the way out when it blocks its own repair.
 
 use serde_json::Value;
-use windlass_cluster::{Detail, RequestError, Resource, Scope};
+use windlass_cluster::{Cluster, Detail, RequestError, Resource, Scope};
 use windlass_object::{GroupVersionKind, Object, ObjectKey};
 
-use super::Progress;
 use super::error::StageError;
-use super::pass::Pass;
 use crate::named::Named;
 
 const GROUP: &str = "admissionregistration.k8s.io";
 
 /// A webhook that the API server could not ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Silent {
+pub(crate) struct Silent {
     /// Its name; what converts between versions has none.
     name: Option<String>,
-    pub(super) asked: Asked,
+    pub(crate) asked: Asked,
 }
 
 /// How a webhook is asked.
@@ -29,7 +27,7 @@ pub(crate) enum Asked {
 }
 
 /// Reads the API server's words for a webhook that it could not ask.
-pub(super) fn silent(message: &str) -> Option<Silent> {
+pub(crate) fn silent(message: &str) -> Option<Silent> {
     let (_, after) = message
         .split_once("failed calling webhook ")
         .map(|(before, after)| (before, (true, after)))
@@ -55,13 +53,14 @@ pub(super) fn silent(message: &str) -> Option<Silent> {
     })
 }
 
-/// Says whose webhook it is that gives no answer, and what helps.
-pub(super) async fn explain(pass: &Pass, progress: &Progress, error: StageError) -> StageError {
+/// Says whose webhook it is that gives no answer, and what helps; `held` is what the owner of the objects has in its
+/// inventory.
+pub(crate) async fn explain(target: &Cluster, held: &[ObjectKey], error: StageError) -> StageError {
     let Some(silent) = silent(&error.message) else {
         return error;
     };
     let configuration = match &silent.name {
-        Some(name) => configuration(pass, name).await,
+        Some(name) => configuration(target, name).await,
         None => Ok(None),
     };
     let configuration = match configuration {
@@ -71,18 +70,11 @@ pub(super) async fn explain(pass: &Pass, progress: &Progress, error: StageError)
             None
         }
     };
-    let words = words(&silent, configuration.as_ref(), &held(pass, progress));
+    let words = words(&silent, configuration.as_ref(), held);
     StageError {
         message: format!("{}; {words}", error.message),
         ..error
     }
-}
-
-fn held(pass: &Pass, progress: &Progress) -> Vec<ObjectKey> {
-    let inventory = progress.inventory.as_ref();
-    let inventory = inventory.or(pass.status.inventory.as_ref());
-    let entries = inventory.iter().flat_map(|inventory| &inventory.entries);
-    entries.filter_map(|entry| entry.key().ok()).collect()
 }
 
 fn words(silent: &Silent, configuration: Option<&ObjectKey>, held: &[ObjectKey]) -> String {
@@ -114,12 +106,9 @@ fn words(silent: &Silent, configuration: Option<&ObjectKey>, held: &[ObjectKey])
 }
 
 /// The configuration that holds the webhook of that name.
-async fn configuration(pass: &Pass, webhook: &str) -> Result<Option<ObjectKey>, RequestError> {
+async fn configuration(target: &Cluster, webhook: &str) -> Result<Option<ObjectKey>, RequestError> {
     for kind in configurations() {
-        let found = pass
-            .target
-            .list(&kind, &Scope::all(), Detail::Object)
-            .await?;
+        let found = target.list(&kind, &Scope::all(), Detail::Object).await?;
         if let Some(found) = found.iter().find(|found| holds(found, webhook)) {
             return Ok(Some(found.key()));
         }

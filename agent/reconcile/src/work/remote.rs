@@ -3,6 +3,7 @@
 mod provider;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,13 +13,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 use windlass_api::meta::KubeConfigReference;
 use windlass_api::reasons;
-use windlass_cluster::{Cluster, RequestError};
+use windlass_cluster::{Cluster, Leadership, RequestError};
 use windlass_object::{GroupVersionKind, Object};
 use zeroize::Zeroizing;
 
 use super::error::StageError;
-use super::pass::Pass;
-use crate::ledger::Ledger;
 use crate::ours;
 
 /// A cluster that nobody asked for in this time is forgotten, with its connections.
@@ -27,7 +26,7 @@ const UNUSED: Duration = Duration::from_secs(3600);
 /// The fields of a Secret in which Flux looks for a kubeconfig when none is named.
 const FIELDS: [&str; 2] = ["value", "value.yaml"];
 
-/// Clusters that Kustomizations name, kept between passes for their connections.
+/// Clusters that Kustomizations and HelmReleases name, kept between passes for their connections.
 #[derive(Debug, Default)]
 pub(crate) struct Remotes(Mutex<HashMap<Place, Known>>);
 
@@ -55,38 +54,34 @@ struct Connected {
     good_until: Option<Instant>,
 }
 
-/// Makes the pass work on the cluster that its spec names. Until this has succeeded nothing may be applied or deleted.
-///
-/// Nothing is watched there: what is known of an object is known in this pass only.
-pub(super) async fn aim(pass: &mut Pass) -> Result<(), StageError> {
-    let Some(reference) = pass.spec.kube_config.clone() else {
-        return Ok(());
-    };
-    let target = cluster(pass, &reference).await?;
-    pass.client = match pass.client.impersonated() {
-        Some(account) => target.impersonating(account.clone()),
-        None => target.clone(),
-    };
-    pass.target = target;
-    pass.ledger.forget_owner(&pass.name);
-    pass.ledger = Ledger::default();
-    pass.drift = pass.drift.elsewhere();
-    pass.left_out = pass.left_out.elsewhere();
-    Ok(())
+/// What finding another cluster takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seeking<'p> {
+    /// Where the object with the credentials is.
+    pub(crate) namespace: &'p str,
+    /// The agent's own client.
+    pub(crate) cluster: &'p Cluster,
+    pub(crate) leadership: &'p Leadership,
+    pub(crate) halted: &'p AtomicBool,
+    pub(crate) remotes: &'p Remotes,
 }
 
 /// Whether the object with the credentials is not there any more.
-pub(super) async fn is_gone(pass: &Pass) -> Result<bool, StageError> {
-    let Some(reference) = &pass.spec.kube_config else {
-        return Ok(false);
-    };
-    let place = place(pass, reference)?;
+pub(crate) async fn is_gone(
+    seeking: Seeking<'_>,
+    reference: &KubeConfigReference,
+) -> Result<bool, StageError> {
+    let place = place(seeking, reference)?;
     let failed = |error: RequestError| StageError::request(reasons::PRUNE_FAILED, &error);
-    Ok(read(pass, &place).await.map_err(failed)?.is_none())
+    Ok(read(seeking, &place).await.map_err(failed)?.is_none())
 }
 
-async fn cluster(pass: &Pass, reference: &KubeConfigReference) -> Result<Cluster, StageError> {
-    let place = place(pass, reference)?;
+/// Connects to the cluster that a spec names.
+pub(crate) async fn cluster(
+    seeking: Seeking<'_>,
+    reference: &KubeConfigReference,
+) -> Result<Cluster, StageError> {
+    let place = place(seeking, reference)?;
     let failed = |error: RequestError| {
         let stage = StageError::request(reasons::RECONCILIATION_FAILED, &error);
         StageError {
@@ -94,24 +89,24 @@ async fn cluster(pass: &Pass, reference: &KubeConfigReference) -> Result<Cluster
             ..stage
         }
     };
-    let object = read(pass, &place).await.map_err(failed)?;
+    let object = read(seeking, &place).await.map_err(failed)?;
     let object = object.ok_or_else(|| unusable(&place, "it is not there; create it"))?;
     let version = version_of(&object);
-    if let Some(cluster) = pass.remotes.find(&place, &version) {
+    if let Some(cluster) = seeking.remotes.find(&place, &version) {
         return Ok(cluster);
     }
     let connected = if place.kind == "Secret" {
         connect(&place, &object)?
     } else {
-        provider::connect(pass, &place, &object).await?
+        provider::connect(seeking, &place, &object).await?
     };
     let cluster = connected.cluster.clone();
-    pass.remotes.keep(place, version, connected);
+    seeking.remotes.keep(place, version, connected);
     Ok(cluster)
 }
 
-fn place(pass: &Pass, reference: &KubeConfigReference) -> Result<Place, StageError> {
-    let namespace = pass.name.namespace.clone();
+fn place(seeking: Seeking<'_>, reference: &KubeConfigReference) -> Result<Place, StageError> {
+    let namespace = seeking.namespace.to_owned();
     if let Some(secret) = &reference.secret_ref {
         return Ok(Place {
             namespace,
@@ -132,11 +127,11 @@ fn place(pass: &Pass, reference: &KubeConfigReference) -> Result<Place, StageErr
     })
 }
 
-async fn read(pass: &Pass, place: &Place) -> Result<Option<Object>, RequestError> {
+async fn read(seeking: Seeking<'_>, place: &Place) -> Result<Option<Object>, RequestError> {
     let kind = GroupVersionKind::new("v1", place.kind);
-    let resource = pass.cluster.resolve(&kind).await?;
+    let resource = seeking.cluster.resolve(&kind).await?;
     let (namespace, name) = (&place.namespace, &place.name);
-    pass.cluster.get(&resource, namespace, name).await
+    seeking.cluster.get(&resource, namespace, name).await
 }
 
 fn connect(place: &Place, secret: &Object) -> Result<Connected, StageError> {

@@ -2,15 +2,15 @@
 //! says to them.
 
 use futures::stream::{self, StreamExt};
-use windlass_cluster::{ErrorClass, RequestError, Resource};
+use windlass_cluster::{Cluster, ErrorClass, RequestError, Resource};
 use windlass_object::Object;
-use windlass_plan::change::{self, Treatment};
+use windlass_plan::change;
 use windlass_plan::fingerprint;
 
-use super::apply::{APPLY, CONCURRENT_REQUESTS, settle};
+use super::Work;
+use super::apply::{CONCURRENT_REQUESTS, settle};
 use super::error::StageError;
 use super::failures::Failures;
-use super::pass::Pass;
 use super::replace;
 use crate::ledger::Verdict;
 
@@ -51,12 +51,12 @@ pub(super) enum Finding {
 
 /// Drops the namespace of objects whose kind has none, as the API server's own clients do. A kind that is not
 /// there yet, because this very revision defines it, is left for its stage.
-pub(super) async fn fit_scope(pass: &Pass, objects: &mut [Object]) {
+pub(crate) async fn fit_scope(client: &Cluster, objects: &mut [Object]) {
     for object in objects
         .iter_mut()
         .filter(|object| object.namespace().is_some())
     {
-        let resource = pass.client.resolve(&object.gvk()).await;
+        let resource = client.resolve(&object.gvk()).await;
         if resource.is_ok_and(|resource| !resource.namespaced) {
             object.set_namespace(None);
         }
@@ -65,14 +65,14 @@ pub(super) async fn fit_scope(pass: &Pass, objects: &mut [Object]) {
 
 /// Finds where each object belongs.
 pub(super) async fn place(
-    pass: &Pass,
+    work: &Work<'_>,
     mut objects: Vec<Object>,
     failures: &mut Failures,
 ) -> Vec<Placed> {
     let mut placed = Vec::with_capacity(objects.len());
-    fit_scope(pass, &mut objects).await;
+    fit_scope(work.client, &mut objects).await;
     for object in objects {
-        match resource_of(pass, &object).await {
+        match resource_of(work, &object).await {
             Ok(resource) => placed.push((object, resource)),
             Err(error) => failures.add(Some(object.key()), error),
         }
@@ -80,8 +80,8 @@ pub(super) async fn place(
     placed
 }
 
-async fn resource_of(pass: &Pass, object: &Object) -> Result<Resource, StageError> {
-    let resource = pass.resolve(object).await?;
+async fn resource_of(work: &Work<'_>, object: &Object) -> Result<Resource, StageError> {
+    let resource = work.resolve(object).await?;
     if resource.namespaced && object.namespace().is_none() {
         return Err(StageError::retry(
             windlass_api::reasons::RECONCILIATION_FAILED,
@@ -96,14 +96,14 @@ async fn resource_of(pass: &Pass, object: &Object) -> Result<Resource, StageErro
 }
 
 /// Drops the objects that are as we left them, and those whose manifest says hands off.
-pub(super) fn needing_requests(pass: &Pass, objects: Vec<Placed>) -> Vec<Needed> {
+pub(super) fn needing_requests(work: &Work<'_>, objects: Vec<Placed>) -> Vec<Needed> {
     let judged = objects.into_iter().filter_map(|(object, resource)| {
         let digest = fingerprint::digest(&object);
-        let known = pass.ledger.verdict(&pass.name, &object.key(), &digest);
-        // What cannot be watched is looked at in every regular pass.
-        let unseen = known == Verdict::Unchanged && pass.at_interval && !resource.watchable;
+        let known = work.ledger.verdict(work.name, &object.key(), &digest);
+        // What cannot be watched is looked at in every regular work.
+        let unseen = known == Verdict::Unchanged && work.at_interval && !resource.watchable;
         let verdict = if unseen { Verdict::Unknown } else { known };
-        let skipped = change::treatment(&object, None) == Treatment::Skip;
+        let skipped = work.skips(&object, None);
         let needed = verdict != Verdict::Unchanged && !skipped;
         needed.then_some(Needed {
             object,
@@ -117,14 +117,14 @@ pub(super) fn needing_requests(pass: &Pass, objects: Vec<Placed>) -> Vec<Needed>
 
 /// Dry-runs all of them; gives those that the API server accepts.
 pub(super) async fn check_all(
-    pass: &Pass,
+    work: &Work<'_>,
     needed: Vec<Needed>,
     failures: &mut Failures,
 ) -> Vec<Checked> {
     let answers: Vec<_> = stream::iter(needed)
         .map(|needed| async move {
             let key = needed.object.key();
-            (key, check(pass, needed).await)
+            (key, check(work, needed).await)
         })
         .buffered(CONCURRENT_REQUESTS)
         .collect()
@@ -139,14 +139,14 @@ pub(super) async fn check_all(
     checked
 }
 
-async fn check(pass: &Pass, needed: Needed) -> Result<Checked, StageError> {
+async fn check(work: &Work<'_>, needed: Needed) -> Result<Checked, StageError> {
     let Needed {
         mut object,
         resource,
         digest,
         verdict,
     } = needed;
-    let finding = find(pass, (&mut object, digest), &resource, &verdict)
+    let finding = find(work, (&mut object, digest), &resource, &verdict)
         .await
         .map_err(|error| refused(&object, &error))?;
     Ok(Checked {
@@ -159,21 +159,25 @@ async fn check(pass: &Pass, needed: Needed) -> Result<Checked, StageError> {
 }
 
 async fn find(
-    pass: &Pass,
+    work: &Work<'_>,
     (object, digest): (&mut Object, [u8; 32]),
     resource: &Resource,
     verdict: &Verdict,
 ) -> Result<Finding, RequestError> {
-    if only_created(object) && is_there(pass, object, resource).await? {
+    if only_created(work, object) && is_there(work, object, resource).await? {
         return Ok(Finding::Nothing);
     }
-    let leaves = pass.ignored.covers(object);
+    let leaves = work.ignored.covers(object);
     if leaves {
-        leave_to_others(pass, object, resource).await?;
+        leave_to_others(work, object, resource).await?;
     }
-    let answer = match pass.client.apply_dry_run(resource, object, &APPLY).await {
+    let answer = match work
+        .client
+        .apply_dry_run(resource, object, &work.options())
+        .await
+    {
         Ok(answer) => answer,
-        Err(error) if replace::helps(pass, object, &error) => return Ok(Finding::Replace),
+        Err(error) if replace::helps(work, object, &error) => return Ok(Finding::Replace),
         Err(error) => return Err(error),
     };
     // The answer shows the live object; one that is not there yet has no resourceVersion.
@@ -183,12 +187,12 @@ async fn find(
             answer,
         });
     };
-    if change::treatment(object, Some(&answer)) == Treatment::Skip {
+    if work.skips(object, Some(&answer)) {
         return Ok(Finding::Nothing);
     }
     // What others did to a field that is left to them is no reason to write.
     let may_be_right = leaves || *verdict == Verdict::Unknown;
-    if may_be_right && is_right_already(pass, (object, digest), resource, &answer).await? {
+    if may_be_right && is_right_already(work, (object, digest), resource, &answer).await? {
         return Ok(Finding::Nothing);
     }
     Ok(Finding::Accepted {
@@ -197,54 +201,58 @@ async fn find(
     })
 }
 
-async fn is_there(pass: &Pass, object: &Object, resource: &Resource) -> Result<bool, RequestError> {
+async fn is_there(
+    work: &Work<'_>,
+    object: &Object,
+    resource: &Resource,
+) -> Result<bool, RequestError> {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
-    let live = pass.client.get_metadata(resource, namespace, name).await?;
+    let live = work.client.get_metadata(resource, namespace, name).await?;
     Ok(live.is_some())
 }
 
 /// Makes the object say of ignored fields what others say.
 async fn leave_to_others(
-    pass: &Pass,
+    work: &Work<'_>,
     object: &mut Object,
     resource: &Resource,
 ) -> Result<(), RequestError> {
     let namespace = object.namespace().unwrap_or_default();
-    let live = pass.client.get(resource, namespace, object.name()).await?;
+    let live = work.client.get(resource, namespace, object.name()).await?;
     if let Some(live) = live {
-        pass.ignored.give_way(object, &live);
+        work.ignored.give_way(work.by, object, &live);
     }
     Ok(())
 }
 
 /// `ssa: IfNotPresent`: once the object is there, it is left alone.
-fn only_created(object: &Object) -> bool {
-    change::treatment(object, Some(object)) == Treatment::Skip
+fn only_created(work: &Work<'_>, object: &Object) -> bool {
+    work.skips(object, Some(object))
 }
 
 /// A leader that is new, or one that was restarted, finds most objects as they should be: it reads what is
 /// there and writes nothing.
 async fn is_right_already(
-    pass: &Pass,
+    work: &Work<'_>,
     (object, digest): (&Object, [u8; 32]),
     resource: &Resource,
     answer: &Object,
 ) -> Result<bool, RequestError> {
     let key = object.key();
-    pass.ledger.begin(&pass.name, &key);
-    pass.drift.watch(resource);
+    work.ledger.begin(work.name, &key);
+    work.drift.watch(resource);
     let namespace = object.namespace().unwrap_or_default();
-    let live = pass.client.get(resource, namespace, object.name()).await;
+    let live = work.client.get(resource, namespace, object.name()).await;
     let right = live.as_ref().is_ok_and(|live| {
         live.as_ref().is_some_and(|live| {
-            !change::differs(live, answer) && change::takeover(object, live).is_none()
+            !change::differs(live, answer) && change::takeover(work.by, object, live).is_none()
         })
     });
     match live {
-        Ok(Some(live)) if right => settle(pass, (object, digest), &live),
-        Ok(_) => pass.ledger.unsettle(&key),
+        Ok(Some(live)) if right => settle(work, (object, digest), &live),
+        Ok(_) => work.ledger.unsettle(&key),
         Err(error) => {
-            pass.ledger.unsettle(&key);
+            work.ledger.unsettle(&key);
             return Err(error);
         }
     }

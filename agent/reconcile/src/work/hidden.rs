@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 /// Shorter values would blank out ordinary words, and are no secrets.
 const SHORTEST: usize = 3;
 
-/// The values of one pass. The API server quotes what it refuses, whatever kind of object it is in.
+/// The values of one work. The API server quotes what it refuses, whatever kind of object it is in.
 #[derive(Clone, Default)]
 pub(crate) struct Hidden(Arc<Mutex<Vec<Zeroizing<String>>>>);
 

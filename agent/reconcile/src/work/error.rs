@@ -1,4 +1,4 @@
-//! Why a pass of a Kustomization stopped, and what follows from it.
+//! Why a pass stopped, and what follows from it.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(crate) enum Class {
     Overtaken,
     /// This node does not lead any more: say nothing, write nothing.
     NotLeading,
-    /// The Kustomization itself is not there any more, which the watch is about to tell.
+    /// The object itself is not there any more, which the watch is about to tell.
     Gone,
 }
 
@@ -89,7 +89,7 @@ impl StageError {
     pub(crate) fn gone() -> Self {
         StageError {
             reason: reasons::PROGRESSING,
-            message: "the Kustomization is gone".to_owned(),
+            message: "the object is gone".to_owned(),
             class: Class::Gone,
         }
     }
