@@ -5,7 +5,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 usage() {
     cat <<'END'
-usage: sudo ./install.sh --repo URL --signers FILE [options]
+usage: sudo ./install.sh                              asks for what it needs (on a terminal)
+       sudo ./install.sh --repo URL --signers FILE [options]
        sudo ./install.sh                              upgrades; the settings stay as they are
        sudo ./install.sh --uninstall [--keep-api | --node-only]
 
@@ -38,7 +39,7 @@ step() {
 }
 
 repo='' signers='' branch='' path='' introduction='' kubeconfig='' binary='' dry_run=''
-identity='' known_hosts='' username='' password_file='' ca='' undo=''
+identity='' known_hosts='' username='' password_file='' ca='' undo='' upgrade='' before=''
 uninstall='' keep_api='' node_only=''
 while [ $# -gt 0 ]; do
     case $1 in
@@ -62,6 +63,8 @@ done
 config=/etc/windlass/config.toml
 trusted=/etc/windlass/trust.d/allowed_signers
 credential=/etc/windlass/kubeconfig
+program=/usr/bin/windlass
+units='windlass.service windlass-net.service windlass-net.socket'
 # What opens a private repository: its key in the settings, where it goes, whose it is there, and what was given.
 private=(
     "identity_file /etc/windlass/git-key windlass 0600 $identity"
@@ -69,6 +72,44 @@ private=(
     "password_file /etc/windlass/git-password windlass 0600 $password_file"
     "ca_file /etc/windlass/git-ca.pem root 0644 $ca"
 )
+
+ask() { # variable, question, default
+    local answer
+    read -r -p "$2${3:+ [$3]}: " answer || fail 'nothing was answered; see --help'
+    printf -v "$1" %s "${answer:-$3}"
+}
+
+ask_file() { # variable, question
+    while :; do
+        ask "$1" "$2" ''
+        [ ! -f "${!1}" ] || return 0
+        printf '  there is no file %s\n' "${!1:-of no name}"
+    done
+}
+
+# Who runs it bare on a terminal is asked, and shown how to say the same without being asked.
+ask_settings() {
+    local name words=''
+    ask repo 'Git repository of the cluster (https:// or ssh://)' ''
+    case $repo in
+    ssh://*)
+        ask_file identity 'Private key that may read it, without a passphrase (a file)'
+        ask_file known_hosts "The host's public keys, as ssh-keyscan prints them (a file)"
+        ;;
+    https://*)
+        ask username 'User, for a token often git (empty: the repository is public)' ''
+        [ -z "$username" ] || ask_file password_file 'Password or token (a file)'
+        ;;
+    esac
+    ask branch 'Branch' main
+    ask path 'Directory in it' ./
+    [ -n "$signers" ] || ask_file signers 'Keys that may sign, in the format of allowed_signers (a file)'
+    ask introduction 'Commit that everything must descend from (empty: the first signed head that is seen)' ''
+    for name in repo branch path signers introduction identity known_hosts username password_file; do
+        [ -z "${!name}" ] || words+=$(printf ' --%s %q' "${name//_/-}" "${!name}")
+    done
+    printf '► the same without questions: sudo %q%s\n' "$0" "$words"
+}
 
 # Under sudo, `make build` was run by the one who called sudo.
 find_binary() {
@@ -137,61 +178,120 @@ check_settings() {
         sed "s|$scratch/credentials/kubeconfig|$credential|g"
 }
 
-# Settings that are wrong go again, and those of before come back: a restart must not meet them.
-restore_settings() {
+# What is wrong goes again, and what was before comes back: a restart must not meet it. When the new program ran
+# already, the old one takes over again.
+go_back() {
     local file
+    trap - EXIT
     for file in $undo; do
         rm -f "$file"
         [ ! -e "$scratch$file" ] && [ ! -L "$scratch$file" ] || cp -a "$scratch$file" "$file"
     done
     rm -rf "$scratch"
+    [ -e "$program.before" ] || return 0
+    mv -f "$program.before" "$program"
+    systemctl daemon-reload
+    systemctl restart windlass-net.socket && systemctl restart windlass
 }
 
 change_settings() {
-    local file files
+    local file files unit
     files="$config $trusted $credential $(each_private name_private)"
+    for unit in $units; do files+=" /etc/systemd/system/$unit"; done
     scratch=$(mktemp -d /run/windlass-install-XXXXXX)
-    trap restore_settings EXIT
+    rm -f "$program.before"
+    trap go_back EXIT
     for file in $files; do
         [ ! -e "$file" ] && [ ! -L "$file" ] || cp -a --parents "$file" "$scratch"
     done
     undo=$files
     write_settings
-    if check_settings; then
-        undo=''
-        return
-    fi
-    fail 'these settings are refused, see above; nothing was started, and the settings are as they were before'
+    check_settings ||
+        fail 'these settings are refused, see above; nothing was started, and the settings are as they were before'
+    # A node that is installed for the first time has nothing to go back to.
+    [ -n "$upgrade" ] || undo=''
+}
+
+# The program of before stays beside the new one until that has shown that it works. It is not copied: the new one
+# comes as a file of its own.
+put_program() {
+    [ -z "$upgrade" ] || ln -f "$program" "$program.before"
+    install -m 0755 "$binary" "$program"
+}
+
+# The node goes on as before when the new program, or what it was told, does not do what the old one did.
+give_up() {
+    journalctl -u windlass -u windlass-net -n 20 --no-pager >&2
+    [ -n "$upgrade" ] || fail "$1"
+    go_back || fail "$1; program and settings of before are back, but do not start either: systemctl status windlass"
+    fail "$1; program, units and settings are those of before, and the agent runs with them again"
 }
 
 start_agent() {
-    systemctl restart windlass || fail_with_log 'the agent does not start; the log above says why'
+    systemctl restart windlass || give_up 'the agent does not start; the log above says why'
 }
 
-wait_verified() {
-    local left text said=''
+last_warning() { journalctl -u windlass --priority=warning -n 1 --output=cat --no-pager; }
+
+said() { systemctl show windlass --property=StatusText --value; }
+
+# How many Kustomizations are ready in such a line, and of how many.
+ready() { sed -n 's|.*, \([0-9]*\)/[0-9]* ready.*|\1|p' <<<"$1" | grep . || printf 0; }
+all() { sed -n 's|.*, [0-9]*/\([0-9]*\) ready.*|\1|p' <<<"$1" | grep . || printf 0; }
+
+# What such a line lacks: `wait`, `refused` or nothing. An upgrade must not make anything worse; a first installation
+# must make everything ready.
+objection() {
+    case $1 in
+    *'not fetched ('*)
+        # A repository that refused the node before the upgrade may go on to.
+        [[ $before == *'not fetched ('* && $1 != *'no verified revision'* ]] || { printf refused; return; }
+        ;;
+    '' | *'no verified revision'* | *'not fetched yet'*) printf wait; return ;;
+    esac
+    if [ -z "$upgrade" ]; then
+        [ "$(all "$1")" != 0 ] && [ "$(ready "$1")" = "$(all "$1")" ] || printf wait
+    else
+        [ "$(ready "$1")" -ge "$(ready "$before")" ] || [[ $before == *'API server'* ]] || printf wait
+    fi
+}
+
+# A refusal counts when it stays: the host may only have had a bad moment.
+wait_applied() {
+    local left text='' shown='' objection refusals=0
     for left in $(seq 120 -1 1); do
-        text=$(systemctl show windlass --property=StatusText --value)
-        [ "$text" = "$said" ] || printf '  %s\n' "$text"
-        said=$text
-        case $text in
-        *'no verified revision'* | '') ;;
-        *) return ;;
-        esac
+        text=$(said)
+        [ "$text" = "$shown" ] || printf '  %s\n' "$text"
+        shown=$text
+        objection=$(objection "$text")
+        [ -n "$objection" ] || return 0
+        [ "$objection" != refused ] || refusals=$((refusals + 1))
+        [ $refusals -lt 10 ] || give_up "the repository cannot be fetched: $(last_warning)"
         sleep 1
     done
-    fail_with_log 'the first revision was not verified within two minutes; the log above says why'
+    case $text in
+    '' | *'no verified revision'* | *'not fetched yet'*)
+        give_up 'no revision was verified within two minutes; the log above says why' ;;
+    esac
+    [ -z "$upgrade" ] || give_up "less is ready than before the upgrade within two minutes ($before)"
 }
 
-fail_with_log() {
-    journalctl -u windlass -u windlass-net -n 20 --no-pager >&2
-    fail "$1"
+# The last look, for the person.
+conclude() {
+    local text
+    text=$(said)
+    undo=''
+    rm -f "$program.before"
+    [[ $text != *'offline since'* ]] || printf '! the repository does not answer: the node works with what it has, and goes on asking\n'
+    [[ $text != *'API server'* ]] || printf '! the API server does not answer this node: nothing is applied until it does\n'
+    [ "$(ready "$text")" = "$(all "$text")" ] || printf '! not everything is ready; windlass status says what and why\n'
+    printf '✔ done; look with: systemctl status windlass; windlass get all -A\n'
 }
 
 # Nothing of it runs any more before the cluster is asked, or this node would put back what goes.
 leave_cluster() {
     [ -z "$node_only" ] || return 0
-    /usr/bin/windlass uninstall --kubeconfig "$credential" --silent --if-last ${keep_api:+--keep-api} ||
+    $program uninstall --kubeconfig "$credential" --silent --if-last ${keep_api:+--keep-api} ||
         fail 'the cluster is not as it should be, see above; say it again when the API server answers, or with --node-only'
 }
 
@@ -199,14 +299,14 @@ uninstall_node() {
     local unit
     command -v systemctl >/dev/null || fail 'this machine does not run systemd'
     [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] || fail 'root is needed; run it with sudo'
-    [ -x /usr/bin/windlass ] || fail 'windlass is not installed on this node'
+    [ -x $program ] || fail 'windlass is not installed on this node'
     step 'agent and network process end' systemctl --quiet disable --now windlass.service windlass-net.socket windlass-net.service
     step 'the cluster lets go of it' leave_cluster
-    for unit in windlass.service windlass-net.service windlass-net.socket; do
+    for unit in $units; do
         step "unit: /etc/systemd/system/$unit" rm -rf "/etc/systemd/system/$unit" "/etc/systemd/system/$unit.d"
     done
     step 'systemd forgets the units' systemctl daemon-reload
-    step 'binary, settings, keys and state' rm -rf /usr/bin/windlass /etc/windlass /var/lib/windlass /var/cache/windlass-net \
+    step 'binary, settings, keys and state' rm -rf $program $program.before /etc/windlass /var/lib/windlass /var/cache/windlass-net \
         /run/windlass /usr/lib/sysusers.d/windlass.conf /usr/lib/tmpfiles.d/windlass.conf
     if [ -n "$dry_run" ]; then
         printf '✔ that is what it would do; nothing was done\n'
@@ -220,6 +320,7 @@ if [ -n "$uninstall" ]; then
     uninstall_node
     exit
 fi
+[ -n "$repo" ] || [ -e "$config" ] || [ ! -t 0 ] || ask_settings
 if [ -z "$repo" ]; then
     [ -e "$config" ] || fail 'which repository? give --repo URL; see --help'
     [ -z "$branch$path$introduction$username" ] || fail "--branch, --path, --introduction and --username need --repo too; or edit $config"
@@ -235,6 +336,10 @@ each_private see_private
 command -v systemctl >/dev/null || fail 'this machine does not run systemd'
 [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] || fail 'root is needed; run it with sudo'
 umask 022
+if [ -x "$program" ] && systemctl --quiet is-active windlass; then
+    upgrade=1
+    before=$(said)
+fi
 
 step 'users: windlass, windlass-net' install -D -m 0644 "$here/systemd/sysusers.d/windlass.conf" /usr/lib/sysusers.d/windlass.conf
 step 'users are made: systemd-sysusers' systemd-sysusers /usr/lib/sysusers.d/windlass.conf
@@ -246,8 +351,8 @@ step 'explained settings: /etc/windlass/config.toml.example' install -m 0644 "$h
 each_private show_private
 [ -z "$kubeconfig" ] || printf '► credential: %s → %s\n' "$credential" "$kubeconfig"
 step 'check of the settings (what is refused is not kept)' change_settings
-step 'binary: /usr/bin/windlass' install -m 0755 "$binary" /usr/bin/windlass
-for unit in windlass.service windlass-net.service windlass-net.socket; do
+step "binary: $program" put_program
+for unit in $units; do
     step "unit: /etc/systemd/system/$unit" install -m 0644 "$here/systemd/$unit" "/etc/systemd/system/$unit"
 done
 step 'systemd reads the units' systemctl daemon-reload
@@ -255,9 +360,9 @@ step 'started at every boot' systemctl --quiet enable windlass-net.socket windla
 # The network process goes with its socket, so that both processes are of one version.
 step 'socket (re)start' systemctl restart windlass-net.socket
 step 'agent (re)start' start_agent
-step 'waiting for the first verified revision' wait_verified
+step 'waiting until a revision is fetched, verified and applied' wait_applied
 if [ -n "$dry_run" ]; then
     printf '✔ that is what it would do; nothing was done\n'
 else
-    printf '✔ done; look with: systemctl status windlass; windlass get all -A\n'
+    conclude
 fi

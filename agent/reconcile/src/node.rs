@@ -19,6 +19,8 @@ use crate::source::status::Problem;
 pub(crate) struct NodeStatus {
     root: Named,
     said: String,
+    /// Whether a fetch of the root has ended since the start, however it did.
+    asked: bool,
     offline_since: Option<Timestamp>,
     /// Why the root was not fetched, where somebody answered.
     unfetched: Option<&'static str>,
@@ -33,6 +35,7 @@ impl NodeStatus {
         NodeStatus {
             root,
             said: String::new(),
+            asked: false,
             offline_since: None,
             unfetched: None,
             fetched_at: None,
@@ -67,6 +70,7 @@ impl NodeStatus {
         if *name != self.root {
             return;
         }
+        self.asked = true;
         let failed = problem.filter(|problem| problem.is_fetch());
         let silent = failed.is_some_and(Problem::is_offline);
         let began = self.offline_since.unwrap_or_else(Timestamp::now);
@@ -118,6 +122,9 @@ impl NodeStatus {
                 "offline since {}",
                 since.strftime("%Y-%m-%d %H:%M:%SZ")
             ));
+        }
+        if !self.asked {
+            parts.push("not fetched yet".to_owned());
         }
         if let Some(reason) = self.unfetched {
             parts.push(format!("not fetched ({reason})"));

@@ -40,17 +40,15 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
     node.put("/etc/rancher/k3s/k3s.yaml", KUBECONFIG);
     let before = files(&node);
     let private = "--username git --password-file /root/password";
-    let answer = node.install(&format!("{FULL} {private} --dry-run"));
-    assert_eq!(answer.code, Some(0), "{}", answer.output);
-    for step in [
-        "/etc/rancher/k3s/k3s.yaml",
-        "/usr/bin/windlass",
-        "password file: /etc/windlass/git-password (windlass, 0600)",
-        "nothing was done",
-    ] {
-        assert!(answer.output.contains(step), "{step}: {}", answer.output);
-    }
+    shows_every_step(&node, private);
     assert_eq!(files(&node), before, "a dry run changes nothing");
+
+    is_asked_on_a_terminal(&node);
+    assert_eq!(
+        files(&node),
+        before,
+        "a dry run after questions changes nothing either"
+    );
 
     let wrong = [
         ("--branch main", "--repo"),
@@ -85,6 +83,50 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
     ];
     for (arguments, word) in wrong {
         is_refused(&node, arguments, word);
+    }
+}
+
+fn shows_every_step(node: &Node, private: &str) {
+    let answer = node.install(&format!("{FULL} {private} --dry-run"));
+    assert_eq!(answer.code, Some(0), "{}", answer.output);
+    for step in [
+        "/etc/rancher/k3s/k3s.yaml",
+        "/usr/bin/windlass",
+        "password file: /etc/windlass/git-password (windlass, 0600)",
+        "nothing was done",
+    ] {
+        assert!(answer.output.contains(step), "{step}: {}", answer.output);
+    }
+}
+
+/// Bare on a terminal it asks, asks again for a file that is not there, and says how to do without.
+fn is_asked_on_a_terminal(node: &Node) {
+    let answers = [
+        "https://git.example.com/house.git",
+        "git",
+        "/root/away",
+        "/root/password",
+        "",
+        "./kubernetes",
+        "/root/signers",
+        "",
+    ];
+    let script =
+        "script -qec '/opt/checkout/install.sh --binary /opt/windlass --dry-run' /dev/null";
+    let typed = format!("printf '%s\\n' \"$@\" | {script}");
+    let mut command = vec!["sh", "-c", &typed, "sh"];
+    command.extend(answers);
+    let answer = node.run(&command);
+    assert_eq!(answer.code, Some(0), "{}", answer.output);
+    for text in [
+        "there is no file /root/away",
+        "Branch [main]:",
+        "sudo /opt/checkout/install.sh --repo https://git.example.com/house.git --branch main --path ./kubernetes \
+         --signers /root/signers --username git --password-file /root/password",
+        "settings: /etc/windlass/config.toml",
+        "nothing was done",
+    ] {
+        assert!(answer.output.contains(text), "{text}: {}", answer.output);
     }
 }
 

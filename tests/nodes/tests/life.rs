@@ -27,6 +27,7 @@ fn a_node_is_installed_and_upgraded_and_its_units_hold() {
     house.the_journal_has_fields(&first);
     house.the_network_process_comes_and_goes();
     house.an_upgrade_keeps_what_is_there();
+    house.an_upgrade_that_does_not_start_goes_back();
     house.a_refused_setting_leaves_the_running_agent_alone();
     house.it_is_removed_and_nothing_else_is();
 }
@@ -177,6 +178,26 @@ impl House {
             without_example(&before.1),
             "{kept}"
         );
+    }
+
+    /// The check of the settings is all that this newer program can do.
+    fn an_upgrade_that_does_not_start_goes_back(&self) {
+        let node = &self.node;
+        let broken = "#!/bin/sh\n[ \"$1\" = check ] || exit 1\nexec /opt/windlass \"$@\"\n";
+        node.put("/root/broken", broken);
+        node.sh(
+            "chmod 0755 /root/broken; echo '# of before' >>/etc/systemd/system/windlass.service",
+        );
+        let units = "cat /etc/systemd/system/windlass*.service; cat /etc/windlass/config.toml";
+        let before = node.sh(units);
+        let answer = node.install("--binary /root/broken");
+        assert_eq!(answer.code, Some(1), "{}", answer.output);
+        let back = "the agent does not start; the log above says why; program, units and settings are those of before";
+        assert!(answer.output.contains(back), "{}", answer.output);
+        node.sh("cmp /root/newer /usr/bin/windlass; ! ls /usr/bin/windlass.before");
+        assert_eq!(node.sh(units), before);
+        let commit = self.repo.id("HEAD");
+        self.status_is(&format!("leader, main@sha1:{commit}, 1/1 ready"));
     }
 
     fn a_refused_setting_leaves_the_running_agent_alone(&self) {
