@@ -169,10 +169,25 @@ write_settings() {
         ln -sfn "$(readlink -f "$kubeconfig")" "$credential"
 }
 
-# The binary that is about to be installed judges. It gets the kubeconfig as the unit hands it over: as a copy that
+# What drop-ins of the owner have systemd hand over beside the kubeconfig (`systemctl edit windlass`).
+hand_over() {
+    local sealed name file
+    cat /etc/systemd/system/windlass.service.d/*.conf 2>/dev/null |
+        sed -nE 's/^LoadCredential(Encrypted)?=([^:]+):(.+)$/_\1 \2 \3/p' |
+        while read -r sealed name file; do
+            if [ "$sealed" = _ ]; then
+                install -m 0600 "$file" "$scratch/credentials/$name"
+            else
+                (umask 077 && systemd-creds decrypt --name="$name" "$file" "$scratch/credentials/$name")
+            fi || { printf '%s, which a drop-in of windlass.service names, cannot be loaded\n' "$file" >&2; return 1; }
+        done
+}
+
+# The binary that is about to be installed judges. It gets the credentials as the unit hands them over: as copies that
 # nobody else reads.
 check_settings() {
     mkdir -p "$scratch/credentials" &&
+        hand_over &&
         install -m 0600 "$credential" "$scratch/credentials/kubeconfig" &&
         CREDENTIALS_DIRECTORY="$scratch/credentials" "$binary" check --config "$config" 2>&1 |
         sed "s|$scratch/credentials/kubeconfig|$credential|g"

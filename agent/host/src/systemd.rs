@@ -47,6 +47,14 @@ pub fn ready() -> Result<(), SystemdError> {
     notify(&[NotifyState::Ready])
 }
 
+/// Says that the service reads its configuration again; [`ready`] says that it has.
+///
+/// # Errors
+/// As [`ready`].
+pub fn reloading() -> Result<(), SystemdError> {
+    notify(&[NotifyState::Reloading])
+}
+
 /// Says that the service is on its way down: the watchdog is off from here on.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -12,14 +12,13 @@ use windlass_api::names;
 use windlass_cluster::{
     Cluster, Connect, ConnectError, Elector, ElectorSettings, EpochFloor, FluxLeases, SettingsError,
 };
-use windlass_host::config::{PruneSettings, RootAccess, RootSettings, Settings, TenancySettings};
+use windlass_host::config::{RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
-use windlass_plan::guard::Limits;
 use windlass_state::{OpenError, RatchetError, StoreError};
 use windlass_wire::{Credentials, Reference, Secret};
 
 use crate::context::{Context, Kinds};
-use crate::controller::{Controller, Root, Standing};
+use crate::controller::{Controller, Standing};
 use crate::drift::DriftWatch;
 use crate::establish;
 use crate::event::Event;
@@ -29,6 +28,7 @@ use crate::named::Named;
 use crate::net::{Net, StartCommand};
 use crate::node::NodeStatus;
 use crate::ours;
+use crate::reload::{self, Reloaded};
 use crate::secrets::{KeyFileError, SecretPolicy};
 use crate::source::basis::{Rule, Trust};
 use crate::source::confirm::Verification;
@@ -86,29 +86,25 @@ pub enum AgentError {
 
 /// Runs the agent until `stop` is cancelled.
 ///
-/// `start_net` says how windlass-net is started where systemd does not do it.
+/// `start_net` says how windlass-net is started where systemd does not do it. What comes by `reloads` counts from then
+/// on, as far as the agent is not built on it; each one that was taken, or refused, is told to systemd as a reload that
+/// has ended.
 ///
 /// # Errors
 /// Only what keeps it from starting; afterwards every failure is a condition, an event and a log line.
 pub async fn run(
     settings: Settings,
     start_net: Option<StartCommand>,
+    reloads: UnboundedReceiver<Settings>,
     stop: CancellationToken,
 ) -> Result<(), AgentError> {
     let name = Named::new(&settings.root.namespace, &settings.root.name);
-    let trust = Arc::new(NodeTrust::read(&settings)?);
-    let spec = root_spec(&name, &settings.root, &trust)?;
+    let loaded = Reloaded::read(&name, &settings)?;
     let keep = Arc::new(Keep::open(&settings.state.dir, &name)?);
     let cluster = connect(&settings)?;
     let (sender, events) = mpsc::unbounded_channel();
     let net = Net::new(settings.net.socket.clone(), start_net);
-    let secrets = Arc::new(SecretPolicy::read(&settings.sops)?);
-    let policy = (
-        secrets,
-        prune_limits(settings.prune),
-        settings.tenancy.clone(),
-    );
-    let context = Arc::new(context(cluster, keep, (net, policy), &name, &sender)?);
+    let context = Arc::new(context(cluster, keep, net, &name, &sender)?);
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
     let status = NodeStatus::new(name.clone(), annotations);
     let mark = settings.state.dir.join(UNINSTALL_MARK);
@@ -124,23 +120,14 @@ pub async fn run(
     tokio::spawn(witness::follow(Arc::clone(&context), node, sender.clone()));
     let watches = watch_all(&context, &sender);
     let standing = Standing::new(settings.leadership.flux_leases, epoch_floor, mark);
-    let pair = Arc::new(establish::root_pair(&settings.root));
-    let root = Root {
-        name,
-        spec,
-        settings: settings.root.clone(),
-        kustomization: establish::root_kustomization(&pair),
-        pair,
-    };
-    tokio::spawn(trust::follow(
-        settings.clone(),
-        Arc::clone(&trust),
-        sender.clone(),
-    ));
     let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);
+    let (settings, current) = watch::channel(settings);
+    let trust = Arc::clone(&loaded.trust);
+    tokio::spawn(trust::follow(current, trust, sender.clone()));
+    tokio::spawn(reload::follow(name, reloads, settings, sender.clone()));
     let controller = Controller::new(
         context,
-        (root, trust),
+        loaded,
         standing,
         status,
         concurrency,
@@ -177,13 +164,10 @@ fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
     })
 }
 
-/// What the node's config says of the passes.
-type Policy = (Arc<SecretPolicy>, Limits, TenancySettings);
-
 fn context(
     cluster: Cluster,
     keep: Arc<Keep>,
-    (net, (secrets, prune_limits, tenancy)): (Net, Policy),
+    net: Net,
     root: &Named,
     sender: &UnboundedSender<Event>,
 ) -> Result<Context, StoreError> {
@@ -194,11 +178,8 @@ fn context(
         corrections: Arc::default(),
         halted: Arc::default(),
         remotes: Arc::default(),
-        prune_limits,
         left_out: LeftOut::new(root.clone()),
         kinds: Kinds::new(),
-        secrets,
-        tenancy,
         installed: watch::Sender::default(),
         may_tell: watch::Sender::default(),
         cluster,
@@ -208,14 +189,6 @@ fn context(
     })
 }
 
-fn prune_limits(settings: PruneSettings) -> Limits {
-    Limits {
-        on: settings.guard,
-        share: settings.share,
-        least: usize::try_from(settings.least).unwrap_or(usize::MAX),
-    }
-}
-
 fn read(path: &std::path::Path) -> Result<String, AgentError> {
     std::fs::read_to_string(path).map_err(|source| AgentError::File {
         path: path.to_owned(),
@@ -223,7 +196,7 @@ fn read(path: &std::path::Path) -> Result<String, AgentError> {
     })
 }
 
-fn root_spec(
+pub(crate) fn root_spec(
     name: &Named,
     root: &RootSettings,
     trust: &NodeTrust,

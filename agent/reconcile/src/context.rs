@@ -5,15 +5,12 @@ use std::sync::atomic::AtomicBool;
 
 use windlass_api::names;
 use windlass_cluster::{Cluster, Resource};
-use windlass_host::config::TenancySettings;
 use windlass_object::GroupVersionKind;
-use windlass_plan::guard::Limits;
 
 use crate::drift::DriftWatch;
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::net::Net;
-use crate::secrets::SecretPolicy;
 use crate::source::keep::Keep;
 use crate::vouch::Vouchers;
 use crate::work::Corrections;
@@ -30,15 +27,9 @@ pub(crate) struct Context {
     pub(crate) corrections: Corrections,
     /// Other clusters that Kustomizations name.
     pub(crate) remotes: Arc<Remotes>,
-    /// How much a revision may delete without asking, as the node's config says.
-    pub(crate) prune_limits: Limits,
     pub(crate) left_out: LeftOut,
-    /// How far apart the namespaces are kept.
-    pub(crate) tenancy: TenancySettings,
     pub(crate) vouchers: Arc<Vouchers>,
     pub(crate) kinds: Kinds,
-    /// Keys of the node, and what it wants of encrypted files.
-    pub(crate) secrets: Arc<SecretPolicy>,
     /// Tells each time the definitions of our kinds have been installed.
     pub(crate) installed: tokio::sync::watch::Sender<()>,
     /// Whether this node may say what it accepted: not while everything is paused.

@@ -6,6 +6,7 @@ mod halt;
 mod including;
 mod kinds;
 mod kustomizations;
+mod reloading;
 mod repositories;
 mod sources;
 mod standing;
@@ -36,6 +37,7 @@ use crate::event::Event;
 use crate::named::Named;
 use crate::node::NodeStatus;
 use crate::queue::Queue;
+use crate::reload::{Policy, Reloaded};
 use crate::source::spec::SourceSpec;
 use crate::trust::NodeTrust;
 use crate::witness::Witnessed;
@@ -62,6 +64,8 @@ pub(crate) struct Controller {
     values: Values,
     webhooks: Webhooks,
     status: NodeStatus,
+    /// What the config says of the passes.
+    policy: Policy,
     trust: Arc<NodeTrust>,
     /// What is wrong with a trust file since it was changed last.
     trust_problem: Option<String>,
@@ -87,7 +91,11 @@ pub(crate) struct Root {
 impl Controller {
     pub(crate) fn new(
         context: Arc<Context>,
-        (root, trust): (Root, Arc<NodeTrust>),
+        Reloaded {
+            root,
+            trust,
+            policy,
+        }: Reloaded,
         standing: Standing,
         status: NodeStatus,
         concurrency: usize,
@@ -107,6 +115,7 @@ impl Controller {
             values: Values::default(),
             webhooks: Webhooks::default(),
             status,
+            policy,
             trust,
             trust_problem: None,
             witnessed: None,
@@ -168,6 +177,7 @@ impl Controller {
             Event::Drift(owner) => self.wake_kustomization(&owner),
             Event::Waits(name) => self.kustomization_queue.park(&name),
             Event::Trust(read) => self.trust_changed(read),
+            Event::Reloaded(new) => self.reloaded(*new),
             Event::WebhookMoved { asked, news } => self.webhook_moved(&asked, news),
             Event::Vouched(names) => self.sources_vouched_for(&names),
             Event::Witnessed(witnessed) => self.witnessed(witnessed),

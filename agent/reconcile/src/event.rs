@@ -7,6 +7,7 @@ use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
 use crate::chart::pass::Outcome as ChartOutcome;
 use crate::kustomization::Outcome as KustomizationOutcome;
 use crate::named::Named;
+use crate::reload::Reloaded;
 use crate::repository::pass::Outcome as RepositoryOutcome;
 use crate::source::Outcome as SourceOutcome;
 use crate::source::fetch::Snapshot;
@@ -52,6 +53,8 @@ pub(crate) enum Event {
     Flux(FluxStanding),
     /// The trust files changed: what they say now, or what is wrong with them.
     Trust(Result<Arc<NodeTrust>, String>),
+    /// The node's configuration was read again.
+    Reloaded(Box<Reloaded>),
     /// A webhook may answer now; `news`: because something changed.
     WebhookMoved {
         asked: Asked,

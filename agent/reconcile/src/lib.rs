@@ -23,6 +23,7 @@ mod net;
 mod node;
 mod ours;
 mod queue;
+mod reload;
 mod repository;
 mod secrets;
 mod seen;

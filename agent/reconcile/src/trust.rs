@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 use windlass_host::changes::Snapshot;
 use windlass_host::config::{RootSettings, Settings, TrustMode};
 use windlass_host::files::{self, FileError, Guard, TRUST_LIMIT};
@@ -98,15 +99,16 @@ impl NodeTrust {
 
 /// Looks at the files from now on, and sends what they say or what is wrong with them whenever that changes.
 pub(crate) async fn follow(
-    settings: Settings,
+    settings: watch::Receiver<Settings>,
     mut trust: Arc<NodeTrust>,
     sender: UnboundedSender<Event>,
 ) {
     let take = |files: &[PathBuf]| Snapshot::take(files.iter().map(PathBuf::as_path));
-    let mut files = trust.files(&settings);
+    let mut files = trust.files(&settings.borrow());
     let mut seen = take(&files);
     loop {
         tokio::time::sleep(LOOK_AGAIN).await;
+        let settings = settings.borrow().clone();
         let now = trust.files(&settings);
         if now == files && seen.changed().is_empty() {
             continue;

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio_util::sync::CancellationToken;
 use windlass_host::config::{self, Settings};
-use windlass_host::log;
+use windlass_host::log::{self, Logging};
+use windlass_host::systemd::{self, SystemdError};
 use windlass_reconcile::StartCommand;
 
 /// Where the node's configuration is unless told otherwise.
@@ -36,7 +38,7 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
         }
     };
     logging.set_level(settings.log.level);
-    match run(settings) {
+    match run(settings, &arguments.config, &logging) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(error.as_ref()),
     }
@@ -72,7 +74,7 @@ pub(crate) fn refused_config(error: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(WRONG_CONFIG)
 }
 
-fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
+fn run(settings: Settings, config: &Path, logging: &Logging) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(16)
@@ -82,7 +84,13 @@ fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let result = runtime.block_on(async {
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone())?);
-        windlass_reconcile::run(settings, start_net, stop).await?;
+        let (sender, reloads) = mpsc::unbounded_channel();
+        tokio::spawn(reload_on_signal(
+            config.to_owned(),
+            logging.clone(),
+            sender,
+        )?);
+        windlass_reconcile::run(settings, start_net, reloads, stop).await?;
         Ok::<(), Box<dyn Error>>(())
     });
     // A blocking fetch must not hold up the stop.
@@ -124,6 +132,40 @@ fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, s
         tracing::info!("stopping");
         stop.cancel();
     })
+}
+
+/// Reads the configuration again when told to. One that is refused changes nothing.
+fn reload_on_signal(
+    config: PathBuf,
+    logging: Logging,
+    reloads: UnboundedSender<Settings>,
+) -> Result<impl Future<Output = ()>, std::io::Error> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            tell_systemd(systemd::reloading());
+            match config::load(&config) {
+                Ok(settings) => {
+                    logging.set_level(settings.log.level);
+                    if reloads.send(settings).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(
+                        "{error}; what the configuration said before counts until this is corrected"
+                    );
+                    tell_systemd(systemd::ready());
+                }
+            }
+        }
+    })
+}
+
+fn tell_systemd(told: Result<(), SystemdError>) {
+    if let Err(error) = told {
+        tracing::debug!(%error, "systemd could not be told");
+    }
 }
 
 fn fail(error: &dyn Error) -> ExitCode {

@@ -1,5 +1,8 @@
 //! A node on which things break.
 
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 use windlass_kit::wait;
 
 use crate::house::{House, SOON};
@@ -28,14 +31,38 @@ fn a_node_survives_a_hanging_agent_a_missing_kubeconfig_and_a_power_cut_without_
     house.a_power_cut_without_a_network_is_survived();
 }
 
+/// The thread of the event loop held in its tracks; the other threads of the agent run on.
+struct Stuck(Pid);
+
+impl Stuck {
+    fn make(agent: i32) -> Self {
+        let thread = Pid::from_raw(agent);
+        ptrace::seize(thread, ptrace::Options::empty()).expect("root may trace the agent");
+        ptrace::interrupt(thread).expect("it is traced");
+        let stopped = waitpid(thread, Some(WaitPidFlag::__WALL)).expect("it stops");
+        assert!(
+            matches!(stopped, WaitStatus::PtraceEvent(..)),
+            "{stopped:?}"
+        );
+        Self(thread)
+    }
+
+    /// The end of a traced process reaches systemd only when whoever traces it has seen it.
+    fn let_it_die(&self) {
+        let _ = waitpid(self.0, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG));
+    }
+}
+
 impl House {
+    /// A loop that is stuck while all else in the process goes on, which is how a program hangs.
     fn a_hanging_agent_is_restarted(&self) {
         self.drop_in("windlass.service", "short", "[Service]\nWatchdogSec=3\n");
         self.node
             .sh("systemctl daemon-reload && systemctl restart windlass");
         let before = self.agent();
-        self.node.sh(&format!("kill -STOP {before}"));
+        let stuck = Stuck::make(self.node.outer_pid(&before));
         wait::until("systemd to start it again", SOON, || {
+            stuck.let_it_die();
             let (now, state) = (self.agent(), self.node.property("windlass", "ActiveState"));
             if now != before && now != "0" && state == "active" {
                 Ok(())

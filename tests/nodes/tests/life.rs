@@ -118,6 +118,18 @@ impl House {
             entry["WINDLASS_REASON"] == "ReconciliationSucceeded" && entry["PRIORITY"] == "6"
         };
         assert!(applied.iter().any(success), "{applied:?}");
+        // The queries of the guide.
+        let found = |query: &str| {
+            self.node
+                .sh(&format!("journalctl --output=cat -u windlass {query}"))
+        };
+        let succeeded = found("WINDLASS_REASON=ReconciliationSucceeded");
+        assert!(succeeded.contains("Reconciliation finished"), "{succeeded}");
+        let of_commit = found(&format!("WINDLASS_REVISION={revision}"));
+        assert!(of_commit.contains("accepted"), "{of_commit}");
+        let reasons = found("-F WINDLASS_REASON");
+        let mut reasons = reasons.lines();
+        assert!(reasons.any(|reason| reason == "ReconciliationSucceeded"));
     }
 
     /// It ends when nobody asks it, and its socket brings it back.

@@ -12,4 +12,5 @@ mod house;
 mod install;
 mod life;
 mod node;
+mod service;
 mod ssh;

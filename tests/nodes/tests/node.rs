@@ -191,6 +191,26 @@ impl Node {
         std::fs::set_permissions(&file, open).expect("it is our own file");
     }
 
+    /// The id by which this machine knows a process of the node.
+    pub(crate) fn outer_pid(&self, inner: &str) -> i32 {
+        let leader = self.leader().expect("the node is booted");
+        let space = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let ours = space(&leader.to_string());
+        let entries = std::fs::read_dir("/proc").expect("/proc is there");
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let found = names
+            .filter(|name| space(name).is_some() && space(name) == ours)
+            .find(|name| {
+                let ids = name
+                    .parse()
+                    .ok()
+                    .and_then(|pid| status_field(pid, "NSpid:"));
+                ids.is_some_and(|ids| ids.split_whitespace().last() == Some(inner))
+            });
+        let found = found.and_then(|name| name.parse().ok());
+        found.unwrap_or_else(|| panic!("no process {inner} on the node"))
+    }
+
     fn machine(&self) -> &Process {
         self.machine.as_ref().expect("the node is powered on")
     }

@@ -74,8 +74,8 @@ impl Controller {
             left_out: self.context.left_out.clone(),
             root_pair: Arc::clone(&self.root.pair),
             corrections: Arc::clone(&self.context.corrections),
-            prune_limits: self.context.prune_limits,
-            secrets: Arc::clone(&self.context.secrets),
+            prune_limits: self.policy.prune_limits,
+            secrets: Arc::clone(&self.policy.secrets),
             hidden: Hidden::default(),
             checks: CustomChecks::default(),
             ignored: IgnoreRules::default(),
@@ -147,7 +147,7 @@ impl Controller {
     fn client(&self, name: &Named, spec: &KustomizationSpec) -> Result<Cluster, String> {
         let cluster = &self.context.cluster;
         let named = spec.service_account_name.as_deref();
-        let default = self.context.tenancy.default_service_account.as_deref();
+        let default = self.policy.tenancy.default_service_account.as_deref();
         let default = default.filter(|_| *name != self.root.name);
         match named.filter(|account| !account.is_empty()).or(default) {
             None => Ok(cluster.clone()),
@@ -160,7 +160,7 @@ impl Controller {
     /// Why the spec names what this node's config forbids.
     fn denied(&self, name: &Named, spec: &KustomizationSpec) -> Option<Refusal> {
         let source = source_named(name, spec);
-        if !self.context.tenancy.no_cross_namespace_refs || source.namespace == name.namespace {
+        if !self.policy.tenancy.no_cross_namespace_refs || source.namespace == name.namespace {
             return None;
         }
         let kind = spec.source_ref.kind.as_str();

@@ -276,10 +276,7 @@ impl Controller {
             }
             Ok(()) => {
                 self.standing.established = Established::Done;
-                let sources: Vec<Named> = self.sources.keys().cloned().collect();
-                sources.iter().for_each(|name| self.source_queue.wake(name));
-                let names: Vec<Named> = self.repositories.keys().cloned().collect();
-                self.repositories_vouched_for(&names);
+                self.wake_all_sources();
                 let charts: Vec<Named> = self.charts.keys().cloned().collect();
                 charts.iter().for_each(|name| self.chart_queue.wake(name));
                 self.wake_all_kustomizations();

@@ -178,10 +178,7 @@ impl Controller {
                 self.trust_problem = Some(problem);
             }
         }
-        let names: Vec<Named> = self.sources.keys().cloned().collect();
-        names.iter().for_each(|name| self.source_queue.wake(name));
-        let names: Vec<Named> = self.repositories.keys().cloned().collect();
-        self.repositories_vouched_for(&names);
+        self.wake_all_sources();
     }
 }
 
