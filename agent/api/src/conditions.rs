@@ -23,6 +23,14 @@ pub const SOURCE_VERIFIED: &str = "SourceVerified";
 pub const NODE_TRUST: &str = "NodeTrust";
 /// The remote could not be fetched (sources).
 pub const FETCH_FAILED: &str = "FetchFailed";
+/// The last install, upgrade or uninstall went well (HelmReleases).
+pub const RELEASED: &str = "Released";
+/// The tests of the release went well (HelmReleases).
+pub const TEST_SUCCESS: &str = "TestSuccess";
+/// A failed release was rolled back or uninstalled (HelmReleases).
+pub const REMEDIATED: &str = "Remediated";
+/// Somebody changed objects of the release (HelmReleases).
+pub const DRIFTED: &str = "Drifted";
 /// A chart could not be packaged (charts).
 pub const BUILD_FAILED: &str = "BuildFailed";
 /// The cache could not be written (sources).

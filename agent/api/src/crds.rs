@@ -22,6 +22,10 @@ pub fn crds() -> Vec<Object> {
     let generated = [
         (serde_json::to_value(GitRepository::crd()), source),
         (serde_json::to_value(HelmChart::crd()), source),
+        (
+            serde_json::to_value(HelmRelease::crd()),
+            names::HELM_CONTROLLER,
+        ),
         (serde_json::to_value(HelmRepository::crd()), source),
         (
             serde_json::to_value(Kustomization::crd()),
@@ -41,10 +45,6 @@ pub fn all_crds() -> Vec<Object> {
     let source = names::SOURCE_CONTROLLER;
     let others = [
         (serde_json::to_value(Bucket::crd()), source),
-        (
-            serde_json::to_value(HelmRelease::crd()),
-            names::HELM_CONTROLLER,
-        ),
         (serde_json::to_value(OciRepository::crd()), source),
     ];
     crds.extend(others.map(|(value, component)| finish(value, component)));

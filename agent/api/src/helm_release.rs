@@ -185,6 +185,16 @@ impl HelmReleaseSpec {
         self.max_history.unwrap_or(DEFAULT_MAX_HISTORY)
     }
 
+    /// The namespace that the release goes to, for a HelmRelease in a namespace.
+    pub fn effective_release_namespace<'a>(&'a self, own: &'a str) -> &'a str {
+        self.target_namespace.as_deref().unwrap_or(own)
+    }
+
+    /// The namespace that the history is kept in, for a HelmRelease in a namespace.
+    pub fn effective_storage_namespace<'a>(&'a self, own: &'a str) -> &'a str {
+        self.storage_namespace.as_deref().unwrap_or(own)
+    }
+
     /// The name of the release, as long as it comes out; Helm takes at most 53 bytes.
     pub fn effective_release_name(&self, name: &str) -> String {
         match (&self.release_name, &self.target_namespace) {

@@ -76,6 +76,26 @@ pub const SOURCE_EVENT_REVISION: &str = "source.toolkit.fluxcd.io/revision";
 /// Event annotation of a source with the digest of its artifact.
 pub const SOURCE_EVENT_DIGEST: &str = "source.toolkit.fluxcd.io/digest";
 
+/// Event annotation of a HelmRelease with the version of its chart.
+pub const HELM_EVENT_REVISION: &str = "helm.toolkit.fluxcd.io/revision";
+/// Event annotation of a HelmRelease with the digest of its values.
+pub const HELM_EVENT_TOKEN: &str = "helm.toolkit.fluxcd.io/token";
+/// Event annotation of a HelmRelease with the appVersion of its chart.
+pub const HELM_EVENT_APP_VERSION: &str = "helm.toolkit.fluxcd.io/app-version";
+/// Event annotation of a HelmRelease with the digest of the artifact its chart came in.
+pub const HELM_EVENT_OCI_DIGEST: &str = "helm.toolkit.fluxcd.io/oci-digest";
+/// Annotation or label: `disabled` leaves foreign changes to an object of a release alone.
+pub const DRIFT_DETECTION: &str = "helm.toolkit.fluxcd.io/driftDetection";
+
+/// Label that Helm puts on every object of a release, and its value.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "Helm");
+/// Annotation that Helm puts on every object: the release's name.
+pub const RELEASE_NAME: &str = "meta.helm.sh/release-name";
+/// Annotation that Helm puts on every object: the release's namespace.
+pub const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+/// Annotation by which an object of a release stays when it leaves the release.
+pub const RESOURCE_POLICY: (&str, &str) = ("helm.sh/resource-policy", "keep");
+
 /// Value of the switches above (compared without case).
 pub const DISABLED: &str = "disabled";
 /// Value of the switches above (compared without case).

@@ -121,6 +121,50 @@ reasons! {
     INDEXATION_FAILED = "IndexationFailed";
     /// A version of a chart has other bytes than when it was first used. Not Flux's.
     DIGEST_CHANGED = "DigestChanged";
+    /// A release was installed.
+    INSTALL_SUCCEEDED = "InstallSucceeded";
+    /// A release could not be installed.
+    INSTALL_FAILED = "InstallFailed";
+    /// A release was upgraded.
+    UPGRADE_SUCCEEDED = "UpgradeSucceeded";
+    /// A release could not be upgraded.
+    UPGRADE_FAILED = "UpgradeFailed";
+    /// The tests of a release went well.
+    TEST_SUCCEEDED = "TestSucceeded";
+    /// A test of a release failed.
+    TEST_FAILED = "TestFailed";
+    /// The tests of a release are about to run.
+    AWAITING_TESTS = "AwaitingTests";
+    /// A failed release went back to an earlier revision.
+    ROLLBACK_SUCCEEDED = "RollbackSucceeded";
+    /// A failed release could not go back to an earlier revision.
+    ROLLBACK_FAILED = "RollbackFailed";
+    /// A release was uninstalled.
+    UNINSTALL_SUCCEEDED = "UninstallSucceeded";
+    /// A release could not be uninstalled.
+    UNINSTALL_FAILED = "UninstallFailed";
+    /// The source of a release's chart is not ready.
+    SOURCE_NOT_READY = "SourceNotReady";
+    /// The values of a release do not come together.
+    VALUES_ERROR = "ValuesError";
+    /// The cluster that a release goes to cannot be reached.
+    REST_CLIENT_ERROR = "RESTClientError";
+    /// Where a release stands cannot be told.
+    STATE_ERROR = "StateError";
+    /// An action on a release failed before it changed anything.
+    RECONCILE_ERROR = "ReconcileError";
+    /// Every attempt that was allowed has failed.
+    RETRIES_EXCEEDED = "RetriesExceeded";
+    /// There is no revision to go back to.
+    MISSING_ROLLBACK_TARGET = "MissingRollbackTarget";
+    /// An action on a release was begun and not ended.
+    PENDING_RELEASE = "PendingRelease";
+    /// Somebody changed objects of a release.
+    DRIFT_DETECTED = "DriftDetected";
+    /// Nobody changed objects of a release.
+    NO_DRIFT_DETECTED = "NoDriftDetected";
+    /// Foreign changes could not be undone.
+    DRIFT_CORRECTION_FAILED = "DriftCorrectionFailed";
     /// The patterns in ignore cannot be read.
     SOURCE_IGNORE_ERROR = "SourceIgnoreError";
 

@@ -51,10 +51,6 @@ pub(crate) enum ChartLoadError {
     },
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "HelmReleases load charts by it")
-)]
 /// Loads the chart. Its bytes are those that were packaged: they are hashed again.
 pub(crate) fn load(store: &Store, snapshot: &ChartSnapshot) -> Result<Chart, ChartLoadError> {
     let gone = || ChartLoadError::Gone {

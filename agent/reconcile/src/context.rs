@@ -43,6 +43,7 @@ pub(crate) struct Context {
 pub(crate) struct Kinds {
     pub(crate) git_repository: Resource,
     pub(crate) helm_chart: Resource,
+    pub(crate) helm_release: Resource,
     pub(crate) helm_repository: Resource,
     pub(crate) kustomization: Resource,
 }
@@ -56,6 +57,7 @@ impl Kinds {
                 "gitrepositories",
             ),
             helm_chart: own(names::SOURCE_API_VERSION, names::HELM_CHART, "helmcharts"),
+            helm_release: own(names::HELM_API_VERSION, names::HELM_RELEASE, "helmreleases"),
             helm_repository: own(
                 names::SOURCE_API_VERSION,
                 names::HELM_REPOSITORY,

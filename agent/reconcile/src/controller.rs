@@ -6,6 +6,7 @@ mod halt;
 mod including;
 mod kinds;
 mod kustomizations;
+mod releases;
 mod reloading;
 mod repositories;
 mod sources;
@@ -27,6 +28,7 @@ use windlass_object::Object;
 
 use self::charts::ChartSlot;
 use self::kustomizations::KustomizationSlot;
+use self::releases::ReleaseSlot;
 use self::repositories::RepositorySlot;
 use self::sources::SourceSlot;
 pub(crate) use self::standing::Standing;
@@ -48,6 +50,9 @@ const CONCURRENT_SOURCES: usize = 4;
 /// Charts packaged at once: each may hold a hundred MiB.
 const CONCURRENT_CHARTS: usize = 2;
 
+/// Releases worked on at once: each may wait for minutes, and renders for a moment.
+const CONCURRENT_RELEASES: usize = 8;
+
 /// What the agent knows, and what it is doing.
 pub(crate) struct Controller {
     context: Arc<Context>,
@@ -56,10 +61,12 @@ pub(crate) struct Controller {
     repositories: BTreeMap<Named, RepositorySlot>,
     charts: BTreeMap<Named, ChartSlot>,
     kustomizations: BTreeMap<Named, KustomizationSlot>,
+    releases: BTreeMap<Named, ReleaseSlot>,
     source_queue: Queue<Named>,
     repository_queue: Queue<Named>,
     chart_queue: Queue<Named>,
     kustomization_queue: Queue<Named>,
+    release_queue: Queue<Named>,
     standing: Standing,
     values: Values,
     webhooks: Webhooks,
@@ -107,10 +114,12 @@ impl Controller {
             repositories: BTreeMap::new(),
             charts: BTreeMap::new(),
             kustomizations: BTreeMap::new(),
+            releases: BTreeMap::new(),
             source_queue: Queue::new(CONCURRENT_SOURCES),
             repository_queue: Queue::new(CONCURRENT_SOURCES),
             chart_queue: Queue::new(CONCURRENT_CHARTS),
             kustomization_queue: Queue::new(concurrency),
+            release_queue: Queue::new(CONCURRENT_RELEASES),
             standing,
             values: Values::default(),
             webhooks: Webhooks::default(),
@@ -169,6 +178,7 @@ impl Controller {
             Event::HelmRepository(event) => self.helm_repository_seen(event),
             Event::HelmChart(event) => self.helm_chart_seen(event),
             Event::Kustomization(event) => self.kustomization_seen(event),
+            Event::HelmRelease(event) => self.helm_release_seen(event),
             Event::Definition(event) => self.definition_seen(&event),
             Event::Namespace(event) => self.api_seen(&event),
             Event::ApiGoing(what) => self.api_is_going(what),
@@ -193,10 +203,12 @@ impl Controller {
             Event::KustomizationFinished { name, outcome } => {
                 self.kustomization_finished(&name, outcome);
             }
+            Event::ReleaseFinished { name, outcome } => self.release_finished(&name, *outcome),
             Event::SourceBroke { name } => self.source_broke(&name),
             Event::RepositoryBroke { name } => self.repository_broke(&name),
             Event::ChartBroke { name } => self.chart_broke(&name),
             Event::KustomizationBroke { name } => self.kustomization_broke(&name),
+            Event::ReleaseBroke { name } => self.release_broke(&name),
         }
     }
 
@@ -217,19 +229,22 @@ impl Controller {
         while let Some(name) = self.kustomization_queue.start(now) {
             self.start_kustomization(name);
         }
+        while let Some(name) = self.release_queue.start(now) {
+            self.start_release(name);
+        }
     }
 
     fn next_due(&self) -> Instant {
         let far = Instant::now() + Duration::from_secs(3600);
-        let kustomizations = self
-            .kustomization_queue
-            .next_due()
-            .filter(|_| self.may_reconcile());
+        let reconciles = self.may_reconcile();
+        let kustomizations = self.kustomization_queue.next_due();
+        let releases = self.release_queue.next_due();
         [
             self.source_queue.next_due(),
             self.repository_queue.next_due(),
             self.chart_queue.next_due(),
-            kustomizations,
+            kustomizations.filter(|_| reconciles),
+            releases.filter(|_| reconciles),
             self.standing.next_tick(),
             self.status.next_feed(),
         ]

@@ -7,6 +7,7 @@ use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
 use crate::chart::pass::Outcome as ChartOutcome;
 use crate::kustomization::Outcome as KustomizationOutcome;
 use crate::named::Named;
+use crate::release::Outcome as ReleaseOutcome;
 use crate::reload::Reloaded;
 use crate::repository::pass::Outcome as RepositoryOutcome;
 use crate::source::Outcome as SourceOutcome;
@@ -31,6 +32,8 @@ pub(crate) enum Event {
     HelmChart(WatchEvent),
     /// A HelmRepository appeared, changed or went.
     HelmRepository(WatchEvent),
+    /// A HelmRelease appeared, changed or went.
+    HelmRelease(WatchEvent),
     /// A Kustomization appeared, changed or went.
     Kustomization(WatchEvent),
     /// The namespace of Flux appeared, changed or went.
@@ -87,6 +90,10 @@ pub(crate) enum Event {
         name: Named,
         outcome: KustomizationOutcome,
     },
+    ReleaseFinished {
+        name: Named,
+        outcome: Box<ReleaseOutcome>,
+    },
     /// A pass broke off with a panic.
     SourceBroke {
         name: Named,
@@ -98,6 +105,9 @@ pub(crate) enum Event {
         name: Named,
     },
     KustomizationBroke {
+        name: Named,
+    },
+    ReleaseBroke {
         name: Named,
     },
 }

@@ -3,7 +3,6 @@
 mod build;
 mod conclude;
 mod decrypt;
-pub(crate) mod depends;
 mod finalize;
 mod guard;
 mod health;
@@ -31,12 +30,13 @@ use self::status::HealthChecked;
 use crate::finalizer;
 use crate::ledger::Ledger;
 use crate::left_out;
+use crate::seen::kustomization_object;
 use crate::source::fetch::Snapshot;
 use crate::work::apply::{self, Change};
 use crate::work::error::StageError;
 use crate::work::fence::Fence;
 use crate::work::webhook::{self, Asked};
-use crate::work::{self, remote};
+use crate::work::{self, depends, remote};
 
 /// What the controller has to know after a pass.
 #[derive(Debug)]
@@ -147,7 +147,9 @@ async fn stages(
     let mut fence = pass.fence();
     add_finalizer(pass, &mut fence, progress).await?;
     let snapshot = source(pass)?;
-    depends::check(pass, &snapshot.revision)?;
+    depends::check(pass.cycle.as_deref(), &pass.dependencies, || {
+        kustomization_object(&pass.meta, Some(&pass.spec), &pass.status)
+    })?;
     aimed?;
     window::check(pass, &snapshot.revision)?;
     let mut rendered = build::build(pass, snapshot).await?;

@@ -23,6 +23,7 @@ mod net;
 mod node;
 mod ours;
 mod queue;
+mod release;
 mod reload;
 mod repository;
 mod secrets;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use windlass_api::git_repository::{GitRepositorySpec, GitRepositoryStatus};
 use windlass_api::helm_chart::{HelmChartSpec, HelmChartStatus};
+use windlass_api::helm_release::{HelmReleaseSpec, HelmReleaseStatus};
 use windlass_api::helm_repository::{HelmRepositorySpec, HelmRepositoryStatus};
 use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
 use windlass_api::names;
@@ -30,6 +31,9 @@ pub(crate) type SeenKustomization = Seen<KustomizationSpec, KustomizationStatus>
 
 /// A HelmChart as the watch shows it.
 pub(crate) type SeenHelmChart = Seen<HelmChartSpec, HelmChartStatus>;
+
+/// A HelmRelease as the watch shows it.
+pub(crate) type SeenHelmRelease = Seen<HelmReleaseSpec, HelmReleaseStatus>;
 
 /// A HelmRepository as the watch shows it.
 pub(crate) type SeenHelmRepository = Seen<HelmRepositorySpec, HelmRepositoryStatus>;
@@ -81,6 +85,19 @@ impl SeenHelmChart {
     }
 }
 
+impl SeenHelmRelease {
+    pub(crate) fn parse(object: &Value) -> Option<Self> {
+        Seen::parse_with(object, |object| {
+            parse::helm_release(object).map(|typed| (typed.spec, typed.status))
+        })
+    }
+
+    /// The object as expressions see it.
+    pub(crate) fn as_object(&self) -> Value {
+        helm_release_object(&self.meta, self.spec.as_ref().ok(), &self.status)
+    }
+}
+
 impl SeenHelmRepository {
     pub(crate) fn parse(object: &Value) -> Option<Self> {
         Seen::parse_with(object, |object| {
@@ -110,8 +127,36 @@ pub(crate) fn kustomization_object(
     spec: Option<&KustomizationSpec>,
     status: &impl Serialize,
 ) -> Value {
+    object(
+        (names::KUSTOMIZE_API_VERSION, names::KUSTOMIZATION),
+        meta,
+        spec,
+        status,
+    )
+}
+
+/// A HelmRelease as expressions see it.
+pub(crate) fn helm_release_object(
+    meta: &Meta,
+    spec: Option<&HelmReleaseSpec>,
+    status: &impl Serialize,
+) -> Value {
+    object(
+        (names::HELM_API_VERSION, names::HELM_RELEASE),
+        meta,
+        spec,
+        status,
+    )
+}
+
+fn object(
+    (api_version, kind): (&str, &str),
+    meta: &Meta,
+    spec: Option<&impl Serialize>,
+    status: &impl Serialize,
+) -> Value {
     json!({
-        "apiVersion": names::KUSTOMIZE_API_VERSION, "kind": names::KUSTOMIZATION,
+        "apiVersion": api_version, "kind": kind,
         "metadata": {
             "name": meta.name.name, "namespace": meta.name.namespace, "uid": meta.uid,
             "resourceVersion": meta.resource_version, "generation": meta.generation,

@@ -5,7 +5,8 @@ use windlass_cluster::{Cluster, RequestError, Resource};
 use windlass_object::GroupVersionKind;
 
 /// The definitions of which one that goes means: Flux is being uninstalled.
-const DEFINITIONS: [&str; 2] = [
+const DEFINITIONS: [&str; 3] = [
+    "helmreleases.helm.toolkit.fluxcd.io",
     "kustomizations.kustomize.toolkit.fluxcd.io",
     "gitrepositories.source.toolkit.fluxcd.io",
 ];

@@ -3,6 +3,7 @@
 
 pub(crate) mod apply;
 mod check;
+pub(crate) mod depends;
 pub(crate) mod error;
 mod failures;
 pub(crate) mod fence;

@@ -71,14 +71,24 @@ impl Surroundings for Still {
 }
 
 /// The real helm in a namespace of a cluster.
-struct Helm {
+pub(crate) struct Helm {
     program: PathBuf,
     kubeconfig: PathBuf,
     namespace: String,
 }
 
 impl Helm {
-    fn run(&self, arguments: &[&str]) -> String {
+    /// `None` where it cannot be built.
+    pub(crate) fn find(plane: &ControlPlane, namespace: &str) -> Option<Self> {
+        let found = programs("helm.sh")?;
+        Some(Self {
+            program: found[0].join("helm"),
+            kubeconfig: plane.kubeconfig(User::Admin),
+            namespace: namespace.to_owned(),
+        })
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let home = self.kubeconfig.parent().unwrap();
         let ran = Command::new(&self.program)
             .args(arguments)
@@ -95,7 +105,7 @@ impl Helm {
         String::from_utf8(ran.stdout).unwrap()
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.run(arguments)).unwrap()
     }
 }
@@ -165,16 +175,11 @@ fn chart(folder: &Path) -> String {
 
 #[test]
 fn the_real_helm_reads_and_changes_a_release_written_here_and_we_read_its_own() {
-    let Some(found) = programs("helm.sh") else {
-        return;
-    };
     let plane = ControlPlane::shared();
     let (admin, namespace) = (plane.admin(), plane.namespace("helm"));
     let folder = plane.path().join(&namespace);
-    let helm = Helm {
-        program: found[0].join("helm"),
-        kubeconfig: plane.kubeconfig(User::Admin),
-        namespace: namespace.clone(),
+    let Some(helm) = Helm::find(plane, &namespace) else {
+        return;
     };
     let web = chart(&folder);
     helm.run(&["install", "web", &web, "--set", "text=first"]);

@@ -43,6 +43,7 @@ mod person;
 mod prune_guard;
 mod ratchet;
 mod reference;
+mod releases;
 mod remote;
 mod repositories;
 mod secrets;

@@ -158,7 +158,7 @@ pub struct Snapshot {
         skip_serializing_if = "Option::is_none"
     )]
     #[schemars(with = "Option<String>")]
-    pub action: Option<ReleaseAction>,
+    pub action: Option<SnapshotAction>,
     /// How the digest was made; `v2`.
     #[serde(
         default,
@@ -228,6 +228,22 @@ pub struct TestHookStatus {
     pub phase: Option<String>,
 }
 
+/// What was done with a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SnapshotAction {
+    /// It was installed.
+    Install,
+    /// It took the place of an earlier one.
+    Upgrade,
+    /// It took an earlier one up again.
+    Rollback,
+    /// It was uninstalled.
+    Uninstall,
+    /// It was uninstalled because it failed.
+    UninstallRemediation,
+}
+
 /// What makes a new revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -237,4 +253,35 @@ pub enum ReleaseAction {
     Install,
     /// Another chart, other values.
     Upgrade,
+}
+
+impl ReleaseAction {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Upgrade => "upgrade",
+        }
+    }
+}
+
+impl Snapshot {
+    /// `<namespace>/<name>.v<version>`, as messages name it.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}/{}.v{}", self.namespace, self.name, self.version)
+    }
+
+    /// `<chart>@<version>`, as messages name it.
+    #[must_use]
+    pub fn chart(&self) -> String {
+        format!("{}@{}", self.chart_name, self.chart_version)
+    }
+
+    /// Whether it is about this revision of this release.
+    #[must_use]
+    pub fn is_of(&self, namespace: &str, name: &str, version: i64) -> bool {
+        (self.namespace.as_str(), self.name.as_str(), self.version) == (namespace, name, version)
+    }
 }

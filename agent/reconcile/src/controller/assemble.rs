@@ -16,10 +16,11 @@ use super::Controller;
 use super::kustomizations::{source_name, source_named, suspended};
 use super::standing::OwnKind;
 use crate::kustomization;
-use crate::kustomization::depends::{self, Dependency, DependencyState};
+
 use crate::kustomization::pass::{Pass, Refusal, SourceState, Vouching};
 use crate::named::Named;
 use crate::seen::SeenKustomization;
+use crate::work::depends::{self, Dependency, DependencyState};
 use crate::work::hidden::Hidden;
 
 impl Controller {
@@ -119,21 +120,29 @@ impl Controller {
 
     fn dependencies_of(&self, name: &Named, spec: &KustomizationSpec) -> Vec<Dependency> {
         let own_source = source_named(name, spec);
-        let needed = depends::names(&name.namespace, spec)
+        let snapshot = self
+            .sources
+            .get(&own_source)
+            .and_then(|slot| slot.snapshot.as_ref());
+        let revision = snapshot.map(|snapshot| snapshot.revision.clone());
+        let needed = depends::names(&name.namespace, &spec.depends_on)
             .into_iter()
             .zip(&spec.depends_on)
             .map(|(dependency, reference)| {
                 let ready_expr = reference.ready_expr.clone().filter(|text| !text.is_empty());
-                let state = self
-                    .kustomizations
-                    .get(&dependency)
-                    .map(|slot| DependencyState {
+                let state = self.kustomizations.get(&dependency).map(|slot| {
+                    let (meta, status) = (&slot.seen.meta, &slot.seen.status);
+                    let shared = source_name(&dependency, &slot.seen).as_ref() == Some(&own_source);
+                    DependencyState {
                         object: ready_expr.as_ref().map(|_| slot.seen.as_object()),
-                        generation: slot.seen.meta.generation,
-                        status: slot.seen.status.clone(),
-                        same_source: source_name(&dependency, &slot.seen).as_ref()
-                            == Some(&own_source),
-                    });
+                        ready: depends::is_ready(
+                            meta.generation,
+                            status.observed_generation,
+                            &status.conditions,
+                        ),
+                        outdated: shared && status.last_applied_revision != revision,
+                    }
+                });
                 Dependency {
                     name: dependency,
                     ready_expr,
@@ -143,13 +152,21 @@ impl Controller {
         needed.collect()
     }
 
-    /// As whom the objects are applied.
     fn client(&self, name: &Named, spec: &KustomizationSpec) -> Result<Cluster, String> {
-        let cluster = &self.context.cluster;
-        let named = spec.service_account_name.as_deref();
         let default = self.policy.tenancy.default_service_account.as_deref();
         let default = default.filter(|_| *name != self.root.name);
-        match named.filter(|account| !account.is_empty()).or(default) {
+        self.client_as(name, spec.service_account_name.as_deref(), default)
+    }
+
+    /// As whom objects are applied: the account that is named, or the one the node's config gives.
+    pub(super) fn client_as(
+        &self,
+        name: &Named,
+        account: Option<&str>,
+        default: Option<&str>,
+    ) -> Result<Cluster, String> {
+        let cluster = &self.context.cluster;
+        match account.filter(|account| !account.is_empty()).or(default) {
             None => Ok(cluster.clone()),
             Some(account) => cluster
                 .as_service_account(&name.namespace, account)
@@ -179,7 +196,8 @@ impl Controller {
             return None;
         }
         let edges = self.kustomizations.iter().filter_map(|(from, slot)| {
-            let needs = depends::names(&from.namespace, slot.seen.spec.as_ref().ok()?);
+            let spec = slot.seen.spec.as_ref().ok()?;
+            let needs = depends::names(&from.namespace, &spec.depends_on);
             Some((
                 from.to_string(),
                 needs.iter().map(Named::to_string).collect(),
@@ -191,7 +209,7 @@ impl Controller {
     }
 }
 
-fn malformed(message: String) -> Refusal {
+pub(super) fn malformed(message: String) -> Refusal {
     Refusal {
         reason: reasons::FAILED,
         message: format!("the object cannot be read: {message}; correct it"),

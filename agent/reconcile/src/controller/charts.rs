@@ -239,6 +239,7 @@ impl Controller {
         }
         slot.problem = outcome.problem;
         slot.snapshot = outcome.snapshot;
+        self.wake_releases_of(name);
         let at = Instant::now() + with_jitter(outcome.again);
         self.chart_queue.schedule(name, at);
     }

@@ -28,9 +28,14 @@ impl Controller {
             .iter()
             .filter(|(_, slot)| slot.awaits_kind || slot.awaits_webhook.is_some());
         let names: Vec<Named> = waiting.map(|(name, _)| name.clone()).collect();
-        if names.is_empty() {
+        let releases = self.releases.iter().filter(|(_, slot)| slot.awaits_kind);
+        let releases: Vec<Named> = releases.map(|(name, _)| name.clone()).collect();
+        if names.is_empty() && releases.is_empty() {
             return;
         }
+        releases
+            .iter()
+            .for_each(|name| self.release_queue.wake(name));
         self.context.cluster.forget_discovery();
         self.wake_in_turn(&names);
     }

@@ -15,11 +15,11 @@ use windlass_cluster::WatchEvent;
 use super::{Controller, with_jitter};
 use crate::event::Event;
 use crate::finalizer;
-use crate::kustomization::depends;
 use crate::kustomization::pass::Waiting;
 use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
 use crate::seen::{Meta, SeenKustomization};
+use crate::work::depends;
 use crate::work::webhook::Asked;
 
 /// Annotations whose change asks for a pass.
@@ -182,7 +182,9 @@ impl Controller {
     fn wake_dependents_of(&mut self, dependency: &Named) {
         let dependents = self.kustomizations.iter().filter(|(name, slot)| {
             let spec = slot.seen.spec.as_ref();
-            spec.is_ok_and(|s| depends::names(&name.namespace, s).contains(dependency))
+            spec.is_ok_and(|spec| {
+                depends::names(&name.namespace, &spec.depends_on).contains(dependency)
+            })
         });
         let waiting = dependents
             .filter(|(name, slot)| slot.blocked || self.kustomization_queue.is_running(name));
@@ -207,7 +209,7 @@ impl Controller {
     /// Wakes what waits for an expression over a Kustomization whose status has changed.
     fn wake_asking(&mut self, dependency: &Named) {
         let asks = |name: &Named, spec: &KustomizationSpec| {
-            let needed = depends::names(&name.namespace, spec);
+            let needed = depends::names(&name.namespace, &spec.depends_on);
             let mut needed = needed.iter().zip(&spec.depends_on);
             needed.any(|(needed, reference)| needed == dependency && reference.ready_expr.is_some())
         };
@@ -305,6 +307,7 @@ impl Controller {
         let source_metas: Vec<Meta> = sources.map(|seen| seen.meta.clone()).collect();
         let charts: Vec<Named> = self.charts.keys().cloned().collect();
         let repositories: Vec<Named> = self.repositories.keys().cloned().collect();
+        let helm_releases: Vec<Named> = self.releases.keys().cloned().collect();
         let context = Arc::clone(&self.context);
         // Whatever is under way could put a finalizer back.
         self.passes.abort_all();
@@ -319,6 +322,8 @@ impl Controller {
             let all = all.chain(charts.iter().map(|name| (&kinds.helm_chart, name)));
             let kind = &kinds.helm_repository;
             let all = all.chain(repositories.iter().map(|name| (kind, name)));
+            let kind = &kinds.helm_release;
+            let all = all.chain(helm_releases.iter().map(|name| (kind, name)));
             let releases =
                 stream::iter(all).for_each_concurrent(RELEASES_AT_ONCE, |(kind, name)| {
                     finalizer::release_for_good(&context.cluster, &leadership, kind, name)

@@ -67,11 +67,12 @@ enum Established {
     Due(Instant),
 }
 
-/// Our kinds, where both are treated alike.
+/// Our kinds, where they are treated alike.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum OwnKind {
     GitRepository,
     Kustomization,
+    HelmRelease,
 }
 
 impl Standing {
@@ -280,6 +281,7 @@ impl Controller {
                 let charts: Vec<Named> = self.charts.keys().cloned().collect();
                 charts.iter().for_each(|name| self.chart_queue.wake(name));
                 self.wake_all_kustomizations();
+                self.wake_all_releases();
             }
             Err(error) => {
                 tracing::warn!(error, "the cluster could not be prepared; trying again");
@@ -302,11 +304,16 @@ impl Controller {
                 &self.context.kinds.kustomization,
                 self.kustomizations.get(name).map(|slot| &slot.seen.meta),
             ),
+            OwnKind::HelmRelease => (
+                &self.context.kinds.helm_release,
+                self.releases.get(name).map(|slot| &slot.seen.meta),
+            ),
         };
         if let Some(at) = meta.and_then(|meta| suspended_until(meta, true)) {
             let queue = match kind {
                 OwnKind::GitRepository => &mut self.source_queue,
                 OwnKind::Kustomization => &mut self.kustomization_queue,
+                OwnKind::HelmRelease => &mut self.release_queue,
             };
             queue.schedule(name, at.max(Instant::now() + SUSPENSION_AGAIN));
         }

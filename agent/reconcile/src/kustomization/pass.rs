@@ -15,7 +15,6 @@ use windlass_plan::guard::Limits;
 use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 
-use super::depends::Dependency;
 use crate::drift::DriftWatch;
 use crate::event::Event;
 use crate::ledger::Ledger;
@@ -26,6 +25,7 @@ use crate::seen::Meta;
 use crate::source::fetch::Snapshot;
 use crate::source::keep::Keep;
 use crate::vouch::{Made, Vouchers};
+use crate::work::depends::Dependency;
 use crate::work::error::StageError;
 use crate::work::fence::Fence;
 use crate::work::hidden::Hidden;

@@ -3,19 +3,18 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
+use windlass_api::kustomization::DependencyReference;
+use windlass_api::meta::Condition;
 use windlass_api::{conditions, reasons};
 use windlass_plan::cel::Expression;
 
-use super::pass::Pass;
+use super::error::StageError;
 use crate::named::Named;
-use crate::seen::kustomization_object;
-use crate::work::error::StageError;
 
 /// A dependency that becomes ready wakes its dependents; this is only for what no event tells.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// A Kustomization that another one waits for, as it is now.
+/// An object that another one waits for, as it is now.
 #[derive(Clone, Debug)]
 pub(crate) struct Dependency {
     pub(crate) name: Named,
@@ -29,15 +28,14 @@ pub(crate) struct Dependency {
 pub(crate) struct DependencyState {
     /// The whole of it, where an expression asks.
     pub(crate) object: Option<Value>,
-    pub(crate) generation: i64,
-    pub(crate) status: KustomizationStatus,
-    /// Whether it applies the same source as the one that waits.
-    pub(crate) same_source: bool,
+    pub(crate) ready: bool,
+    /// It is ready for an older revision of the source that both share.
+    pub(crate) outdated: bool,
 }
 
-/// Names the Kustomizations that one waits for.
-pub(crate) fn names(own_namespace: &str, spec: &KustomizationSpec) -> Vec<Named> {
-    let named = spec.depends_on.iter().map(|dependency| {
+/// Names the objects that one waits for.
+pub(crate) fn names(own_namespace: &str, depends_on: &[DependencyReference]) -> Vec<Named> {
+    let named = depends_on.iter().map(|dependency| {
         let namespace = dependency
             .namespace
             .as_deref()
@@ -47,32 +45,40 @@ pub(crate) fn names(own_namespace: &str, spec: &KustomizationSpec) -> Vec<Named>
     named.collect()
 }
 
-/// Fails with the first dependency that is not ready for this revision.
-pub(crate) fn check(pass: &Pass, revision: &str) -> Result<(), StageError> {
-    if let Some(cycle) = &pass.cycle {
+/// The built-in test of what is ready.
+pub(crate) fn is_ready(generation: i64, observed: Option<i64>, conditions: &[Condition]) -> bool {
+    observed == Some(generation) && conditions::is_true(conditions, conditions::READY)
+}
+
+/// Fails with the first dependency that is not ready; `own` gives the object that waits, as expressions see it.
+pub(crate) fn check(
+    cycle: Option<&str>,
+    dependencies: &[Dependency],
+    own: impl Fn() -> Value,
+) -> Result<(), StageError> {
+    if let Some(cycle) = cycle {
         return Err(StageError::stalled(
             reasons::DEPENDENCY_NOT_READY,
             format!("dependencies form a cycle: {cycle}; remove one dependsOn of it"),
         ));
     }
-    let mut needed = pass.dependencies.iter();
-    needed.try_for_each(|one| one.check(pass, revision))
+    dependencies.iter().try_for_each(|one| one.check(&own))
 }
 
 impl Dependency {
-    fn check(&self, pass: &Pass, revision: &str) -> Result<(), StageError> {
+    fn check(&self, own: impl Fn() -> Value) -> Result<(), StageError> {
         let name = &self.name;
         let Some(state) = &self.state else {
             return Err(waiting(format!("dependency '{name}' not found")));
         };
         if let (Some(expression), Some(dependency)) = (&self.ready_expr, &state.object) {
             // It stands in place of all that is asked otherwise.
-            return by_expression(pass, name, expression, dependency);
+            return by_expression(name, expression, &own(), dependency);
         }
-        if !is_ready(state) {
+        if !state.ready {
             return Err(waiting(format!("dependency '{name}' is not ready")));
         }
-        if state.same_source && state.status.last_applied_revision.as_deref() != Some(revision) {
+        if state.outdated {
             return Err(waiting(format!(
                 "dependency '{name}' revision is not up to date"
             )));
@@ -82,17 +88,16 @@ impl Dependency {
 }
 
 fn by_expression(
-    pass: &Pass,
     name: &Named,
     text: &str,
+    own: &Value,
     dependency: &Value,
 ) -> Result<(), StageError> {
     let expression = Expression::compile(text).map_err(|error| {
         let message = format!("dependency '{name}': spec.dependsOn.readyExpr: {error}");
         StageError::stalled(reasons::INVALID_CEL_EXPRESSION, message)
     })?;
-    let own = kustomization_object(&pass.meta, Some(&pass.spec), &pass.status);
-    match expression.holds([("self", &own), ("dep", dependency)]) {
+    match expression.holds([("self", own), ("dep", dependency)]) {
         Ok(true) => Ok(()),
         Ok(false) => Err(waiting(format!(
             "dependency '{name}' is not ready according to readyExpr eval"
@@ -103,9 +108,4 @@ fn by_expression(
 
 fn waiting(message: String) -> StageError {
     StageError::waiting(reasons::DEPENDENCY_NOT_READY, message, LOOK_AGAIN)
-}
-
-fn is_ready(state: &DependencyState) -> bool {
-    state.status.observed_generation == Some(state.generation)
-        && conditions::is_true(&state.status.conditions, conditions::READY)
 }

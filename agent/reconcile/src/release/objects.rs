@@ -1,0 +1,236 @@
+//! The objects of a revision: read from its manifest, applied, and deleted when they leave.
+
+use std::collections::BTreeSet;
+
+use windlass_api::inventory::Inventory;
+use windlass_api::{names, reasons};
+use windlass_cluster::{Authority, ErrorClass, Preconditions, Propagation, RequestError};
+use windlass_object::yaml::{self, Dialect, Limits};
+use windlass_object::{Object, ObjectKey};
+use windlass_plan::order;
+
+use super::course::Course;
+use super::pass::Pass;
+use crate::work::apply::{self, Change};
+use crate::work::error::StageError;
+use crate::work::fit_scope;
+use crate::work::wait::Target;
+
+/// What applying a revision came to.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// Whose health counts.
+    pub(super) targets: Vec<Target>,
+    pub(super) changes: Vec<Change>,
+    pub(super) error: Option<StageError>,
+}
+
+/// Reads a manifest. Each object gets its namespace, and says whose it is.
+pub(super) async fn of_manifest(pass: &Pass, manifest: &str) -> Result<Vec<Object>, StageError> {
+    let unreadable = |why: String| StageError::retry(reasons::RECONCILE_ERROR, why);
+    let mut objects = parse(manifest).map_err(unreadable)?;
+    for object in &mut objects {
+        if object.namespace().is_none_or(str::is_empty) {
+            object.set_namespace(Some(pass.release_namespace()));
+        }
+        let (label, value) = names::MANAGED_BY;
+        object.set_label(label, value);
+        object.set_annotation(names::RELEASE_NAME, &pass.release_name());
+        object.set_annotation(names::RELEASE_NAMESPACE, pass.release_namespace());
+    }
+    fit_scope(&pass.client, &mut objects).await;
+    Ok(objects)
+}
+
+/// Reads the objects of a text; lists are taken apart.
+pub(super) fn parse(text: &str) -> Result<Vec<Object>, String> {
+    let documents = yaml::parse_documents_as(Dialect::Lenient, text.as_bytes(), &Limits::DEFAULT)
+        .map_err(|error| error.to_string())?;
+    let mut objects = Vec::with_capacity(documents.len());
+    for document in documents {
+        if document.value.is_null() {
+            continue;
+        }
+        let kind = document.value.get("kind").and_then(|kind| kind.as_str());
+        let listed = kind.is_some_and(|kind| kind.ends_with("List"));
+        match document
+            .value
+            .get("items")
+            .and_then(|items| items.as_array())
+        {
+            Some(items) if listed => {
+                for item in items {
+                    objects.push(Object::from_value(item.clone()).map_err(|e| e.to_string())?);
+                }
+            }
+            _ => objects.push(Object::from_value(document.value).map_err(|e| e.to_string())?),
+        }
+    }
+    Ok(objects)
+}
+
+/// Fails with the first object that is there and is not the release's.
+pub(super) async fn refuse_others(pass: &Pass, objects: &[Object]) -> Result<(), StageError> {
+    for object in objects {
+        let failed = |error: RequestError| StageError::request(reasons::RECONCILE_ERROR, &error);
+        let resource = match pass.client.resolve(&object.gvk()).await {
+            Ok(resource) => resource,
+            // Its definition may come with the chart.
+            Err(error) if error.class() == ErrorClass::UnknownKind => continue,
+            Err(error) => return Err(failed(error)),
+        };
+        let namespace = object.namespace().unwrap_or_default();
+        let live = pass
+            .client
+            .get_metadata(&resource, namespace, object.name());
+        let Some(live) = live.await.map_err(failed)? else {
+            continue;
+        };
+        let ours = live.annotation(names::RELEASE_NAME) == Some(&pass.release_name())
+            && live.annotation(names::RELEASE_NAMESPACE) == Some(pass.release_namespace());
+        if !ours {
+            let message = format!(
+                "{} exists and is not part of release {}/{}; delete it, or let disableTakeOwnership be",
+                object.key(),
+                pass.release_namespace(),
+                pass.release_name()
+            );
+            return Err(StageError::retry(reasons::RECONCILE_ERROR, message));
+        }
+    }
+    Ok(())
+}
+
+/// Applies objects; the epoch is written first.
+pub(super) async fn apply(course: &mut Course<'_>, objects: Vec<Object>) -> Applied {
+    let pass = course.pass;
+    let stages = order::stages(objects);
+    let report = apply::apply(&pass.work(), &mut course.fence, stages).await;
+    Applied {
+        targets: report.targets,
+        changes: report.changes,
+        error: report.error,
+    }
+}
+
+/// Deletes the objects of `old` that are not among `kept`, but none that says it stays.
+pub(super) async fn delete_rest(
+    course: &mut Course<'_>,
+    old: &[Object],
+    kept: &[Object],
+) -> Result<(), StageError> {
+    let kept: BTreeSet<ObjectKey> = kept.iter().map(Object::key).collect();
+    let gone: Vec<&Object> = old
+        .iter()
+        .filter(|object| !kept.contains(&object.key()))
+        .collect();
+    delete(course, &gone, Propagation::Background)
+        .await
+        .map(drop)
+}
+
+/// Deletes objects, last kinds first; gives those that were there.
+pub(super) async fn delete<'o>(
+    course: &mut Course<'_>,
+    objects: &[&'o Object],
+    propagation: Propagation,
+) -> Result<Vec<&'o Object>, StageError> {
+    let pass = course.pass;
+    let mut ordered: Vec<&Object> = objects.to_vec();
+    let mut keys: Vec<ObjectKey> = ordered.iter().map(|object| object.key()).collect();
+    order::sort_for_delete(&mut keys);
+    ordered.sort_by_cached_key(|object| keys.iter().position(|key| *key == object.key()));
+    let mut deleted = Vec::new();
+    let mut failure = None;
+    for object in ordered {
+        pass.may_write()?;
+        match delete_one(pass, object, propagation).await {
+            Ok(true) => deleted.push(object),
+            Ok(false) => {}
+            Err(error) => {
+                let stage = StageError::request(reasons::RECONCILE_ERROR, &error);
+                failure.get_or_insert(stage);
+            }
+        }
+    }
+    failure.map_or(Ok(deleted), Err)
+}
+
+async fn delete_one(
+    pass: &Pass,
+    object: &Object,
+    propagation: Propagation,
+) -> Result<bool, RequestError> {
+    let Some(live) = live(pass, object).await? else {
+        return Ok(false);
+    };
+    let (policy, keep) = names::RESOURCE_POLICY;
+    if [&live, object]
+        .iter()
+        .any(|one| one.annotation(policy) == Some(keep))
+    {
+        return Ok(false);
+    }
+    let resource = pass.client.resolve(&object.gvk()).await?;
+    let preconditions = Preconditions {
+        uid: live.uid().map(str::to_owned),
+        ..Preconditions::default()
+    };
+    let authority = Authority::Leader(&pass.leadership);
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
+    let cluster = &pass.client;
+    let deleted = cluster
+        .delete(
+            authority,
+            &resource,
+            namespace,
+            name,
+            &preconditions,
+            propagation,
+        )
+        .await;
+    match deleted {
+        Err(error) if error.class() != ErrorClass::NotFound => Err(error),
+        _ => Ok(true),
+    }
+}
+
+/// The metadata of an object as it is in the cluster.
+pub(super) async fn live(pass: &Pass, object: &Object) -> Result<Option<Object>, RequestError> {
+    let resource = match pass.client.resolve(&object.gvk()).await {
+        Ok(resource) => resource,
+        Err(error) if error.class() == ErrorClass::UnknownKind => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let namespace = object.namespace().unwrap_or_default();
+    pass.client
+        .get_metadata(&resource, namespace, object.name())
+        .await
+}
+
+/// What the status lists of objects.
+pub(super) fn inventory(objects: &[Object]) -> Inventory {
+    let entries: Vec<(ObjectKey, String)> = objects
+        .iter()
+        .map(|object| (object.key(), object.gvk().version))
+        .collect();
+    Inventory::from_objects(entries.iter().map(|(key, version)| (key, version.as_str())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_read_document_by_document_and_lists_are_taken_apart() {
+        let text = "---\n# Source: a\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n# nothing\n---\n\
+                    apiVersion: v1\nkind: ConfigMapList\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: b}\n";
+        let names: Vec<String> = parse(text)
+            .unwrap()
+            .iter()
+            .map(|object| object.name().to_owned())
+            .collect();
+        assert_eq!(names, ["a", "b"]);
+        assert!(parse("a: [").is_err());
+    }
+}

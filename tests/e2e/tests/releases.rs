@@ -1,0 +1,336 @@
+//! HelmReleases of charts in a signed Git repository, and the real helm beside them.
+
+use serde_json::{Value, json};
+use windlass_kit::api::ObjectRef;
+use windlass_kit::controlplane::{Options, User};
+
+use crate::charts::condition;
+use crate::helm_records::Helm;
+use crate::house::{House, config_map};
+
+const API: &str = "helm.toolkit.fluxcd.io/v2";
+const CHART: &str = "apiVersion: v2\nname: web\nversion: 1.2.3\nappVersion: \"4.5\"\n";
+const TEXT: &str = "apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}
+data:
+  text: {{ .Values.text | quote }}
+";
+const OTHER: &str = "apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: other
+";
+
+/// The manifest of a HelmRelease of the chart in `charts/web`; `spec` adds to it.
+fn release(name: &str, spec: &Value) -> String {
+    let mut object = json!({
+        "apiVersion": API, "kind": "HelmRelease",
+        "metadata": {"name": name, "namespace": "flux-system"},
+        "spec": {
+            "interval": "1h",
+            "chart": {"spec": {
+                "chart": "./charts/web",
+                "reconcileStrategy": "Revision",
+                "sourceRef": {"kind": "GitRepository", "name": "flux-system"},
+            }},
+        },
+    });
+    let fields = spec.as_object().cloned().unwrap_or_default();
+    object["spec"].as_object_mut().unwrap().extend(fields);
+    object.to_string()
+}
+
+/// As [`release`], but only a new version in Chart.yaml makes a new chart.
+fn by_version(name: &str, spec: &Value) -> String {
+    release(name, spec).replace("Revision", "ChartVersion")
+}
+
+fn house(options: &Options, files: &[(&str, &str)]) -> House {
+    House::start_with(options, files, |agent| {
+        agent.set("root", "path", "./cluster");
+    })
+}
+
+fn reference(name: &str) -> ObjectRef {
+    ObjectRef::new(API, "HelmRelease", "flux-system", name)
+}
+
+/// Waits until Ready has this reason and, for a release, this revision is the newest.
+fn reaches(house: &House, name: &str, reason: &str, version: i64) -> Value {
+    let what = format!("HelmRelease {name} to be {reason} with revision {version}");
+    house.admin().wait_for(&what, &reference(name), |object| {
+        condition(object, "Ready").is_some_and(|ready| ready["reason"] == reason)
+            && object["status"]["history"][0]["version"]
+                .as_i64()
+                .unwrap_or(0)
+                == version
+    })
+}
+
+fn ask(house: &House, name: &str, annotations: &[&str]) -> String {
+    let now = format!("{:?}", std::time::SystemTime::now());
+    let asked = annotations
+        .iter()
+        .map(|key| ((*key).to_owned(), json!(now)));
+    let asked: serde_json::Map<String, Value> = asked.collect();
+    let patch = json!({"metadata": {"annotations": asked}});
+    house.admin().patch(&reference(name), &patch);
+    now
+}
+
+fn handled(house: &House, name: &str, now: &str) -> Value {
+    let what = format!("HelmRelease {name} to have handled {now}");
+    house.admin().wait_for(&what, &reference(name), |object| {
+        object["status"]["lastHandledReconcileAt"] == now
+    })
+}
+
+fn secret(version: i64) -> ObjectRef {
+    let name = format!("sh.helm.release.v1.web.v{version}");
+    ObjectRef::new("v1", "Secret", "flux-system", &name)
+}
+
+#[test]
+fn a_release_is_installed_upgraded_and_uninstalled_and_helm_reads_every_step() {
+    let first = by_version("web", &json!({"values": {"text": "one"}}));
+    let mut house = house(
+        &Options::api_server(),
+        &[
+            ("cluster/release.yaml", &first),
+            ("charts/web/Chart.yaml", CHART),
+            ("charts/web/templates/text.yaml", TEXT),
+            ("charts/web/templates/other.yaml", OTHER),
+        ],
+    );
+    let Some(helm) = Helm::find(&house.control_plane, "flux-system") else {
+        return;
+    };
+    let object = reaches(&house, "web", "InstallSucceeded", 1);
+    let words = "Helm install succeeded for release flux-system/web.v1 with chart web@1.2.3";
+    assert_eq!(condition(&object, "Ready").unwrap()["message"], words);
+    assert_eq!(condition(&object, "Released").unwrap()["message"], words);
+    let status = &object["status"];
+    assert_eq!(status["helmChart"], "flux-system/flux-system-web");
+    assert_eq!(status["storageNamespace"], "flux-system");
+    assert_eq!(status["lastAttemptedReleaseAction"], "install");
+    assert_eq!(
+        status["observedGeneration"],
+        object["metadata"]["generation"]
+    );
+    let ids: Vec<&str> = status["inventory"]["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        ids,
+        ["flux-system_other__ConfigMap", "flux-system_web__ConfigMap"]
+    );
+    let live = house
+        .admin()
+        .get(&config_map("flux-system", "web"))
+        .unwrap();
+    assert_eq!(live["data"]["text"], "one");
+    let labels = &live["metadata"]["labels"];
+    assert_eq!(labels["app.kubernetes.io/managed-by"], "Helm");
+    assert_eq!(labels["helm.toolkit.fluxcd.io/name"], "web");
+    assert_eq!(
+        live["metadata"]["annotations"]["meta.helm.sh/release-name"],
+        "web"
+    );
+    let list = helm.json(&["list", "-o", "json"]);
+    assert_eq!(list[0]["chart"], "web-1.2.3");
+    assert_eq!(list[0]["status"], "deployed");
+    assert_eq!(
+        helm.json(&["get", "values", "web", "-o", "json"]),
+        json!({"text": "one"})
+    );
+
+    upgrades_and_leaves_no_trace(&mut house, &helm);
+}
+
+fn upgrades_and_leaves_no_trace(house: &mut House, helm: &Helm) {
+    let second = by_version("web", &json!({"values": {"text": "two"}}));
+    house.push(&[("cluster/release.yaml", &second)], "Change a value");
+    let object = reaches(house, "web", "UpgradeSucceeded", 2);
+    let history = &object["status"]["history"];
+    assert_eq!(history[0]["status"], "deployed");
+    assert_eq!(history[1]["status"], "superseded");
+    let history = helm.json(&["history", "web", "-o", "json"]);
+    assert_eq!(history[0]["description"], "Install complete");
+    assert_eq!(history[1]["description"], "Upgrade complete");
+    let everything = helm.run(&["get", "all", "web"]);
+    assert!(everything.contains("  text: two"), "{everything}");
+
+    // Nothing has changed: nothing but the answer to the request is written.
+    let mark = house.control_plane.audit().mark();
+    let now = ask(house, "web", &["reconcile.fluxcd.io/requestedAt"]);
+    handled(house, "web", &now);
+    let requests = house.control_plane.audit().requests(User::Agent, mark);
+    let writes = requests.iter().filter(|request| request.writes());
+    let objects =
+        writes.filter(|request| ["configmaps", "secrets"].contains(&request.resource.as_str()));
+    let objects: Vec<_> = objects.collect();
+    assert!(objects.is_empty(), "{objects:?}");
+
+    // An object that leaves the chart goes with the next version.
+    let next = CHART.replace("1.2.3", "1.3.0");
+    let files = [
+        ("charts/web/Chart.yaml", next.as_str()),
+        ("charts/web/templates/other.yaml", "# none\n"),
+    ];
+    house.push(&files, "Take one out");
+    reaches(house, "web", "UpgradeSucceeded", 3);
+    assert_eq!(house.admin().get(&config_map("flux-system", "other")), None);
+
+    house.repo.remove("cluster/release.yaml");
+    let kept = OTHER.replace("  name: other", "  name: kept\n  namespace: default");
+    house.push(&[("cluster/kept.yaml", &kept)], "Take the release out");
+    house.admin().wait_gone(&reference("web"));
+    assert_eq!(house.admin().get(&config_map("flux-system", "web")), None);
+    assert_eq!(helm.json(&["list", "-o", "json"]), json!([]));
+    let chart = crate::charts::reference("flux-system-web");
+    assert_eq!(house.admin().get(&chart), None);
+}
+
+const STUCK: &str = "{{ if .Values.stuck }}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: stuck
+  annotations:
+    helm.sh/hook: pre-upgrade
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: a, image: a}]
+{{ end }}
+";
+
+#[test]
+fn t52_an_upgrade_whose_agent_was_killed_goes_on_and_nothing_stays_pending() {
+    let with = |values: Value| by_version("web", &json!({"values": values}));
+    let mut house = house(
+        &Options::api_server(),
+        &[
+            ("cluster/release.yaml", &with(json!({"text": "one"}))),
+            ("charts/web/Chart.yaml", CHART),
+            ("charts/web/templates/text.yaml", TEXT),
+            ("charts/web/templates/stuck.yaml", STUCK),
+        ],
+    );
+    let Some(helm) = Helm::find(&house.control_plane, "flux-system") else {
+        return;
+    };
+    reaches(&house, "web", "InstallSucceeded", 1);
+    let stuck = with(json!({"text": "two", "stuck": true}));
+    house.push(&[("cluster/release.yaml", &stuck)], "Upgrade");
+    let job = ObjectRef::new("batch/v1", "Job", "flux-system", "stuck");
+    house.admin().wait_for("the hook to run", &job, |_| true);
+    let record = house.admin().get(&secret(2)).unwrap();
+    assert_eq!(record["metadata"]["labels"]["status"], "pending-upgrade");
+    house.agent.kill();
+
+    let loose = with(json!({"text": "two"}));
+    house.repo.publish(
+        &[("cluster/release.yaml", &loose)],
+        "Loose it",
+        &house.signer,
+    );
+    house.agent.start();
+    let what = "HelmRelease web to be upgraded";
+    house.admin().wait_for(what, &reference("web"), |object| {
+        condition(object, "Ready").is_some_and(|ready| ready["reason"] == "UpgradeSucceeded")
+            && object["status"]["observedGeneration"] == 3
+    });
+    let history = helm.json(&["history", "web", "-o", "json"]);
+    let said = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["status"].as_str().unwrap());
+    let said: Vec<&str> = said.collect();
+    // The agent may have begun again with the stuck one before it saw the next commit.
+    let (first, rest) = said.split_first().unwrap();
+    let (last, between) = rest.split_last().unwrap();
+    assert_eq!((*first, *last), ("superseded", "deployed"));
+    assert!(
+        !between.is_empty() && between.iter().all(|one| *one == "failed"),
+        "{said:?}"
+    );
+    let words = "Release unlocked from stale 'pending-upgrade' state";
+    assert_eq!(history[1]["description"], words);
+    helm.run(&["rollback", "web", "1", "--force-conflicts"]);
+}
+
+const BROKEN: &str = "{{ if .Values.broken }}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: broken
+data: [no map]
+{{ end }}
+";
+
+#[test]
+fn a_failed_upgrade_is_rolled_back_until_no_retry_is_left_and_goes_on_with_the_next_change() {
+    let with = |values: Value| {
+        let upgrade = json!({"remediation": {"retries": 1}});
+        by_version("web", &json!({"values": values, "upgrade": upgrade}))
+    };
+    let mut house = house(
+        &Options::api_server(),
+        &[
+            ("cluster/release.yaml", &with(json!({"text": "one"}))),
+            ("charts/web/Chart.yaml", CHART),
+            ("charts/web/templates/text.yaml", TEXT),
+            ("charts/web/templates/broken.yaml", BROKEN),
+        ],
+    );
+    reaches(&house, "web", "InstallSucceeded", 1);
+    let broken = with(json!({"text": "two", "broken": true}));
+    house.push(&[("cluster/release.yaml", &broken)], "Break it");
+    let what = "HelmRelease web to have no retries left";
+    let object = house.admin().wait_for(what, &reference("web"), |object| {
+        condition(object, "Stalled").is_some_and(|stalled| stalled["reason"] == "RetriesExceeded")
+    });
+    let stalled = condition(&object, "Stalled").unwrap();
+    assert_eq!(stalled["message"], "Failed to upgrade after 2 attempt(s)");
+    let released = condition(&object, "Released").unwrap();
+    assert_eq!(released["reason"], "UpgradeFailed");
+    let message = released["message"].as_str().unwrap();
+    let start = "Helm upgrade failed for release flux-system/web with chart web@1.2.3: ";
+    assert!(
+        message.starts_with(start) && message.contains("ConfigMap"),
+        "{message}"
+    );
+    let ready = condition(&object, "Ready").unwrap();
+    assert_eq!(
+        (&ready["status"], &ready["reason"]),
+        (&json!("False"), &json!("RollbackSucceeded"))
+    );
+    let status = &object["status"];
+    assert_eq!(
+        (&status["upgradeFailures"], &status["failures"]),
+        (&json!(2), &json!(2))
+    );
+    assert_eq!(status["history"][0]["action"], "rollback");
+    let live = house
+        .admin()
+        .get(&config_map("flux-system", "web"))
+        .unwrap();
+    assert_eq!(live["data"]["text"], "one");
+
+    house.push(
+        &[("cluster/release.yaml", &with(json!({"text": "three"})))],
+        "Mend it",
+    );
+    let object = reaches(&house, "web", "UpgradeSucceeded", 6);
+    assert!(condition(&object, "Remediated").is_none());
+    assert!(condition(&object, "Stalled").is_none());
+    assert!(object["status"].get("upgradeFailures").is_none());
+}
