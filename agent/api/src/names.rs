@@ -156,5 +156,7 @@ pub const LEASE: &str = "windlass";
 pub const WITNESS: &str = "windlass-witness-";
 /// Label of those Leases. Not Flux's.
 pub const WITNESS_LABEL: &str = "windlass.dev/witness";
+/// How the name of every label and annotation of windlass begins.
+pub const OWN_PREFIX: &str = "windlass.dev/";
 /// Annotation of those Leases with the ratchets. Not Flux's.
 pub const ACCEPTED: &str = "windlass.dev/accepted";

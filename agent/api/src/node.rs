@@ -1,4 +1,5 @@
-//! What the leading node says about itself, as annotations of windlass's own Lease. Not Flux's.
+//! What a node says about itself, as annotations of Leases: the leading one of windlass's own Lease, and each node of the
+//! one that is the node's. Not Flux's.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,12 @@ const REVISION: &str = "windlass.dev/revision";
 const FETCHED_AT: &str = "windlass.dev/fetched-at";
 const OFFLINE_SINCE: &str = "windlass.dev/offline-since";
 const READY: &str = "windlass.dev/ready";
+const ROLE: &str = "windlass.dev/role";
+const REFUSED: &str = "windlass.dev/refused";
+const ROOTS: &str = "windlass.dev/roots";
+const FREE_DISK: &str = "windlass.dev/free-disk";
 
-/// The state of the leading node. What is not known is `None`.
+/// The state of a node. What is not known, or not said in that Lease, is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeStatus {
     /// Version of windlass.
@@ -23,6 +28,14 @@ pub struct NodeStatus {
     pub offline_since: Option<Time>,
     /// How many objects are ready, and of how many.
     pub ready: Option<(u64, u64)>,
+    /// What the node does: `leader`, `standby`, or why neither.
+    pub role: Option<String>,
+    /// Why it does not take what the root source offers: reason and message.
+    pub refused: Option<String>,
+    /// Digest of what the node holds history to; nodes of one cluster should have the same.
+    pub roots: Option<String>,
+    /// Bytes left where the node keeps its state.
+    pub free_disk: Option<u64>,
 }
 
 impl NodeStatus {
@@ -38,6 +51,10 @@ impl NodeStatus {
                 READY,
                 self.ready.map(|(ready, total)| format!("{ready}/{total}")),
             ),
+            (ROLE, self.role.clone()),
+            (REFUSED, self.refused.clone()),
+            (ROOTS, self.roots.clone()),
+            (FREE_DISK, self.free_disk.map(|bytes| bytes.to_string())),
         ];
         let said = all
             .into_iter()
@@ -62,6 +79,12 @@ impl NodeStatus {
             fetched_at: time(FETCHED_AT),
             offline_since: time(OFFLINE_SINCE),
             ready,
+            role: text(ROLE),
+            refused: text(REFUSED),
+            roots: text(ROOTS),
+            free_disk: annotations
+                .get(FREE_DISK)
+                .and_then(|text| text.parse().ok()),
         }
     }
 }
@@ -79,6 +102,10 @@ mod tests {
             fetched_at: at(10),
             offline_since: at(20),
             ready: Some((7, 9)),
+            role: Some("leader".to_owned()),
+            refused: Some("InvalidCommit: unsigned".to_owned()),
+            roots: Some("01ff".to_owned()),
+            free_disk: Some(5_000_000_000),
         };
         assert_eq!(
             NodeStatus::from_annotations(&status.to_annotations()),
@@ -89,7 +116,12 @@ mod tests {
 
     #[test]
     fn an_annotation_that_makes_no_sense_counts_as_not_there() {
-        let pairs = [(READY, "some"), (FETCHED_AT, "now"), (VERSION, "0.2.0")];
+        let pairs = [
+            (READY, "some"),
+            (FETCHED_AT, "now"),
+            (FREE_DISK, "much"),
+            (VERSION, "0.2.0"),
+        ];
         let annotations = pairs
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))

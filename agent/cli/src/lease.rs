@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use windlass_api::{names, node::NodeStatus};
-use windlass_cluster::RequestError;
+use windlass_cluster::{Detail, RequestError, Scope};
 use windlass_object::{GroupVersionKind, Object, Value};
 
 use crate::facts::text;
@@ -30,6 +30,25 @@ pub(crate) async fn lead(session: &Session) -> Result<Option<Lead>, RequestError
         .get(&resource, names::FLUX_SYSTEM, names::LEASE)
         .await?;
     Ok(found.as_ref().map(read))
+}
+
+/// What every node says of itself in its own Lease, by the node's name.
+pub(crate) async fn nodes(session: &Session) -> Result<Vec<(String, NodeStatus)>, RequestError> {
+    let leases = GroupVersionKind::new("coordination.k8s.io/v1", "Lease");
+    let resource = session.cluster.resolve(&leases).await?;
+    let scope = Scope {
+        namespace: names::FLUX_SYSTEM.to_owned(),
+        label_selector: names::WITNESS_LABEL.to_owned(),
+        ..Scope::default()
+    };
+    let found = session.cluster.list(&resource, &scope, Detail::Metadata);
+    let said = found.await?.into_iter().filter_map(|lease| {
+        let node = lease.name().strip_prefix(names::WITNESS)?.to_owned();
+        Some((node, NodeStatus::from_annotations(&lease.annotations())))
+    });
+    let mut nodes: Vec<_> = said.collect();
+    nodes.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(nodes)
 }
 
 fn read(lease: &Object) -> Lead {

@@ -1,15 +1,18 @@
 //! `status`: on one screen, who leads, how fresh the sources are, and what is not ready and why.
 
+mod nodes;
+
 use jiff::Timestamp;
 use windlass_api::conditions::{FETCH_FAILED, READY, SOURCE_VERIFIED};
 use windlass_api::names::FLUX_SYSTEM;
+use windlass_api::node::NodeStatus;
 use windlass_cluster::{Detail, ErrorClass, RequestError, Scope};
 use windlass_object::Object;
 
 use crate::error::CommandError;
 use crate::facts::{condition, flag, readiness, revision, short_revision, text};
 use crate::kind::Kind;
-use crate::lease::{Lead, lead};
+use crate::lease::{Lead, lead, nodes};
 use crate::screen::Screen;
 use crate::session::{Session, now};
 use crate::table;
@@ -20,6 +23,7 @@ struct Facts {
     server: String,
     version: String,
     lead: Option<Lead>,
+    nodes: Vec<(String, NodeStatus)>,
     sources: Vec<Object>,
     kustomizations: Vec<Object>,
 }
@@ -30,6 +34,7 @@ pub(crate) async fn run(session: &Session, screen: &mut Screen<'_>) -> Result<()
         server: session.cluster.server(),
         version: session.cluster.version().await?,
         lead: lead(session).await?,
+        nodes: nodes(session).await?,
         sources: all(session, Kind::GitRepository).await?,
         kustomizations: all(session, Kind::Kustomization).await?,
     };
@@ -79,6 +84,7 @@ fn render(facts: &Facts, now: Timestamp) -> String {
             line("Ready", format!("{ready} of {total}")),
         ],
     );
+    nodes::show(&mut text, &facts.nodes, facts.lead.as_ref(), now);
     let sources: Vec<Vec<String>> = facts
         .sources
         .iter()

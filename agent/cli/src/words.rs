@@ -63,6 +63,18 @@ pub(crate) fn age(seconds: i64) -> String {
     }
 }
 
+/// A number of bytes with one digit after the point, in the units of Kubernetes.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 5] = ["", "Ki", "Mi", "Gi", "Ti"];
+    let (mut tenths, mut unit) = (u128::from(number) * 10, 0);
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    let name = UNITS.get(unit).copied().unwrap_or_default();
+    format!("{}.{}{name}", tenths / 10, tenths % 10)
+}
+
 /// `True` or `False`, as Flux prints a switch.
 pub(crate) fn switch(on: bool) -> &'static str {
     if on { "True" } else { "False" }
@@ -87,6 +99,12 @@ mod tests {
         check(&"a".repeat(39), &"a".repeat(39));
         check(&"a".repeat(129), &"a".repeat(129));
         check("größe: 1", "größe: 1");
+    }
+
+    #[test]
+    fn bytes_read_as_quantities() {
+        let shown = [512, 1536, 4_600_000_000, 3 << 40].map(bytes);
+        assert_eq!(shown, ["512.0", "1.5Ki", "4.2Gi", "3.0Ti"]);
     }
 
     #[test]

@@ -16,6 +16,13 @@ pub const TRUST_LIMIT: u64 = 1024 * 1024;
 /// checks the settings before the unit starts.
 const AGENT_USER: &str = "windlass";
 
+/// How many bytes the agent may still write where `path` is; `None` when that cannot be told.
+#[must_use]
+pub fn free_bytes(path: &Path) -> Option<u64> {
+    let disk = nix::sys::statvfs::statvfs(path).ok()?;
+    disk.blocks_available().checked_mul(disk.fragment_size())
+}
+
 /// What must hold for a file besides being a readable regular file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {

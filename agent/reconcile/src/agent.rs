@@ -106,7 +106,9 @@ pub async fn run(
     let net = Net::new(settings.net.socket.clone(), start_net);
     let context = Arc::new(context(cluster, keep, net, &name, &sender)?);
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
-    let status = NodeStatus::new(name.clone(), annotations);
+    let (own, own_annotations) = watch::channel(BTreeMap::new());
+    let state = settings.state.dir.clone();
+    let status = NodeStatus::new(name.clone(), state, annotations, own);
     let mark = settings.state.dir.join(UNINSTALL_MARK);
     let (election, epoch_floor) = elect(
         &context.cluster,
@@ -117,7 +119,12 @@ pub async fn run(
     )?;
     tokio::spawn(establish::namespace(context.cluster.clone(), mark.clone()));
     let node = settings.node.name.clone();
-    tokio::spawn(witness::follow(Arc::clone(&context), node, sender.clone()));
+    tokio::spawn(witness::follow(
+        Arc::clone(&context),
+        node,
+        own_annotations,
+        sender.clone(),
+    ));
     let watches = watch_all(&context, &sender);
     let standing = Standing::new(settings.leadership.flux_leases, epoch_floor, mark);
     let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);

@@ -1,6 +1,7 @@
 //! What this node says of itself: to systemd, and on its Lease for `windlass status`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -8,11 +9,15 @@ use tokio::time::Instant;
 use windlass_api::node::NodeStatus as Said;
 use windlass_api::time::Time;
 use windlass_cluster::FluxStanding;
+use windlass_host::files;
 use windlass_host::systemd::{self, Watchdog};
 
 use crate::controller::Standing;
 use crate::named::Named;
 use crate::source::status::Problem;
+
+/// Of the message of a refusal: the source's own status has all of it.
+const REFUSAL_LIMIT: usize = 300;
 
 /// Remembers what was said last, so that nothing is said twice.
 #[derive(Debug)]
@@ -25,13 +30,25 @@ pub(crate) struct NodeStatus {
     /// Why the root was not fetched, where somebody answered.
     unfetched: Option<&'static str>,
     fetched_at: Option<Time>,
+    /// Why what the root offers is not taken.
+    refused: Option<String>,
+    /// Where the state is, and what is left there, as it was said last.
+    state: (PathBuf, Option<u64>),
     annotations: watch::Sender<BTreeMap<String, String>>,
+    own: watch::Sender<BTreeMap<String, String>>,
     watchdog: Option<Watchdog>,
     feed_at: Instant,
 }
 
 impl NodeStatus {
-    pub(crate) fn new(root: Named, annotations: watch::Sender<BTreeMap<String, String>>) -> Self {
+    /// `annotations` are those of the Lease of the leader, `own` those of this node's.
+    pub(crate) fn new(
+        root: Named,
+        state: PathBuf,
+        annotations: watch::Sender<BTreeMap<String, String>>,
+        own: watch::Sender<BTreeMap<String, String>>,
+    ) -> Self {
+        let free = files::free_bytes(&state);
         NodeStatus {
             root,
             said: String::new(),
@@ -39,7 +56,10 @@ impl NodeStatus {
             offline_since: None,
             unfetched: None,
             fetched_at: None,
+            refused: None,
+            state: (state, free),
             annotations,
+            own,
             watchdog: systemd::watchdog(),
             feed_at: Instant::now(),
         }
@@ -75,9 +95,26 @@ impl NodeStatus {
         let silent = failed.is_some_and(Problem::is_offline);
         let began = self.offline_since.unwrap_or_else(Timestamp::now);
         self.offline_since = silent.then_some(began);
+        let refused = problem.filter(|problem| !problem.is_fetch());
+        self.refused = refused.map(|problem| {
+            let text = format!("{}: {}", problem.reason, problem.message);
+            text.chars().take(REFUSAL_LIMIT).collect()
+        });
+        self.look_at_the_disk();
         self.unfetched = failed.filter(|_| !silent).map(|problem| problem.reason);
         if failed.is_none() {
             self.fetched_at = Some(Timestamp::now().into());
+        }
+    }
+
+    /// A tenth more or less is worth saying.
+    fn look_at_the_disk(&mut self) {
+        let (path, said) = &mut self.state;
+        let Some(now) = files::free_bytes(path) else {
+            return;
+        };
+        if said.is_none_or(|said| now.abs_diff(said) > said / 10) {
+            *said = Some(now);
         }
     }
 
@@ -87,9 +124,11 @@ impl NodeStatus {
         standing: &Standing,
         revision: Option<&str>,
         (ready, total): (usize, usize),
+        roots: &str,
     ) {
         let text = self.line(standing, revision, ready, total);
         self.annotate(revision, ready, total);
+        self.say_of_itself(role(standing), revision, roots);
         if text == self.said {
             return;
         }
@@ -140,14 +179,34 @@ impl NodeStatus {
             fetched_at: self.fetched_at,
             offline_since: self.offline_since.map(Time::new),
             ready: Some((ready as u64, total as u64)),
+            ..Said::default()
         };
-        let values = said.to_annotations();
-        self.annotations.send_if_modified(|old| {
-            let moved = *old != values;
-            *old = values;
-            moved
-        });
+        say(&self.annotations, &said);
     }
+
+    /// What changes with every pass is left out: at rest nothing is written.
+    fn say_of_itself(&self, role: String, revision: Option<&str>, roots: &str) {
+        let said = Said {
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            revision: revision.map(str::to_owned),
+            offline_since: self.offline_since.map(Time::new),
+            role: Some(role),
+            refused: self.refused.clone(),
+            roots: Some(roots.to_owned()),
+            free_disk: self.state.1,
+            ..Said::default()
+        };
+        say(&self.own, &said);
+    }
+}
+
+fn say(to: &watch::Sender<BTreeMap<String, String>>, said: &Said) {
+    let values = said.to_annotations();
+    to.send_if_modified(|old| {
+        let moved = *old != values;
+        *old = values;
+        moved
+    });
 }
 
 fn role(standing: &Standing) -> String {

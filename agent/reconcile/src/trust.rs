@@ -1,10 +1,11 @@
 //! The node's trust files: read at the start, and again whenever they change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use windlass_host::changes::Snapshot;
@@ -19,6 +20,9 @@ use crate::source::status::chain;
 /// How soon a changed trust file counts. Looking costs one call of the kernel per file.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// Enough to tell the roots of some nodes apart; nothing is decided by it.
+const DIGEST_BYTES: usize = 8;
+
 /// What the trust files say.
 #[derive(Debug)]
 pub(crate) struct NodeTrust {
@@ -29,6 +33,8 @@ pub(crate) struct NodeTrust {
     pub(crate) list: SourceList,
     /// Signers of their own, by their file.
     listed: BTreeMap<PathBuf, Arc<Policy>>,
+    /// Digest of all that, to be compared with other nodes.
+    pub(crate) digest: String,
 }
 
 /// The trust files cannot be used.
@@ -72,7 +78,9 @@ impl NodeTrust {
             };
             listed.insert(file.to_owned(), Arc::new(policy));
         }
+        let digest = digest(settings, &list)?;
         Ok(NodeTrust {
+            digest,
             others: Arc::new(for_others(&root)),
             root,
             list,
@@ -144,6 +152,44 @@ fn root_policy(root: &RootSettings) -> Result<Policy, TrustError> {
             TrustMode::All => Mode::All,
         },
     })
+}
+
+/// The same on two nodes that hold history to the same, wherever their files are and however these are laid out.
+fn digest(settings: &Settings, list: &SourceList) -> Result<String, TrustError> {
+    let root = &settings.root;
+    let mut hasher = Sha256::new();
+    let introduction = root.introduction.as_deref().unwrap_or("first signed");
+    hasher.update(format!("{introduction} {:?}\n", root.mode));
+    let mut add = |paths: Vec<PathBuf>| -> Result<(), TrustError> {
+        let mut lines = BTreeSet::new();
+        for path in paths {
+            let text = match files::read(&path, TRUST_LIMIT, Guard::Trusted) {
+                Err(error) if error.is_missing() => Vec::new(),
+                read => read?,
+            };
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let meant = text.lines().map(str::trim);
+            let meant = meant.filter(|line| !line.is_empty() && !line.starts_with('#'));
+            lines.extend(meant.map(str::to_owned));
+        }
+        for line in lines {
+            hasher.update(line.as_bytes());
+            hasher.update(b"\n");
+        }
+        hasher.update(b"\0");
+        Ok(())
+    };
+    add(root.key_files())?;
+    add(vec![settings.trust.sources.clone()])?;
+    for file in list.signer_files() {
+        add(vec![file.to_owned()])?;
+    }
+    let hash = hasher.finalize();
+    Ok(hash
+        .iter()
+        .take(DIGEST_BYTES)
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// The first head that is signed is the introduction.

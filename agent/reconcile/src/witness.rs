@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 use windlass_api::names;
 use windlass_cluster::{RequestError, Witnesses};
 use windlass_state::{Line, StoreError, Tip};
@@ -21,6 +22,9 @@ const SETTLE: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(15);
 /// Bytes that are said at most: annotations of an object may have 256 KiB (`TotalAnnotationSizeLimitB`).
 const LIMIT: usize = 200 * 1024;
+
+/// A note of no lines.
+const NOTHING: &str = "[]";
 
 /// Where a line stood, by what a node said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +50,14 @@ struct Said {
 }
 
 /// Reads what all nodes say if this one lost its ratchets, then says where they stand whenever one moves.
-pub(crate) async fn follow(context: Arc<Context>, node: String, sender: UnboundedSender<Event>) {
+///
+/// `own` is what else the node says of itself; it is told when it changes.
+pub(crate) async fn follow(
+    context: Arc<Context>,
+    node: String,
+    mut own: watch::Receiver<BTreeMap<String, String>>,
+    sender: UnboundedSender<Event>,
+) {
     let witnesses = Witnesses {
         cluster: context.cluster.clone(),
         namespace: names::FLUX_SYSTEM.to_owned(),
@@ -66,14 +77,17 @@ pub(crate) async fn follow(context: Arc<Context>, node: String, sender: Unbounde
     loop {
         tokio::time::sleep(SETTLE).await;
         moves.mark_unchanged();
+        let said = own.borrow_and_update().clone();
         if may_tell.wait_for(|may| *may).await.is_err() {
             return;
         }
-        match tell(&witnesses, keep, &node).await {
+        match tell(&witnesses, keep, &node, said).await {
             Ok(()) => {
                 failed = false;
-                if moves.changed().await.is_err() {
-                    return;
+                tokio::select! {
+                    Ok(()) = moves.changed() => {}
+                    Ok(()) = own.changed() => {}
+                    else => return,
                 }
             }
             Err(error) => {
@@ -111,15 +125,25 @@ async fn all(witnesses: &Witnesses) -> Vec<Witnessed> {
 }
 
 /// Nothing is written where it says so already.
-async fn tell(witnesses: &Witnesses, keep: &Keep, node: &str) -> Result<(), TellError> {
+async fn tell(
+    witnesses: &Witnesses,
+    keep: &Keep,
+    node: &str,
+    mut said: BTreeMap<String, String>,
+) -> Result<(), TellError> {
     let stands = keep.stands()?;
-    if stands.is_empty() {
+    if stands.is_empty() && said.is_empty() {
         return Ok(());
     }
-    let before = witnesses.of(node).await?.unwrap_or_default();
-    let text = note(&before, stands);
-    if text != before {
-        witnesses.tell(node, &text).await?;
+    let mut before = witnesses.of(node).await?.unwrap_or_default();
+    before.retain(|name, _| name.starts_with(names::OWN_PREFIX));
+    let accepted = before.get(names::ACCEPTED).map_or("", String::as_str);
+    let text = note(accepted, stands);
+    if text != NOTHING {
+        said.insert(names::ACCEPTED.to_owned(), text);
+    }
+    if said != before {
+        witnesses.tell(node, &said).await?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ const FLUX_LEASES: [&str; 2] = [
     "source-controller-leader-election",
     "kustomize-controller-leader-election",
 ];
-const TERM: Duration = Duration::from_secs(5);
+pub(crate) const TERM: Duration = Duration::from_secs(5);
 
 fn short_terms(agent: &mut Agent) {
     agent.set("leadership", "lease_duration", "5s");

@@ -33,6 +33,7 @@ mod lying_net;
 mod main_job;
 mod modes;
 mod node;
+mod node_leases;
 mod objects;
 mod old_versions;
 mod older_flux;

@@ -36,6 +36,7 @@ fn lead() -> Lead {
             fetched_at: Some(at("2026-01-01T00:58:50Z").into()),
             offline_since: Some(at("2026-01-01T00:59:00Z").into()),
             ready: Some((2, 4)),
+            ..NodeStatus::default()
         },
     }
 }
@@ -66,6 +67,7 @@ fn facts() -> Facts {
         server: "https://127.0.0.1:6443".to_owned(),
         version: "v1.37.2".to_owned(),
         lead: Some(lead()),
+        nodes: Vec::new(),
         sources: vec![
             unreachable_source(),
             object(Kind::GitRepository, "new", json!({}), json!({})),

@@ -1,6 +1,8 @@
 //! One Lease per node, on which it says what the other nodes, or itself after a loss, may have to be told. Nobody holds
 //! these: they are notes that live as long as the cluster.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use windlass_object::Object;
 
@@ -48,24 +50,28 @@ impl Witnesses {
         Ok(said.collect())
     }
 
-    /// Gives what one node said last.
+    /// Gives what one node said last: the annotations of its Lease.
     ///
     /// # Errors
     /// The Lease cannot be read.
-    pub async fn of(&self, node: &str) -> Result<Option<String>, RequestError> {
+    pub async fn of(&self, node: &str) -> Result<Option<BTreeMap<String, String>>, RequestError> {
         let name = self.name(node);
         let kind = resource();
         let lease = self.cluster.get_metadata(&kind, &self.namespace, &name);
-        Ok(lease.await?.and_then(|lease| self.text(&lease)))
+        Ok(lease.await?.map(|lease| lease.annotations()))
     }
 
-    /// Says something in a node's name.
+    /// Says something in a node's name, in place of what it said before.
     ///
     /// Without leadership: each node writes its own note only, and nothing is decided by it.
     ///
     /// # Errors
     /// The Lease cannot be written.
-    pub async fn tell(&self, node: &str, text: &str) -> Result<(), RequestError> {
+    pub async fn tell(
+        &self,
+        node: &str,
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<(), RequestError> {
         let name = self.name(node);
         let lease = json!({
             "apiVersion": "coordination.k8s.io/v1",
@@ -74,7 +80,7 @@ impl Witnesses {
                 "name": name,
                 "namespace": self.namespace,
                 "labels": { self.label.as_str(): "" },
-                "annotations": { self.annotation.as_str(): text },
+                "annotations": annotations,
             },
             "spec": { "holderIdentity": node },
         });

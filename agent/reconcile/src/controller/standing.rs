@@ -377,8 +377,9 @@ impl Controller {
             .and_then(|slot| slot.snapshot.as_ref())
             .map(|s| s.revision.clone());
         let readiness = self.readiness();
+        let roots = &self.trust.digest;
         self.status
-            .show(&self.standing, revision.as_deref(), readiness);
+            .show(&self.standing, revision.as_deref(), readiness, roots);
     }
 }
 
