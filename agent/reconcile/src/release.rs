@@ -1,6 +1,7 @@
 //! HelmReleases: one pass takes a release from where it stands to where it should be, action by action.
 
 mod act;
+mod adopt;
 mod conclude;
 mod course;
 mod definitions;
@@ -235,7 +236,11 @@ async fn act_until_in_sync(course: &mut Course<'_>, wanted: &Wanted) -> Result<E
     let pass = course.pass;
     let mut done: Vec<Action> = Vec::new();
     loop {
-        let state = act::state(course, wanted)?;
+        let mut state = act::state(course, wanted)?;
+        let is_new = matches!(state, State::Unmanaged(_)) && course.status.history.is_empty();
+        if is_new && done.is_empty() && adopt::adopt(course, wanted).await? {
+            state = act::state(course, wanted)?;
+        }
         let decision = {
             let rules = Rules {
                 spec: &pass.spec,

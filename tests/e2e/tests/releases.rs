@@ -334,3 +334,194 @@ fn a_failed_upgrade_is_rolled_back_until_no_retry_is_left_and_goes_on_with_the_n
     assert!(condition(&object, "Stalled").is_none());
     assert!(object["status"].get("upgradeFailures").is_none());
 }
+
+#[test]
+fn what_helm_installed_is_taken_over_as_it_is_and_what_a_chart_drops_goes_with_the_next_upgrade() {
+    let bare = OTHER.replace("name: other", "name: bare\n  namespace: default");
+    let files = [
+        ("cluster/bare.yaml", bare.as_str()),
+        ("charts/web/Chart.yaml", CHART),
+        ("charts/web/templates/text.yaml", TEXT),
+        ("charts/web/templates/other.yaml", OTHER),
+    ];
+    let mut house = house(&Options::api_server(), &files);
+    let Some(helm) = Helm::find(&house.control_plane, "flux-system") else {
+        return;
+    };
+    let chart = house.repo.path().join("charts/web").display().to_string();
+    helm.run(&["install", "web", &chart, "--set", "text=one"]);
+    let made = house.admin().get(&secret(1)).unwrap();
+    let live = house
+        .admin()
+        .get(&config_map("flux-system", "web"))
+        .unwrap();
+
+    let same = by_version("web", &json!({"values": {"text": "one"}}));
+    house.push(&[("cluster/release.yaml", &same)], "Commit what is there");
+    let object = reaches(&house, "web", "InstallSucceeded", 1);
+    assert_eq!(
+        object["status"]["inventory"]["entries"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(house.admin().get(&secret(1)).unwrap(), made);
+    assert_eq!(
+        house
+            .admin()
+            .get(&config_map("flux-system", "web"))
+            .unwrap(),
+        live
+    );
+    assert_eq!(
+        helm.json(&["history", "web", "-o", "json"])
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+
+    // Fields and objects that helm wrote and the chart drops go, whoever owned them.
+    let without = TEXT.replace("  text: {{ .Values.text | quote }}", "  new: yes-it-is");
+    let next = CHART.replace("1.2.3", "1.3.0");
+    let files = [
+        ("charts/web/Chart.yaml", next.as_str()),
+        ("charts/web/templates/text.yaml", without.as_str()),
+        ("charts/web/templates/other.yaml", "# none\n"),
+    ];
+    house.push(&files, "Drop them");
+    reaches(&house, "web", "UpgradeSucceeded", 2);
+    let live = house
+        .admin()
+        .get(&config_map("flux-system", "web"))
+        .unwrap();
+    assert_eq!(live["data"], json!({"new": "yes-it-is"}));
+    assert_eq!(house.admin().get(&config_map("flux-system", "other")), None);
+}
+
+const SETTINGS: &str = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: flux-system}
+data:
+  values.yaml: |
+    text: from-file
+    nested: {a: file, b: file}
+  key: from-key
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: hidden, namespace: flux-system}
+stringData: {word: from-secret}
+";
+
+const SHOW: &str = "apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}
+  namespace: {{ .Release.Namespace }}
+data:
+  values: {{ .Values | toJson | quote }}
+";
+
+const DEFINITION: &str = "apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: toys.house.example}
+spec:
+  group: house.example
+  scope: Namespaced
+  names: {kind: Toy, plural: toys}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+";
+
+const TOY: &str = "apiVersion: house.example/v1
+kind: Toy
+metadata: {name: bear}
+";
+
+fn hook(name: &str, event: &str, weight: i64, policy: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  annotations:\n    helm.sh/hook: {event}\n    \
+         helm.sh/hook-weight: \"{weight}\"\n    helm.sh/hook-delete-policy: {policy}\n"
+    )
+}
+
+#[test]
+fn values_namespaces_definitions_hooks_and_tests_are_as_the_spec_says() {
+    let spec = json!({
+        "targetNamespace": "toys", "storageNamespace": "default",
+        "install": {"createNamespace": true},
+        "test": {"enable": true, "filters": [{"name": "left-out", "exclude": true}]},
+        "valuesFrom": [
+            {"kind": "ConfigMap", "name": "settings"},
+            {"kind": "ConfigMap", "name": "settings", "valuesKey": "key", "targetPath": "nested.a"},
+            {"kind": "Secret", "name": "hidden", "valuesKey": "word", "targetPath": "word"},
+            {"kind": "Secret", "name": "nobody", "optional": true},
+        ],
+        "values": {"text": "own", "nested": {"c": "own"}},
+    });
+    let after = json!({"dependsOn": [{"name": "web"}], "releaseName": "second"});
+    let hooks = [
+        hook("before", "pre-install", 1, "hook-succeeded"),
+        hook("stays", "post-install", 0, "before-hook-creation"),
+        hook("tested", "test", 0, "before-hook-creation"),
+        hook("left-out", "test", 0, "before-hook-creation"),
+    ];
+    let house = house(
+        &Options::api_server(),
+        &[
+            ("cluster/settings.yaml", SETTINGS),
+            ("cluster/second.yaml", &by_version("after", &after)),
+            ("cluster/release.yaml", &by_version("web", &spec)),
+            ("charts/web/Chart.yaml", CHART),
+            ("charts/web/crds/toy.yaml", DEFINITION),
+            ("charts/web/templates/show.yaml", SHOW),
+            ("charts/web/templates/toy.yaml", TOY),
+            ("charts/web/templates/hooks.yaml", &hooks.join("---\n")),
+        ],
+    );
+    let object = reaches(&house, "web", "TestSucceeded", 1);
+    let words = "Helm test succeeded for release toys/toys-web.v1 with chart web@1.2.3: 1 test hook completed successfully";
+    assert_eq!(condition(&object, "Ready").unwrap()["message"], words);
+    let tests = object["status"]["history"][0]["testHooks"]
+        .as_object()
+        .unwrap();
+    assert_eq!(tests["tested"]["phase"], "Succeeded");
+    assert_eq!(tests.len(), 1);
+    let shown = house.admin().get(&config_map("toys", "toys-web")).unwrap();
+    let values: Value = serde_json::from_str(shown["data"]["values"].as_str().unwrap()).unwrap();
+    let expected = json!({
+        "text": "own", "word": "from-secret", "nested": {"a": "from-key", "b": "file", "c": "own"},
+    });
+    assert_eq!(values, expected);
+    let kept = "sh.helm.release.v1.toys-web.v1";
+    assert!(
+        house
+            .admin()
+            .get(&ObjectRef::new("v1", "Secret", "default", kept))
+            .is_some()
+    );
+    assert!(
+        house
+            .admin()
+            .get(&ObjectRef::new("house.example/v1", "Toy", "toys", "bear"))
+            .is_some()
+    );
+    let there = |name: &str| house.admin().get(&config_map("toys", name)).is_some();
+    assert!(!there("before") && there("stays") && there("tested") && !there("left-out"));
+
+    let second = reaches(&house, "after", "InstallSucceeded", 1);
+    assert_eq!(second["status"]["history"][0]["name"], "second");
+    let (first, second) = (&object["status"], &second["status"]);
+    let at = |status: &Value| {
+        status["history"][0]["firstDeployed"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert!(at(first) <= at(second));
+}

@@ -36,7 +36,8 @@ pub(super) fn state(course: &Course<'_>, wanted: &Wanted) -> Result<State, Stage
     .map_err(|unclear| StageError::retry(reasons::STATE_ERROR, unclear.to_string()))
 }
 
-fn is_of_chart(record: &Record, wanted: &Wanted) -> bool {
+/// Whether a revision is of the wanted chart.
+pub(super) fn is_of_chart(record: &Record, wanted: &Wanted) -> bool {
     let metadata = record
         .chart
         .as_ref()

@@ -107,12 +107,24 @@ async fn look_up(
     Ok(json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items}))
 }
 
-/// Renders for a revision. The work is done on a thread of its own, because it computes and asks the cluster.
+/// Renders for a revision, and does to the objects what the spec says.
 pub(super) async fn prepare(
     pass: &Pass,
     wanted: &Wanted,
     release: Release,
 ) -> Result<Prepared, StageError> {
+    let rendered = rendered(pass, wanted, release).await?;
+    let prepared = finish(pass, rendered);
+    let prepared = prepared.map_err(|why| StageError::retry(reasons::RECONCILE_ERROR, why))?;
+    Ok(with_version(prepared, &wanted.version))
+}
+
+/// Renders as Helm does. The work is done on a thread of its own, because it computes and asks the cluster.
+pub(super) async fn rendered(
+    pass: &Pass,
+    wanted: &Wanted,
+    release: Release,
+) -> Result<Rendered, StageError> {
     let capabilities = capabilities(&pass.client).await?;
     let live = Live {
         client: pass.client.clone(),
@@ -123,12 +135,9 @@ pub(super) async fn prepare(
         render(&chart, &values, &release, &capabilities, &live)
     });
     let failed = |why: String| StageError::retry(reasons::RECONCILE_ERROR, why);
-    let rendered = job
-        .await
+    job.await
         .map_err(|error| failed(format!("the renderer broke off: {error}")))?
-        .map_err(|error| failed(error.to_string()))?;
-    let prepared = finish(pass, rendered).map_err(failed)?;
-    Ok(with_version(prepared, &wanted.version))
+        .map_err(|error| failed(error.to_string()))
 }
 
 /// A chart that came in an artifact of a registry is known by its digest as well.

@@ -118,12 +118,12 @@ fn ignores_failures(course: &Course<'_>) -> bool {
         .is_some_and(|test| test.ignore_failures)
 }
 
-/// How the tests of a revision last ran.
+/// How the tests of a revision last ran; those that the filters leave out did not.
 fn tests_of(record: &Record) -> BTreeMap<String, Option<TestHookStatus>> {
     let tests = record
         .hooks
         .iter()
-        .filter(|hook| hook.is_for(HookEvent::Test));
+        .filter(|hook| hook.is_for(HookEvent::Test) && !hook.last_run.phase.is_empty());
     let noted = tests.map(|hook| {
         let run = &hook.last_run;
         let time = |time: &Option<Time>| time.as_ref().and_then(Time::timestamp).map(Into::into);
