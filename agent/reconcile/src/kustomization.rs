@@ -6,13 +6,17 @@ mod decrypt;
 mod finalize;
 mod guard;
 mod health;
+mod inputs;
 mod moves;
+mod outcome;
 pub(crate) mod pass;
 mod prune;
 mod report;
+pub(crate) mod settled;
 mod status;
 mod window;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -25,7 +29,10 @@ use windlass_plan::ignore::IgnoreRules;
 use windlass_plan::order;
 
 use self::conclude::{conclude, finalized, written_status};
+use self::inputs::Inputs;
+pub(crate) use self::outcome::{Next, Outcome};
 use self::pass::{Pass, Refusal, SourceState, Waiting};
+use self::settled::Settled;
 use self::status::HealthChecked;
 use crate::finalizer;
 use crate::ledger::Ledger;
@@ -35,37 +42,8 @@ use crate::source::fetch::Snapshot;
 use crate::work::apply::{self, Change};
 use crate::work::error::StageError;
 use crate::work::fence::Fence;
-use crate::work::webhook::{self, Asked};
+use crate::work::webhook;
 use crate::work::{self, depends, remote};
-
-/// What the controller has to know after a pass.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    /// The object after the last write, so that nobody waits for the watch to tell.
-    pub(crate) object: Option<Object>,
-    pub(crate) next: Next,
-    /// Whether the pass waits for a dependency.
-    pub(crate) blocked: bool,
-    /// Whether the pass was held because it would delete much.
-    pub(crate) held: bool,
-    /// Whether the pass failed for lack of a kind.
-    pub(crate) awaits_kind: bool,
-    /// How a webhook is asked that gave no answer, which stopped the pass.
-    pub(crate) awaits_webhook: Option<Asked>,
-    pub(crate) ready: bool,
-    pub(crate) waiting_since: Option<Waiting>,
-    /// It was a regular pass and came to its end: the next one is an interval away.
-    pub(crate) regular: bool,
-}
-
-/// When the next pass is due if nothing happens before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    In(Duration),
-    Now,
-    /// Only a change of the object brings one.
-    Never,
-}
 
 /// What the stages found out on their way, kept also when one of them fails.
 #[derive(Debug, Default)]
@@ -81,6 +59,7 @@ struct Progress {
     doubts: Option<Vec<String>>,
     health: Option<HealthChecked>,
     waiting_since: Option<Waiting>,
+    settled: Option<Arc<Settled>>,
 }
 
 /// Stands in for a spec that cannot be read, so that its condition can still be written.
@@ -152,35 +131,34 @@ async fn stages(
     })?;
     aimed?;
     window::check(pass, &snapshot.revision)?;
-    let mut rendered = build::build(pass, snapshot).await?;
-    pass.vouch(rendered.made);
-    work::fit_scope(&pass.client, &mut rendered.objects).await;
-    progress.digest = Some(rendered.digest);
-    progress.doubts = Some(rendered.doubts);
-    decrypt::refuse_doubts(pass, progress)?;
-    let (left_out, wanted): (Vec<_>, Vec<_>) = rendered
-        .objects
-        .into_iter()
-        .partition(|object| pass.left_out.covers(object));
-    if is_news(pass, snapshot) {
-        let differences = left_out::differences(&left_out, &*pass.root_pair);
-        report::overruled(pass, &differences, &snapshot.revision).await;
+    let inputs = inputs::read(pass, snapshot).await?;
+    let made_from = inputs.digest;
+    if !is_news(pass, snapshot)
+        && let Some(known) = &pass.settled
+        && known.holds(pass, made_from).await?
+    {
+        let targets = known.recall(progress);
+        progress.settled = Some(Arc::clone(known));
+        return health::check(pass, &mut fence, progress, snapshot, targets).await;
     }
+    let (left_out, wanted) = render(pass, progress, snapshot, inputs).await?;
     let kept: Vec<_> = left_out.iter().map(identity).collect();
     let planned = wanted.iter().map(identity).chain(kept.iter().cloned());
     let planned = inventory_of(&planned.collect::<Vec<_>>());
     guard::check(pass, &planned).await?;
     begin(pass, &mut fence, progress, snapshot, planned).await?;
-    let report = apply::apply(&pass.work(), &mut fence, order::stages(wanted)).await;
-    progress.changes = report.changes;
+    let mut report = apply::apply(&pass.work(), &mut fence, order::stages(wanted)).await;
+    progress.changes = std::mem::take(&mut report.changes);
     progress.wrote = !progress.changes.is_empty();
-    let handled: Vec<_> = report.handled.into_iter().chain(kept).collect();
+    let handled = std::mem::take(&mut report.handled);
+    let handled: Vec<_> = handled.into_iter().chain(kept).collect();
     progress.inventory = Some(inventory_of(&handled));
-    if let Some(error) = report.error {
+    if let Some(error) = report.error.take() {
         keep_the_rest(pass, progress);
         return Err(error);
     }
     prune_stale(pass, &mut fence, progress).await?;
+    progress.settled = Settled::of(pass, made_from, progress, &report).map(Arc::new);
     health::check(pass, &mut fence, progress, snapshot, report.targets).await
 }
 
@@ -210,6 +188,30 @@ fn held(pass: &Pass, progress: &Progress) -> Vec<ObjectKey> {
     let inventory = inventory.or(pass.status.inventory.as_ref());
     let entries = inventory.iter().flat_map(|inventory| &inventory.entries);
     entries.filter_map(|entry| entry.key().ok()).collect()
+}
+
+/// Builds the objects; gives what is left out, and what is to be applied.
+async fn render(
+    pass: &Pass,
+    progress: &mut Progress,
+    snapshot: &Snapshot,
+    inputs: Inputs,
+) -> Result<(Vec<Object>, Vec<Object>), StageError> {
+    let mut rendered = build::build(pass, snapshot, inputs).await?;
+    pass.vouch(rendered.made);
+    work::fit_scope(&pass.client, &mut rendered.objects).await;
+    progress.digest = Some(rendered.digest);
+    progress.doubts = Some(rendered.doubts);
+    decrypt::refuse_doubts(pass, progress)?;
+    let (left_out, wanted): (Vec<_>, Vec<_>) = rendered
+        .objects
+        .into_iter()
+        .partition(|object| pass.left_out.covers(object));
+    if is_news(pass, snapshot) {
+        let differences = left_out::differences(&left_out, &*pass.root_pair);
+        report::overruled(pass, &differences, &snapshot.revision).await;
+    }
+    Ok((left_out, wanted))
 }
 
 fn identity(object: &Object) -> (ObjectKey, String) {
@@ -376,20 +378,4 @@ async fn prune_stale(
 
 fn now() -> Time {
     jiff::Timestamp::now().into()
-}
-
-impl Outcome {
-    fn quiet(next: Next) -> Self {
-        Outcome {
-            object: None,
-            next,
-            blocked: false,
-            held: false,
-            awaits_kind: false,
-            awaits_webhook: None,
-            ready: false,
-            waiting_since: None,
-            regular: false,
-        }
-    }
 }

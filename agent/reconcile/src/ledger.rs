@@ -96,6 +96,16 @@ impl Ledger {
         }
     }
 
+    /// Whether an object of this owner is known to be as it was left.
+    pub(crate) fn is_as_left(&self, owner: &Named, key: &ObjectKey) -> bool {
+        let inner = self.lock();
+        let entry = inner.entries.get(key).filter(|entry| entry.owner == *owner);
+        entry.is_some_and(|entry| {
+            let right = matches!(entry.live, Live::AsApplied(_) | Live::Matches(_));
+            entry.fingerprint.is_some() && !entry.in_flight && right
+        })
+    }
+
     /// Marks an object whose apply is about to be sent.
     pub(crate) fn begin(&self, owner: &Named, key: &ObjectKey) {
         let mut inner = self.lock();

@@ -32,6 +32,7 @@ mod locked_down;
 mod lying_net;
 mod main_job;
 mod modes;
+mod no_change;
 mod node;
 mod node_leases;
 mod objects;

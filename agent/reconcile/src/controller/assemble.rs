@@ -37,10 +37,8 @@ impl Controller {
         let at_interval = due || is_asked_for(&slot.seen);
         let stripped = slot.stripped.then(stripped);
         let waiting_since = slot.waiting_since.clone();
-        let (spec, problem) = match seen.spec {
-            Ok(spec) => (spec, None),
-            Err(message) => (kustomization::placeholder_spec(), Some(message)),
-        };
+        let problem = seen.spec.as_ref().err().cloned();
+        let spec = (seen.spec).unwrap_or_else(|_| kustomization::placeholder_spec());
         let spec = self.overruled(name, spec);
         let client = self.client(name, &spec);
         let overtaken = CancellationToken::new();
@@ -82,6 +80,7 @@ impl Controller {
             ignored: IgnoreRules::default(),
             halted: Arc::clone(&self.context.halted),
             at_interval,
+            settled: slot.settled.clone(),
             waiting_since,
             overtaken: overtaken.clone(),
         };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt};
 use serde_json::Value;
 use windlass_api::pause::Pause;
 use windlass_cluster::WatchEvent;
@@ -12,11 +13,16 @@ use windlass_object::Object;
 use super::Controller;
 use super::standing::now;
 use crate::event::Event;
+use crate::finalizer;
 use crate::named::Named;
+use crate::seen::Meta;
 use crate::uninstall;
 
 /// How soon it is asked again whether Flux's API is there.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Finalizers released side by side at the end of Flux's API: the Lease may go within seconds.
+const RELEASES_AT_ONCE: usize = 16;
 
 impl Controller {
     /// Takes news of the pause. What a relist does not show any more is over only when it has ended.
@@ -143,6 +149,45 @@ impl Controller {
         self.context.drift.stop();
         self.standing.uninstall = Some(what);
         self.halt_if_needed();
+    }
+
+    /// Releases our finalizers on everything, because Flux's API is being removed.
+    pub(super) fn release_kustomizations(&mut self) {
+        let Some(leadership) = self.standing.leadership.clone() else {
+            return;
+        };
+        let metas: Vec<Meta> = self
+            .kustomizations
+            .values()
+            .map(|slot| slot.seen.meta.clone())
+            .collect();
+        let sources = self.sources.values().filter_map(|slot| slot.seen.as_ref());
+        let source_metas: Vec<Meta> = sources.map(|seen| seen.meta.clone()).collect();
+        let charts: Vec<Named> = self.charts.keys().cloned().collect();
+        let repositories: Vec<Named> = self.repositories.keys().cloned().collect();
+        let helm_releases: Vec<Named> = self.releases.keys().cloned().collect();
+        let context = Arc::clone(&self.context);
+        // Whatever is under way could put a finalizer back.
+        self.passes.abort_all();
+        self.passes.spawn(async move {
+            let kinds = &context.kinds;
+            let all = metas.iter().map(|meta| (&kinds.kustomization, &meta.name));
+            let all = all.chain(
+                source_metas
+                    .iter()
+                    .map(|meta| (&kinds.git_repository, &meta.name)),
+            );
+            let all = all.chain(charts.iter().map(|name| (&kinds.helm_chart, name)));
+            let kind = &kinds.helm_repository;
+            let all = all.chain(repositories.iter().map(|name| (kind, name)));
+            let kind = &kinds.helm_release;
+            let all = all.chain(helm_releases.iter().map(|name| (kind, name)));
+            let releases =
+                stream::iter(all).for_each_concurrent(RELEASES_AT_ONCE, |(kind, name)| {
+                    finalizer::release_for_good(&context.cluster, &leadership, kind, name)
+                });
+            releases.await;
+        });
     }
 }
 

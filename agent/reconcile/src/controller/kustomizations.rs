@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -16,6 +15,7 @@ use super::{Controller, with_jitter};
 use crate::event::Event;
 use crate::finalizer;
 use crate::kustomization::pass::Waiting;
+use crate::kustomization::settled::Settled;
 use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
 use crate::seen::{Meta, SeenKustomization};
@@ -45,6 +45,8 @@ pub(super) struct KustomizationSlot {
     pub(super) awaits_kind: bool,
     /// Waits for a webhook.
     pub(super) awaits_webhook: Option<Asked>,
+    /// What the last pass left behind, if it came to its end.
+    pub(super) settled: Option<Arc<Settled>>,
     /// When the regular pass is due, in which everything is made up for. Passes for other reasons do not move it.
     pub(super) regular_at: Option<Instant>,
     pub(super) overtaken: CancellationToken,
@@ -52,9 +54,6 @@ pub(super) struct KustomizationSlot {
     /// Another client took our finalizer off: it is left alone from then on.
     pub(super) stripped: bool,
 }
-
-/// Finalizers released side by side at the end of Flux's API: the Lease may go within seconds.
-const RELEASES_AT_ONCE: usize = 16;
 
 impl Controller {
     pub(super) fn kustomization_seen(&mut self, event: WatchEvent) {
@@ -254,6 +253,7 @@ impl Controller {
         slot.awaits_kind = outcome.awaits_kind;
         slot.awaits_webhook = outcome.awaits_webhook;
         slot.waiting_since = outcome.waiting_since;
+        slot.settled = outcome.settled;
         match outcome.next {
             Next::In(wait) => {
                 let now = Instant::now();
@@ -293,45 +293,6 @@ impl Controller {
             .schedule(name, Instant::now() + Duration::from_secs(60));
     }
 
-    /// Releases our finalizers on everything, because Flux's API is being removed.
-    pub(super) fn release_kustomizations(&mut self) {
-        let Some(leadership) = self.standing.leadership.clone() else {
-            return;
-        };
-        let metas: Vec<Meta> = self
-            .kustomizations
-            .values()
-            .map(|slot| slot.seen.meta.clone())
-            .collect();
-        let sources = self.sources.values().filter_map(|slot| slot.seen.as_ref());
-        let source_metas: Vec<Meta> = sources.map(|seen| seen.meta.clone()).collect();
-        let charts: Vec<Named> = self.charts.keys().cloned().collect();
-        let repositories: Vec<Named> = self.repositories.keys().cloned().collect();
-        let helm_releases: Vec<Named> = self.releases.keys().cloned().collect();
-        let context = Arc::clone(&self.context);
-        // Whatever is under way could put a finalizer back.
-        self.passes.abort_all();
-        self.passes.spawn(async move {
-            let kinds = &context.kinds;
-            let all = metas.iter().map(|meta| (&kinds.kustomization, &meta.name));
-            let all = all.chain(
-                source_metas
-                    .iter()
-                    .map(|meta| (&kinds.git_repository, &meta.name)),
-            );
-            let all = all.chain(charts.iter().map(|name| (&kinds.helm_chart, name)));
-            let kind = &kinds.helm_repository;
-            let all = all.chain(repositories.iter().map(|name| (kind, name)));
-            let kind = &kinds.helm_release;
-            let all = all.chain(helm_releases.iter().map(|name| (kind, name)));
-            let releases =
-                stream::iter(all).for_each_concurrent(RELEASES_AT_ONCE, |(kind, name)| {
-                    finalizer::release_for_good(&context.cluster, &leadership, kind, name)
-                });
-            releases.await;
-        });
-    }
-
     /// How many Kustomizations are ready, of how many that are not suspended.
     pub(super) fn readiness(&self) -> (usize, usize) {
         let active: Vec<_> = self
@@ -355,6 +316,7 @@ impl KustomizationSlot {
             held: false,
             awaits_kind: false,
             awaits_webhook: None,
+            settled: None,
             regular_at: None,
             overtaken: CancellationToken::new(),
             waiting_since: None,

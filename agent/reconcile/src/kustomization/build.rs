@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use windlass_api::kustomization::{
-    KustomizationSpec, SubstituteKind, SubstituteReference, SubstituteStrategy,
-};
+use windlass_api::kustomization::{KustomizationSpec, SubstituteStrategy};
 use windlass_api::{migrate, names, reasons};
 use windlass_kustomize::substitute::{self, Options, Strategy};
 use windlass_kustomize::{BuildError, Cause, EntryKind, Overlay, Tree};
-use windlass_object::{GroupVersionKind, Object};
+use windlass_object::Object;
 use windlass_plan::{change, fingerprint};
 use windlass_sops::Keyring;
 
 use super::decrypt::{self, Decrypting};
+use super::inputs::Inputs;
 use super::pass::Pass;
 use crate::source::fetch::Snapshot;
 use crate::view::View;
@@ -36,9 +35,15 @@ pub(crate) struct Rendered {
 }
 
 /// Renders the revision. The work is done on a thread of its own, because it reads and computes.
-pub(crate) async fn build(pass: &Pass, snapshot: &Snapshot) -> Result<Rendered, StageError> {
-    let keys = decrypt::keys(pass).await?;
-    let variables = variables(pass).await?;
+pub(crate) async fn build(
+    pass: &Pass,
+    snapshot: &Snapshot,
+    inputs: Inputs,
+) -> Result<Rendered, StageError> {
+    tracing::debug!(kustomization = %pass.name, revision = %snapshot.revision, "builds");
+    let Inputs {
+        keys, variables, ..
+    } = inputs;
     let job = Job {
         keep: Arc::clone(&pass.keep),
         snapshot: snapshot.clone(),
@@ -190,58 +195,4 @@ fn directory(path: &str) -> &str {
 fn overlay(spec: &KustomizationSpec) -> Result<Overlay, String> {
     let spec = serde_json::to_value(spec).map_err(|error| error.to_string())?;
     Overlay::from_spec(&spec)
-}
-
-/// The variables of `postBuild`.
-async fn variables(pass: &Pass) -> Result<BTreeMap<String, String>, StageError> {
-    let Some(post_build) = &pass.spec.post_build else {
-        return Ok(BTreeMap::new());
-    };
-    let mut variables = BTreeMap::new();
-    for reference in &post_build.substitute_from {
-        variables.extend(read_variables(pass, reference).await?);
-    }
-    // Inline values win over those that are read.
-    variables.extend(post_build.substitute.clone());
-    Ok(variables)
-}
-
-async fn read_variables(
-    pass: &Pass,
-    reference: &SubstituteReference,
-) -> Result<BTreeMap<String, String>, StageError> {
-    let kind = match reference.kind {
-        SubstituteKind::ConfigMap => "ConfigMap",
-        SubstituteKind::Secret => "Secret",
-    };
-    let failed = |error| StageError::request(reasons::BUILD_FAILED, &error);
-    let resource = pass
-        .cluster
-        .resolve(&GroupVersionKind::new("v1", kind))
-        .await
-        .map_err(failed)?;
-    let namespace = &pass.name.namespace;
-    let object = pass
-        .cluster
-        .get(&resource, namespace, &reference.name)
-        .await
-        .map_err(failed)?;
-    match object {
-        Some(object) => {
-            let data = substitute::values_of(&object);
-            if reference.kind == SubstituteKind::Secret {
-                data.values().for_each(|value| pass.hidden.add(value));
-            }
-            Ok(data)
-        }
-        None if reference.optional => Ok(BTreeMap::new()),
-        None => Err(StageError::retry(
-            reasons::BUILD_FAILED,
-            format!(
-                "substitute from '{kind}/{}' failed: there is no such object in namespace \
-                 {namespace}; create it or set optional: true",
-                reference.name
-            ),
-        )),
-    }
 }

@@ -76,6 +76,7 @@ pub(super) async fn conclude(
         awaits_webhook: awaited_webhook(pass, error.as_ref()),
         ready: error.is_none(),
         waiting_since: None,
+        settled: progress.settled.filter(|_| error.is_none()),
         regular: pass.at_interval && error.is_none(),
     }
 }

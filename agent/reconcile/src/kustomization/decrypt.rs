@@ -28,14 +28,17 @@ use crate::work::hidden::Hidden;
 /// The annotation that keeps an object as it is.
 const DECRYPT: &str = "kustomize.toolkit.fluxcd.io/decrypt";
 
+/// Keys, and which state of which Secret they are from; the node's own never change while the agent runs.
+pub(super) type Keys = (Arc<Keyring>, String);
+
 /// The keys that a Kustomization may use; none when it asks for no decryption.
-pub(super) async fn keys(pass: &Pass) -> Result<Option<Arc<Keyring>>, StageError> {
+pub(super) async fn keys(pass: &Pass) -> Result<Option<Keys>, StageError> {
     let Some(decryption) = &pass.spec.decryption else {
         return Ok(None);
     };
     refuse_service_account(decryption)?;
     let Some(reference) = &decryption.secret_ref else {
-        return Ok(Some(Arc::clone(&pass.secrets.node_keys)));
+        return Ok(Some((Arc::clone(&pass.secrets.node_keys), String::new())));
     };
     let failed = |error| StageError::request(reasons::BUILD_FAILED, &error);
     let kind = GroupVersionKind::new("v1", "Secret");
@@ -60,7 +63,9 @@ pub(super) async fn keys(pass: &Pass) -> Result<Option<Arc<Keyring>>, StageError
         );
         StageError::retry(reasons::BUILD_FAILED, message)
     })?;
-    Ok(Some(Arc::new(keys)))
+    let uid = secret.uid().unwrap_or_default();
+    let state = format!("{uid}/{}", secret.resource_version().unwrap_or_default());
+    Ok(Some((Arc::new(keys), state)))
 }
 
 fn refuse_service_account(decryption: &Decryption) -> Result<(), StageError> {

@@ -15,6 +15,7 @@ use windlass_plan::guard::Limits;
 use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 
+use super::settled::Settled;
 use crate::drift::DriftWatch;
 use crate::event::Event;
 use crate::ledger::Ledger;
@@ -76,6 +77,8 @@ pub(crate) struct Pass {
     pub(crate) ignored: IgnoreRules,
     /// Nothing may be written any more, whoever leads.
     pub(crate) halted: Arc<AtomicBool>,
+    /// What the last pass left behind, if it came to its end.
+    pub(crate) settled: Option<Arc<Settled>>,
     /// Whether the pass is the regular one, in which rate-limited corrections are made up for.
     pub(crate) at_interval: bool,
     /// Since when health of this revision and generation is waited for.

@@ -28,6 +28,10 @@ pub(crate) struct Report {
     pub(crate) handled: Vec<(ObjectKey, String)>,
     /// Whose health counts where it is waited for: what is not left alone.
     pub(crate) targets: Vec<Target>,
+    /// Some kind cannot be watched: its objects have to be looked at in every regular pass.
+    pub(crate) unwatched: bool,
+    /// Those of the targets that are left alone once they are there.
+    pub(crate) only_created: Vec<Target>,
     /// What was written, and why.
     pub(crate) changes: Vec<Change>,
     pub(crate) error: Option<StageError>,
@@ -84,11 +88,17 @@ async fn apply_stage(
         .iter()
         .map(|(object, _)| (object.key(), object.gvk().version))
         .collect();
+    report.unwatched |= placed.iter().any(|(_, resource)| !resource.watchable);
     let targets: Vec<Target> = placed
         .iter()
         .filter(|(object, _)| !work.skips(object, None))
         .map(|(object, _)| Target::of(object))
         .collect();
+    let once = placed
+        .iter()
+        .filter(|(object, _)| check::only_created(work, object))
+        .map(|(object, _)| Target::of(object));
+    report.only_created.extend(once);
     let needed = check::needing_requests(work, placed);
     let mut waited: Vec<Target> = needed
         .iter()

@@ -12,6 +12,7 @@ use super::apply::{CONCURRENT_REQUESTS, settle};
 use super::error::StageError;
 use super::failures::Failures;
 use super::replace;
+use super::wait::Target;
 use crate::ledger::Verdict;
 
 /// An object and the resource that it is sent to.
@@ -211,6 +212,25 @@ async fn is_there(
     Ok(live.is_some())
 }
 
+/// Whether all of these objects exist.
+pub(crate) async fn are_there(work: &Work<'_>, targets: &[Target]) -> Result<bool, StageError> {
+    for target in targets {
+        let (namespace, name) = (&target.key.namespace, &target.key.name);
+        let live = match work.client.resolve(&target.kind()).await {
+            Ok(resource) => work.client.get_metadata(&resource, namespace, name).await,
+            Err(error) => Err(error),
+        };
+        let reason = windlass_api::reasons::RECONCILIATION_FAILED;
+        if live
+            .map_err(|error| StageError::request(reason, &error))?
+            .is_none()
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Makes the object say of ignored fields what others say.
 async fn leave_to_others(
     work: &Work<'_>,
@@ -226,7 +246,7 @@ async fn leave_to_others(
 }
 
 /// `ssa: IfNotPresent`: once the object is there, it is left alone.
-fn only_created(work: &Work<'_>, object: &Object) -> bool {
+pub(super) fn only_created(work: &Work<'_>, object: &Object) -> bool {
     work.skips(object, Some(object))
 }
 

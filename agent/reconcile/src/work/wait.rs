@@ -37,6 +37,14 @@ impl Target {
         }
     }
 
+    pub(crate) fn kind(&self) -> GroupVersionKind {
+        GroupVersionKind {
+            group: self.key.group.clone(),
+            version: self.version.clone(),
+            kind: self.key.kind.clone(),
+        }
+    }
+
     /// An entry of `spec.healthChecks`.
     pub(crate) fn from_reference(reference: &NamespacedObjectKindReference) -> Self {
         let api_version = reference.api_version.as_deref().unwrap_or("apps/v1");
@@ -155,12 +163,7 @@ async fn look(
 
 async fn read(work: &Work<'_>, target: Target) -> Result<(Target, Health), StageError> {
     let failed = |error| StageError::request(reasons::HEALTH_CHECK_FAILED, &error);
-    let kind = GroupVersionKind {
-        group: target.key.group.clone(),
-        version: target.version.clone(),
-        kind: target.key.kind.clone(),
-    };
-    let resource = match work.client.resolve(&kind).await {
+    let resource = match work.client.resolve(&target.kind()).await {
         Ok(resource) => resource,
         Err(error) if error.class() == windlass_cluster::ErrorClass::UnknownKind => {
             return Ok((target, Health::NotFound));
