@@ -1,5 +1,7 @@
 //! CEL expressions in Flux's objects, with the libraries that Flux offers them (fluxcd/pkg `runtime/cel`): strings,
-//! encoders, optional values, comparisons across number types.
+//! sets, encoders, optional values, comparisons across number types.
+
+mod sets;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -42,8 +44,8 @@ pub struct EvaluationError {
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::stdlib();
-    for extension in [extensions::strings, extensions::encoders] {
-        // Two libraries of the crate itself: that they fit together is its own test, and ours.
+    for extension in [extensions::strings, extensions::encoders, sets::extension] {
+        // That they fit together is known: the tests call functions of each.
         let added = environment.add_extension(extension);
         debug_assert!(added.is_ok(), "{added:?}");
     }
@@ -183,6 +185,21 @@ mod tests {
             ("status.replicas >= 2.5 && status.ratio < 1", true),
             ("status.phase.lowerAscii().startsWith('run')", true),
             ("size(status.conditions) == 2", true),
+            ("sets.contains(['Running', 'Ready'], [status.phase])", true),
+            ("sets.contains([1, 2], [2, status.replicas])", false),
+            ("sets.contains([], [])", true),
+            ("sets.equivalent([1, 3, 3], [status.replicas, 1])", true),
+            ("sets.equivalent([1, 3], [3])", false),
+            ("sets.intersects([1, 3], [2, 3])", true),
+            ("sets.intersects([], [1])", false),
+            // As cel-go has it: numbers of any type are equal when their values are.
+            (
+                "sets.contains([3u, 0.5], [status.replicas, status.ratio])",
+                true,
+            ),
+            ("sets.equivalent([status.replicas], [3.0])", true),
+            ("sets.intersects([[1]], [[1.0]])", true),
+            ("sets.contains([1.5], [1])", false),
             (
                 "timestamp('2026-01-01T00:00:00Z') > timestamp('2025-01-01T00:00:00Z')",
                 true,
@@ -200,6 +217,7 @@ mod tests {
             "nothing.at.all",
             "status.phase",
             "status.phase.no()",
+            "sets.contains(status.phase, ['x'])",
         ] {
             let error = says(text).expect_err(text);
             assert!(

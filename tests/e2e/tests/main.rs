@@ -22,6 +22,7 @@ mod features;
 mod first_fetch;
 mod from_flux;
 mod helm_records;
+mod homelab;
 mod hostile_tree;
 mod house;
 mod ignored;
