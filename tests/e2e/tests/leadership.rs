@@ -19,7 +19,7 @@ const FLUX_LEASES: [&str; 2] = [
 ];
 pub(crate) const TERM: Duration = Duration::from_secs(5);
 
-fn short_terms(agent: &mut Agent) {
+pub(crate) fn short_terms(agent: &mut Agent) {
     agent.set("leadership", "lease_duration", "5s");
     agent.set("leadership", "renew_deadline", "3s");
     agent.set("leadership", "retry_period", "1s");
@@ -29,7 +29,7 @@ fn lease(name: &str) -> ObjectRef {
     ObjectRef::new("coordination.k8s.io/v1", "Lease", "flux-system", name)
 }
 
-fn holder(house: &House) -> String {
+pub(crate) fn holder(house: &House) -> String {
     let lease = house.admin().get(&lease("windlass")).unwrap_or_default();
     let holder = lease
         .pointer("/spec/holderIdentity")

@@ -52,6 +52,7 @@ mod repositories;
 mod secrets;
 mod sources;
 mod status;
+mod survivors;
 mod tenant;
 mod transport;
 mod trust;
