@@ -36,7 +36,9 @@ pub(super) async fn check(pass: &Pass, planned: &Inventory) -> Result<(), StageE
     if !limits.on || stale.entries.is_empty() {
         return Ok(());
     }
-    let deletion = deletion(pass, old, &stale, planned.entries.is_empty())
+    // What windlass takes the place of is never deleted, so that it stays says nothing.
+    let empties = prune::deletable(planned, &pass.left_out).is_empty();
+    let deletion = deletion(pass, old, &stale, empties)
         .await
         .map_err(|error| StageError::request(reasons::PRUNE_FAILED, &error))?;
     let why = deletion.reasons(limits);

@@ -65,7 +65,7 @@ async fn instance(
     pass: &Pass,
     definition: &str,
     going: &BTreeSet<ObjectKey>,
-) -> Result<Option<ObjectKey>, RequestError> {
+) -> Result<Option<String>, RequestError> {
     let live = pass.target.get(&definitions(), "", definition).await?;
     let Some(resource) = live.as_ref().and_then(defined) else {
         return Ok(None);
@@ -78,7 +78,7 @@ async fn inhabitant(
     pass: &Pass,
     namespace: &str,
     going: &BTreeSet<ObjectKey>,
-) -> Result<Option<ObjectKey>, RequestError> {
+) -> Result<Option<String>, RequestError> {
     let (definition, everywhere) = (definitions(), Scope::all());
     let cluster = &pass.target;
     let definitions = cluster
@@ -87,15 +87,25 @@ async fn inhabitant(
     let kinds = definitions.iter().filter_map(defined);
     let kinds = kinds.filter(|kind| kind.namespaced).chain([claims()]);
     let kinds: Vec<Resource> = kinds.collect();
-    let counts = |live: &Object| {
-        let owned = live.pointer("/metadata/ownerReferences").is_some();
-        !owned && !going.contains(&live.key())
-    };
+    let counts = |live: &Object| !comes_back(live) && !going.contains(&live.key());
     let looks = stream::iter(kinds)
         .map(|kind| async move { first(pass, &kind, namespace, counts).await })
         .buffered(CONCURRENT_REQUESTS);
-    let found: Vec<Option<ObjectKey>> = looks.try_collect().await?;
+    let found: Vec<Option<String>> = looks.try_collect().await?;
     Ok(found.into_iter().flatten().next())
+}
+
+/// Whether something else makes it anew. What was in a claim comes from nowhere, unless it was made to end with a Pod.
+fn comes_back(live: &Object) -> bool {
+    let owners = live.pointer("/metadata/ownerReferences");
+    let owners = owners
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    let of_pod = |owner: &Value| owner.get("kind").is_some_and(|kind| kind == "Pod");
+    if live.gvk().kind == "PersistentVolumeClaim" {
+        return owners.iter().any(of_pod);
+    }
+    !owners.is_empty()
 }
 
 async fn first(
@@ -103,10 +113,13 @@ async fn first(
     kind: &Resource,
     namespace: &str,
     counts: impl Fn(&Object) -> bool,
-) -> Result<Option<ObjectKey>, RequestError> {
+) -> Result<Option<String>, RequestError> {
     let scope = Scope::in_namespace(namespace);
     match pass.target.list(kind, &scope, Detail::Metadata).await {
-        Ok(found) => Ok(found.iter().find(|live| counts(live)).map(Object::key)),
+        Ok(found) => {
+            let counted = found.iter().find(|live| counts(live));
+            Ok(counted.map(|live| live.key().to_string()))
+        }
         // A definition that is not established serves nothing.
         Err(error)
             if matches!(
@@ -115,6 +128,14 @@ async fn first(
             ) =>
         {
             Ok(None)
+        }
+        // Such as a conversion webhook that is gone: a person can still say that it may go.
+        Err(error) if matches!(error.class(), ErrorClass::Server | ErrorClass::Forbidden) => {
+            let kind = &kind.gvk.kind;
+            let why = &error.message;
+            Ok(Some(format!(
+                "whatever there is of {kind}, which cannot be listed ({why}),"
+            )))
         }
         Err(error) => Err(error),
     }
@@ -145,5 +166,31 @@ fn claims() -> Resource {
         namespaced: true,
         watchable: true,
         has_status: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(kind: &str, owners: Value) -> Object {
+        let object = json!({"apiVersion": "v1", "kind": kind,
+            "metadata": {"name": "one", "namespace": "apps", "ownerReferences": owners}});
+        Object::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn data_that_an_operator_keeps_in_its_own_claims_counts() {
+        let cluster = json!([{"kind": "Cluster", "name": "db"}]);
+        assert!(!comes_back(&of("PersistentVolumeClaim", cluster.clone())));
+        assert!(!comes_back(&of("PersistentVolumeClaim", json!([]))));
+        assert!(comes_back(&of(
+            "PersistentVolumeClaim",
+            json!([{"kind": "Pod", "name": "a-0"}])
+        )));
+        assert!(comes_back(&of("Certificate", cluster)));
+        assert!(!comes_back(&of("Certificate", Value::Null)));
     }
 }
