@@ -59,17 +59,17 @@ const BAD_FIELDS: &[(&str, &str, &str)] = &[
     (
         "images:\n- name: a\n- name: b\n  tag: c\n",
         "InvalidField",
-        "images: entry 1: unknown field `tag`",
+        "images[1].tag: unknown field `tag`",
     ),
     (
         "images:\n- name: a\n  newTag: 1.5\n",
         "InvalidField",
-        "images: entry 0: invalid type",
+        "images[0].newTag: invalid type",
     ),
     (
         "patches:\n- target: {knd: a}\n",
         "InvalidField",
-        "unknown field `knd`",
+        "patches[0].target.knd: unknown field `knd`",
     ),
     (
         "configMapGenerator:\n- name: a\n  behavior: append\n",

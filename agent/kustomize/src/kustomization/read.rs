@@ -15,6 +15,20 @@ const COMPONENT_VERSION: &str = "kustomize.config.k8s.io/v1alpha1";
 /// The OpenAPI document kustomize 5.8.1 carries, and so the one version that may be asked for.
 const OPENAPI_VERSION: &str = "v1.21.2";
 
+/// A field that cannot be used.
+struct Misread {
+    /// Where in the field, as `[2].target`.
+    within: String,
+    cause: Cause,
+}
+
+impl From<Cause> for Misread {
+    fn from(cause: Cause) -> Self {
+        let within = String::new();
+        Misread { within, cause }
+    }
+}
+
 // === impl Kustomization ===
 
 impl Kustomization {
@@ -48,11 +62,12 @@ impl Kustomization {
         kustomization.set_type(&fields)?;
         for (field, value) in fields {
             let value = without_nulls(value);
-            let place = kustomization.place(&field);
+            let mut place = kustomization.place(&field);
             if !value.is_null() {
-                kustomization
-                    .set(&field, value)
-                    .map_err(|cause| place.error(cause))?;
+                kustomization.set(&field, value).map_err(|misread| {
+                    place.field.push_str(&misread.within);
+                    place.error(misread.cause)
+                })?;
             }
         }
         Ok(kustomization)
@@ -81,7 +96,7 @@ impl Kustomization {
         Ok(())
     }
 
-    fn set(&mut self, field: &str, value: Value) -> Step<()> {
+    fn set(&mut self, field: &str, value: Value) -> Result<(), Misread> {
         if !matches!(field, "apiVersion" | "kind") {
             self.is_empty &= says_nothing(field, &value);
         }
@@ -219,8 +234,16 @@ fn is_unset(value: &Value) -> bool {
     }
 }
 
-fn typed<T: DeserializeOwned>(value: Value) -> Step<T> {
-    serde_json::from_value(value).map_err(|error| Cause::invalid(error.to_string()))
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Misread> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let within = match error.path().to_string().as_str() {
+            "." => String::new(),
+            path if path.starts_with('[') => path.to_owned(),
+            path => format!(".{path}"),
+        };
+        let cause = Cause::invalid(error.into_inner().to_string());
+        Misread { within, cause }
+    })
 }
 
 fn text(value: Value) -> Step<String> {
@@ -240,15 +263,11 @@ fn map(value: Value) -> Step<Map<String, Value>> {
 }
 
 /// A list; what is wrong with an entry is said with its number.
-fn list<T: DeserializeOwned>(value: Value) -> Step<Vec<T>> {
-    let Value::Array(elements) = value else {
-        return Err(Cause::invalid("this must be a list"));
-    };
-    let read = |(index, element): (usize, Value)| {
-        serde_json::from_value(element)
-            .map_err(|error| Cause::invalid(format!("entry {index}: {error}")))
-    };
-    elements.into_iter().enumerate().map(read).collect()
+fn list<T: DeserializeOwned>(value: Value) -> Result<Vec<T>, Misread> {
+    if !value.is_array() {
+        return Err(Cause::invalid("this must be a list").into());
+    }
+    typed(value)
 }
 
 /// The line of each key that starts a line: enough to point at a field.
