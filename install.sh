@@ -172,7 +172,7 @@ write_settings() {
 # What drop-ins of the owner have systemd hand over beside the kubeconfig (`systemctl edit windlass`).
 hand_over() {
     local sealed name file
-    cat /etc/systemd/system/windlass.service.d/*.conf 2>/dev/null |
+    { cat /etc/systemd/system/windlass.service.d/*.conf 2>/dev/null || true; } |
         sed -nE 's/^LoadCredential(Encrypted)?=([^:]+):(.+)$/_\1 \2 \3/p' |
         while read -r sealed name file; do
             if [ "$sealed" = _ ]; then

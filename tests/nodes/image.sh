@@ -3,7 +3,7 @@
 # plane, the folder's name is the hash of what the build reads: this file. Words for people go to stderr. Needs root.
 set -eu
 suite=bookworm
-packages=systemd,systemd-sysv,dbus,ca-certificates,openssh-client
+packages=systemd,systemd-sysv,dbus,ca-certificates,openssh-client,libfaketime
 cache=${WINDLASS_CACHE:-$HOME/.cache/windlass}
 target=$cache/node-$(sha256sum <"$0" | cut -c1-16)
 

@@ -1,15 +1,21 @@
 //! The TLS settings of a connection to the API server.
 
+mod pinned;
+
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
+use self::pinned::Pinned;
 use crate::connect::ConnectError;
 use crate::kubeconfig::{Access, Identity, Trust};
+use crate::transport::chain;
 
 /// Takes what the kubeconfig says and gives the settings: HTTP/2 where the server has it (every API
 /// server does), so that all watches share one connection; HTTP/1.1 for a proxy in front that has
@@ -27,7 +33,13 @@ pub(crate) fn client_config(access: &Access) -> Result<ClientConfig, ConnectErro
         Trust::Anybody => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(TrustAnybody { provider })),
-        Trust::Authority(pem) => builder.with_root_certificates(authority(pem).map_err(refused)?),
+        Trust::Authority(pem) => {
+            let authority = authority(pem).map_err(refused)?;
+            let pinned = Pinned::new(authority, Arc::clone(&provider)).map_err(refused)?;
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(pinned))
+        }
         Trust::System => builder.with_root_certificates(system().map_err(refused)?),
     };
     let mut config = match &access.identity {
@@ -80,6 +92,26 @@ fn pair(
     let key = PrivateKeyDer::from_pem_slice(identity.key.expose().as_bytes())
         .map_err(|error| format!("client-key: {error}"))?;
     Ok((chain, key))
+}
+
+/// Why no connection came about, and that the clock may be why.
+pub(crate) fn explain(error: &std::io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    let untimely = matches!(
+        inner,
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }
+                | CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+        ))
+    );
+    let advice = if untimely {
+        "; is the clock of this node right? By it the certificate of the API server is not of this time"
+    } else {
+        ""
+    };
+    chain(error) + advice
 }
 
 /// Believes any server certificate; only built when the caller allowed `insecure-skip-tls-verify`.

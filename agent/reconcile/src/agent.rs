@@ -26,6 +26,7 @@ use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::named::Named;
 use crate::net::{Net, StartCommand};
+use crate::newcomer::OtherIntroduction;
 use crate::node::NodeStatus;
 use crate::ours;
 use crate::reload::{self, Reloaded};
@@ -79,6 +80,9 @@ pub enum AgentError {
     /// The kubeconfig cannot be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The node would begin otherwise than the nodes that are there.
+    #[error(transparent)]
+    Newcomer(OtherIntroduction),
     /// The times of the election cannot work.
     #[error("[leadership] {0}")]
     Election(#[from] SettingsError),
@@ -162,7 +166,7 @@ pub fn check(settings: &Settings) -> Result<(), AgentError> {
     kubeconfig.map_or(Ok(()), |_| Ok(connect(settings).map(drop)?))
 }
 
-fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
+pub(crate) fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
     Cluster::connect(Connect {
         kubeconfig: settings.cluster.kubeconfig.clone(),
         context: settings.cluster.context.clone(),

@@ -20,6 +20,7 @@ mod ledger;
 mod left_out;
 mod named;
 mod net;
+mod newcomer;
 mod node;
 mod ours;
 mod queue;
@@ -40,4 +41,5 @@ mod work;
 
 pub use agent::{AgentError, check, run};
 pub use net::StartCommand;
+pub use newcomer::{OtherIntroduction, check_newcomer};
 pub use trust::TrustError;

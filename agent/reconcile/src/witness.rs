@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use windlass_api::names;
-use windlass_cluster::{RequestError, Witnesses};
+use windlass_cluster::{Cluster, RequestError, Witnesses};
 use windlass_state::{Line, StoreError, Tip};
 use windlass_trust::{Memory, Oid, Origin, Ratchet};
 
@@ -47,6 +47,9 @@ struct Said {
     reference: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+    /// Where the history of the line begins for the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    introduction: Option<String>,
 }
 
 /// Reads what all nodes say if this one lost its ratchets, then says where they stand whenever one moves.
@@ -58,13 +61,7 @@ pub(crate) async fn follow(
     mut own: watch::Receiver<BTreeMap<String, String>>,
     sender: UnboundedSender<Event>,
 ) {
-    let witnesses = Witnesses {
-        cluster: context.cluster.clone(),
-        namespace: names::FLUX_SYSTEM.to_owned(),
-        prefix: names::WITNESS.to_owned(),
-        label: names::WITNESS_LABEL.to_owned(),
-        annotation: names::ACCEPTED.to_owned(),
-    };
+    let witnesses = witnesses(context.cluster.clone());
     let keep = &context.keep;
     if keep.was_lost() {
         let witnessed = all(&witnesses).await;
@@ -98,6 +95,23 @@ pub(crate) async fn follow(
             }
         }
     }
+}
+
+/// The notes of the nodes of a cluster.
+pub(crate) fn witnesses(cluster: Cluster) -> Witnesses {
+    Witnesses {
+        cluster,
+        namespace: names::FLUX_SYSTEM.to_owned(),
+        prefix: names::WITNESS.to_owned(),
+        label: names::WITNESS_LABEL.to_owned(),
+        annotation: names::ACCEPTED.to_owned(),
+    }
+}
+
+/// Where a line begins, by the note of a node; `None` when it does not say.
+pub(crate) fn introduction(text: &str, line: &Line) -> Option<String> {
+    let said = read(text).into_iter().find(|said| said.line == *line);
+    said?.introduction
 }
 
 /// What keeps a node from saying where its ratchets stand.
@@ -168,6 +182,7 @@ fn note(before: &str, stands: Vec<(Line, Ratchet, Option<Tip>)>) -> String {
             version: ratchet.version,
             reference: tip.as_ref().map(|tip| tip.reference.clone()),
             target: tip.map(|tip| tip.target.to_string()),
+            introduction: Some(ratchet.introduction.to_string()),
         });
     }
     let mut text = "[".to_owned();
@@ -256,6 +271,9 @@ mod tests {
         assert_eq!(root.origin, Origin::Witness("node n".to_owned()));
         assert_eq!(root.found, Some(("refs/heads/main".to_owned(), head)));
         assert_eq!(note(&second, vec![stands("a/root", 4, true)]), second);
+        let begins = Oid::from_bytes([1; 20]).to_string();
+        assert_eq!(introduction(&second, &line("a/root")), Some(begins));
+        assert_eq!(introduction(&second, &line("a/other")), None);
     }
 
     #[test]

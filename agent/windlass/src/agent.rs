@@ -49,9 +49,9 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
 pub(crate) fn check(file: &Path) -> ExitCode {
     let checked = config::load(file)
         .map_err(|error| error.to_string())
-        .and_then(|settings| match windlass_reconcile::check(&settings) {
+        .and_then(|settings| match look(&settings) {
             Ok(()) => Ok(settings),
-            Err(error) => Err(chain(&error)),
+            Err(error) => Err(chain(error.as_ref())),
         });
     match checked {
         Ok(settings) => {
@@ -65,6 +65,15 @@ pub(crate) fn check(file: &Path) -> ExitCode {
         }
         Err(error) => refused_config(&error),
     }
+}
+
+/// What the settings name is there, and the node fits to the others.
+fn look(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    windlass_reconcile::check(settings)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(windlass_reconcile::check_newcomer(settings))?)
 }
 
 /// Says to a person what is wrong with the configuration.

@@ -70,20 +70,28 @@ impl House {
     }
 
     pub(crate) fn install(&self, commit: &str) {
-        self.prepare();
-        self.node.put("/root/password", &format!("{PASSWORD}\n"));
-        let authority = self.git.authority().expect("it serves https");
-        self.node.put("/root/authority.pem", authority);
+        self.put_what_a_node_has();
         self.drop_in("windlass.service", "strict", STRICT);
         self.drop_in("windlass-net.service", "strict", STRICT);
-        let url = self.git.url("house.git");
-        let arguments =
-            format!("--binary /opt/windlass --repo {url} --signers /root/signers {PRIVATE}");
-        let answer = self.node.install(&arguments);
+        let answer = self.node.install(&self.arguments());
         assert_eq!(answer.code, Some(0), "{}", answer.output);
         assert!(answer.output.contains(commit), "{}", answer.output);
         self.status_is(&format!("leader, main@sha1:{commit}, 1/1 ready"));
         self.colour_is("blue");
+    }
+
+    /// As [`House::prepare`], and what opens the private repository.
+    pub(crate) fn put_what_a_node_has(&self) {
+        self.prepare();
+        self.node.put("/root/password", &format!("{PASSWORD}\n"));
+        let authority = self.git.authority().expect("it serves https");
+        self.node.put("/root/authority.pem", authority);
+    }
+
+    /// How `install.sh` is told of all that.
+    pub(crate) fn arguments(&self) -> String {
+        let url = self.git.url("house.git");
+        format!("--binary /opt/windlass --repo {url} --signers /root/signers {PRIVATE}")
     }
 
     /// The first line of `systemctl status` for a person, and that systemd was told that the service is up.

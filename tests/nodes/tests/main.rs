@@ -6,11 +6,13 @@
     reason = "clippy knows no test but a function marked as one; a helper of a test fails it, loudly"
 )]
 
+mod clock;
 mod compromised;
 mod faults;
 mod house;
 mod install;
 mod life;
 mod node;
+mod second;
 mod service;
 mod ssh;

@@ -108,14 +108,7 @@ impl House {
             ("secrets/secret.yaml", secret.as_str()),
         ];
         let commit = self.repo.publish(&files, "secret", &self.signer);
-        self.node.run(&[
-            "windlass",
-            "reconcile",
-            "source",
-            "git",
-            "flux-system",
-            "--timeout=20s",
-        ]);
+        self.reconciles();
         self.status_is(&format!("leader, main@sha1:{commit}, 2/2 ready"));
         let secret = ObjectRef::new("v1", "Secret", "default", "whole");
         assert!(self.control_plane.admin().get(&secret).is_some());

@@ -81,7 +81,7 @@ impl House {
         assert_eq!(self.node.sh(left), "");
     }
 
-    fn reconciles(&self) {
+    pub(crate) fn reconciles(&self) {
         self.node.run(&[
             "windlass",
             "reconcile",

@@ -16,7 +16,7 @@ pub struct Source {
 #[must_use]
 pub fn below(root: &Path, folder: &str) -> Vec<Source> {
     let mut paths = Vec::new();
-    collect(&root.join(folder), &mut paths);
+    collect(&root.join(folder), &["tests", "target"], &mut paths);
     paths.sort();
     let sources = paths.into_iter().map(|path| {
         let text = read(&path);
@@ -32,6 +32,24 @@ pub fn below(root: &Path, folder: &str) -> Vec<Source> {
     sources.collect()
 }
 
+/// The names of the functions below `folder` that take and give nothing, as tests do.
+#[must_use]
+pub fn tests_below(root: &Path, folder: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    collect(&root.join(folder), &["target"], &mut paths);
+    let name = |line: &str| {
+        let name = line
+            .trim()
+            .trim_start_matches("async ")
+            .strip_prefix("fn ")?;
+        name.strip_suffix("() {").map(str::to_owned)
+    };
+    let texts = paths.iter().map(|path| read(path));
+    texts
+        .flat_map(|text| text.lines().filter_map(name).collect::<Vec<_>>())
+        .collect()
+}
+
 /// Reads a text file.
 ///
 /// # Panics
@@ -41,7 +59,7 @@ pub fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+fn collect(folder: &Path, without: &[&str], paths: &mut Vec<PathBuf>) {
     let entries = std::fs::read_dir(folder);
     for entry in entries.unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.expect("a folder that opens can be read").path();
@@ -49,11 +67,11 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
             .file_stem()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
-        if name == "tests" || name == "target" {
+        if without.contains(&name) {
             continue;
         }
         if path.is_dir() {
-            collect(&path, paths);
+            collect(&path, without, paths);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             paths.push(path);
         }

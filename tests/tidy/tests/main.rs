@@ -53,6 +53,42 @@ fn all_sources() -> Vec<Source> {
         .collect()
 }
 
+/// The table says "proved by": a row without a test, or with one that was renamed, says more than is known.
+#[test]
+fn what_is_said_to_prove_a_row_of_operating_is_a_test() {
+    let root = workspace::root();
+    let table = sources::read(&root.join("docs/operating.md"));
+    let tests: Vec<String> = ["agent", "tests"]
+        .into_iter()
+        .flat_map(|folder| sources::tests_below(&root, folder))
+        .collect();
+    let rows = table
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.contains("proved by"));
+    let mut wrong = Vec::new();
+    for row in rows {
+        let last = row.trim_end_matches(" |").rsplit(" | ").next();
+        let proofs: Vec<&str> = last
+            .unwrap_or_default()
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|proof| *proof != "nodes")
+            .collect();
+        let exists = |proof: &&str| tests.iter().any(|test| test == proof);
+        if proofs.is_empty() && last != Some("the same") {
+            wrong.push(format!("nothing proves {row}"));
+        }
+        wrong.extend(
+            proofs
+                .iter()
+                .filter(|proof| !exists(proof))
+                .map(|proof| format!("no test is called {proof}")),
+        );
+    }
+    complain("docs/operating.md: every row has its test", &wrong);
+}
+
 #[test]
 fn edges_between_rooms_are_those_of_the_map() {
     let root = workspace::root();

@@ -73,7 +73,7 @@ async fn connect(access: &Access) -> Result<Dialled, String> {
     let tls = connector
         .connect(name, tcp)
         .await
-        .map_err(|error| chain(&error))?;
+        .map_err(|error| crate::tls::explain(&error))?;
     let is_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
     if is_http2 {
         http2_over(tls).await

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use rustls::CertificateError;
 use windlass_wire::FailureClass;
 
 use crate::failure::{Deadline, Failure};
@@ -65,8 +66,14 @@ fn io_failure(url: &str, error: &io::Error) -> Failure {
 
 fn tls_failure(url: &str, reason: &rustls::Error) -> Failure {
     let advice = match reason {
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
+            | CertificateError::Expired
+            | CertificateError::ExpiredContext { .. },
+        ) => "; is the clock of this node right? By it the certificate is not of this time",
         rustls::Error::InvalidCertificate(_) => {
-            "; if its certificate is signed by your own CA, give that as ca.crt, and check the clock"
+            "; if its certificate is signed by your own CA, give that as ca.crt"
         }
         _ => "; check that the server speaks TLS 1.2 or 1.3 on this port",
     };

@@ -1,0 +1,60 @@
+//! Whether a node that joins a cluster begins with the same commit as the nodes that are there.
+
+use std::time::Duration;
+
+use windlass_host::config::Settings;
+
+use crate::agent::{AgentError, connect, root_spec};
+use crate::named::Named;
+use crate::trust::NodeTrust;
+use crate::witness;
+
+/// An API server that does not answer is no reason not to install a node.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Another node of the cluster begins with another commit.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "[root] introduction: this node would begin with {ours}, and node {node} of this cluster begins with {theirs}: \
+     nodes that begin differently may accept different histories. Give the same commit; if {node} is no more: \
+     kubectl -n flux-system delete lease windlass-witness-{node}"
+)]
+pub struct OtherIntroduction {
+    ours: String,
+    theirs: String,
+    node: String,
+}
+
+/// Compares the introduction that the settings pin with those of the other nodes.
+///
+/// A node that is there already may change its own: that is how a stretch of history is judged again. What the cluster says
+/// is believed only as far as to refuse an installation.
+///
+/// # Errors
+/// The settings cannot be used, or another node begins with another commit.
+pub async fn check_newcomer(settings: &Settings) -> Result<(), AgentError> {
+    let (Some(ours), Some(_)) = (&settings.root.introduction, &settings.cluster.kubeconfig) else {
+        return Ok(());
+    };
+    let trust = NodeTrust::read(settings)?;
+    let name = Named::new(&settings.root.namespace, &settings.root.name);
+    let line = root_spec(&name, &settings.root, &trust)?.line();
+    let witnesses = witness::witnesses(connect(settings)?);
+    let Ok(Ok(notes)) = tokio::time::timeout(PATIENCE, witnesses.all()).await else {
+        return Ok(());
+    };
+    if notes.iter().any(|(node, _)| *node == settings.node.name) {
+        return Ok(());
+    }
+    let begins =
+        |(node, text): (String, String)| Some((node, witness::introduction(&text, &line)?));
+    let mut others = notes.into_iter().filter_map(begins);
+    match others.find(|(_, theirs)| !theirs.eq_ignore_ascii_case(ours)) {
+        None => Ok(()),
+        Some((node, theirs)) => Err(AgentError::Newcomer(OtherIntroduction {
+            ours: ours.clone(),
+            theirs,
+            node,
+        })),
+    }
+}
