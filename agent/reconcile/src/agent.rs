@@ -14,6 +14,7 @@ use windlass_cluster::{
 };
 use windlass_host::config::{RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
+use windlass_plan::applier::Applier;
 use windlass_state::{OpenError, RatchetError, StoreError};
 use windlass_wire::{Credentials, Reference, Secret};
 
@@ -182,10 +183,13 @@ fn context(
     root: &Named,
     sender: &UnboundedSender<Event>,
 ) -> Result<Context, StoreError> {
-    let ledger = Ledger::default();
+    let (ledger, release_ledger) = (Ledger::default(), Ledger::default());
+    let watched = |ledger, by| DriftWatch::new(cluster.clone(), (ledger, by), sender.clone());
     Ok(Context {
         vouchers: Arc::new(Vouchers::open(keep.store.clone())?),
-        drift: DriftWatch::new(cluster.clone(), ledger.clone(), sender.clone()),
+        drift: watched(ledger.clone(), Applier::Kustomization),
+        release_drift: watched(release_ledger.clone(), Applier::HelmRelease),
+        release_ledger,
         corrections: Arc::default(),
         halted: Arc::default(),
         remotes: Arc::default(),

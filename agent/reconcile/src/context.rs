@@ -24,6 +24,9 @@ pub(crate) struct Context {
     pub(crate) net: Net,
     pub(crate) ledger: Ledger,
     pub(crate) drift: DriftWatch,
+    /// The same of the objects of HelmReleases whose drift is looked for.
+    pub(crate) release_ledger: Ledger,
+    pub(crate) release_drift: DriftWatch,
     pub(crate) corrections: Corrections,
     /// Other clusters that Kustomizations name.
     pub(crate) remotes: Arc<Remotes>,
@@ -46,6 +49,14 @@ pub(crate) struct Kinds {
     pub(crate) helm_release: Resource,
     pub(crate) helm_repository: Resource,
     pub(crate) kustomization: Resource,
+}
+
+impl Context {
+    /// Ends the watches on applied objects.
+    pub(crate) fn stop_watching(&self) {
+        self.drift.stop();
+        self.release_drift.stop();
+    }
 }
 
 impl Kinds {

@@ -6,6 +6,7 @@ mod halt;
 mod including;
 mod kinds;
 mod kustomizations;
+mod release_needs;
 mod releases;
 mod reloading;
 mod repositories;
@@ -160,7 +161,7 @@ impl Controller {
             self.take_waiting();
         }
         self.status.stopping();
-        self.context.drift.stop();
+        self.context.stop_watching();
         self.webhooks.stop();
         self.passes.shutdown().await;
     }
@@ -185,6 +186,7 @@ impl Controller {
             Event::Pause(event) => self.pause_seen(event),
             Event::Values(kind, event) => self.values_seen(kind, event),
             Event::Drift(owner) => self.wake_kustomization(&owner),
+            Event::ReleaseDrift(owner) => self.release_queue.wake(&owner),
             Event::Waits(name) => self.kustomization_queue.park(&name),
             Event::Trust(read) => self.trust_changed(read),
             Event::Reloaded(new) => self.reloaded(*new),

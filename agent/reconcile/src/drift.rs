@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 use windlass_api::names;
 use windlass_cluster::{Cluster, Detail, Resource, Scope, WatchEvent};
 use windlass_object::{GroupVersionKind, ObjectKey};
+use windlass_plan::applier::Applier;
 
 use crate::event::Event;
 use crate::ledger::Ledger;
@@ -22,17 +23,24 @@ pub(crate) struct DriftWatch {
     ledger: Ledger,
     events: UnboundedSender<Event>,
     watches: Arc<Mutex<HashMap<(String, String), AbortHandle>>>,
+    /// Whose objects they are.
+    by: Applier,
     /// The objects are in another cluster, which is looked at and not watched.
     elsewhere: bool,
 }
 
 impl DriftWatch {
-    pub(crate) fn new(cluster: Cluster, ledger: Ledger, events: UnboundedSender<Event>) -> Self {
+    pub(crate) fn new(
+        cluster: Cluster,
+        (ledger, by): (Ledger, Applier),
+        events: UnboundedSender<Event>,
+    ) -> Self {
         DriftWatch {
             cluster,
             ledger,
             events,
             watches: Arc::default(),
+            by,
             elsewhere: false,
         }
     }
@@ -60,8 +68,12 @@ impl DriftWatch {
 
     /// Asks for a pass of the owner of a drifted object.
     pub(crate) fn report(&self, owner: &Named) {
+        let event = match self.by {
+            Applier::Kustomization => Event::Drift(owner.clone()),
+            Applier::HelmRelease => Event::ReleaseDrift(owner.clone()),
+        };
         // The receiver is gone only when the agent stops.
-        let _ = self.events.send(Event::Drift(owner.clone()));
+        let _ = self.events.send(event);
     }
 
     /// Says that a pass does nothing but wait from now on, so that it keeps no other from its work.
@@ -80,7 +92,10 @@ impl DriftWatch {
 
 async fn follow(drift: DriftWatch, resource: Resource) {
     let scope = Scope {
-        label_selector: names::OWNER_NAME.to_owned(),
+        label_selector: match drift.by {
+            Applier::Kustomization => names::OWNER_NAME.to_owned(),
+            Applier::HelmRelease => names::HELM_OWNER_NAME.to_owned(),
+        },
         ..Scope::default()
     };
     let mut watch = Box::pin(drift.cluster.watch(&resource, scope, Detail::Metadata));

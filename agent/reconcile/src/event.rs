@@ -48,6 +48,8 @@ pub(crate) enum Event {
     Values(ValuesKind, WatchEvent),
     /// Somebody changed an object of this Kustomization.
     Drift(Named),
+    /// Somebody changed an object of this HelmRelease, which wants to know.
+    ReleaseDrift(Named),
     /// A pass of this Kustomization only waits from now on.
     Waits(Named),
     /// Leadership was won or lost.

@@ -6,6 +6,7 @@ mod conclude;
 mod course;
 mod definitions;
 mod deploy;
+pub(crate) mod drift;
 mod finalize;
 mod hooks;
 mod objects;
@@ -58,6 +59,8 @@ pub(crate) struct Outcome {
     pub(crate) awaits_kind: bool,
     /// Whether it is tried again, later each time.
     pub(crate) failed: bool,
+    /// It was a regular pass and came to its end: the next one is an interval away.
+    pub(crate) regular: bool,
     pub(crate) ready: bool,
 }
 
@@ -86,6 +89,7 @@ pub(crate) async fn run(mut pass: Pass) -> Outcome {
         return Outcome::quiet(Next::Never);
     }
     read_expressions(&mut pass);
+    read_ignored(&mut pass);
     let aimed = aim(&mut pass).await;
     let mut course = Course::new(&pass);
     let result = stages(&mut course, aimed).await;
@@ -101,6 +105,16 @@ fn read_expressions(pass: &mut Pass) {
                 reason: reasons::INVALID_CEL_EXPRESSION,
                 message: format!("spec.healthCheckExprs: {error}"),
             });
+        }
+    }
+}
+
+fn read_ignored(pass: &mut Pass) {
+    match drift::ignored(&pass.spec) {
+        Ok(ignored) => pass.ignored = ignored,
+        Err(message) => {
+            let reason = reasons::RECONCILE_ERROR;
+            pass.refusal.get_or_insert(Refusal { reason, message });
         }
     }
 }
@@ -252,6 +266,7 @@ async fn act_until_in_sync(course: &mut Course<'_>, wanted: &Wanted) -> Result<E
         let decision = decision.map_err(|stop| act::stopped(course, stop))?;
         plan::truncate(&mut course.status.history, decision.remembered);
         let Some(action) = decision.action else {
+            drift::check(course).await?;
             settled(course, wanted, &state);
             return Ok(End::InSync);
         };
@@ -299,6 +314,7 @@ impl Outcome {
             blocked: false,
             awaits_kind: false,
             failed: false,
+            regular: false,
             ready: false,
         }
     }

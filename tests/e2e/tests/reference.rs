@@ -6,7 +6,13 @@ use windlass_kit::api::ObjectRef;
 use crate::house::{GIT_REPOSITORY, KUSTOMIZATION, namespace};
 use crate::tenant::{bare_map, shared};
 
-const PAGES: [(&str, &str, &str, &str); 2] = [
+const PAGES: [(&str, &str, &str, &str); 3] = [
+    (
+        include_str!("../../../docs/reference/helmrelease.md"),
+        "helm.toolkit.fluxcd.io/v2",
+        "HelmRelease",
+        "helmreleases.helm.toolkit.fluxcd.io",
+    ),
     (
         include_str!("../../../docs/reference/kustomization.md"),
         KUSTOMIZATION,

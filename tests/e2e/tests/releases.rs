@@ -525,3 +525,87 @@ fn values_namespaces_definitions_hooks_and_tests_are_as_the_spec_says() {
     };
     assert!(at(first) <= at(second));
 }
+
+fn meddle(house: &House, text: &str) {
+    let patch = json!({"data": {"text": text, "mine": text}});
+    house
+        .admin()
+        .patch(&config_map("flux-system", "web"), &patch);
+}
+
+#[test]
+fn drift_is_left_alone_told_or_undone_at_once_as_the_spec_says() {
+    let with = |drift: &Value| {
+        by_version(
+            "web",
+            &json!({"values": {"text": "one"}, "driftDetection": drift}),
+        )
+    };
+    let mut house = house(
+        &Options::api_server(),
+        &[
+            ("cluster/release.yaml", &with(&json!({}))),
+            ("charts/web/Chart.yaml", CHART),
+            ("charts/web/templates/text.yaml", TEXT),
+            ("charts/web/templates/other.yaml", OTHER),
+        ],
+    );
+    reaches(&house, "web", "InstallSucceeded", 1);
+    meddle(&house, "two");
+    let now = ask(&house, "web", &["reconcile.fluxcd.io/requestedAt"]);
+    let object = handled(&house, "web", &now);
+    assert!(condition(&object, "Drifted").is_none());
+
+    house.push(
+        &[("cluster/release.yaml", &with(&json!({"mode": "warn"})))],
+        "Tell",
+    );
+    let admin = house.admin().clone();
+    let told = |what: &str, said: &str| {
+        admin.wait_for(what, &reference("web"), |object| {
+            let drifted = condition(object, "Drifted");
+            drifted.is_some_and(|drifted| drifted["message"].as_str().unwrap().contains(said))
+        })
+    };
+    let object = told("drift to be told", "ConfigMap/flux-system/web");
+    assert_eq!(
+        condition(&object, "Drifted").unwrap()["reason"],
+        "DriftDetected"
+    );
+    assert_eq!(condition(&object, "Ready").unwrap()["status"], "True");
+    let live = || {
+        house
+            .admin()
+            .get(&config_map("flux-system", "web"))
+            .unwrap()
+    };
+    assert_eq!(live()["data"]["text"], "two");
+    house.admin().delete(&config_map("flux-system", "other"));
+    told(
+        "a deletion to be told at once",
+        "ConfigMap/flux-system/other",
+    );
+
+    let ignore = json!([{"paths": [""], "target": {"name": "other"}}]);
+    let enabled = with(&json!({"mode": "enabled", "ignore": ignore}));
+    house.push(&[("cluster/release.yaml", &enabled)], "Undo");
+    let back = |text: &str| {
+        house
+            .admin()
+            .wait_for(text, &config_map("flux-system", "web"), |live| {
+                live["data"] == json!({"text": "one", "mine": text})
+            });
+    };
+    back("two");
+    house
+        .admin()
+        .wait_for("no drift", &reference("web"), |object| {
+            condition(object, "Drifted").is_some_and(|drifted| drifted["status"] == "False")
+        });
+    // The watch tells: no pass is due for an hour.
+    meddle(&house, "three");
+    back("three");
+    assert_eq!(house.admin().get(&config_map("flux-system", "other")), None);
+    let object = reaches(&house, "web", "InstallSucceeded", 1);
+    assert_eq!(object["status"]["history"][0]["version"], 1);
+}

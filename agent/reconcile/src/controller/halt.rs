@@ -146,7 +146,7 @@ impl Controller {
             tracing::warn!(%error, "it cannot be remembered over a restart");
         }
         self.release_kustomizations();
-        self.context.drift.stop();
+        self.context.stop_watching();
         self.standing.uninstall = Some(what);
         self.halt_if_needed();
     }

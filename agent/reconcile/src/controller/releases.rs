@@ -1,30 +1,30 @@
 //! The HelmReleases as the loop knows them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use windlass_api::helm_release::{ChartReferenceKind, HelmReleaseSpec};
-use windlass_api::{conditions, names, reasons};
-use windlass_cluster::WatchEvent;
+use windlass_api::helm_release::HelmReleaseSpec;
+use windlass_api::names;
+use windlass_cluster::{Cluster, WatchEvent};
+use windlass_plan::backoff;
 use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
-use windlass_plan::{backoff, graph};
 
+use super::release_needs::chart_of;
 use super::standing::OwnKind;
 use super::{Controller, with_jitter};
+use crate::drift::DriftWatch;
 use crate::event::Event;
 use crate::kustomization::Next;
-use crate::kustomization::pass::Refusal;
 use crate::ledger::Ledger;
 use crate::named::Named;
-use crate::release::pass::{ChartState, Pass, ReleaseChart};
-use crate::release::{self, Outcome, template};
+use crate::release::pass::Pass;
+use crate::release::{self, Outcome, drift, template};
 use crate::seen::{Meta, SeenHelmRelease};
-use crate::work::depends::{self, Dependency, DependencyState};
+use crate::work::depends;
 use crate::work::hidden::Hidden;
 
 /// Annotations whose change asks for a pass.
@@ -50,6 +50,8 @@ pub(super) struct ReleaseSlot {
     pub(super) awaits_kind: bool,
     /// How often in a row its passes have failed.
     failures: u32,
+    /// When the regular pass is due; passes for other reasons do not move it.
+    regular_at: Option<Instant>,
     /// Cuts a pass short that waits for what is not wanted any more.
     overtaken: CancellationToken,
 }
@@ -106,6 +108,7 @@ impl Controller {
                     blocked: false,
                     awaits_kind: false,
                     failures: 0,
+                    regular_at: None,
                     overtaken: CancellationToken::new(),
                 };
                 self.releases.insert(name.clone(), slot);
@@ -120,6 +123,7 @@ impl Controller {
     fn helm_release_gone(&mut self, name: &Named) {
         self.releases.remove(name);
         self.release_queue.forget(name);
+        self.context.release_ledger.forget_owner(name);
     }
 
     /// Wakes the releases that wait for one.
@@ -185,7 +189,13 @@ impl Controller {
                 let (minimum, maximum) = (backoff::MINIMUM, backoff::MAXIMUM);
                 let soon = backoff::delay(slot.failures, minimum, maximum, rand::random());
                 let wait = if outcome.failed { wait.min(soon) } else { wait };
-                let at = Instant::now() + with_jitter(wait);
+                let now = Instant::now();
+                let at = now + with_jitter(wait);
+                if outcome.regular {
+                    slot.regular_at = Some(at);
+                }
+                let regular = slot.regular_at.filter(|regular| *regular > now);
+                let at = regular.map_or(at, |regular| regular.min(at));
                 self.release_queue.schedule(name, at);
             }
             Next::Now => self.release_queue.wake(name),
@@ -210,24 +220,19 @@ impl Controller {
             self.resume_if_due(&OwnKind::HelmRelease, name);
             return None;
         }
+        let at_interval = slot.is_regular();
         let seen = slot.seen.clone();
         let (spec, problem) = match seen.spec {
             Ok(spec) => (spec, None),
             Err(message) => (release::placeholder_spec(), Some(message)),
         };
-        let default = self.policy.tenancy.default_service_account.as_deref();
-        let client = self.client_as(name, spec.service_account_name.as_deref(), default);
-        let refusal = problem
+        let client = self.release_client(name, &spec);
+        let refusal = problem.or_else(|| client.as_ref().err().cloned());
+        let refusal = refusal
             .map(super::assemble::malformed)
-            .or_else(|| {
-                client
-                    .as_ref()
-                    .err()
-                    .cloned()
-                    .map(super::assemble::malformed)
-            })
             .or_else(|| self.release_denied(name, &spec));
         let overtaken = CancellationToken::new();
+        let (ledger, drift) = self.watched(name, &spec);
         let pass = Pass {
             chart: self.chart_state(name, &spec),
             made: template::chart_name(name, &spec)
@@ -239,7 +244,7 @@ impl Controller {
             meta: seen.meta,
             status: seen.status,
             refusal,
-            client: client.unwrap_or_else(|_: String| self.context.cluster.clone()),
+            client: client.unwrap_or_else(|_| self.context.cluster.clone()),
             spec,
             cluster: self.context.cluster.clone(),
             target: self.context.cluster.clone(),
@@ -248,127 +253,49 @@ impl Controller {
             charts: self.context.kinds.helm_chart.clone(),
             leadership,
             epoch_floor: self.standing.epoch_floor.clone(),
-            // Each pass looks at the objects afresh: the watches know a Kustomization's.
-            ledger: Ledger::default(),
-            drift: self.context.drift.elsewhere(),
+            ledger,
+            drift,
             keep: Arc::clone(&self.context.keep),
-            corrections: Arc::default(),
+            corrections: Arc::clone(&self.context.corrections),
             hidden: Hidden::default(),
             checks: CustomChecks::default(),
             ignored: IgnoreRules::default(),
+            whole: IgnoreRules::default(),
             halted: Arc::clone(&self.context.halted),
             overtaken: overtaken.clone(),
-            at_interval: true,
+            at_interval,
         };
         self.releases.get_mut(name)?.overtaken = overtaken;
         Some(pass)
     }
 
-    fn chart_state(&self, name: &Named, spec: &HelmReleaseSpec) -> ChartState {
-        let Some(chart) = chart_of(name, spec) else {
-            let kind = spec.chart_ref.as_ref().map(|reference| reference.kind);
-            return ChartState::Unsupported(match kind {
-                Some(ChartReferenceKind::OciRepository) => "OCIRepository",
-                _ => "ExternalArtifact",
-            });
-        };
-        let Some(slot) = self.charts.get(&chart) else {
-            let why = format!("could not get Source object: HelmChart '{chart}' not found");
-            return ChartState::NotFound(why);
-        };
-        // What is in use for an older spec of the chart is not what is wanted.
-        let current = slot.seen.status.observed_generation == Some(slot.seen.meta.generation);
-        match &slot.snapshot {
-            Some(snapshot) if current => ChartState::Ready(Box::new(ReleaseChart {
-                snapshot: snapshot.clone(),
-                oci_digest: String::new(),
-            })),
-            _ => {
-                let why = conditions::get(&slot.seen.status.conditions, conditions::READY);
-                let why = why.filter(|_| current).map_or(
-                    "latest generation of object has not been reconciled",
-                    |ready| ready.message.as_str(),
-                );
-                ChartState::NotReady(format!("HelmChart '{chart}' is not ready: {why}"))
-            }
-        }
+    fn release_client(&self, name: &Named, spec: &HelmReleaseSpec) -> Result<Cluster, String> {
+        let default = self.policy.tenancy.default_service_account.as_deref();
+        self.client_as(name, spec.service_account_name.as_deref(), default)
     }
 
-    fn releases_before(&self, name: &Named, spec: &HelmReleaseSpec) -> Vec<Dependency> {
-        let needed = depends::names(&name.namespace, &spec.depends_on);
-        let needed = needed.into_iter().zip(&spec.depends_on);
-        needed
-            .map(|(dependency, reference)| {
-                let ready_expr = reference.ready_expr.clone().filter(|text| !text.is_empty());
-                let state = self.releases.get(&dependency).map(|slot| {
-                    let (meta, status) = (&slot.seen.meta, &slot.seen.status);
-                    DependencyState {
-                        object: ready_expr.as_ref().map(|_| slot.seen.as_object()),
-                        ready: depends::is_ready(
-                            meta.generation,
-                            status.observed_generation,
-                            &status.conditions,
-                        ),
-                        outdated: false,
-                    }
-                });
-                Dependency {
-                    name: dependency,
-                    ready_expr,
-                    state,
-                }
-            })
-            .collect()
-    }
-
-    fn release_cycle(&self, name: &Named, spec: &HelmReleaseSpec) -> Option<String> {
-        if spec.depends_on.is_empty() {
-            return None;
+    /// Where nobody asks for drift each pass looks at the objects afresh, and only when it writes.
+    fn watched(&self, name: &Named, spec: &HelmReleaseSpec) -> (Ledger, DriftWatch) {
+        let context = &self.context;
+        if drift::is_wanted(spec) && spec.kube_config.is_none() {
+            return (
+                context.release_ledger.clone(),
+                context.release_drift.clone(),
+            );
         }
-        let edges = self.releases.iter().filter_map(|(from, slot)| {
-            let spec = slot.seen.spec.as_ref().ok()?;
-            let needs = depends::names(&from.namespace, &spec.depends_on);
-            let needs = needs.iter().map(Named::to_string).collect();
-            Some((from.to_string(), needs))
-        });
-        let edges: BTreeMap<String, Vec<String>> = edges.collect();
-        let cycle = graph::cycle_through(&edges, &name.to_string())?;
-        Some(cycle.join(" → "))
-    }
-
-    /// Why the spec names what this node's config forbids.
-    fn release_denied(&self, name: &Named, spec: &HelmReleaseSpec) -> Option<Refusal> {
-        if !self.policy.tenancy.no_cross_namespace_refs {
-            return None;
-        }
-        let chart = spec
-            .chart
-            .as_ref()
-            .map(|chart| &chart.spec.source_ref.namespace);
-        let reference = spec
-            .chart_ref
-            .as_ref()
-            .map(|reference| &reference.namespace);
-        let namespace = chart.or(reference)?.as_ref()?;
-        (*namespace != name.namespace).then(|| Refusal {
-            reason: reasons::ACCESS_DENIED,
-            message: format!(
-                "can't access a source in namespace '{namespace}', cross-namespace references have been blocked by \
-                 [tenancy] no_cross_namespace_refs on the node; name a source in namespace {}",
-                name.namespace
-            ),
-        })
+        context.release_ledger.forget_owner(name);
+        (Ledger::default(), context.release_drift.elsewhere())
     }
 }
 
-/// The HelmChart that a release takes its chart from; none where it takes it from another kind.
-fn chart_of(name: &Named, spec: &HelmReleaseSpec) -> Option<Named> {
-    if let Some(reference) = &spec.chart_ref {
-        let namespace = reference.namespace.as_deref().unwrap_or(&name.namespace);
-        let is_chart = reference.kind == ChartReferenceKind::HelmChart;
-        return is_chart.then(|| Named::new(namespace, &reference.name));
+impl ReleaseSlot {
+    /// Whether its next pass is the one at the interval, or one that somebody asked for.
+    fn is_regular(&self) -> bool {
+        let asked = self.seen.meta.annotation(names::REQUESTED_AT);
+        let handled = self.seen.status.last_handled_reconcile_at.as_deref();
+        let due = self.regular_at.is_none_or(|at| at <= Instant::now());
+        due || (asked.is_some() && asked != handled)
     }
-    template::chart_name(name, spec)
 }
 
 fn is_suspended(seen: &SeenHelmRelease) -> bool {

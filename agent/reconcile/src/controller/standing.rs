@@ -226,9 +226,10 @@ impl Controller {
 
     /// What another leader does is not known: nothing of the old term is believed.
     fn forget_the_cluster(&mut self) {
-        self.context.drift.stop();
+        self.context.stop_watching();
         self.webhooks.stop();
         self.context.ledger.clear();
+        self.context.release_ledger.clear();
         self.standing.established = Established::Due(Instant::now());
     }
 

@@ -11,7 +11,7 @@ use super::Progress;
 use super::pass::Pass;
 use super::status::DECRYPT_INTEGRITY;
 use crate::announce::{announce, event};
-use crate::work::apply::{Action, Change};
+use crate::work::apply::Action;
 use crate::work::error::StageError;
 
 /// Publishes what changed since it was last told, and takes it out of the progress.
@@ -21,15 +21,15 @@ pub(super) async fn changes(pass: &Pass, progress: &mut Progress, revision: Opti
     let (mut applied, mut corrected, mut held) = (Vec::new(), Vec::new(), Vec::new());
     for change in &written {
         match change.action {
-            Action::Created | Action::Configured => applied.push(line(change)),
-            Action::Corrected(_) | Action::Restored => corrected.push(line(change)),
-            Action::Held(_) => held.push(line(change)),
+            Action::Created | Action::Configured => applied.push(change.line()),
+            Action::Corrected(_) | Action::Restored => corrected.push(change.line()),
+            Action::Held(_) => held.push(change.line()),
         }
     }
     applied.extend(pruned.iter().map(|key| format!("{key} deleted")));
     let groups = [
         (EventType::Normal, reasons::PROGRESSING, applied),
-        (EventType::Warning, "DriftCorrected", corrected),
+        (EventType::Warning, reasons::DRIFT_CORRECTED, corrected),
         (EventType::Warning, "DriftCorrectionHeld", held),
     ];
     for (kind, reason, lines) in groups {
@@ -113,19 +113,6 @@ async fn publish(
 fn is_new(pass: &Pass, error: &StageError) -> bool {
     conditions::get(&pass.status.conditions, conditions::READY)
         .is_none_or(|ready| ready.reason != error.reason || ready.message != error.message)
-}
-
-fn line(change: &Change) -> String {
-    let key = &change.key;
-    match &change.action {
-        Action::Created => format!("{key} created"),
-        Action::Configured => format!("{key} configured"),
-        Action::Corrected(what) => format!("{key} put back: {what}"),
-        Action::Held(what) => format!(
-            "{key} is changed again and again and is left alone until the next regular pass: {what}"
-        ),
-        Action::Restored => format!("{key} put back: it had been deleted"),
-    }
 }
 
 /// Milliseconds are enough for a person.

@@ -61,6 +61,7 @@ pub(super) async fn conclude(mut course: Course<'_>, result: Result<End, StageEr
             Ok(end) => *end == End::Again(None),
             Err(error) => error.class == Class::Retry,
         },
+        regular: pass.at_interval && matches!(result, Ok(End::InSync)),
         ready,
     }
 }

@@ -62,8 +62,10 @@ pub(crate) struct Pass {
     pub(crate) hidden: Hidden,
     /// How the health of some kinds is told; read from the spec when the pass begins.
     pub(crate) checks: CustomChecks,
-    /// Fields that are left to others; read from the spec when the pass begins.
+    /// Fields that are left to others when drift is looked for; read from the spec when the pass begins.
     pub(crate) ignored: IgnoreRules,
+    /// None: a revision that is made is applied whole.
+    pub(crate) whole: IgnoreRules,
     /// Nothing may be written any more, whoever leads.
     pub(crate) halted: Arc<AtomicBool>,
     /// Cancelled when everything is halted.
@@ -100,6 +102,14 @@ impl Pass {
         work::may_write(&self.leadership, &self.halted)
     }
 
+    /// What looking for drift takes, and undoing it.
+    pub(super) fn drift_work(&self) -> Work<'_> {
+        Work {
+            ignored: &self.ignored,
+            ..self.work()
+        }
+    }
+
     /// What the work on the objects takes.
     pub(super) fn work(&self) -> Work<'_> {
         Work {
@@ -112,7 +122,7 @@ impl Pass {
             drift: &self.drift,
             corrections: &self.corrections,
             checks: &self.checks,
-            ignored: &self.ignored,
+            ignored: &self.whole,
             overtaken: &self.overtaken,
             at_interval: self.at_interval,
             replaces: false,

@@ -56,6 +56,49 @@ pub(crate) enum Action {
     Held(String),
 }
 
+// === impl Change ===
+
+impl Change {
+    /// What happened, for people.
+    pub(crate) fn line(&self) -> String {
+        let key = &self.key;
+        match &self.action {
+            Action::Created => format!("{key} created"),
+            Action::Configured => format!("{key} configured"),
+            Action::Corrected(what) => format!("{key} put back: {what}"),
+            Action::Held(what) => format!(
+                "{key} is changed again and again and is left alone until the next regular pass: {what}"
+            ),
+            Action::Restored => format!("{key} put back: it had been deleted"),
+        }
+    }
+}
+
+/// What applying would write, and why; nothing is written.
+pub(crate) async fn look(
+    work: &Work<'_>,
+    objects: Vec<Object>,
+) -> Result<Vec<(ObjectKey, String)>, StageError> {
+    let mut failures = Failures::default();
+    let placed = check::place(work, objects, &mut failures).await;
+    failures.stop(work)?;
+    let needed = check::needing_requests(work, placed);
+    let checked = check::check_all(work, needed, &mut failures).await;
+    failures.stop(work)?;
+    let different = checked.into_iter().filter_map(|one| {
+        let why = match &one.finding {
+            Finding::Nothing => return None,
+            Finding::Accepted { before: None, .. } => "it was deleted".to_owned(),
+            _ if matches!(one.verdict, Verdict::Drifted(_)) => {
+                describe(work.by, &one.object, &one.verdict)
+            }
+            _ => "it is not as the release left it".to_owned(),
+        };
+        Some((one.object.key(), why))
+    });
+    Ok(different.collect())
+}
+
 /// Applies all stages. Stops at the first one that fails, unless the others are to go on.
 pub(crate) async fn apply(
     work: &Work<'_>,
