@@ -3,10 +3,13 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/windlass/target
 # End-to-end tests mostly wait, so more of them than cores run side by side.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: build test bench demo cluster lint fmt crds bootstrap node
+.PHONY: build dist test bench demo cluster lint fmt crds bootstrap node
 
 build: ## the program, as it is released
 	cargo build --release --package windlass
+
+dist: build ## the archive that installs a node of this machine's architecture, with its checksum
+	@packaging/dist.sh $(CARGO_TARGET_DIR)/release/windlass $$(dpkg --print-architecture) dist
 
 test: bootstrap node lint ## everything that must hold
 	@echo "== building the program under test and all tests (about 5 minutes the first time)"

@@ -21,7 +21,7 @@ usage: sudo ./install.sh                              asks for what it needs (on
   --password-file FILE  and the file with the password or token
   --ca FILE             certificates (PEM) to trust instead of the system's
   --kubeconfig FILE     the cluster's credential (found for k3s, RKE2 and kubeadm)
-  --binary FILE         the windlass binary (the one that `make build` made)
+  --binary FILE         the windlass binary (the one beside this script, or that `make build` made)
   --uninstall           removes windlass and its settings from this node; on the last one also Flux's objects and
                         definitions from the cluster. What they applied stays where it is.
   --keep-api            with --uninstall: Flux's objects stay, for Flux to take over
@@ -111,9 +111,10 @@ ask_settings() {
     printf '► the same without questions: sudo %q%s\n' "$0" "$words"
 }
 
-# Under sudo, `make build` was run by the one who called sudo.
+# An archive of `make dist` has it beside this script. Under sudo, `make build` was run by the one who called sudo.
 find_binary() {
     local home
+    [ ! -x "$here/windlass" ] || { printf '%s' "$here/windlass"; return; }
     home=$(getent passwd "${SUDO_USER:-$(id -un)}" | cut -d: -f6) || true
     printf '%s/release/windlass' "${CARGO_TARGET_DIR:-${home:-/root}/.cache/windlass/target}"
 }

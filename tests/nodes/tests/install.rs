@@ -1,5 +1,9 @@
 //! What `install.sh` does not do.
 
+use std::path::Path;
+use std::process::Command;
+
+use windlass_kit::directory::Directory;
 use windlass_kit::repo::Signer;
 
 use crate::node::Node;
@@ -84,6 +88,53 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
     for (arguments, word) in wrong {
         is_refused(&node, arguments, word);
     }
+}
+
+/// Nothing of the checkout and no --binary is needed, and what is damaged on the way is seen.
+#[test]
+fn an_archive_of_make_dist_holds_all_that_an_installation_needs() {
+    let Some(node) = Node::boot("archive") else {
+        return;
+    };
+    let folder = Directory::new("dist");
+    let path = |name: &str| folder.join(name).display().to_string();
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output();
+        let output = output.expect("the program is there");
+        assert!(output.status.success(), "{program}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let stripped = path("windlass");
+    let built = windlass_kit::agent::binary().display().to_string();
+    run("objcopy", &["--strip-all", &built, &stripped]);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/dist.sh");
+    let script = script.display().to_string();
+    let archive = run(&script, &[&stripped, "amd64", &path("out")]);
+    let again = run(&script, &[&stripped, "amd64", &path("again")]);
+    assert_eq!(
+        std::fs::read(&archive).unwrap(),
+        std::fs::read(again).unwrap()
+    );
+
+    node.put_program("/root/archive.tar.gz", Path::new(&archive));
+    node.sh("cd /root && tar xzf archive.tar.gz && mv windlass-* unpacked && cd unpacked && sha256sum --check --quiet SHA256SUMS");
+    node.put(
+        "/root/signers",
+        &Signer::new("owner@house.example").allowed_signers(),
+    );
+    node.put("/etc/rancher/k3s/k3s.yaml", KUBECONFIG);
+    let answer = node.run(&[
+        "sh",
+        "-c",
+        "cd / && /root/unpacked/install.sh --repo https://git.example.com/house.git --signers /root/signers \
+         --introduction 1",
+    ]);
+    // Its own binary judged.
+    assert_eq!(answer.code, Some(1), "{}", answer.output);
+    assert!(answer.output.contains("introduction"), "{}", answer.output);
+    node.sh(
+        "echo >>/root/unpacked/windlass; cd /root/unpacked; ! sha256sum --check --quiet SHA256SUMS",
+    );
 }
 
 fn shows_every_step(node: &Node, private: &str) {
