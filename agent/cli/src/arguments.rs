@@ -1,10 +1,15 @@
 //! The command line, in Flux's words.
 
+mod targets;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use windlass_api::duration::GoDuration;
 
+pub(crate) use self::targets::{
+    GetSource, GetWhat, ReconcileSource, ReconcileTarget, ReconcileWhat, Which, WhichSource,
+};
 use crate::build::BuildArguments;
 use crate::confirm::ConfirmArguments;
 use crate::diff::DiffArguments;
@@ -125,70 +130,11 @@ pub(crate) enum Output {
     Name,
 }
 
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum GetWhat {
-    /// Sources and Kustomizations
-    All,
-    /// Sources
-    #[command(alias = "source")]
-    Sources {
-        #[command(subcommand)]
-        what: GetSource,
-    },
-    /// Kustomizations
-    #[command(visible_alias = "ks", alias = "kustomization")]
-    Kustomizations {
-        /// Only this one
-        name: Option<String>,
-        /// With the source of each
-        #[arg(long)]
-        show_source: bool,
-    },
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum GetSource {
-    /// Sources of every kind
-    All,
-    /// Git repositories
-    Git {
-        /// Only this one
-        name: Option<String>,
-    },
-}
-
 /// Arguments of `reconcile`.
 #[derive(Debug, Clone, Args)]
 pub struct ReconcileArguments {
     #[command(subcommand)]
     pub(crate) what: ReconcileWhat,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum ReconcileWhat {
-    /// A source
-    Source {
-        #[command(subcommand)]
-        what: ReconcileSource,
-    },
-    /// A Kustomization
-    #[command(visible_alias = "ks")]
-    Kustomization(ReconcileTarget),
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum ReconcileSource {
-    /// A Git repository
-    Git(ReconcileTarget),
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ReconcileTarget {
-    /// Its name
-    pub(crate) name: String,
-    /// Its source first (for a source: itself)
-    #[arg(long)]
-    pub(crate) with_source: bool,
 }
 
 /// Arguments of `suspend`.
@@ -221,30 +167,6 @@ pub struct ResumeArguments {
     pub(crate) wait: Option<bool>,
     #[command(subcommand)]
     pub(crate) what: Which,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum Which {
-    /// Sources
-    Source {
-        #[command(subcommand)]
-        what: WhichSource,
-    },
-    /// Kustomizations
-    #[command(visible_alias = "ks")]
-    Kustomization {
-        /// Their names
-        names: Vec<String>,
-    },
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum WhichSource {
-    /// Git repositories
-    Git {
-        /// Their names
-        names: Vec<String>,
-    },
 }
 
 /// Arguments of `pause`.

@@ -78,6 +78,9 @@ pub(crate) fn condition(object: &Object, type_: &str) -> Option<Condition> {
 
 /// Status and message of Ready, with Flux's words when it is not there.
 pub(crate) fn readiness(object: &Object) -> (String, String) {
+    if is_static(object) {
+        return ("True".to_owned(), "Helm repository is Ready".to_owned());
+    }
     match condition(object, "Ready") {
         Some(ready) => (ready.status, ready.message),
         None => ("False".to_owned(), "waiting to be reconciled".to_owned()),
@@ -88,20 +91,38 @@ pub(crate) fn readiness(object: &Object) -> (String, String) {
 pub(crate) fn revision(kind: Kind, object: &Object) -> &str {
     match kind {
         Kind::Kustomization => text(object, "/status/lastAppliedRevision"),
+        Kind::HelmRelease => match text(object, "/status/history/0/chartVersion") {
+            "" => text(object, "/status/lastAttemptedRevision"),
+            version => version,
+        },
         _ => text(object, "/status/artifact/revision"),
     }
 }
 
-/// The revision, with digests shortened.
+/// The revision, with digests shortened; versions of charts stay whole.
 pub(crate) fn short_revision(kind: Kind, object: &Object) -> String {
-    shorten_digests(revision(kind, object))
+    let revision = revision(kind, object);
+    match kind {
+        Kind::HelmChart | Kind::HelmRelease => revision.to_owned(),
+        _ => shorten_digests(revision),
+    }
 }
 
-/// The source of a Kustomization as kind, namespace and name.
-pub(crate) fn source(kustomization: &Object) -> (String, String, String) {
-    let reference = |name: &str| text(kustomization, &format!("/spec/sourceRef/{name}"));
+/// Whether nothing is ever done about the object itself: a registry has no index to fetch.
+pub(crate) fn is_static(object: &Object) -> bool {
+    object.kind() == Kind::HelmRepository.name() && text(object, "/spec/type") == "oci"
+}
+
+/// What a Kustomization, HelmChart or HelmRelease is made of, as kind, namespace and name.
+pub(crate) fn source(object: &Object) -> (String, String, String) {
+    let places = ["/spec/sourceRef", "/spec/chartRef"];
+    let place = places
+        .into_iter()
+        .find(|place| object.pointer(place).is_some())
+        .unwrap_or("/spec/chart/spec/sourceRef");
+    let reference = |name: &str| text(object, &format!("{place}/{name}"));
     let namespace = match reference("namespace") {
-        "" => kustomization.namespace().unwrap_or_default(),
+        "" => object.namespace().unwrap_or_default(),
         namespace => namespace,
     };
     (

@@ -36,43 +36,25 @@ pub(crate) async fn run(
         namespace: flags.all_namespaces,
         ..Columns::default()
     };
-    match &arguments.what {
+    let (kind, name, source) = match &arguments.what {
         GetWhat::All => {
-            let kinds: Vec<Kind> = SOURCES.into_iter().chain([Kind::Kustomization]).collect();
-            several(session, screen, flags, &kinds).await
+            let applied = [Kind::HelmRelease, Kind::Kustomization];
+            let kinds: Vec<Kind> = SOURCES.into_iter().chain(applied).collect();
+            return several(session, screen, flags, &kinds).await;
         }
-        GetWhat::Sources {
-            what: GetSource::All,
-        } => several(session, screen, flags, &SOURCES).await,
-        GetWhat::Sources {
-            what: GetSource::Git { name },
-        } => {
-            one(
-                session,
-                screen,
-                flags,
-                Kind::GitRepository,
-                name.as_deref(),
-                columns,
-            )
-            .await
-        }
-        GetWhat::Kustomizations { name, show_source } => {
-            let columns = Columns {
-                source: *show_source,
-                ..columns
-            };
-            one(
-                session,
-                screen,
-                flags,
-                Kind::Kustomization,
-                name.as_deref(),
-                columns,
-            )
-            .await
-        }
-    }
+        GetWhat::Sources { what } => match what {
+            GetSource::All => return several(session, screen, flags, &SOURCES).await,
+            GetSource::Git { name } => (Kind::GitRepository, name, false),
+            GetSource::Helm { name } => (Kind::HelmRepository, name, false),
+            GetSource::Chart { name } => (Kind::HelmChart, name, false),
+            GetSource::Oci { name } => (Kind::OciRepository, name, false),
+            GetSource::Bucket { name } => (Kind::Bucket, name, false),
+        },
+        GetWhat::Kustomizations { name, show_source } => (Kind::Kustomization, name, *show_source),
+        GetWhat::Helmreleases { name, show_source } => (Kind::HelmRelease, name, *show_source),
+    };
+    let columns = Columns { source, ..columns };
+    one(session, screen, flags, kind, name.as_deref(), columns).await
 }
 
 /// Tables of several kinds, one after the other; a kind the cluster does not have is left out.

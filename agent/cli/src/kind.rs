@@ -12,6 +12,7 @@ pub(crate) enum Kind {
     HelmRepository,
     HelmChart,
     ExternalArtifact,
+    HelmRelease,
     Kustomization,
 }
 
@@ -26,15 +27,21 @@ pub(crate) const SOURCES: [Kind; 6] = [
 ];
 
 impl Kind {
+    /// The source of this kind of object.
+    pub(crate) fn of_source(kind: &str) -> Option<Kind> {
+        SOURCES.into_iter().find(|source| source.name() == kind)
+    }
+
     /// The kind as it stands in objects.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Kind::OciRepository => "OCIRepository",
-            Kind::Bucket => "Bucket",
+            Kind::OciRepository => names::OCI_REPOSITORY,
+            Kind::Bucket => names::BUCKET,
             Kind::GitRepository => names::GIT_REPOSITORY,
-            Kind::HelmRepository => "HelmRepository",
-            Kind::HelmChart => "HelmChart",
+            Kind::HelmRepository => names::HELM_REPOSITORY,
+            Kind::HelmChart => names::HELM_CHART,
             Kind::ExternalArtifact => "ExternalArtifact",
+            Kind::HelmRelease => names::HELM_RELEASE,
             Kind::Kustomization => names::KUSTOMIZATION,
         }
     }
@@ -48,6 +55,7 @@ impl Kind {
             Kind::HelmRepository => "source helm",
             Kind::HelmChart => "source chart",
             Kind::ExternalArtifact => "source external",
+            Kind::HelmRelease => "helmrelease",
             Kind::Kustomization => "kustomization",
         }
     }
@@ -55,6 +63,7 @@ impl Kind {
     /// Group, version and kind.
     pub(crate) fn gvk(self) -> GroupVersionKind {
         let api_version = match self {
+            Kind::HelmRelease => names::HELM_API_VERSION,
             Kind::Kustomization => names::KUSTOMIZE_API_VERSION,
             _ => names::SOURCE_API_VERSION,
         };
@@ -64,7 +73,7 @@ impl Kind {
     /// What a successful pass is reported as, before the revision.
     pub(crate) fn success(self) -> &'static str {
         match self {
-            Kind::Kustomization => "applied revision",
+            Kind::HelmRelease | Kind::Kustomization => "applied revision",
             _ => "fetched revision",
         }
     }

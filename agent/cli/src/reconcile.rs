@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::json;
-use windlass_api::names::REQUESTED_AT;
+use windlass_api::names::{FORCE_AT, REQUESTED_AT, RESET_AT};
 use windlass_cluster::{Authority, PatchOptions};
 use windlass_object::Object;
 
 use crate::arguments::{ReconcileSource, ReconcileTarget, ReconcileWhat};
 use crate::error::CommandError;
-use crate::facts::{flag, revision, source, text};
+use crate::facts::{flag, is_static, revision, source, text};
 use crate::kind::Kind;
 use crate::screen::Screen;
 use crate::session::{MANAGER, Paused, Session};
@@ -27,15 +27,40 @@ pub(crate) async fn run(
         return Err(CommandError::Paused);
     }
     match what {
-        // A source is its own source: --with-source asks for nothing more.
-        ReconcileWhat::Source {
-            what: ReconcileSource::Git(target),
-        } => {
-            let object = session.get(Kind::GitRepository, &target.name).await?;
-            request(session, screen, Kind::GitRepository, &object, &[]).await
-        }
+        ReconcileWhat::Source { what } => source_of_kind(session, screen, what).await,
         ReconcileWhat::Kustomization(target) => kustomization(session, screen, target).await,
+        ReconcileWhat::Helmrelease {
+            target,
+            force,
+            reset,
+        } => {
+            let annotations = [(*force, FORCE_AT), (*reset, RESET_AT)];
+            let annotations = annotations.into_iter();
+            let annotations = annotations.filter_map(|(asked, name)| asked.then_some(name));
+            release(session, screen, target, &annotations.collect::<Vec<_>>()).await
+        }
     }
+}
+
+async fn source_of_kind(
+    session: &Session,
+    screen: &mut Screen<'_>,
+    what: &ReconcileSource,
+) -> Result<(), CommandError> {
+    // A source is its own source: --with-source asks for nothing more, but for a chart.
+    let (kind, target) = match what {
+        ReconcileSource::Git(target) => (Kind::GitRepository, target),
+        ReconcileSource::Helm(target) => (Kind::HelmRepository, target),
+        ReconcileSource::Chart(target) => {
+            let namespace = &session.namespace;
+            let with_source = target.with_source;
+            return chart(session, screen, namespace, &target.name, with_source).await;
+        }
+        ReconcileSource::Oci(target) => (Kind::OciRepository, target),
+        ReconcileSource::Bucket(target) => (Kind::Bucket, target),
+    };
+    let object = session.get(kind, &target.name).await?;
+    request(session, screen, kind, &object, &[]).await
 }
 
 async fn kustomization(
@@ -43,22 +68,77 @@ async fn kustomization(
     screen: &mut Screen<'_>,
     target: &ReconcileTarget,
 ) -> Result<(), CommandError> {
-    let object = session.get(Kind::Kustomization, &target.name).await?;
-    refuse_suspended(Kind::Kustomization, &object)?;
+    const SOURCES: &[Kind] = &[Kind::GitRepository, Kind::OciRepository, Kind::Bucket];
+    let kind = Kind::Kustomization;
+    let object = session.get(kind, &target.name).await?;
+    refuse_suspended(kind, &object)?;
     if target.with_source {
-        let (kind, namespace, name) = source(&object);
-        if kind != Kind::GitRepository.name() {
-            return Err(CommandError::UnsupportedSource(kind));
-        }
-        let source = session
-            .get_in(Kind::GitRepository, &namespace, &name)
-            .await?;
-        request(session, screen, Kind::GitRepository, &source, &[]).await?;
+        request_source(session, screen, &object, SOURCES).await?;
     }
     // The pass of its source may have set off a pass of its own: what counts is what was handled
     // before the request.
-    let object = session.get(Kind::Kustomization, &target.name).await?;
-    request(session, screen, Kind::Kustomization, &object, &[]).await
+    let object = session.get(kind, &target.name).await?;
+    request(session, screen, kind, &object, &[]).await
+}
+
+async fn release(
+    session: &Session,
+    screen: &mut Screen<'_>,
+    target: &ReconcileTarget,
+    annotations: &[&'static str],
+) -> Result<(), CommandError> {
+    let kind = Kind::HelmRelease;
+    let object = session.get(kind, &target.name).await?;
+    refuse_suspended(kind, &object)?;
+    if target.with_source {
+        let (source_kind, namespace, name) = source(&object);
+        if object.pointer("/spec/chartRef").is_none() {
+            let own = object.namespace().unwrap_or_default();
+            let name = format!("{own}-{}", object.name());
+            chart(session, screen, &namespace, &name, true).await?;
+        } else if source_kind == Kind::HelmChart.name() {
+            chart(session, screen, &namespace, &name, true).await?;
+        } else {
+            request_source(session, screen, &object, &[Kind::OciRepository]).await?;
+        }
+    }
+    let object = session.get(kind, &target.name).await?;
+    let now = Timestamp::now().to_string();
+    let annotations: Vec<_> = annotations.iter().map(|name| (*name, &*now)).collect();
+    request_at(session, screen, kind, &object, &annotations, &now).await
+}
+
+async fn chart(
+    session: &Session,
+    screen: &mut Screen<'_>,
+    namespace: &str,
+    name: &str,
+    with_source: bool,
+) -> Result<(), CommandError> {
+    const SOURCES: &[Kind] = &[Kind::HelmRepository, Kind::GitRepository, Kind::Bucket];
+    let kind = Kind::HelmChart;
+    let object = session.get_in(kind, namespace, name).await?;
+    refuse_suspended(kind, &object)?;
+    if with_source {
+        request_source(session, screen, &object, SOURCES).await?;
+    }
+    let object = session.get_in(kind, namespace, name).await?;
+    request(session, screen, kind, &object, &[]).await
+}
+
+/// Asks for a pass of what an object is made of, if it is of one of these kinds.
+async fn request_source(
+    session: &Session,
+    screen: &mut Screen<'_>,
+    object: &Object,
+    kinds: &[Kind],
+) -> Result<(), CommandError> {
+    let (kind, namespace, name) = source(object);
+    let Some(kind) = Kind::of_source(&kind).filter(|kind| kinds.contains(kind)) else {
+        return Err(CommandError::UnsupportedSource(kind));
+    };
+    let source = session.get_in(kind, &namespace, &name).await?;
+    request(session, screen, kind, &source, &[]).await
 }
 
 /// Annotates an object, with these annotations besides, and waits until that request was handled.
@@ -69,6 +149,22 @@ pub(crate) async fn request(
     object: &Object,
     annotations: &[(&str, &str)],
 ) -> Result<(), CommandError> {
+    let now = Timestamp::now().to_string();
+    request_at(session, screen, kind, object, annotations, &now).await
+}
+
+/// Like [`request`], for annotations that have to say the same time as the request.
+async fn request_at(
+    session: &Session,
+    screen: &mut Screen<'_>,
+    kind: Kind,
+    object: &Object,
+    annotations: &[(&str, &str)],
+    requested_at: &str,
+) -> Result<(), CommandError> {
+    if is_static(object) {
+        return Ok(screen.success("reconciliation not supported by the object")?);
+    }
     refuse_suspended(kind, object)?;
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
     let before = text(object, "/status/lastHandledReconcileAt").to_owned();
@@ -77,9 +173,8 @@ pub(crate) async fn request(
         kind.name()
     ))?;
     let resource = session.resource(kind).await?;
-    let requested_at = Timestamp::now().to_string();
     let annotations = annotations.iter().copied();
-    let annotations = annotations.chain([(REQUESTED_AT, requested_at.as_str())]);
+    let annotations = annotations.chain([(REQUESTED_AT, requested_at)]);
     let annotations: BTreeMap<_, _> = annotations.collect();
     let patch = json!({ "metadata": { "annotations": annotations } });
     let options = PatchOptions {
@@ -101,7 +196,7 @@ pub(crate) async fn request(
 
     screen.waiting(&format!("waiting for {} reconciliation", kind.name()))?;
     let goal = Goal::Handled {
-        request: requested_at,
+        request: requested_at.to_owned(),
         before,
     };
     let done = wait_for(session, screen, kind, namespace, name, &goal).await?;

@@ -205,12 +205,18 @@ async fn change(
 }
 
 fn selected(which: &Which) -> (Kind, &[String]) {
-    match which {
-        Which::Source {
-            what: WhichSource::Git { names },
-        } => (Kind::GitRepository, names),
-        Which::Kustomization { names } => (Kind::Kustomization, names),
-    }
+    let (kind, names) = match which {
+        Which::Source { what } => match what {
+            WhichSource::Git(names) => (Kind::GitRepository, names),
+            WhichSource::Helm(names) => (Kind::HelmRepository, names),
+            WhichSource::Chart(names) => (Kind::HelmChart, names),
+            WhichSource::Oci(names) => (Kind::OciRepository, names),
+            WhichSource::Bucket(names) => (Kind::Bucket, names),
+        },
+        Which::Kustomization(names) => (Kind::Kustomization, names),
+        Which::Helmrelease(names) => (Kind::HelmRelease, names),
+    };
+    (kind, &names.names)
 }
 
 /// When a length of time from now ends.

@@ -13,7 +13,7 @@ use crate::oracle;
 use crate::tenant::{Tenant, bare_map, shared};
 
 /// The real flux command; none where Go cannot fetch it.
-fn flux() -> Option<&'static Path> {
+pub(crate) fn flux() -> Option<&'static Path> {
     static FLUX: OnceLock<Option<PathBuf>> = OnceLock::new();
     let found = FLUX.get_or_init(|| oracle::programs("flux.sh")?.pop());
     found.as_deref()
@@ -40,11 +40,11 @@ fn words<'a>(tenant: &'a Tenant, line: &'a str) -> Vec<&'a str> {
     words.chain(["-n", tenant.namespace.as_str()]).collect()
 }
 
-fn ours(tenant: &Tenant, line: &str) -> Ran {
+pub(crate) fn ours(tenant: &Tenant, line: &str) -> Ran {
     Ran::of(&windlass(&kubeconfig(), &words(tenant, line)))
 }
 
-fn theirs(flux: &Path, tenant: &Tenant, line: &str) -> Ran {
+pub(crate) fn theirs(flux: &Path, tenant: &Tenant, line: &str) -> Ran {
     run(flux, &words(tenant, line))
 }
 

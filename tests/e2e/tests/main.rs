@@ -12,6 +12,7 @@ mod bad_input;
 mod charts;
 mod commands;
 mod commands_flux;
+mod commands_helm;
 mod commands_kubectl;
 mod commands_pause;
 mod crd_corpus;
