@@ -31,6 +31,16 @@ pub(crate) fn next_step(refusal: &Refusal) -> String {
                 vouch(refusal)
             )
         }
+        RefusalReason::PolicyInvalid { .. }
+        | RefusalReason::PolicyRemoved
+        | RefusalReason::PolicyNotNewer { .. }
+        | RefusalReason::RevocationDropped { .. } => format!(
+            "put windlass.policy right in a new commit (`windlass trust policy check` says what is wrong), then {}",
+            vouch(refusal)
+        ),
+        RefusalReason::PathNotAllowed { .. } | RefusalReason::PolicyNeedsRoot => {
+            format!("with a key that is pinned on the nodes {}", vouch(refusal))
+        }
         RefusalReason::HashCollision => format!(
             "do not use the repository until you know who put it there; `git cat-file -p {}` shows it",
             refusal.commit

@@ -128,7 +128,8 @@ fn behind(
         let accepted = ratchet.head;
         return judge.refuse(head, RefusalReason::NotFastForward { accepted });
     }
-    let Some(mut walk) = Walk::over(judge, range, &base) else {
+    let walk = Walk::over(judge, range, &base).map_err(Stop::Failed)?;
+    let Some(mut walk) = walk else {
         let reason = match vouching {
             Some(ratchet) => RefusalReason::NotFastForward {
                 accepted: ratchet.head,
@@ -144,10 +145,14 @@ fn behind(
     let proof = walk.proof(&settled?);
     let looked = judge.look(&head, TimeFloor::NONE).map_err(Stop::Failed)?;
     let (tree, signer) = match (looked.tree, looked.signed) {
-        (Some(tree), signed) => (
-            tree,
-            signed.map(|signer| signer.principal).unwrap_or_default(),
-        ),
+        (Some(tree), signed) => {
+            let admitted = walk.verdicts.signer(walk.range.head()).cloned();
+            let signer = admitted.or(signed.ok());
+            (
+                tree,
+                signer.map(|signer| signer.principal).unwrap_or_default(),
+            )
+        }
         // Pinned or accepted before, and still it names no directory for certain.
         (None, Err(reason)) => return Err(judge.refusal(head, looked.described, reason).into()),
         (None, Ok(_)) => return judge.refuse(head, RefusalReason::Unsigned),

@@ -7,6 +7,7 @@ use crate::object::load_kind;
 use crate::proof::SignerCount;
 use crate::range::{Id, MAX_WALKED_COMMITS, Range, RangeError};
 use crate::signature::TimeFloor;
+use crate::step::{Step, Steps};
 use crate::{
     LoadError, ObjectKind, ObjectReader, Oid, Policy, Proof, Refusal, RefusalReason, Rule, Signer,
     VerifyError, signature,
@@ -46,6 +47,10 @@ pub(crate) struct Verdicts<'a> {
     floor: TimeFloor,
     descendants: Vec<bool>,
     known: Vec<Known>,
+    /// Signers that a policy in the repository admits, by the commit.
+    admitted: HashMap<Id, u32>,
+    /// The policies of the range.
+    steps: Steps<'a>,
     signers: Vec<Signer>,
     by_key: HashMap<String, u32>,
 }
@@ -178,8 +183,15 @@ impl Judge<'_> {
 // === impl Verdicts ===
 
 impl<'a> Verdicts<'a> {
-    pub(crate) fn new(judge: Judge<'a>, floor: TimeFloor, descendants: Vec<bool>) -> Self {
+    pub(crate) fn new(
+        judge: Judge<'a>,
+        steps: Steps<'a>,
+        floor: TimeFloor,
+        descendants: Vec<bool>,
+    ) -> Self {
         Self {
+            steps,
+            admitted: HashMap::new(),
             judge,
             floor,
             known: vec![Known::Nothing; descendants.len()],
@@ -187,6 +199,50 @@ impl<'a> Verdicts<'a> {
             signers: Vec::new(),
             by_key: HashMap::new(),
         }
+    }
+
+    /// Says whether a commit may follow these ones: a root signed it, or somebody whom their policies let do what it does.
+    ///
+    /// # Errors
+    /// Something could not be loaded.
+    pub(crate) fn follows(
+        &mut self,
+        range: &Range<'_>,
+        child: Id,
+        parents: &[Id],
+    ) -> Result<bool, VerifyError> {
+        let by_root = self.passes(range, child)?;
+        let judged = self.step(range, child, parents)?;
+        if let (Ok(signer), false) = (&judged, by_root) {
+            let number = self.number(signer.clone());
+            self.admitted.insert(child, number);
+        }
+        Ok(judged.is_ok())
+    }
+
+    /// Gives who signed a commit that may follow these ones, or why it may not.
+    ///
+    /// # Errors
+    /// Something could not be loaded.
+    pub(crate) fn step(
+        &mut self,
+        range: &Range<'_>,
+        child: Id,
+        parents: &[Id],
+    ) -> Result<Result<Signer, RefusalReason>, VerifyError> {
+        let floor = self.floor(child);
+        let oid = range.oid(child).unwrap_or(self.judge.head);
+        let root = match self.signer(child) {
+            Some(signer) if !self.admitted.contains_key(&child) => Ok(signer.clone()),
+            _ => self.judge.look(&oid, floor)?.signed,
+        };
+        let parents: Vec<Oid> = parents.iter().filter_map(|id| range.oid(*id)).collect();
+        self.steps.judge(&Step {
+            child: oid,
+            parents: &parents,
+            floor,
+            root,
+        })
     }
 
     /// Says whether a pinned key signed the commit.
@@ -202,7 +258,11 @@ impl<'a> Verdicts<'a> {
         let Some(oid) = range.oid(id) else {
             return Ok(false);
         };
-        let signed = self.judge.look(&oid, self.floor(id))?.signed;
+        let looked = self.judge.look(&oid, self.floor(id))?;
+        if let Some(tree) = looked.tree {
+            self.steps.note(oid, tree);
+        }
+        let signed = looked.signed;
         let passes = signed.is_ok();
         let verdict = signed.map_or(Known::Bad, |signer| Known::SignedBy(self.number(signer)));
         // A walk that was taken further knows more commits than before.
@@ -227,7 +287,7 @@ impl<'a> Verdicts<'a> {
     pub(crate) fn signer(&self, id: Id) -> Option<&Signer> {
         match self.known.get(id.index()) {
             Some(Known::SignedBy(number)) => self.signers.get(*number as usize),
-            _ => None,
+            _ => self.signers.get(*self.admitted.get(&id)? as usize),
         }
     }
 

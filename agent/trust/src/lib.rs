@@ -3,9 +3,11 @@
 //! May touch: nothing; objects come through a reader passed in.
 //! Never: reads a clock; believes an object id it did not compute.
 
+mod charter;
 mod commit;
 mod complete;
 mod cure;
+mod diff;
 mod head;
 mod headers;
 mod heal;
@@ -25,6 +27,7 @@ mod signature;
 mod signers;
 mod sshkey;
 mod sshsig;
+mod step;
 mod tag;
 mod text;
 mod tree;
@@ -34,6 +37,7 @@ mod walk;
 mod ways;
 mod wire;
 
+pub use charter::{Charter, CharterError, POLICY_FILE, Revocation};
 pub use complete::{CompletenessError, missing_objects};
 pub use heal::{Doubt, Healed, Memory, Origin, heal};
 pub use mode::{Mode, ParseModeError};

@@ -26,7 +26,7 @@ pub(crate) enum RangeError {
 }
 
 /// A commit of one walk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Id(u32);
 
 /// A walk over history from a head, with what it has found so far.

@@ -1,5 +1,7 @@
 //! Verdicts that say no: what was looked at, why it is refused, and what to do next.
 
+mod cause;
+
 use std::fmt;
 
 use crate::headers::Ambiguity;
@@ -108,6 +110,41 @@ pub enum RefusalReason {
     },
     /// The object carries a SHA-1 collision attack.
     HashCollision,
+    /// The policy in the repository knows the key and does not let it change this path.
+    PathNotAllowed {
+        /// Whose key it is.
+        principal: String,
+        /// The path, safe to print.
+        path: String,
+    },
+    /// The policy in the repository revokes the key.
+    RevokedByPolicy {
+        /// The key's fingerprint.
+        fingerprint: String,
+        /// Whose key it is.
+        principal: String,
+    },
+    /// Somebody else than a root changes the policy.
+    PolicyNeedsRoot,
+    /// The policy cannot be read.
+    PolicyInvalid {
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// The policy is gone.
+    PolicyRemoved,
+    /// The policy was changed and its version was not raised.
+    PolicyNotNewer {
+        /// The version before.
+        before: u64,
+        /// The version now.
+        found: u64,
+    },
+    /// The policy does not revoke a key any more, or less.
+    RevocationDropped {
+        /// The key's fingerprint.
+        fingerprint: String,
+    },
     /// The head is not a commit.
     NotACommit {
         /// What it is.
@@ -227,6 +264,13 @@ impl RefusalReason {
             Self::PresenceMissing { .. } => "PresenceMissing",
             Self::BadSignature { .. } => "BadSignature",
             Self::AmbiguousObject { .. } => "AmbiguousObject",
+            Self::PathNotAllowed { .. } => "PathNotAllowed",
+            Self::RevokedByPolicy { .. } => "RevokedByPolicy",
+            Self::PolicyNeedsRoot => "PolicyNeedsRoot",
+            Self::PolicyInvalid { .. } => "PolicyInvalid",
+            Self::PolicyRemoved => "PolicyRemoved",
+            Self::PolicyNotNewer { .. } => "PolicyNotNewer",
+            Self::RevocationDropped { .. } => "RevocationDropped",
             Self::HashCollision => "HashCollision",
             Self::NotACommit { .. } => "NotACommit",
             Self::NotDescendantOfIntroduction { .. } => "NotDescendantOfIntroduction",
@@ -243,77 +287,6 @@ impl RefusalReason {
 impl fmt::Display for RefusalReason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.cause())
-    }
-}
-
-impl RefusalReason {
-    #[expect(clippy::too_many_lines, reason = "a table: one arm for each reason")]
-    fn cause(&self) -> String {
-        match self {
-            Self::Unsigned => "it is not signed".to_owned(),
-            Self::UnsupportedSignature { kind } => {
-                format!("its signature is {kind}, which is not supported yet")
-            }
-            Self::UnsupportedKeyType { key_type } => {
-                format!("its key is of type {key_type}, which is not supported")
-            }
-            Self::WeakKey {
-                fingerprint,
-                detail,
-            } => format!("its key {fingerprint} does not count: {detail}"),
-            Self::UnsupportedHash { algorithm } => {
-                format!("its signature is made with {algorithm:?}, which is too weak or not known")
-            }
-            Self::MalformedSignature { detail } => {
-                format!("its signature is broken: {detail}")
-            }
-            Self::WrongNamespace { namespace } => {
-                format!("its signature was made for {namespace:?} and not for git")
-            }
-            Self::UnknownKey { fingerprint } => {
-                format!("its key {fingerprint} is not in the allowed signers")
-            }
-            Self::KeyNotForGit {
-                fingerprint,
-                principal,
-            } => {
-                format!("its key {fingerprint} is listed for {principal}, but not for git")
-            }
-            Self::KeyNotValid {
-                fingerprint,
-                principal,
-                fault,
-            } => format!("its key {fingerprint} of {principal} {}", fault.cause()),
-            Self::PresenceMissing {
-                fingerprint,
-                demand,
-            } => format!("the security key {fingerprint} was not {demand} to sign it"),
-            Self::BadSignature { fingerprint } => {
-                format!("it was changed after it was signed with the key {fingerprint}")
-            }
-            Self::AmbiguousObject { detail } => {
-                format!("it can be read in two ways: {detail}")
-            }
-            Self::HashCollision => "it carries a SHA-1 collision attack".to_owned(),
-            Self::NotACommit { kind } => format!("it is a {kind} and not a commit"),
-            Self::NotDescendantOfIntroduction { introduction } => {
-                format!("it does not descend from the introduction commit {introduction}")
-            }
-            Self::NotOnFirstParents { accepted } => {
-                format!("first parents lead past {accepted}, which this merge has on another side")
-            }
-            Self::TagNotTrusted { tag, cause } => {
-                format!("it is not signed, and its tag {tag} does not vouch for it: {cause}")
-            }
-            Self::LowerVersion { accepted, found } => {
-                format!("its version {found} is lower than {accepted}, the version accepted last")
-            }
-            Self::NotAVersion { tag } => format!("its tag {tag:?} is no version"),
-            Self::NotThePinnedCommit { pinned } => format!("it is not the pinned commit {pinned}"),
-            Self::NotFastForward { accepted } => {
-                format!("it does not descend from {accepted}, the commit accepted last")
-            }
-        }
     }
 }
 

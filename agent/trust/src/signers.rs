@@ -67,6 +67,12 @@ impl Signers {
         self.allowed.extend(allowed);
     }
 
+    /// Takes over everybody of another one.
+    pub(crate) fn add_all(&mut self, other: Self) {
+        self.allowed.extend(other.allowed);
+        self.certificates.extend(other.certificates);
+    }
+
     pub(crate) fn add_certificates(&mut self, armour: &[u8]) -> Result<(), String> {
         self.certificates.extend(openpgp::keyring(armour)?);
         Ok(())

@@ -110,6 +110,31 @@ pub(crate) fn parse(tree: &Oid, bytes: &[u8]) -> Result<Vec<TreeEntry>, InvalidT
     Ok(entries)
 }
 
+/// Finds the file of a name in a tree without reading all of it strictly; a name that stands there twice is none.
+///
+/// # Errors
+/// An entry is cut short, or the name is repeated.
+pub(crate) fn find_file(tree: &Oid, bytes: &[u8], name: &[u8]) -> Result<Option<Oid>, InvalidTree> {
+    let invalid = |entry: &[u8], problem| InvalidTree {
+        tree: *tree,
+        entry: text::shown(entry),
+        problem,
+    };
+    let (mut rest, mut found, mut seen) = (bytes, None, false);
+    while !rest.is_empty() {
+        let entry = cut(rest).ok_or_else(|| invalid(b"", "is cut short"))?;
+        if entry.name == name {
+            if std::mem::replace(&mut seen, true) {
+                return Err(invalid(name, "is repeated"));
+            }
+            let is_file = EntryMode::parse(entry.mode) == Some(EntryMode::File);
+            found = is_file.then_some(entry.oid);
+        }
+        rest = entry.rest;
+    }
+    Ok(found)
+}
+
 /// Cuts `MODE SP NAME NUL 20 bytes` off the front; gives mode, name, id and the rest.
 fn cut(bytes: &[u8]) -> Option<RawEntry<'_>> {
     let space = bytes.iter().take(8).position(|byte| *byte == b' ')?;

@@ -4,6 +4,7 @@ use crate::judge::{Judge, Stop, Verdicts};
 use crate::proof::SignerCount;
 use crate::range::{Id, Range};
 use crate::signature::TimeFloor;
+use crate::step::Steps;
 use crate::ways::Ways;
 use crate::{Mode, Oid, Proof, RefusalReason, VerifyError};
 
@@ -19,19 +20,29 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Takes a range whose head descends from `base`; `None` when it does not.
-    pub(crate) fn over(judge: Judge<'a>, range: Range<'a>, base: &Oid) -> Option<Self> {
+    ///
+    /// # Errors
+    /// The policy in the repository cannot be loaded.
+    pub(crate) fn over(
+        judge: Judge<'a>,
+        range: Range<'a>,
+        base: &Oid,
+    ) -> Result<Option<Self>, VerifyError> {
         let floor = range.time(base).map_or(TimeFloor::NONE, TimeFloor);
-        let base = range.id(base)?;
-        let ways = Ways::find(&range, base);
+        let Some(id) = range.id(base) else {
+            return Ok(None);
+        };
+        let ways = Ways::find(&range, id);
         if !ways.leads(range.head()) {
-            return None;
+            return Ok(None);
         }
-        Some(Self {
-            verdicts: Verdicts::new(judge, floor, ways.descendants()),
+        let steps = Steps::behind(judge.reader, judge.head)?;
+        Ok(Some(Self {
+            verdicts: Verdicts::new(judge, steps, floor, ways.descendants()),
             judge,
             range,
-            base,
-        })
+            base: id,
+        }))
     }
 
     /// Gives the commits whose signatures the mode demands, when every one of them has a good one.
@@ -76,18 +87,20 @@ impl<'a> Walk<'a> {
     fn some_way(&mut self) -> Result<Vec<Id>, Stop> {
         let ways = Ways::find(&self.range, self.base);
         let (range, verdicts) = (&self.range, &mut self.verdicts);
-        let way = ways.passable(|id| verdicts.passes(range, id));
+        let way = ways.passable(|child, parent| verdicts.follows(range, child, &[parent]));
         if let Some(way) = way.map_err(Stop::Failed)? {
             return Ok(way);
         }
         let unavoidable = ways.unavoidable();
-        let blocking = match first_bad(range, verdicts, &unavoidable).map_err(Stop::Failed)? {
+        let blocking = first_blocked(&ways, range, verdicts, &unavoidable).map_err(Stop::Failed)?;
+        let blocking = match blocking {
             Some(blocking) => Some(blocking),
             None => ways
-                .first_obstacle(|id| verdicts.passes(range, id))
+                .first_obstacle(|child, parent| verdicts.follows(range, child, &[parent]))
                 .map_err(Stop::Failed)?,
         };
-        self.refuse(blocking.unwrap_or(range.head()))
+        let (blocking, parent) = blocking.unwrap_or((range.head(), self.base));
+        self.refuse(blocking, &[parent])
     }
 
     fn first_parents(&mut self) -> Result<Vec<Id>, Stop> {
@@ -98,50 +111,73 @@ impl<'a> Walk<'a> {
             self.judge.refuse(self.oid(merge), reason)
         })?;
         way.reverse();
-        match first_bad(&self.range, &mut self.verdicts, &way).map_err(Stop::Failed)? {
-            Some(bad) => self.refuse(bad),
-            None => Ok(way),
+        let mut before = self.base;
+        for id in &way {
+            let follows = self.verdicts.follows(&self.range, *id, &[before]);
+            if !follows.map_err(Stop::Failed)? {
+                return self.refuse(*id, &[before]);
+            }
+            before = *id;
         }
+        Ok(way)
     }
 
     fn all(&mut self) -> Result<Vec<Id>, Stop> {
         let new = self.range.new_commits();
-        let suspect = first_bad(&self.range, &mut self.verdicts, &new).map_err(Stop::Failed)?;
-        if suspect.is_none() {
+        if self.first_bad(&new).map_err(Stop::Failed)?.is_none() {
             return Ok(new);
         }
         // With wrong commit dates an old commit can look new: settle that before refusing.
         self.judge.walked(self.range.exhaust())?;
         let new = self.range.new_commits();
-        match first_bad(&self.range, &mut self.verdicts, &new).map_err(Stop::Failed)? {
-            Some(bad) => self.refuse(bad),
+        match self.first_bad(&new).map_err(Stop::Failed)? {
+            Some((bad, parents)) => self.refuse(bad, &parents),
             None => Ok(new),
         }
+    }
+
+    /// Gives the first commit that may not follow its parents, and those. Of parents that lie before the base nothing
+    /// but their ids may be there: what came in from there is judged with the merge that brings it.
+    fn first_bad(&mut self, commits: &[Id]) -> Result<Option<(Id, Vec<Id>)>, VerifyError> {
+        let ways = Ways::find(&self.range, self.base);
+        for id in commits {
+            let parents = ways.leading_parents(*id);
+            if !self.verdicts.follows(&self.range, *id, &parents)? {
+                return Ok(Some((*id, parents)));
+            }
+        }
+        Ok(None)
     }
 
     fn oid(&self, id: Id) -> Oid {
         self.range.oid(id).unwrap_or(self.judge.head)
     }
 
-    /// Refuses a commit that does not pass, for what its signature came to.
-    fn refuse<T>(&self, id: Id) -> Result<T, Stop> {
+    /// Refuses a commit that may not follow these ones.
+    fn refuse<T>(&mut self, id: Id, parents: &[Id]) -> Result<T, Stop> {
         let oid = self.oid(id);
-        let looked = self.judge.look(&oid, self.verdicts.floor(id));
-        let looked = looked.map_err(Stop::Failed)?;
-        let reason = looked.signed.err().unwrap_or(RefusalReason::Unsigned);
-        Err(self.judge.refusal(oid, looked.described, reason).into())
+        let judged = self.verdicts.step(&self.range, id, parents);
+        let judged = judged.map_err(Stop::Failed)?;
+        self.judge
+            .refuse(oid, judged.err().unwrap_or(RefusalReason::Unsigned))
     }
 }
 
-/// Gives the first commit that does not pass.
-fn first_bad(
+/// Gives the first of some commits that may follow none of its parents, and one of those.
+fn first_blocked(
+    ways: &Ways<'_, '_>,
     range: &Range<'_>,
     verdicts: &mut Verdicts<'_>,
     commits: &[Id],
-) -> Result<Option<Id>, VerifyError> {
+) -> Result<Option<(Id, Id)>, VerifyError> {
     for id in commits {
-        if !verdicts.passes(range, *id)? {
-            return Ok(Some(*id));
+        let parents = ways.leading_parents(*id);
+        let mut good = false;
+        for parent in &parents {
+            good = good || verdicts.follows(range, *id, &[*parent])?;
+        }
+        if let (false, Some(parent)) = (good, parents.first()) {
+            return Ok(Some((*id, *parent)));
         }
     }
     Ok(None)

@@ -58,43 +58,39 @@ impl<'r, 'a> Ways<'r, 'a> {
         &self.order
     }
 
-    /// Looks for a way on which every commit passes, first parents first. Each commit is asked for once at most, and
-    /// none that does not lie on a way of passing commits from the head. Gives the way from the head on; empty when the
-    /// head is the base, `None` when there is no way.
+    /// Looks for a way on which every commit may follow the one before it, first parents first. Each step is asked for
+    /// once at most, and none that does not begin where good steps lead from the head. Gives the way from the head on;
+    /// empty when the head is the base, `None` when there is no way.
     ///
     /// # Errors
-    /// Those of `passes`.
+    /// Those of `follows`, which is asked about a child and one of its parents.
     pub(crate) fn passable<E>(
         &self,
-        mut passes: impl FnMut(Id) -> Result<bool, E>,
+        mut follows: impl FnMut(Id, Id) -> Result<bool, E>,
     ) -> Result<Option<Vec<Id>>, E> {
-        let mut tried = vec![false; self.places.len()];
-        let mut way: Vec<Turn> = Vec::new();
-        let mut next = Some(self.range.head());
-        loop {
-            if let Some(id) = next.take() {
-                if id == self.base {
-                    return Ok(Some(way.into_iter().map(|turn| turn.at).collect()));
-                }
-                let is_first_try = tried
-                    .get_mut(id.index())
-                    .is_some_and(|tried| !std::mem::replace(tried, true));
-                if is_first_try && self.leads(id) && passes(id)? {
-                    way.push(Turn {
-                        at: id,
-                        next_parent: 0,
-                    });
-                }
-            }
-            let Some(turn) = way.last_mut() else {
-                return Ok(None);
-            };
-            next = self.range.parents(turn.at).get(turn.next_parent).copied();
-            turn.next_parent += 1;
-            if next.is_none() {
-                way.pop();
-            }
+        let head = self.range.head();
+        if head == self.base {
+            return Ok(Some(Vec::new()));
         }
+        let mut reached = vec![false; self.places.len()];
+        let mut way = vec![Turn::at(head)];
+        while let Some(turn) = way.last_mut() {
+            let (child, next) = (turn.at, turn.next_parent);
+            let Some(parent) = self.range.parents(child).get(next).copied() else {
+                way.pop();
+                continue;
+            };
+            turn.next_parent += 1;
+            if !self.leads(parent) || is_set(&reached, parent) || !follows(child, parent)? {
+                continue;
+            }
+            if parent == self.base {
+                return Ok(Some(way.into_iter().map(|turn| turn.at).collect()));
+            }
+            set(&mut reached, parent);
+            way.push(Turn::at(parent));
+        }
+        Ok(None)
     }
 
     /// Follows first parents from the head to the base.
@@ -133,27 +129,39 @@ impl<'r, 'a> Ways<'r, 'a> {
         found
     }
 
-    /// Gives the oldest commit that does not pass though a way of passing commits leads up to it from the base.
+    /// Gives the oldest commit that may follow none of its parents though a good way leads up to one from the base, and
+    /// that parent.
     ///
     /// # Errors
-    /// Those of `passes`.
+    /// Those of `follows`.
     pub(crate) fn first_obstacle<E>(
         &self,
-        mut passes: impl FnMut(Id) -> Result<bool, E>,
-    ) -> Result<Option<Id>, E> {
+        mut follows: impl FnMut(Id, Id) -> Result<bool, E>,
+    ) -> Result<Option<(Id, Id)>, E> {
         let mut reached = vec![false; self.places.len()];
         set(&mut reached, self.base);
         for id in &self.order {
-            let parents = self.range.parents(*id);
-            if !parents.iter().any(|parent| is_set(&reached, *parent)) {
+            let parents = self.range.parents(*id).iter().copied();
+            let ways_up: Vec<Id> = parents.filter(|parent| is_set(&reached, *parent)).collect();
+            let Some(first) = ways_up.first().copied() else {
                 continue;
+            };
+            let mut good = false;
+            for parent in ways_up {
+                good = good || follows(*id, parent)?;
             }
-            if !passes(*id)? {
-                return Ok(Some(*id));
+            if !good {
+                return Ok(Some((*id, first)));
             }
             set(&mut reached, *id);
         }
         Ok(None)
+    }
+
+    /// Gives the parents of a commit from which the base is reached.
+    pub(crate) fn leading_parents(&self, id: Id) -> Vec<Id> {
+        let parents = self.range.parents(id).iter().copied();
+        parents.filter(|parent| self.leads(*parent)).collect()
     }
 
     fn place(&self, id: Id) -> u32 {
@@ -163,6 +171,17 @@ impl<'r, 'a> Ways<'r, 'a> {
     fn set_place(&mut self, id: Id, place: u32) {
         if let Some(slot) = self.places.get_mut(id.index()) {
             *slot = place;
+        }
+    }
+}
+
+// === impl Turn ===
+
+impl Turn {
+    fn at(id: Id) -> Self {
+        Self {
+            at: id,
+            next_parent: 0,
         }
     }
 }

@@ -14,6 +14,7 @@
 
 mod agreement;
 mod chain;
+mod charter;
 mod corpus;
 mod crafted;
 mod gpg;

@@ -1,0 +1,147 @@
+//! `windlass.policy`: who beside the roots may change what, in the repository itself.
+//!
+//! The file is at the root of a repository. It counts from the commit after the one that holds it, so nobody grants
+//! anything to themselves; only a root key, one that is pinned on the node, may change it. docs/policy.md describes it.
+
+mod glob;
+mod read;
+
+use std::collections::BTreeMap;
+
+pub use self::read::CharterError;
+
+use crate::{RefusalReason, Signer, Signers};
+use glob::Glob;
+
+/// The file's name, at the root of the repository.
+pub const POLICY_FILE: &str = "windlass.policy";
+
+/// What a `windlass.policy` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charter {
+    version: u64,
+    principals: Vec<Principal>,
+    /// Every key of every principal.
+    signers: Signers,
+    /// Which principal a key is of, by its fingerprint.
+    owners: BTreeMap<String, usize>,
+    revoked: BTreeMap<String, Revocation>,
+}
+
+/// Somebody who may change something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Principal {
+    name: String,
+    paths: Vec<Glob>,
+}
+
+/// How far a revocation reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Revocation {
+    /// What the key signs after the commit that revokes it does not count.
+    Soft,
+    /// Nothing that the key signed counts that was not accepted before.
+    Hard,
+}
+
+// === impl Charter ===
+
+impl Charter {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It cannot be read in full, or grants what cannot be granted; the message says where and what to do.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CharterError> {
+        read::read(bytes)
+    }
+
+    /// The version, which each change must raise.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Everybody named in it: name, and the paths as they are written.
+    pub fn principals(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        self.principals.iter().map(|principal| {
+            let paths = principal.paths.iter().map(Glob::as_str).collect();
+            (principal.name.as_str(), paths)
+        })
+    }
+
+    /// Every key in it, with the principal it is of.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.owners.iter().filter_map(|(key, owner)| {
+            let principal = self.principals.get(*owner)?;
+            Some((key.as_str(), principal.name.as_str()))
+        })
+    }
+
+    /// Every revoked key.
+    pub fn revocations(&self) -> impl Iterator<Item = (&str, Revocation)> {
+        self.revoked.iter().map(|(key, how)| (key.as_str(), *how))
+    }
+
+    /// The keys whose signatures are looked at.
+    pub(crate) fn signers(&self) -> &Signers {
+        &self.signers
+    }
+
+    /// Whether nothing a key signed may come in any more.
+    pub(crate) fn bars(&self, key: &str) -> bool {
+        self.revoked.get(key) == Some(&Revocation::Hard)
+    }
+
+    /// Gives the signer under the name of its principal.
+    ///
+    /// # Errors
+    /// The key is revoked.
+    pub(crate) fn admit(&self, signer: Signer) -> Result<Signer, RefusalReason> {
+        let principal = self.owner(&signer.key).map(|it| it.name.clone());
+        let principal = principal.unwrap_or_else(|| signer.principal.clone());
+        if self.revoked.contains_key(&signer.key) {
+            return Err(RefusalReason::RevokedByPolicy {
+                fingerprint: signer.key,
+                principal,
+            });
+        }
+        Ok(Signer {
+            principal,
+            ..signer
+        })
+    }
+
+    /// Whether the owner of a key may change a path.
+    pub(crate) fn allows(&self, key: &str, path: &[u8]) -> bool {
+        let owner = self.owner(key);
+        path != POLICY_FILE.as_bytes()
+            && owner.is_some_and(|owner| owner.paths.iter().any(|glob| glob.matches(path)))
+    }
+
+    /// Whether this may come after another one.
+    ///
+    /// # Errors
+    /// It is not newer, or a revocation is gone from it.
+    pub(crate) fn follows(&self, before: &Charter) -> Result<(), RefusalReason> {
+        if self.version <= before.version {
+            return Err(RefusalReason::PolicyNotNewer {
+                before: before.version,
+                found: self.version,
+            });
+        }
+        let dropped = before.revoked.iter().find(|(key, how)| {
+            let now = self.revoked.get(*key);
+            now.is_none_or(|now| now < how)
+        });
+        match dropped {
+            Some((key, _)) => Err(RefusalReason::RevocationDropped {
+                fingerprint: key.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn owner(&self, key: &str) -> Option<&Principal> {
+        self.principals.get(*self.owners.get(key)?)
+    }
+}

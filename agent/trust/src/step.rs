@@ -1,0 +1,278 @@
+//! One step of a way: what a commit does to the commit before it, and whether its signer may do that.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::charter::{Charter, CharterError, POLICY_FILE};
+use crate::commit::Commit;
+use crate::diff::{DiffError, changed_paths};
+use crate::object::load_kind;
+use crate::signature::{self, TimeFloor};
+use crate::tree;
+use crate::{LoadError, ObjectKind, ObjectReader, Oid, RefusalReason, Signer, VerifyError, text};
+
+/// The policies of one range, each read once.
+pub(crate) struct Steps<'a> {
+    reader: &'a dyn ObjectReader,
+    head: Oid,
+    /// What the head's policy bars counts for every commit that was not accepted before. It can only forbid: whether
+    /// the head may say so is judged like everything else.
+    barring: Option<Arc<Charter>>,
+    read: HashMap<Oid, Result<Arc<Charter>, CharterError>>,
+    /// The tree of each commit whose signature was looked at.
+    trees: HashMap<Oid, Oid>,
+    /// The policy file of each tree that was looked at.
+    files: HashMap<Oid, Option<Oid>>,
+}
+
+/// A commit, with what is asked of it.
+pub(crate) struct Step<'s> {
+    pub(crate) child: Oid,
+    /// The commits it is judged against: the one before it on its way, or all its parents.
+    pub(crate) parents: &'s [Oid],
+    pub(crate) floor: TimeFloor,
+    /// Which root signed it, or why no root's signature counts.
+    pub(crate) root: Result<Signer, RefusalReason>,
+}
+
+/// A commit and what of it counts here.
+struct Place {
+    tree: Oid,
+    /// The policy file.
+    file: Option<Oid>,
+}
+
+/// Why a step is not taken.
+enum Barred {
+    Refused(RefusalReason),
+    Failed(LoadError),
+}
+
+// === impl Steps ===
+
+impl<'a> Steps<'a> {
+    /// Makes ready to judge what is new behind a head.
+    ///
+    /// # Errors
+    /// The head's policy file cannot be loaded.
+    pub(crate) fn behind(reader: &'a dyn ObjectReader, head: Oid) -> Result<Self, VerifyError> {
+        let mut steps = Self {
+            reader,
+            head,
+            barring: None,
+            read: HashMap::new(),
+            trees: HashMap::new(),
+            files: HashMap::new(),
+        };
+        let place = steps.place(&head);
+        let charter =
+            place.and_then(|place| place.file.map(|file| steps.charter(file)).transpose());
+        match charter {
+            Ok(charter) => steps.barring = charter,
+            // What is wrong with it is said where the head itself is judged.
+            Err(Barred::Refused(_)) => {}
+            Err(Barred::Failed(error)) => return Err(steps.failed(error)),
+        }
+        Ok(steps)
+    }
+
+    /// Takes the tree of a commit that was read already.
+    pub(crate) fn note(&mut self, commit: Oid, tree: Oid) {
+        self.trees.insert(commit, tree);
+    }
+
+    /// Judges one step: gives who signed it, or why it is not taken.
+    ///
+    /// # Errors
+    /// Something could not be loaded.
+    pub(crate) fn judge(
+        &mut self,
+        step: &Step<'_>,
+    ) -> Result<Result<Signer, RefusalReason>, VerifyError> {
+        match self.look(step) {
+            Ok(signer) => Ok(Ok(signer)),
+            Err(Barred::Refused(reason)) => Ok(Err(reason)),
+            Err(Barred::Failed(error)) => Err(self.failed(error)),
+        }
+    }
+
+    fn look(&mut self, step: &Step<'_>) -> Result<Signer, Barred> {
+        let now = self.place(&step.child)?;
+        let before = step.parents.iter().map(|parent| self.place_before(parent));
+        let before = before.collect::<Result<Vec<_>, _>>()?;
+        let signer = match &step.root {
+            Ok(root) => root.clone(),
+            Err(reason) => self.admitted(step, &before, reason)?,
+        };
+        if let Some(barring) = &self.barring
+            && barring.bars(&signer.key)
+        {
+            return Err(Barred::Refused(RefusalReason::RevokedByPolicy {
+                fingerprint: signer.key,
+                principal: signer.principal,
+            }));
+        }
+        self.policy_may_become(&before, now.file, step.root.is_ok())?;
+        if step.root.is_err() {
+            self.paths_are_its(&now, &before, &signer)?;
+        }
+        Ok(signer)
+    }
+
+    /// Gives the signer if the policy of every commit before knows the key.
+    fn admitted(
+        &mut self,
+        step: &Step<'_>,
+        before: &[Option<Place>],
+        reason: &RefusalReason,
+    ) -> Result<Signer, Barred> {
+        let bytes = load_kind(self.reader, &step.child, ObjectKind::Commit)?;
+        let commit = Commit::parse(&bytes).map_err(RefusalReason::from)?;
+        let mut signer = Err(reason.clone());
+        for place in before {
+            let file = file_of(place).ok_or_else(|| reason.clone())?;
+            let charter = self.charter(file)?;
+            let found = signature::judge(&commit, charter.signers(), step.floor)?;
+            signer = Ok(charter.admit(found)?);
+        }
+        Ok(signer?)
+    }
+
+    /// Whether the policy may become what it is in the commit.
+    fn policy_may_become(
+        &mut self,
+        before: &[Option<Place>],
+        now: Option<Oid>,
+        by_root: bool,
+    ) -> Result<(), Barred> {
+        if before.iter().all(|place| file_of(place) == now) {
+            return Ok(());
+        }
+        let now = now.ok_or(RefusalReason::PolicyRemoved)?;
+        // A merge may take the policy of one of its sides; nobody else's word is needed for that.
+        let taken = before.iter().any(|place| file_of(place) == Some(now));
+        if !by_root && !taken {
+            return Err(Barred::Refused(RefusalReason::PolicyNeedsRoot));
+        }
+        let charter = self.charter(now)?;
+        let others = before.iter().filter_map(file_of);
+        for file in others.filter(|file| *file != now) {
+            // One that cannot be read grants nothing, and only a root gets past it.
+            match self.charter(file) {
+                Ok(before) => charter.follows(&before)?,
+                Err(Barred::Refused(_)) => {}
+                Err(failed) => return Err(failed),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every changed path is the signer's under each policy.
+    fn paths_are_its(
+        &mut self,
+        now: &Place,
+        before: &[Option<Place>],
+        signer: &Signer,
+    ) -> Result<(), Barred> {
+        let files = before.iter().filter_map(file_of);
+        let charters = files.map(|file| self.charter(file));
+        let charters = charters.collect::<Result<Vec<_>, _>>()?;
+        let old: Vec<Oid> = before.iter().flatten().map(|place| place.tree).collect();
+        let mut foreign = None;
+        changed_paths(self.reader, now.tree, &old, &mut |path| {
+            let allows = |charter: &Arc<Charter>| charter.allows(&signer.key, path);
+            if charters.iter().all(allows) {
+                return ControlFlow::Continue(());
+            }
+            foreign = Some(text::shown(path));
+            ControlFlow::Break(())
+        })?;
+        match foreign {
+            None => Ok(()),
+            Some(path) => Err(Barred::Refused(RefusalReason::PathNotAllowed {
+                principal: signer.principal.clone(),
+                path,
+            })),
+        }
+    }
+
+    fn charter(&mut self, file: Oid) -> Result<Arc<Charter>, Barred> {
+        let known = match self.read.get(&file) {
+            Some(known) => known.clone(),
+            None => {
+                let bytes = load_kind(self.reader, &file, ObjectKind::Blob)?;
+                let charter = Charter::parse(&bytes).map(Arc::new);
+                self.read.insert(file, charter.clone());
+                charter
+            }
+        };
+        known.map_err(|error| {
+            let detail = error.to_string();
+            Barred::Refused(RefusalReason::PolicyInvalid { detail })
+        })
+    }
+
+    /// As [`Self::place`]. A commit that names no directory for certain, which only a pinned one may, has no policy.
+    fn place_before(&mut self, commit: &Oid) -> Result<Option<Place>, Barred> {
+        match self.place(commit) {
+            Ok(place) => Ok(Some(place)),
+            Err(Barred::Refused(_)) => Ok(None),
+            Err(failed) => Err(failed),
+        }
+    }
+
+    fn place(&mut self, commit: &Oid) -> Result<Place, Barred> {
+        let tree = match self.trees.get(commit) {
+            Some(tree) => *tree,
+            None => {
+                let bytes = load_kind(self.reader, commit, ObjectKind::Commit)?;
+                Commit::parse(&bytes).map_err(RefusalReason::from)?.tree
+            }
+        };
+        if let Some(file) = self.files.get(&tree) {
+            return Ok(Place { tree, file: *file });
+        }
+        let bytes = load_kind(self.reader, &tree, ObjectKind::Tree)?;
+        let file = tree::find_file(&tree, &bytes, POLICY_FILE.as_bytes()).map_err(|error| {
+            let detail = error.to_string();
+            RefusalReason::AmbiguousObject { detail }
+        })?;
+        self.files.insert(tree, file);
+        Ok(Place { tree, file })
+    }
+
+    fn failed(&self, source: LoadError) -> VerifyError {
+        VerifyError::Load {
+            head: self.head,
+            source,
+        }
+    }
+}
+
+fn file_of(place: &Option<Place>) -> Option<Oid> {
+    place.as_ref()?.file
+}
+
+// === impl Barred ===
+
+impl From<RefusalReason> for Barred {
+    fn from(reason: RefusalReason) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl From<LoadError> for Barred {
+    fn from(error: LoadError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<DiffError> for Barred {
+    fn from(error: DiffError) -> Self {
+        match error {
+            DiffError::Load(error) => Self::Failed(error),
+            DiffError::Invalid(detail) => Self::Refused(RefusalReason::AmbiguousObject { detail }),
+        }
+    }
+}
