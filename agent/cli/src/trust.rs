@@ -5,11 +5,13 @@ mod arguments;
 mod clone;
 mod countersign;
 mod error;
+mod explain;
 mod hook;
 mod init;
 mod log;
 mod node;
 mod pins;
+mod policy;
 mod programs;
 mod report;
 mod revision;
@@ -34,6 +36,8 @@ pub(crate) fn run(screen: &mut Screen<'_>, arguments: &TrustArguments) -> Result
         TrustWhat::Hook {
             what: HookWhat::Install(hook),
         } => hook::install(screen, hook),
+        TrustWhat::Policy { what } => policy::run(screen, what),
+        TrustWhat::Explain(explain) => explain::run(screen, explain),
         TrustWhat::Show(show) => node::show(screen, node::known(arguments.node.as_ref())?, show),
         TrustWhat::Log(what) => log::run(screen, node::known(arguments.node.as_ref())?, what),
         TrustWhat::Accept(accept) => {

@@ -10,8 +10,11 @@ use std::collections::BTreeMap;
 
 pub use self::read::CharterError;
 
-use crate::{RefusalReason, Signer, Signers};
-use glob::Glob;
+use self::glob::Glob;
+use crate::commit::Commit;
+use crate::object::load_kind;
+use crate::tree::find_file;
+use crate::{LoadError, ObjectKind, ObjectReader, Oid, RefusalReason, Signer, Signers};
 
 /// The file's name, at the root of the repository.
 pub const POLICY_FILE: &str = "windlass.policy";
@@ -42,6 +45,22 @@ pub enum Revocation {
     Soft,
     /// Nothing that the key signed counts that was not accepted before.
     Hard,
+}
+
+/// Gives the text of the policy of a commit; none where it has none. Whether it counts is not said.
+///
+/// # Errors
+/// The commit, its directory or the file is not there or cannot be read.
+pub fn policy_file(reader: &dyn ObjectReader, commit: &Oid) -> Result<Option<Vec<u8>>, LoadError> {
+    let bytes = load_kind(reader, commit, ObjectKind::Commit)?;
+    let Ok(commit) = Commit::parse(&bytes) else {
+        return Ok(None);
+    };
+    let bytes = load_kind(reader, &commit.tree, ObjectKind::Tree)?;
+    let file = find_file(&commit.tree, &bytes, POLICY_FILE.as_bytes());
+    let file = file.ok().flatten();
+    file.map(|file| load_kind(reader, &file, ObjectKind::Blob))
+        .transpose()
 }
 
 // === impl Charter ===
@@ -122,7 +141,7 @@ impl Charter {
     ///
     /// # Errors
     /// It is not newer, or a revocation is gone from it.
-    pub(crate) fn follows(&self, before: &Charter) -> Result<(), RefusalReason> {
+    pub fn follows(&self, before: &Charter) -> Result<(), RefusalReason> {
         if self.version <= before.version {
             return Err(RefusalReason::PolicyNotNewer {
                 before: before.version,

@@ -140,7 +140,7 @@ fn behind(
     };
     let settled = walk.settle();
     if let Some(tell) = tell {
-        report::tell(&walk, settled.as_ref().ok(), tell).map_err(Stop::Failed)?;
+        report::tell(&walk, &settled, tell).map_err(Stop::Failed)?;
     }
     let proof = walk.proof(&settled?);
     let looked = judge.look(&head, TimeFloor::NONE).map_err(Stop::Failed)?;

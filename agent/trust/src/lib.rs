@@ -37,7 +37,7 @@ mod walk;
 mod ways;
 mod wire;
 
-pub use charter::{Charter, CharterError, POLICY_FILE, Revocation};
+pub use charter::{Charter, CharterError, POLICY_FILE, Revocation, policy_file};
 pub use complete::{CompletenessError, missing_objects};
 pub use heal::{Doubt, Healed, Memory, Origin, heal};
 pub use mode::{Mode, ParseModeError};

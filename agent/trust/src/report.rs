@@ -1,6 +1,6 @@
 //! What became of each commit of a range, told one by one.
 
-use crate::judge::Looked;
+use crate::judge::{Looked, Stop};
 use crate::range::Id;
 use crate::walk::Walk;
 use crate::{Oid, RefusalReason, Signer, VerifyError};
@@ -48,18 +48,25 @@ impl CommitReport {
     }
 }
 
-/// Tells of every new commit, parents before children. `demanded` are those whose signatures let
-/// the head in; of a head that was refused, those that the mode looks at are told as checked.
+/// Tells of every new commit, parents before children. `settled` has those whose signatures let the head in; of a head
+/// that was refused, those that the mode looks at are told as checked, and of the one at fault why.
 ///
 /// # Errors
 /// A commit could not be loaded.
 pub(crate) fn tell(
     walk: &Walk<'_>,
-    demanded: Option<&Vec<Id>>,
+    settled: &Result<Vec<Id>, Stop>,
     each: &mut dyn FnMut(CommitReport),
 ) -> Result<(), VerifyError> {
     let order = walk.range.new_commits();
-    let checked = demanded.cloned().unwrap_or_else(|| walk.looked_at());
+    let checked = match settled {
+        Ok(demanded) => demanded.clone(),
+        Err(_) => walk.looked_at(),
+    };
+    let fault = match settled {
+        Err(Stop::Refused(refusal)) => Some(refusal),
+        Ok(_) | Err(Stop::Failed(_)) => None,
+    };
     let vouching = vouching(walk, &order, &checked);
     for id in order {
         let Some(oid) = walk.range.oid(id) else {
@@ -70,7 +77,11 @@ pub(crate) fn tell(
             Some(by) if by != oid => Role::VouchedFor { by },
             _ => Role::Checked,
         };
-        each(report(walk, id, oid, role)?);
+        let mut report = report(walk, id, oid, role)?;
+        if let Some(fault) = fault.filter(|fault| fault.commit == oid) {
+            report.signed = Err(fault.reason.clone());
+        }
+        each(report);
     }
     Ok(())
 }

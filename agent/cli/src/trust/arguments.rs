@@ -31,12 +31,63 @@ pub(crate) enum TrustWhat {
         #[command(subcommand)]
         what: HookWhat,
     },
+    /// Look at windlass.policy: who beside the pinned keys may change what
+    Policy {
+        #[command(subcommand)]
+        what: PolicyWhat,
+    },
+    /// Say which rule lets a commit in, or keeps it out
+    Explain(ExplainArguments),
     /// Show what this node trusts and how far it got (on a node)
     Show(ShowArguments),
     /// Show what this node accepted and refused (on a node)
     Log(LogArguments),
     /// Say at which commit a source stood whose ratchet is lost (on a node)
     Accept(AcceptArguments),
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum PolicyWhat {
+    /// Print who may change what after a commit
+    Show(PolicyShowArguments),
+    /// Say whether the file here may take the place of the one that is committed
+    Check(PolicyCheckArguments),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PolicyShowArguments {
+    /// The clone: a working tree or a bare repository
+    #[arg(default_value = ".")]
+    pub(crate) repository: PathBuf,
+    /// The commit
+    #[arg(default_value = "HEAD")]
+    pub(crate) commit: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PolicyCheckArguments {
+    /// The clone
+    #[arg(default_value = ".")]
+    pub(crate) repository: PathBuf,
+    /// The commit that it is to follow
+    #[arg(long, default_value = "HEAD", value_name = "COMMIT")]
+    pub(crate) after: String,
+    /// The file [default: windlass.policy of the working tree]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExplainArguments {
+    /// The commit
+    #[arg(default_value = "HEAD")]
+    pub(crate) commit: String,
+    /// The clone: a working tree or a bare repository
+    #[arg(long, default_value = ".", value_name = "PATH")]
+    pub(crate) repository: PathBuf,
+    /// Who may sign, in OpenSSH's allowed_signers format [default: what `trust init` wrote]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signers: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -1,0 +1,98 @@
+//! `trust policy`: what a `windlass.policy` says, and whether it may take the place of another.
+
+use std::fs;
+
+use windlass_trust::{Charter, POLICY_FILE, Revocation, policy_file};
+
+use super::arguments::{PolicyCheckArguments, PolicyShowArguments, PolicyWhat};
+use super::clone::LocalClone;
+use super::error::TrustError;
+use super::revision;
+use super::words::{counted, short, shown};
+use crate::screen::Screen;
+
+pub(crate) fn run(screen: &mut Screen<'_>, what: &PolicyWhat) -> Result<(), TrustError> {
+    match what {
+        PolicyWhat::Show(arguments) => show(screen, arguments),
+        PolicyWhat::Check(arguments) => check(screen, arguments),
+    }
+}
+
+fn show(screen: &mut Screen<'_>, arguments: &PolicyShowArguments) -> Result<(), TrustError> {
+    let clone = LocalClone::open(&arguments.repository)?;
+    let commit = revision::commit(&clone, &arguments.commit)?;
+    let Some(text) = policy_file(&clone, &commit)? else {
+        let line = format!(
+            "{} has no {POLICY_FILE}: only keys that are pinned on the nodes may sign",
+            short(&commit)
+        );
+        screen.success(&line)?;
+        return Ok(());
+    };
+    let charter = read(&text)?;
+    screen.print(&described(&charter))?;
+    Ok(())
+}
+
+fn check(screen: &mut Screen<'_>, arguments: &PolicyCheckArguments) -> Result<(), TrustError> {
+    let clone = LocalClone::open(&arguments.repository)?;
+    let file = arguments.file.clone();
+    let path = file.unwrap_or_else(|| clone.work_dir().join(POLICY_FILE));
+    let text = fs::read(&path).map_err(|source| TrustError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    let charter = read(&text)?;
+    let after = revision::commit(&clone, &arguments.after)?;
+    let before = policy_file(&clone, &after)?.filter(|before| *before != text);
+    // One that cannot be read grants nothing, and a root gets past it.
+    if let Some(before) = before.and_then(|before| Charter::parse(&before).ok()) {
+        charter
+            .follows(&before)
+            .map_err(|reason| TrustError::Wanted {
+                what: format!(
+                    "{} may not follow the one of {}: {reason}",
+                    shown(&path),
+                    short(&after)
+                ),
+                next: format!(
+                    "raise its version above {} and keep every revocation",
+                    before.version()
+                ),
+            })?;
+    }
+    screen.success(&format!(
+        "{} may follow {}: version {}, {}, {} revoked; commit it with a key that is pinned on the nodes",
+        shown(&path),
+        short(&after),
+        charter.version(),
+        counted(charter.principals().count(), "principal"),
+        counted(charter.revocations().count(), "key"),
+    ))?;
+    Ok(())
+}
+
+fn read(text: &[u8]) -> Result<Charter, TrustError> {
+    Charter::parse(text).map_err(|error| TrustError::Wanted {
+        what: error.to_string(),
+        next: "correct it; docs/policy.md has every field".to_owned(),
+    })
+}
+
+fn described(charter: &Charter) -> String {
+    let mut text = format!("version {}\n", charter.version());
+    for (name, paths) in charter.principals() {
+        text.push_str(&format!("{name} may change {}\n", paths.join(", ")));
+        for (key, _) in charter.keys().filter(|(_, owner)| *owner == name) {
+            text.push_str(&format!("  {key}\n"));
+        }
+    }
+    for (key, how) in charter.revocations() {
+        let since = match how {
+            Revocation::Soft => "revoked from here on",
+            Revocation::Hard => "revoked for all that is not accepted yet",
+        };
+        text.push_str(&format!("{key} {since}\n"));
+    }
+    text
+}
