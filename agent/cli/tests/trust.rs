@@ -5,6 +5,7 @@ mod countersign;
 mod hook;
 mod init;
 mod openpgp;
+mod policy;
 mod verify;
 
 use std::path::{Path, PathBuf};
