@@ -18,7 +18,7 @@ fn a_bot_changes_its_folder_and_nothing_else_and_every_command_says_why() {
     let mut place = Place::new();
     let bot = Signer::new("bot@example.org");
     let begin = place.signed("Begin");
-    place.repo.write("windlass.policy", &policy(&bot, 1, ""));
+    place.repo.write("windlass.policy", policy(&bot, 1, ""));
     let signers = place.signers();
     place.trust(&["policy", "check", "."]).done().says(&[
         "windlass.policy may follow",
@@ -67,7 +67,7 @@ fn a_policy_that_goes_back_is_told_before_it_is_committed() {
     let mut place = Place::new();
     let bot = Signer::new("bot@example.org");
     let gone = "[[revoked]]\nkey = \"SHA256:uNiVztksCsDhcc0u9e8BrxZr5ELYYZd4YLkKQ8b4rHU\"\nas = \"hard\"\n";
-    place.repo.write("windlass.policy", &policy(&bot, 4, gone));
+    place.repo.write("windlass.policy", policy(&bot, 4, gone));
     place.signed("Policy");
     for (text, words) in [
         (
