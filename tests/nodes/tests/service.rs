@@ -55,8 +55,9 @@ fn a_node_with_sealed_credentials_fetches_and_decrypts_and_starts_without_an_api
     house.an_encrypted_file_is_applied();
 
     house.control_plane.kill_api_server();
-    house.node.sh("systemctl restart windlass");
+    // The agent asks for the branch as it starts, and then a minute later.
     let commit = house.publish("green");
+    house.node.sh("systemctl restart windlass");
     wait::until("the commit to be fetched and verified", SOON, || {
         let status = house.node.property("windlass", "StatusText");
         let begin = format!("standby, main@sha1:{commit}, ");
