@@ -21,6 +21,8 @@ test: bootstrap node lint ## everything that must hold
 	@tests/oracles/helm.sh >/dev/null || [ $$? = 77 ]
 	@tests/oracles/helm-controller.sh >/dev/null || [ $$? = 77 ]
 	@tests/oracles/controllers.sh >/dev/null || [ $$? = 77 ]
+	@echo "== a real registry, to put charts into"
+	@tests/oracles/registry.sh >/dev/null || [ $$? = 77 ]
 	@echo "== the real kustomize, to compare with"
 	@tests/oracles/kustomize.sh >/dev/null || [ $$? = 77 ]
 	@echo "== the real sops, to compare with"

@@ -5,6 +5,7 @@ module windlass.dev/tests/oracles
 go 1.24
 
 require (
+	github.com/distribution/distribution/v3 v3.1.1
 	github.com/fluxcd/flux2/v2 v2.9.5
 	github.com/fluxcd/helm-controller v1.6.4
 	github.com/fluxcd/helm-controller/api v1.6.4

@@ -8,6 +8,7 @@ mod busy;
 mod cache;
 mod delta;
 mod download;
+mod exchange;
 mod failure;
 mod fetch;
 #[cfg(feature = "fuzz")]
@@ -22,6 +23,7 @@ mod packet;
 mod protocol;
 mod reach;
 mod reference;
+mod registry;
 mod repository;
 mod sandbox;
 mod server;

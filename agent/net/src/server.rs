@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::fetch::{Context, answer};
 use crate::limits::{AGENT_TIMEOUT, CONNECTIONS, Limits};
 use crate::reach::ReachError;
+use crate::registry;
 use crate::sandbox::NameService;
 
 /// How to serve.
@@ -148,6 +149,10 @@ fn connection(stream: &UnixStream, context: &Context) {
         Ok(Request::Download(request)) => {
             tracing::debug!(url = %DisplayUrl(&request.url), "download");
             download::answer(&request, &mut out)
+        }
+        Ok(Request::Registry(request)) => {
+            tracing::debug!(url = %DisplayUrl(&request.download.url), ask = ?request.ask, "registry");
+            registry::answer(&request, &mut out)
         }
         Ok(Request::Fetch(request)) => {
             tracing::debug!(url = %DisplayUrl(&request.url), reference = ?request.reference, "fetch");

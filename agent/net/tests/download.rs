@@ -15,13 +15,13 @@ use crate::http_server::{Behaviour, HttpServer};
 type Answer = dyn Fn(&str) -> Vec<u8> + Send + Sync;
 
 /// A server that notes the head of each request, in lower case.
-struct Server {
-    port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    fn start(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -35,16 +35,16 @@ impl Server {
         Self { port, seen }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    fn seen(&self) -> Vec<String> {
+    pub(crate) fn seen(&self) -> Vec<String> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 }
 
-fn head_of(stream: &TcpStream) -> Option<String> {
+pub(crate) fn head_of(stream: &TcpStream) -> Option<String> {
     let mut head = String::new();
     let mut reader = BufReader::new(stream);
     while !head.ends_with("\r\n\r\n") {
@@ -65,7 +65,7 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>, answer: &Answer) {
     let _ = stream.write_all(&answer);
 }
 
-fn ok(headers: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn ok(headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!(
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
@@ -73,11 +73,11 @@ fn ok(headers: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-fn status(status: &str, headers: &str) -> Vec<u8> {
+pub(crate) fn status(status: &str, headers: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n").into()
 }
 
-fn request(url: &str) -> DownloadRequest {
+pub(crate) fn request(url: &str) -> DownloadRequest {
     DownloadRequest {
         url: url.to_owned(),
         accept: "*/*".to_owned(),
@@ -91,7 +91,7 @@ fn request(url: &str) -> DownloadRequest {
     }
 }
 
-fn with_login(url: &str) -> DownloadRequest {
+pub(crate) fn with_login(url: &str) -> DownloadRequest {
     DownloadRequest {
         credentials: Credentials::Basic {
             username: "me".to_owned(),
@@ -105,6 +105,11 @@ fn with_login(url: &str) -> DownloadRequest {
 fn download(net: &Net, request: &DownloadRequest) -> (Option<String>, Vec<u8>, Piece) {
     let mut stream = net.connect();
     write_download(&mut stream, request).unwrap();
+    taken(stream)
+}
+
+/// What windlass-net answers: the tag, the bytes, and how it ended.
+pub(crate) fn taken(mut stream: impl Read) -> (Option<String>, Vec<u8>, Piece) {
     let (mut tag, mut content) = (None, Vec::new());
     loop {
         match read_piece(&mut stream).expect("windlass-net answers") {

@@ -20,5 +20,6 @@ mod hostile_server;
 mod http;
 mod known_hosts;
 mod local;
+mod registry;
 mod sandbox;
 mod ssh;

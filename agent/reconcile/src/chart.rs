@@ -4,6 +4,7 @@ mod build;
 mod package;
 pub(crate) mod pass;
 mod pull;
+mod registry;
 mod status;
 
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,15 @@
-//! Bytes from behind a URL, fetched by windlass-net: into the blobs of this node, for the caller to check and keep.
+//! Bytes from behind a URL or out of a registry, fetched by windlass-net: into the blobs of this node, for the caller to
+//! check and keep.
 
 use std::io::{BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use windlass_state::{IncomingBlob, Store, StoreError};
-use windlass_wire::{DownloadRequest, FailureClass, Piece, WireError, read_piece, write_download};
+use windlass_wire::{
+    DownloadRequest, FailureClass, Piece, RegistryRequest, WireError, read_piece, write_download,
+    write_registry,
+};
 
 use crate::net::{Net, NetError};
 
@@ -47,12 +52,36 @@ pub(crate) fn download(
     net: &Net,
     request: &DownloadRequest,
 ) -> Result<Downloaded, DownloadError> {
-    let mut stream = net.open()?;
+    let mut stream = open(net, request)?;
+    write_download(&mut stream, request)?;
+    take(store, stream, request)
+}
+
+/// Asks windlass-net for something that a registry has; otherwise as [`download`].
+pub(crate) fn ask_registry(
+    store: &Store,
+    net: &Net,
+    request: &RegistryRequest,
+) -> Result<Downloaded, DownloadError> {
+    let mut stream = open(net, &request.download)?;
+    write_registry(&mut stream, request)?;
+    take(store, stream, &request.download)
+}
+
+fn open(net: &Net, request: &DownloadRequest) -> Result<UnixStream, DownloadError> {
+    let stream = net.open()?;
     let patience = Duration::from_secs(request.timeout_seconds) + PATIENCE;
     stream
         .set_read_timeout(Some(patience))
         .map_err(WireError::Io)?;
-    write_download(&mut stream, request)?;
+    Ok(stream)
+}
+
+fn take(
+    store: &Store,
+    mut stream: UnixStream,
+    request: &DownloadRequest,
+) -> Result<Downloaded, DownloadError> {
     stream.flush().map_err(WireError::Io)?;
     let mut pieces = BufReader::with_capacity(64 * 1024, stream);
     match read_piece(&mut pieces)? {

@@ -24,6 +24,7 @@ mod newcomer;
 mod node;
 mod ours;
 mod queue;
+mod registry;
 mod release;
 mod reload;
 mod repository;

@@ -118,24 +118,32 @@ const TAG_HEAD: u8 = 16;
 const TAG_BYTES: u8 = 17;
 const TAG_UNCHANGED: u8 = 18;
 const TAG_DONE: u8 = 19;
-const REQUEST: &str = "request";
+pub(crate) const REQUEST: &str = "request";
 const WHAT: &str = "piece";
 
 /// Writes one request as one frame. Fails when a field is over its bound, or the writer fails.
 pub fn write_download(writer: &mut impl Write, request: &DownloadRequest) -> Result<(), WireError> {
     let mut encoder = Encoder::new(TAG_DOWNLOAD);
+    encode_download(&mut encoder, request)?;
+    encoder.write(writer, REQUEST, limits::REQUEST_BYTES)?;
+    writer.flush().map_err(WireError::Io)
+}
+
+pub(crate) fn encode_download(
+    encoder: &mut Encoder,
+    request: &DownloadRequest,
+) -> Result<(), WireError> {
     encoder.text("url", &request.url, limits::URL_BYTES)?;
     encoder.text("accept", &request.accept, limits::NAME_BYTES)?;
-    encode_credentials(&mut encoder, &request.credentials)?;
+    encode_credentials(encoder, &request.credentials)?;
     let bundle = request.ca_bundle.as_deref();
     encoder.optional_text("ca bundle", bundle, limits::CA_BUNDLE_BYTES)?;
-    encode_identity(&mut encoder, request.identity.as_ref())?;
-    encode_proxy(&mut encoder, request.proxy.as_ref())?;
+    encode_identity(encoder, request.identity.as_ref())?;
+    encode_proxy(encoder, request.proxy.as_ref())?;
     encoder.optional_text("etag", request.etag.as_deref(), limits::ETAG_BYTES)?;
     encoder.number(request.byte_limit);
     encoder.number(request.timeout_seconds);
-    encoder.write(writer, REQUEST, limits::REQUEST_BYTES)?;
-    writer.flush().map_err(WireError::Io)
+    Ok(())
 }
 
 pub(crate) fn decode_download(decoder: &mut Decoder<'_>) -> Result<DownloadRequest, WireError> {

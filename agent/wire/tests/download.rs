@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use windlass_wire::{
-    ClientIdentity, Credentials, DownloadRequest, FailureClass, Piece, Proxy, Request, WireError,
-    limits, read_piece, read_request, write_download, write_piece,
+    ClientIdentity, Credentials, DownloadRequest, FailureClass, Piece, Proxy, RegistryAsk,
+    RegistryRequest, Request, WireError, limits, read_piece, read_request, write_download,
+    write_piece, write_registry,
 };
 
 use crate::secret;
@@ -37,6 +38,19 @@ prop_compose! {
     }
 }
 
+fn registry_request() -> impl Strategy<Value = RegistryRequest> {
+    let ask = prop_oneof![
+        Just(RegistryAsk::Tags),
+        ".{0,60}".prop_map(RegistryAsk::Manifest),
+        ".{0,60}".prop_map(RegistryAsk::Blob),
+    ];
+    (ask, any::<bool>(), request()).prop_map(|(ask, insecure, download)| RegistryRequest {
+        ask,
+        insecure,
+        download,
+    })
+}
+
 fn piece() -> impl Strategy<Value = Piece> {
     prop_oneof![
         proptest::option::of(".{0,60}").prop_map(|etag| Piece::Head { etag }),
@@ -56,6 +70,12 @@ fn written(request: &DownloadRequest) -> Vec<u8> {
     bytes
 }
 
+fn written_registry(request: &RegistryRequest) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_registry(&mut bytes, request).expect("the generated request is within its bounds");
+    bytes
+}
+
 fn written_pieces(pieces: &[Piece]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for piece in pieces {
@@ -69,6 +89,16 @@ proptest! {
     fn a_request_comes_back_as_it_was_written(request in request()) {
         let bytes = written(&request);
         prop_assert_eq!(read_request(&mut bytes.as_slice()).unwrap(), Request::Download(request));
+    }
+
+    #[test]
+    fn a_request_for_a_registry_comes_back_as_it_was_written_or_not_at_all(
+        request in registry_request(),
+        cut in any::<prop::sample::Index>()
+    ) {
+        let bytes = written_registry(&request);
+        prop_assert!(read_request(&mut &bytes[..cut.index(bytes.len())]).is_err());
+        prop_assert_eq!(read_request(&mut bytes.as_slice()).unwrap(), Request::Registry(request));
     }
 
     #[test]

@@ -47,6 +47,8 @@ mod person;
 mod prune_guard;
 mod ratchet;
 mod reference;
+mod registries;
+mod registry_server;
 mod releases;
 mod remote;
 mod repositories;

@@ -84,14 +84,14 @@ impl Files {
     }
 }
 
-fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
     let output = Command::new(program).args(arguments).output().unwrap();
     assert!(output.status.success(), "{program}: {output:?}");
     output.stdout
 }
 
 /// A packaged chart as tar(1) makes it, and its digest as sha256sum(1) says it.
-fn package(version: &str, template: &str) -> (Vec<u8>, String) {
+pub(crate) fn package(version: &str, template: &str) -> (Vec<u8>, String) {
     let place = Directory::new("package");
     let folder = place.path().join("web");
     std::fs::create_dir_all(folder.join("templates")).unwrap();
@@ -120,7 +120,7 @@ fn index(versions: &[(&str, &str)]) -> String {
     text
 }
 
-fn repository(url: &str, fields: &Value) -> String {
+pub(crate) fn repository(url: &str, fields: &Value) -> String {
     let mut object = json!({
         "apiVersion": GIT_REPOSITORY, "kind": "HelmRepository",
         "metadata": {"name": "charts", "namespace": "flux-system"},

@@ -6,6 +6,7 @@ use std::time::Duration;
 use windlass_api::helm_chart::{HelmChartSourceKind, HelmChartSpec, ReconcileStrategy};
 use windlass_api::helm_repository::HelmRepositorySpec;
 use windlass_cluster::Leadership;
+use windlass_helm::with_metadata;
 use windlass_object::Object;
 use windlass_state::{Store, StoreError};
 
@@ -13,11 +14,12 @@ use super::build::{BuildError, Built, Content, Wanted, build};
 use super::package::package;
 use super::pull::{PullError, pick, pull};
 use super::status::{conclude, problem};
-use super::{ChartSnapshot, recall, remember, user};
+use super::{ChartSnapshot, recall, registry, remember, user};
 use crate::artifact::Problem;
 use crate::context::Context;
 use crate::named::Named;
 use crate::net::Net;
+use crate::registry::{Repository, access as registry_access};
 use crate::repository::IndexSnapshot;
 use crate::repository::access::{self, Access};
 use crate::seen::SeenHelmChart;
@@ -45,14 +47,18 @@ pub(crate) enum ChartSource {
     /// There is no such object.
     NotFound,
     /// This index is in use.
-    Repository(Box<Repository>),
+    Repository(Box<Indexed>),
+    /// A registry: it has no index, and nothing is known of it before it is asked.
+    Registry(Named, Box<HelmRepositorySpec>),
+    /// Nobody vouches for the repository.
+    Unvouched(Unusable),
     /// Charts are not taken from this kind yet.
     Unsupported(&'static str),
 }
 
 /// A repository of charts with its index.
 #[derive(Clone, Debug)]
-pub(crate) struct Repository {
+pub(crate) struct Indexed {
     pub(crate) name: Named,
     pub(crate) spec: HelmRepositorySpec,
     pub(crate) index: IndexSnapshot,
@@ -85,9 +91,7 @@ pub(super) enum PassError {
         "charts from a {kind} are not supported by this version of windlass; use a GitRepository"
     )]
     Unsupported { kind: &'static str },
-    #[error(
-        "spec.verify is for charts from registries, which this version of windlass does not read; remove it"
-    )]
+    #[error("spec.verify is not supported by this version of windlass; remove it")]
     Verify,
     #[error("{}", .0.message)]
     Unusable(Unusable),
@@ -156,6 +160,11 @@ async fn look(
                     let world = (store, &context.net);
                     pull_anew(world, object, &spec, (&index, &access), kept.as_ref())
                 }
+                Available::Registry(url, access) => {
+                    let world = (store, &context.net);
+                    let repository = registry::repository(world, &access, (&url, &spec.chart));
+                    pull_from_registry(&repository, object, &spec, kept.as_ref())
+                }
             }
         });
         match renewed {
@@ -173,6 +182,7 @@ async fn look(
 enum Available {
     Git(Box<Snapshot>),
     Index(IndexSnapshot, Box<Access>),
+    Registry(String, Box<registry_access::Access>),
 }
 
 async fn available(
@@ -188,11 +198,17 @@ async fn available(
     match &pass.source {
         ChartSource::Ready(snapshot) => Ok(Available::Git(snapshot.clone())),
         ChartSource::Repository(repository) => {
-            let Repository { name, spec, index } = &**repository;
+            let Indexed { name, spec, index } = &**repository;
             let access = access::read(context, name, spec).await;
             let access = access.map_err(PassError::Unusable)?;
             Ok(Available::Index(index.clone(), Box::new(access)))
         }
+        ChartSource::Registry(name, spec) => {
+            let access = registry_access::of_helm_repository(context, name, spec).await;
+            let access = access.map_err(PassError::Unusable)?;
+            Ok(Available::Registry(spec.url.clone(), Box::new(access)))
+        }
+        ChartSource::Unvouched(unusable) => Err(PassError::Unusable(unusable.clone())),
         ChartSource::NoRevision => {
             let name = name.clone();
             Err(PassError::NoArtifact { kind, name })
@@ -258,10 +274,7 @@ fn pull_anew(
     kept: Option<&ChartSnapshot>,
 ) -> Result<ChartSnapshot, PassError> {
     let store = world.0;
-    let metadata = match spec.values_files.as_slice() {
-        [] => String::new(),
-        _ => generation.to_string(),
-    };
+    let metadata = values_metadata(spec, generation);
     let picked = pick(store, index, spec)?;
     let version = picked.version(&metadata)?;
     if let Some(kept) = kept.filter(|kept| kept.is(&spec.chart, &version, generation)) {
@@ -269,6 +282,35 @@ fn pull_anew(
     }
     let built = pull(world, access, spec, &picked, &metadata)?;
     keep(store, (name, uid, generation), built, &index.digest)
+}
+
+/// The chart of a registry, pulled unless it is the one that is kept: a registry is not asked for what is there.
+fn pull_from_registry(
+    repository: &Repository<'_>,
+    (name, uid, generation): (&Named, &str, i64),
+    spec: &HelmChartSpec,
+    kept: Option<&ChartSnapshot>,
+) -> Result<ChartSnapshot, PassError> {
+    let metadata = values_metadata(spec, generation);
+    let version = registry::choose(repository, spec)?;
+    let revision = match metadata.as_str() {
+        "" => version.clone(),
+        metadata => with_metadata(&version, metadata).map_err(PullError::Reference)?,
+    };
+    let chart = spec.chart.rsplit('/').next().unwrap_or_default();
+    if let Some(kept) = kept.filter(|kept| kept.is(chart, &revision, generation)) {
+        return Ok(kept.clone());
+    }
+    let built = registry::pull(repository, spec, (&version, &metadata))?;
+    keep(repository.store, (name, uid, generation), built, "")
+}
+
+/// What stands behind the version of a chart out of a repository.
+fn values_metadata(spec: &HelmChartSpec, generation: i64) -> String {
+    match spec.values_files.as_slice() {
+        [] => String::new(),
+        _ => generation.to_string(),
+    }
 }
 
 /// The chart that is kept, for another revision of its source.

@@ -8,12 +8,13 @@ use windlass_state::{BlobDigest, Store, StoreError};
 use super::build::{Archive, BuildError, Built, Wanted, assemble};
 use crate::download::{DownloadError, Downloaded, download};
 use crate::net::Net;
+use crate::registry::RegistryError;
 use crate::repository::access::Access;
 use crate::repository::index::{ChartVersion, IndexError};
 use crate::repository::{IndexSnapshot, pass};
 
 /// Flux's bound for a packaged chart.
-const CHART_BYTES: u64 = 10 * 1024 * 1024;
+pub(super) const CHART_BYTES: u64 = 10 * 1024 * 1024;
 
 /// Under which name the digest of a version that was used first is remembered.
 const FIRST: &str = "first/";
@@ -27,6 +28,8 @@ pub(super) enum PullError {
     Index(#[from] IndexError),
     #[error("chart pull error: failed to download chart for remote reference")]
     Download(#[from] DownloadError),
+    #[error("chart pull error: failed to download chart for remote reference")]
+    Registry(#[from] RegistryError),
     #[error(
         "chart pull error: the index says that {url} is sha256:{said}, and it is {found}; ask who keeps the repository"
     )]
@@ -96,7 +99,7 @@ pub(super) fn pick(
     let version = versions.swap_remove(position);
     let said = version.digest.as_deref().unwrap_or_default();
     let said: Option<BlobDigest> = format!("sha256:{}", plain(said)).parse().ok();
-    let key = format!("{FIRST}{}\n{chart}\n{}", index.url, version.version);
+    let key = first_key(&index.url, chart, &version.version);
     let first = store
         .recall(&key)?
         .and_then(|bytes| String::from_utf8(bytes).ok());
@@ -113,12 +116,17 @@ pub(super) fn pick(
     })
 }
 
+/// Under which name the digest that a version had at its first use is remembered.
+pub(super) fn first_key(url: &str, chart: &str, version: &str) -> String {
+    format!("{FIRST}{url}\n{chart}\n{version}")
+}
+
 /// Some indexes name the algorithm.
 fn plain(digest: &str) -> &str {
     digest.strip_prefix("sha256:").unwrap_or(digest)
 }
 
-fn changed(chart: &str, version: &str, first: BlobDigest, found: String) -> PullError {
+pub(super) fn changed(chart: &str, version: &str, first: BlobDigest, found: String) -> PullError {
     let (chart, version) = (chart.to_owned(), version.to_owned());
     PullError::Changed {
         chart,
@@ -148,6 +156,15 @@ pub(super) fn pull(
     // What is in use from here on is what this version is, whoever brought the bytes.
     let digest = BlobDigest::of(&bytes).to_string();
     store.remember(&picked.key, digest.as_bytes())?;
+    unpack(bytes, spec, metadata)
+}
+
+/// The chart that is in a package.
+pub(super) fn unpack(
+    bytes: Vec<u8>,
+    spec: &HelmChartSpec,
+    metadata: &str,
+) -> Result<Built, PullError> {
     let files = archive_files(&bytes)?;
     let wanted = Wanted {
         path: &spec.chart,

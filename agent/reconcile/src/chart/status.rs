@@ -104,7 +104,9 @@ fn status(
     status.artifact = Some(artifact::artifact(kind, meta, held, old, now));
     status.url = Some(artifact::latest(kind, meta, "latest.tar.gz"));
     status.observed_chart_name = Some(snapshot.name.clone());
-    status.observed_source_artifact_revision = Some(snapshot.source_revision.clone());
+    // A registry has no revision of its own.
+    let revision = Some(snapshot.source_revision.clone());
+    status.observed_source_artifact_revision = revision.filter(|revision| !revision.is_empty());
     let spec = pass.seen.spec.as_ref();
     let ignores = spec.is_ok_and(|spec| spec.ignore_missing_values_files);
     status.observed_values_files = match ignores {

@@ -9,9 +9,10 @@ use windlass_api::helm_chart::{HelmChartSourceKind, HelmChartSpec};
 use windlass_api::names;
 use windlass_cluster::WatchEvent;
 
+use super::repositories::RepositorySlot;
 use super::sources::SourceSlot;
 use super::{Controller, with_jitter};
-use crate::chart::pass::{ChartSource, Outcome, Pass, Repository};
+use crate::chart::pass::{ChartSource, Indexed, Outcome, Pass};
 use crate::chart::{self, ChartSnapshot};
 use crate::event::Event;
 use crate::finalizer;
@@ -175,7 +176,7 @@ impl Controller {
             }
             HelmChartSourceKind::HelmRepository => {
                 let slot = self.repositories.get(&source);
-                standing.repositories_listed && slot.is_none_or(|slot| slot.loaded)
+                standing.repositories_listed && slot.is_none_or(RepositorySlot::is_known)
             }
             HelmChartSourceKind::Bucket => true,
         }
@@ -204,13 +205,14 @@ impl Controller {
             return ChartSource::NotFound;
         };
         match (&slot.seen.spec, &slot.index) {
-            (Ok(spec), _) if spec.is_registry() => {
-                ChartSource::Unsupported("HelmRepository of type oci")
-            }
+            (Ok(spec), _) if spec.is_registry() => match self.unvouched(slot) {
+                Some(unusable) => ChartSource::Unvouched(unusable),
+                None => ChartSource::Registry(source.clone(), Box::new(spec.clone())),
+            },
             (Ok(spec), Some(index)) if spec.url == index.url => {
                 let (index, spec) = (index.clone(), spec.clone());
                 let name = source.clone();
-                ChartSource::Repository(Box::new(Repository { name, spec, index }))
+                ChartSource::Repository(Box::new(Indexed { name, spec, index }))
             }
             _ => ChartSource::NoRevision,
         }

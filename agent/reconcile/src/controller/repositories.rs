@@ -41,6 +41,18 @@ pub(super) struct RepositorySlot {
     listed: bool,
 }
 
+impl RepositorySlot {
+    /// Whether what is kept of it has been looked at; of a registry nothing is.
+    pub(super) fn is_known(&self) -> bool {
+        self.loaded || self.is_registry()
+    }
+
+    fn is_registry(&self) -> bool {
+        let spec = self.seen.spec.as_ref();
+        spec.is_ok_and(HelmRepositorySpec::is_registry)
+    }
+}
+
 impl Controller {
     pub(super) fn helm_repository_seen(&mut self, event: WatchEvent) {
         match event {
@@ -131,7 +143,7 @@ impl Controller {
     }
 
     /// Why a repository may not be used, if it may not.
-    fn unvouched(&self, slot: &RepositorySlot) -> Option<Unusable> {
+    pub(super) fn unvouched(&self, slot: &RepositorySlot) -> Option<Unusable> {
         let spec = slot.seen.spec.as_ref().ok()?;
         let made = self.context.vouchers.repository(&slot.seen.meta.name);
         let is_made = made.as_ref().is_some_and(|made| made.is(spec));
@@ -177,13 +189,13 @@ impl Controller {
             return;
         }
         let suspended = slot.seen.spec.as_ref().is_ok_and(|spec| spec.suspend);
-        let is_registry = slot
-            .seen
-            .spec
-            .as_ref()
-            .is_ok_and(HelmRepositorySpec::is_registry);
-        // A registry has no index; Flux says nothing of it either.
-        if (suspended && slot.loaded) || is_registry {
+        // A registry has no index, and Flux says nothing of it either: its charts ask it.
+        if slot.is_registry() {
+            self.repository_queue.finish(&name);
+            self.wake_charts_of(HelmChartSourceKind::HelmRepository, &name);
+            return;
+        }
+        if suspended && slot.loaded {
             self.repository_queue.finish(&name);
             return;
         }
@@ -267,7 +279,7 @@ impl Controller {
 }
 
 /// What a repository is told that the node lists as one whose commits are signed.
-const SIGNED: &str = "trust.d/sources on the nodes lists this URL as signed, which a chart repository cannot be; list it \
+const SIGNED: &str = "trust.d/sources on the nodes lists this URL as signed, which a repository of charts cannot be; list it \
      as unverified, or put this object into the repository, where a Kustomization of a verified source applies it";
 
 /// What a repository is told that somebody changed.

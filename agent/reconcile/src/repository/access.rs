@@ -50,44 +50,14 @@ pub(crate) async fn read(
 impl Access {
     fn new(
         spec: &HelmRepositorySpec,
-        login: &BTreeMap<String, String>,
+        login_fields: &BTreeMap<String, String>,
         tls: &BTreeMap<String, String>,
     ) -> Result<Self, Unusable> {
-        let unusable = |message: String| Unusable {
-            reason: reasons::AUTHENTICATION_FAILED,
-            message,
-            stalled: false,
-        };
-        let credentials = match (login.get("username"), login.get("password")) {
-            (Some(username), Some(password)) => Credentials::Basic {
-                username: username.clone(),
-                password: Secret::new(password.as_str()),
-            },
-            (None, None) => Credentials::None,
-            _ => {
-                return Err(unusable(
-                    "the secret of spec.secretRef has only one of username and password; give both"
-                        .to_owned(),
-                ));
-            }
-        };
-        let identity = match (tls.get("tls.crt"), tls.get("tls.key")) {
-            (Some(certificate), Some(key)) => Some(ClientIdentity {
-                certificate: certificate.clone(),
-                key: Secret::new(key.as_str()),
-            }),
-            (None, None) => None,
-            _ => {
-                return Err(unusable(
-                    "the secret of spec.certSecretRef has only one of tls.crt and tls.key; give both".to_owned(),
-                ));
-            }
-        };
         Ok(Access {
             url: spec.url.clone(),
-            credentials,
+            credentials: login(login_fields)?,
             ca_bundle: tls.get("ca.crt").cloned(),
-            identity,
+            identity: identity(tls)?,
             pass_credentials: spec.pass_credentials,
             timeout: spec.effective_timeout(),
         })
@@ -142,6 +112,44 @@ impl Access {
             Some(path) => format!("{}/{path}{query}", authority(&self.url)),
             None => format!("{}/{reference}{query}", place.trim_end_matches('/')),
         }
+    }
+}
+
+/// User name and password.
+pub(crate) fn login(secret: &BTreeMap<String, String>) -> Result<Credentials, Unusable> {
+    match (secret.get("username"), secret.get("password")) {
+        (Some(username), Some(password)) => Ok(Credentials::Basic {
+            username: username.clone(),
+            password: Secret::new(password.as_str()),
+        }),
+        (None, None) => Ok(Credentials::None),
+        _ => Err(incomplete(
+            "the secret of spec.secretRef has only one of username and password; give both",
+        )),
+    }
+}
+
+/// Who we say we are in TLS.
+pub(crate) fn identity(
+    secret: &BTreeMap<String, String>,
+) -> Result<Option<ClientIdentity>, Unusable> {
+    match (secret.get("tls.crt"), secret.get("tls.key")) {
+        (Some(certificate), Some(key)) => Ok(Some(ClientIdentity {
+            certificate: certificate.clone(),
+            key: Secret::new(key.as_str()),
+        })),
+        (None, None) => Ok(None),
+        _ => Err(incomplete(
+            "the secret of spec.certSecretRef has only one of tls.crt and tls.key; give both",
+        )),
+    }
+}
+
+fn incomplete(message: &str) -> Unusable {
+    Unusable {
+        reason: reasons::AUTHENTICATION_FAILED,
+        message: message.to_owned(),
+        stalled: false,
     }
 }
 

@@ -1,0 +1,159 @@
+//! Charts out of a real registry.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use windlass_kit::wait;
+
+use crate::charts::{chart, condition, house, reason, reference, revision};
+use crate::registry_server::{CHART_LAYER, LOGIN, Open, Registry, basic};
+use crate::repositories::{package, repository};
+
+fn registry_of(url: &str, fields: &Value) -> String {
+    let mut all = json!({"type": "oci", "insecure": true});
+    let fields = fields.as_object().cloned().unwrap_or_default();
+    all.as_object_mut().unwrap().extend(fields);
+    repository(url, &all)
+}
+
+fn web(name: &str, range: &str) -> String {
+    let source = json!({"kind": "HelmRepository", "name": "charts"});
+    let spec = json!({"chart": "web", "version": range, "interval": "2s", "sourceRef": source});
+    chart(name, &spec)
+}
+
+fn message(object: &Value, kind: &str) -> String {
+    let condition = condition(object, kind);
+    let message = condition.and_then(|condition| condition["message"].as_str());
+    message.unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_chart_comes_out_of_a_registry_by_its_range_and_other_bytes_of_a_version_are_held() {
+    let Some(mut registry) = Registry::start(Open::Everybody) else {
+        return;
+    };
+    let (one, _) = package("1.0.0", "a: one\n");
+    registry.push(("charts/web", "1.0.0"), CHART_LAYER, &one);
+    let mut house = house(&[
+        (
+            "cluster/repository.yaml",
+            &registry_of(&registry.url("/charts"), &json!({})),
+        ),
+        ("cluster/chart.yaml", &web("web", "1.x")),
+    ]);
+    let pulled = reason(&house, "web", "ChartPullSucceeded");
+    assert_eq!(
+        message(&pulled, "Ready"),
+        "pulled 'web' chart with version '1.0.0'"
+    );
+    assert!(
+        pulled["status"]
+            .get("observedSourceArtifactRevision")
+            .is_none()
+    );
+
+    // The highest version within the range; a plus is an underscore in a tag.
+    let (two, two_digest) = package("1.1.0+seven", "a: two\n");
+    registry.push(("charts/web", "1.1.0_seven"), CHART_LAYER, &two);
+    registry.push(("charts/web", "2.0.0"), CHART_LAYER, &one);
+    registry.push(("charts/web", "latest"), CHART_LAYER, &one);
+    let moved = revision(&house, "web", "1.1.0+seven");
+    assert_eq!(
+        moved["status"]["artifact"]["digest"],
+        format!("sha256:{two_digest}")
+    );
+
+    // The same version with other bytes is held for whoever wants it next.
+    let (other, _) = package("1.1.0+seven", "a: somebody else's\n");
+    registry.push(("charts/web", "1.1.0_seven"), CHART_LAYER, &other);
+    house.push(
+        &[("cluster/exact.yaml", &web("exact", "1.1.0+seven"))],
+        "The same version, exactly",
+    );
+    let held = reason(&house, "exact", "DigestChanged");
+    assert!(message(&held, "Ready").contains(&two_digest), "{held}");
+    assert!(held["status"].get("artifact").is_none());
+
+    // Offline after a restart, the chart is there.
+    house.agent.stop();
+    registry.stop();
+    house.agent.start();
+    house.root_ready();
+    let failed = reason(&house, "web", "ChartPullError");
+    assert_eq!(failed["status"]["artifact"], moved["status"]["artifact"]);
+}
+
+#[test]
+fn a_registry_that_wants_a_login_gets_it_from_a_docker_config() {
+    let Some(registry) = Registry::start(Open::Login) else {
+        return;
+    };
+    let (one, _) = package("1.0.0", "a: one\n");
+    registry.push(("charts/web", "1.0.0"), CHART_LAYER, &one);
+    let secret = json!({"secretRef": {"name": "login"}});
+    let house = house(&[
+        (
+            "cluster/repository.yaml",
+            &registry_of(&registry.url("/charts"), &secret),
+        ),
+        ("cluster/chart.yaml", &web("web", "1.0.0")),
+    ]);
+    let missing = reason(&house, "web", "AuthenticationFailed");
+    assert!(
+        message(&missing, "FetchFailed").contains("login"),
+        "{missing}"
+    );
+    let apply = |login| {
+        let config = json!({"auths": {registry.host(): {"auth": basic(login)}}}).to_string();
+        house.admin().apply(&json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
+            "metadata": {"name": "login", "namespace": "flux-system"},
+            "stringData": {".dockerconfigjson": config},
+        }));
+    };
+    apply(("me", "wrong"));
+    wait::until_true(
+        "the password to be refused",
+        Duration::from_secs(90),
+        || {
+            let object = house.admin().get(&reference("web")).unwrap();
+            message(&object, "FetchFailed").contains("refuses the credentials")
+        },
+    );
+    apply(LOGIN);
+    reason(&house, "web", "ChartPullSucceeded");
+
+    // What is there is not asked for again.
+    let before = registry.requests().len();
+    wait::holds(
+        "no request while the version is kept",
+        Duration::from_secs(5),
+        || registry.requests().len() == before,
+    );
+}
+
+#[test]
+fn a_registry_that_nobody_vouches_for_is_not_asked_and_what_is_no_chart_is_refused() {
+    let Some(registry) = Registry::start(Open::Everybody) else {
+        return;
+    };
+    registry.push(("charts/web", "1.0.0"), "text/plain", b"no chart");
+    let house = house(&[("cluster/chart.yaml", &web("web", "1.0.0"))]);
+    reason(&house, "web", "SourceUnavailable");
+    let object = registry_of(&registry.url("/charts"), &json!({}));
+    house
+        .admin()
+        .apply(&serde_json::from_str::<Value>(&object).unwrap());
+    let held = reason(&house, "web", "NotVouchedFor");
+    assert_eq!(condition(&held, "Stalled").unwrap()["status"], "True");
+    assert_eq!(registry.requests(), Vec::<String>::new());
+    house
+        .agent
+        .list_sources(&format!("{} unverified\n", registry.url("/charts")));
+    let refused = reason(&house, "web", "InvalidChartReference");
+    assert!(
+        message(&refused, "Ready").contains("is no Helm chart"),
+        "{refused}"
+    );
+}
