@@ -23,6 +23,7 @@ pub const POLICY_FILE: &str = "windlass.policy";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charter {
     version: u64,
+    closed: Closed,
     principals: Vec<Principal>,
     /// Every key of every principal.
     signers: Signers,
@@ -35,8 +36,31 @@ pub struct Charter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Principal {
     name: String,
+    duty: Duty,
     paths: Vec<Glob>,
 }
+
+/// What a principal's signature is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// Any change of its paths.
+    Sign,
+    /// Versions that rise, and files that no render reads.
+    Bump,
+}
+
+/// How far a principal may change a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grant {
+    Nothing,
+    Anything,
+    /// Only as `bump` lets it.
+    Bump,
+}
+
+/// The files that no render reads, so that a bot may change them alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Closed(Vec<Glob>);
 
 /// How far a revocation reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,12 +104,17 @@ impl Charter {
         self.version
     }
 
-    /// Everybody named in it: name, and the paths as they are written.
-    pub fn principals(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    /// Everybody named in it: name, what for, and the paths as they are written.
+    pub fn principals(&self) -> impl Iterator<Item = (&str, Duty, Vec<&str>)> {
         self.principals.iter().map(|principal| {
             let paths = principal.paths.iter().map(Glob::as_str).collect();
-            (principal.name.as_str(), paths)
+            (principal.name.as_str(), principal.duty, paths)
         })
+    }
+
+    /// The paths that no render reads, as they are written.
+    pub fn unrendered(&self) -> impl Iterator<Item = &str> {
+        self.closed.0.iter().map(Glob::as_str)
     }
 
     /// Every key in it, with the principal it is of.
@@ -130,11 +159,16 @@ impl Charter {
         })
     }
 
-    /// Whether the owner of a key may change a path.
-    pub(crate) fn allows(&self, key: &str, path: &[u8]) -> bool {
+    /// How far the owner of a key may change a path.
+    pub(crate) fn grant(&self, key: &str, path: &[u8]) -> Grant {
         let owner = self.owner(key);
-        path != POLICY_FILE.as_bytes()
-            && owner.is_some_and(|owner| owner.paths.iter().any(|glob| glob.matches(path)))
+        let owner = owner.filter(|owner| owner.paths.iter().any(|glob| glob.matches(path)));
+        match owner {
+            None => Grant::Nothing,
+            Some(_) if path == POLICY_FILE.as_bytes() => Grant::Nothing,
+            Some(owner) if owner.duty == Duty::Bump && !self.closed.has(path) => Grant::Bump,
+            Some(_) => Grant::Anything,
+        }
     }
 
     /// Whether this may come after another one.
@@ -162,5 +196,28 @@ impl Charter {
 
     fn owner(&self, key: &str) -> Option<&Principal> {
         self.principals.get(*self.owners.get(key)?)
+    }
+}
+
+// === impl Closed ===
+
+impl Closed {
+    /// Whether no render may read the file.
+    pub(crate) fn has(&self, path: &[u8]) -> bool {
+        self.0.iter().any(|glob| glob.matches(path))
+    }
+
+    /// What is closed in a commit with this directory. A policy that cannot be read lets no bot in, and closes nothing.
+    ///
+    /// # Errors
+    /// The directory or the file could not be loaded.
+    pub(crate) fn of(reader: &dyn ObjectReader, tree: &Oid) -> Result<Self, LoadError> {
+        let bytes = load_kind(reader, tree, ObjectKind::Tree)?;
+        let file = find_file(tree, &bytes, POLICY_FILE.as_bytes());
+        let Some(file) = file.ok().flatten() else {
+            return Ok(Self::default());
+        };
+        let charter = Charter::parse(&load_kind(reader, &file, ObjectKind::Blob)?);
+        Ok(charter.map(|charter| charter.closed).unwrap_or_default())
     }
 }

@@ -41,6 +41,11 @@ pub(crate) fn next_step(refusal: &Refusal) -> String {
         RefusalReason::PathNotAllowed { .. } | RefusalReason::PolicyNeedsRoot => {
             format!("with a key that is pinned on the nodes {}", vouch(refusal))
         }
+        RefusalReason::NotABump { .. } => format!(
+            "look at the change (`git show {}`), and if it is wanted, {}",
+            refusal.commit,
+            vouch(refusal)
+        ),
         RefusalReason::HashCollision => format!(
             "do not use the repository until you know who put it there; `git cat-file -p {}` shows it",
             refusal.commit

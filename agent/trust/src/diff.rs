@@ -18,6 +18,15 @@ pub(crate) enum DiffError {
     Invalid(String),
 }
 
+/// A path at which the new tree differs from every old one.
+pub(crate) struct Changed<'c> {
+    pub(crate) path: &'c [u8],
+    /// What is there now, a directory included.
+    pub(crate) now: Option<&'c TreeEntry>,
+    /// What was there in each of the old trees.
+    pub(crate) before: &'c [Option<&'c TreeEntry>],
+}
+
 /// An entry by name in the new tree and in each of the old ones.
 type Sides<'e> = (Option<&'e TreeEntry>, Vec<Option<&'e TreeEntry>>);
 
@@ -34,7 +43,7 @@ pub(crate) fn changed_paths(
     reader: &dyn ObjectReader,
     new: Oid,
     old: &[Oid],
-    tell: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    tell: &mut dyn FnMut(Changed<'_>) -> ControlFlow<()>,
 ) -> Result<(), DiffError> {
     let old = old.iter().copied().map(Some).collect();
     let mut pending: Vec<Pending> = vec![(Vec::new(), Some(new), old)];
@@ -52,7 +61,7 @@ fn directory(
     new: Option<Oid>,
     old: &[Option<Oid>],
     pending: &mut Vec<Pending>,
-    tell: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    tell: &mut dyn FnMut(Changed<'_>) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, DiffError> {
     if old.contains(&new) {
         return Ok(ControlFlow::Continue(()));
@@ -81,7 +90,12 @@ fn directory(
         };
         // A file that came, went, changed, or stands where a directory was.
         let differs = is_file(&now) || before.iter().any(is_file);
-        if differs && tell(&path).is_break() {
+        let changed = Changed {
+            path: &path,
+            now,
+            before: &before,
+        };
+        if differs && tell(changed).is_break() {
             return Ok(ControlFlow::Break(()));
         }
         if below(now).is_some() || directories.iter().any(Option::is_some) {
@@ -125,7 +139,7 @@ fn same(one: Option<&TreeEntry>, other: Option<&TreeEntry>) -> bool {
     }
 }
 
-fn joined(directory: &[u8], name: &[u8]) -> Vec<u8> {
+pub(crate) fn joined(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = directory.to_vec();
     if !path.is_empty() {
         path.push(b'/');

@@ -7,7 +7,7 @@ use crate::signature::TimeFloor;
 use crate::walk::Walk;
 use crate::{
     Accepted, CommitReport, Introduction, ObjectReader, Oid, Policy, Ratchet, RefusalReason, Role,
-    Rule, Signer, Since, Verdict, VerifiedSource, VerifyError, report,
+    Rule, Signer, Since, Verdict, VerifyError, report,
 };
 
 /// Whom to tell of each commit, if anybody.
@@ -92,7 +92,7 @@ fn first(judge: Judge<'_>, tell: Tell<'_>) -> Result<Accepted, Stop> {
     let mut signers = SignerCount::default();
     signers.add(&signer);
     Ok(Accepted {
-        source: VerifiedSource::proven(head, tree),
+        source: judge.proven(tree)?,
         ratchet: Ratchet {
             head,
             introduction: head,
@@ -158,7 +158,7 @@ fn behind(
         (None, Ok(_)) => return judge.refuse(head, RefusalReason::Unsigned),
     };
     Ok(Accepted {
-        source: VerifiedSource::proven(head, tree),
+        source: judge.proven(tree)?,
         ratchet: moved(ratchet, head, introduction),
         proof,
         signer,

@@ -10,7 +10,7 @@ use crate::signature::TimeFloor;
 use crate::step::{Step, Steps};
 use crate::{
     LoadError, ObjectKind, ObjectReader, Oid, Policy, Proof, Refusal, RefusalReason, Rule, Signer,
-    VerifyError, signature,
+    VerifiedSource, VerifyError, signature,
 };
 
 /// Why judging a head stopped early.
@@ -101,6 +101,14 @@ impl Judge<'_> {
                 signed: Err(ambiguity.into()),
                 described,
             },
+        })
+    }
+
+    /// Gives the proof that the head, which names this directory, was verified.
+    pub(crate) fn proven(&self, tree: Oid) -> Result<VerifiedSource, Stop> {
+        VerifiedSource::proven(self.reader, self.head, tree).map_err(|source| {
+            let head = self.head;
+            Stop::Failed(VerifyError::Load { head, source })
         })
     }
 

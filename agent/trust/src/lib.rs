@@ -3,6 +3,7 @@
 //! May touch: nothing; objects come through a reader passed in.
 //! Never: reads a clock; believes an object id it did not compute.
 
+mod bump;
 mod charter;
 mod commit;
 mod complete;
@@ -37,7 +38,7 @@ mod walk;
 mod ways;
 mod wire;
 
-pub use charter::{Charter, CharterError, POLICY_FILE, Revocation, policy_file};
+pub use charter::{Charter, CharterError, Duty, POLICY_FILE, Revocation, policy_file};
 pub use complete::{CompletenessError, missing_objects};
 pub use heal::{Doubt, Healed, Memory, Origin, heal};
 pub use mode::{Mode, ParseModeError};

@@ -68,8 +68,12 @@ pub fn verify_pinned(
             )));
         }
     };
+    let source = VerifiedSource::proven(reader, pin.0, tree).map_err(|source| {
+        let head = pin.0;
+        VerifyError::Load { head, source }
+    })?;
     Ok(Verdict::Accepted(Accepted {
-        source: VerifiedSource::proven(pin.0, tree),
+        source,
         ratchet: ratchet.unwrap_or(Ratchet {
             head: pin.0,
             introduction: pin.0,

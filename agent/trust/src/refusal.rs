@@ -117,6 +117,15 @@ pub enum RefusalReason {
         /// The path, safe to print.
         path: String,
     },
+    /// The policy in the repository lets the key raise versions only, and this is more.
+    NotABump {
+        /// Whose key it is.
+        principal: String,
+        /// The path, safe to print.
+        path: String,
+        /// What is more than that, safe to print.
+        detail: String,
+    },
     /// The policy in the repository revokes the key.
     RevokedByPolicy {
         /// The key's fingerprint.
@@ -265,6 +274,7 @@ impl RefusalReason {
             Self::BadSignature { .. } => "BadSignature",
             Self::AmbiguousObject { .. } => "AmbiguousObject",
             Self::PathNotAllowed { .. } => "PathNotAllowed",
+            Self::NotABump { .. } => "NotABump",
             Self::RevokedByPolicy { .. } => "RevokedByPolicy",
             Self::PolicyNeedsRoot => "PolicyNeedsRoot",
             Self::PolicyInvalid { .. } => "PolicyInvalid",

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::charter::{Charter, CharterError, POLICY_FILE};
+use crate::bump;
+use crate::charter::{Charter, CharterError, Grant, POLICY_FILE};
 use crate::commit::Commit;
-use crate::diff::{DiffError, changed_paths};
+use crate::diff::{Changed, DiffError, changed_paths};
 use crate::object::load_kind;
 use crate::signature::{self, TimeFloor};
-use crate::tree;
+use crate::tree::{self, EntryMode, TreeEntry};
 use crate::{LoadError, ObjectKind, ObjectReader, Oid, RefusalReason, Signer, VerifyError, text};
 
 /// The policies of one range, each read once.
@@ -115,7 +116,7 @@ impl<'a> Steps<'a> {
         }
         self.policy_may_become(&before, now.file, step.root.is_ok())?;
         if step.root.is_err() {
-            self.paths_are_its(&now, &before, &signer)?;
+            self.changes_are_its(&now, &before, &signer)?;
         }
         Ok(signer)
     }
@@ -168,8 +169,8 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// Whether every changed path is the signer's under each policy.
-    fn paths_are_its(
+    /// Whether every change is the signer's to make under each policy.
+    fn changes_are_its(
         &mut self,
         now: &Place,
         before: &[Option<Place>],
@@ -179,22 +180,19 @@ impl<'a> Steps<'a> {
         let charters = files.map(|file| self.charter(file));
         let charters = charters.collect::<Result<Vec<_>, _>>()?;
         let old: Vec<Oid> = before.iter().flatten().map(|place| place.tree).collect();
-        let mut foreign = None;
-        changed_paths(self.reader, now.tree, &old, &mut |path| {
-            let allows = |charter: &Arc<Charter>| charter.allows(&signer.key, path);
-            if charters.iter().all(allows) {
-                return ControlFlow::Continue(());
+        let mut barred = None;
+        changed_paths(self.reader, now.tree, &old, &mut |changed| {
+            let one =
+                |charter: &Arc<Charter>| change_is_its(self.reader, charter, signer, &changed);
+            match charters.iter().try_for_each(one) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(why) => {
+                    barred = Some(why);
+                    ControlFlow::Break(())
+                }
             }
-            foreign = Some(text::shown(path));
-            ControlFlow::Break(())
         })?;
-        match foreign {
-            None => Ok(()),
-            Some(path) => Err(Barred::Refused(RefusalReason::PathNotAllowed {
-                principal: signer.principal.clone(),
-                path,
-            })),
-        }
+        barred.map_or(Ok(()), Err)
     }
 
     fn charter(&mut self, file: Oid) -> Result<Arc<Charter>, Barred> {
@@ -248,6 +246,56 @@ impl<'a> Steps<'a> {
             source,
         }
     }
+}
+
+/// Whether a policy lets a signer change one path as it was changed.
+fn change_is_its(
+    reader: &dyn ObjectReader,
+    charter: &Charter,
+    signer: &Signer,
+    changed: &Changed<'_>,
+) -> Result<(), Barred> {
+    let principal = || signer.principal.clone();
+    let path = || text::shown(changed.path);
+    let barred = match charter.grant(&signer.key, changed.path) {
+        Grant::Anything => return Ok(()),
+        Grant::Nothing => RefusalReason::PathNotAllowed {
+            principal: principal(),
+            path: path(),
+        },
+        Grant::Bump => match bumped(reader, changed)? {
+            Ok(()) => return Ok(()),
+            Err(detail) => RefusalReason::NotABump {
+                principal: principal(),
+                path: path(),
+                detail: text::shown(detail.as_bytes()),
+            },
+        },
+    };
+    Err(Barred::Refused(barred))
+}
+
+/// Whether a file differs from each one before it in versions that rose; says why it does not.
+fn bumped(reader: &dyn ObjectReader, changed: &Changed<'_>) -> Result<Result<(), String>, Barred> {
+    let file = |entry: Option<&TreeEntry>| {
+        entry
+            .filter(|entry| entry.mode == EntryMode::File)
+            .map(|entry| entry.oid)
+    };
+    let Some(now) = file(changed.now) else {
+        return Ok(Err("it is no plain file any more".to_owned()));
+    };
+    let now = load_kind(reader, &now, ObjectKind::Blob)?;
+    for before in changed.before {
+        let Some(before) = file(*before) else {
+            return Ok(Err("it was no plain file before".to_owned()));
+        };
+        let before = load_kind(reader, &before, ObjectKind::Blob)?;
+        if let Err(detail) = bump::raises_only(changed.path, &before, &now) {
+            return Ok(Err(detail));
+        }
+    }
+    Ok(Ok(()))
 }
 
 fn file_of(place: &Option<Place>) -> Option<Oid> {

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::charter::Closed;
 use crate::head::{Task, judge_head};
 use crate::{CommitReport, LoadError, Mode, ObjectReader, Oid, Proof, Refusal, Signers};
 
@@ -72,6 +73,7 @@ pub struct Accepted {
 pub struct VerifiedSource {
     commit: Oid,
     tree: Oid,
+    closed: Closed,
 }
 
 /// Why no verdict was reached. The head may be good or bad: nobody could look.
@@ -104,8 +106,25 @@ pub enum VerifyError {
 
 impl VerifiedSource {
     /// Only what verifies may call this.
-    pub(crate) fn proven(commit: Oid, tree: Oid) -> Self {
-        Self { commit, tree }
+    ///
+    /// # Errors
+    /// What the commit closes to renders could not be loaded.
+    pub(crate) fn proven(
+        reader: &dyn ObjectReader,
+        commit: Oid,
+        tree: Oid,
+    ) -> Result<Self, LoadError> {
+        let closed = Closed::of(reader, &tree)?;
+        Ok(Self {
+            commit,
+            tree,
+            closed,
+        })
+    }
+
+    /// The files that no render may read.
+    pub(crate) fn closed(&self) -> &Closed {
+        &self.closed
     }
 
     /// The commit that was verified.

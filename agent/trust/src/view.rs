@@ -1,12 +1,18 @@
 //! The files of a verified commit, read straight from objects; nothing is checked out.
 
+mod error;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+pub use self::error::ViewError;
+
+use crate::charter::Closed;
+use crate::diff::joined;
 use crate::object::load_kind;
 use crate::tree::{self, EntryMode, TreeEntry};
-use crate::{InvalidTree, LoadError, ObjectKind, ObjectReader, Oid, VerifiedSource, text};
+use crate::{ObjectKind, ObjectReader, Oid, VerifiedSource, text};
 
 /// Most symbolic links followed for one path, as Linux does (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
@@ -47,81 +53,8 @@ pub enum Listed {
 pub struct VerifiedTree<'a> {
     reader: &'a dyn ObjectReader,
     root: Oid,
+    closed: Closed,
     parsed: RefCell<ParsedTrees>,
-}
-
-/// Why a path could not be read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ViewError {
-    /// An object could not be loaded.
-    #[error("{path}: an object behind it cannot be used")]
-    Load {
-        /// The path asked for.
-        path: String,
-        /// Which object and why.
-        #[source]
-        source: LoadError,
-    },
-    /// A directory on the way is hostile.
-    #[error("{path}: a directory on the way cannot be used")]
-    InvalidTree {
-        /// The path asked for.
-        path: String,
-        /// Which directory and why.
-        #[source]
-        source: InvalidTree,
-    },
-    /// Nothing is there.
-    #[error("{path}: no such file or directory in the commit")]
-    NotFound {
-        /// The path asked for.
-        path: String,
-    },
-    /// A directory is there where a file is wanted.
-    #[error("{path}: is a directory, a file is wanted")]
-    NotAFile {
-        /// The path asked for.
-        path: String,
-    },
-    /// A file is there where a directory is wanted.
-    #[error("{path}: is a file, a directory is wanted")]
-    NotADirectory {
-        /// The path asked for.
-        path: String,
-    },
-    /// The path or a link on it leads out of the repository.
-    #[error(
-        "{path}: leads out of the repository through {through:?}; only files of the commit are read"
-    )]
-    OutsideRoot {
-        /// The path asked for.
-        path: String,
-        /// The path or link target that leaves it, safe to print.
-        through: String,
-    },
-    /// Links lead to links without end.
-    #[error("{path}: more than {MAX_SYMLINKS} symbolic links, which is a loop")]
-    SymlinkLoop {
-        /// The path asked for.
-        path: String,
-    },
-    /// The file, link target or path is too long.
-    #[error("{path}: is larger than the {limit} bytes that are read")]
-    TooLarge {
-        /// The path asked for.
-        path: String,
-        /// The limit.
-        limit: usize,
-    },
-    /// A name in the directory is not text.
-    #[error("{path}: the name {name:?} is not UTF-8; rename it")]
-    NameNotText {
-        /// The directory.
-        path: String,
-        /// The name, safe to print.
-        name: String,
-    },
 }
 
 /// The trees parsed last, dropped all at once when there are too many.
@@ -134,7 +67,8 @@ struct ParsedTrees {
 /// Where a path leads.
 enum Node {
     File(Oid),
-    Directory(Oid),
+    /// A directory and its path in the commit.
+    Directory(Oid, Vec<u8>),
     Absent,
 }
 
@@ -143,8 +77,8 @@ struct Walk<'p> {
     path: &'p str,
     /// The steps still to take, the next one last.
     steps: Vec<Vec<u8>>,
-    /// The directories entered, the root first.
-    directories: Vec<Oid>,
+    /// The directories entered and their paths in the commit, the root first.
+    directories: Vec<(Oid, Vec<u8>)>,
     symlinks: usize,
 }
 
@@ -156,6 +90,7 @@ impl<'a> VerifiedTree<'a> {
         Self {
             reader,
             root: source.tree(),
+            closed: source.closed().clone(),
             parsed: RefCell::default(),
         }
     }
@@ -167,7 +102,7 @@ impl<'a> VerifiedTree<'a> {
     pub fn read(&self, path: &str) -> Result<Vec<u8>, ViewError> {
         match self.resolve(path)? {
             Node::File(oid) => self.blob(path, &oid, MAX_FILE_BYTES),
-            Node::Directory(_) => Err(ViewError::NotAFile {
+            Node::Directory(..) => Err(ViewError::NotAFile {
                 path: path.to_owned(),
             }),
             Node::Absent => Err(ViewError::NotFound {
@@ -176,14 +111,14 @@ impl<'a> VerifiedTree<'a> {
         }
     }
 
-    /// Lists a directory, sorted by name; `""` is the root. Submodules are not there.
+    /// Lists a directory, sorted by name; `""` is the root. Submodules are not there, nor what the policy closes.
     ///
     /// # Errors
     /// No directory is there, the path leaves the root, a name is not text, or an object on the
     /// way cannot be used.
     pub fn list(&self, directory: &str) -> Result<Vec<(String, Listed)>, ViewError> {
-        let oid = match self.resolve(directory)? {
-            Node::Directory(oid) => oid,
+        let (oid, at) = match self.resolve(directory)? {
+            Node::Directory(oid, at) => (oid, at),
             Node::File(_) => {
                 return Err(ViewError::NotADirectory {
                     path: directory.to_owned(),
@@ -203,6 +138,9 @@ impl<'a> VerifiedTree<'a> {
                 EntryMode::Symlink => Listed::Symlink,
                 EntryMode::Submodule => continue,
             };
+            if kind != Listed::Directory && self.closed.has(&joined(&at, &entry.name)) {
+                continue;
+            }
             let name = std::str::from_utf8(&entry.name).map_err(|_| ViewError::NameNotText {
                 path: directory.to_owned(),
                 name: text::shown(&entry.name),
@@ -220,7 +158,7 @@ impl<'a> VerifiedTree<'a> {
     pub fn kind(&self, path: &str) -> Result<Option<NodeKind>, ViewError> {
         Ok(match self.resolve(path)? {
             Node::File(_) => Some(NodeKind::File),
-            Node::Directory(_) => Some(NodeKind::Directory),
+            Node::Directory(..) => Some(NodeKind::Directory),
             Node::Absent => None,
         })
     }
@@ -229,7 +167,7 @@ impl<'a> VerifiedTree<'a> {
         let mut walk = Walk::new(path, self.root);
         walk.push_steps(path.as_bytes())?;
         while let Some(step) = walk.steps.pop() {
-            let Some(here) = walk.directories.last().copied() else {
+            let Some((here, at)) = walk.directories.last().cloned() else {
                 break;
             };
             match step.as_slice() {
@@ -240,8 +178,15 @@ impl<'a> VerifiedTree<'a> {
                     let Some(entry) = tree.iter().find(|entry| entry.name == name) else {
                         return Ok(Node::Absent);
                     };
+                    let at = joined(&at, name);
+                    if entry.mode != EntryMode::Directory && self.closed.has(&at) {
+                        return Err(ViewError::Unrendered {
+                            path: path.to_owned(),
+                            closed: text::shown(&at),
+                        });
+                    }
                     match entry.mode {
-                        EntryMode::Directory => walk.directories.push(entry.oid),
+                        EntryMode::Directory => walk.directories.push((entry.oid, at)),
                         EntryMode::Symlink => {
                             let target = self.blob(path, &entry.oid, MAX_TARGET_BYTES)?;
                             walk.follow(&target)?;
@@ -254,10 +199,8 @@ impl<'a> VerifiedTree<'a> {
                 }
             }
         }
-        Ok(walk
-            .directories
-            .last()
-            .map_or(Node::Absent, |oid| Node::Directory(*oid)))
+        let last = walk.directories.pop();
+        Ok(last.map_or(Node::Absent, |(oid, at)| Node::Directory(oid, at)))
     }
 
     fn blob(&self, path: &str, oid: &Oid, limit: usize) -> Result<Vec<u8>, ViewError> {
@@ -303,29 +246,6 @@ impl std::fmt::Debug for VerifiedTree<'_> {
     }
 }
 
-// === impl ViewError ===
-
-impl ViewError {
-    /// A stable word for conditions and events.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Load {
-                source: LoadError::Collision { .. },
-                ..
-            } => "HashCollision",
-            Self::Load { .. } => "CacheCorrupt",
-            Self::InvalidTree { .. } => "InvalidTree",
-            Self::NotFound { .. } => "NotFound",
-            Self::NotAFile { .. } => "NotAFile",
-            Self::NotADirectory { .. } => "NotADirectory",
-            Self::OutsideRoot { .. } => "PathOutsideRoot",
-            Self::SymlinkLoop { .. } => "SymlinkLoop",
-            Self::TooLarge { .. } => "TooLarge",
-            Self::NameNotText { .. } => "NameNotText",
-        }
-    }
-}
-
 // === impl ParsedTrees ===
 
 impl ParsedTrees {
@@ -346,7 +266,7 @@ impl<'p> Walk<'p> {
         Self {
             path,
             steps: Vec::new(),
-            directories: vec![root],
+            directories: vec![(root, Vec::new())],
             symlinks: 0,
         }
     }

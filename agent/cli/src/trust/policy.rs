@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use windlass_trust::{Charter, POLICY_FILE, Revocation, policy_file};
+use windlass_trust::{Charter, Duty, POLICY_FILE, Revocation, policy_file};
 
 use super::arguments::{PolicyCheckArguments, PolicyShowArguments, PolicyWhat};
 use super::clone::LocalClone;
@@ -81,11 +81,19 @@ fn read(text: &[u8]) -> Result<Charter, TrustError> {
 
 fn described(charter: &Charter) -> String {
     let mut text = format!("version {}\n", charter.version());
-    for (name, paths) in charter.principals() {
-        text.push_str(&format!("{name} may change {}\n", paths.join(", ")));
+    for (name, duty, paths) in charter.principals() {
+        let may = match duty {
+            Duty::Sign => "change",
+            Duty::Bump => "raise versions in",
+        };
+        text.push_str(&format!("{name} may {may} {}\n", paths.join(", ")));
         for (key, _) in charter.keys().filter(|(_, owner)| *owner == name) {
             text.push_str(&format!("  {key}\n"));
         }
+    }
+    let unrendered: Vec<&str> = charter.unrendered().collect();
+    if !unrendered.is_empty() {
+        text.push_str(&format!("no render reads {}\n", unrendered.join(", ")));
     }
     for (key, how) in charter.revocations() {
         let since = match how {

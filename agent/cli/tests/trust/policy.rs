@@ -2,7 +2,9 @@
 
 use windlass_kit::repo::Signer;
 
-use super::{Place, text, verdicts};
+use super::{Place, text as text_of, verdicts};
+
+const KUSTOMIZATION: &str = "images:\n- name: web\n  newName: example/web\n  newTag: '1.0'\n";
 
 /// A policy under which a bot may change `apps/`, and its key.
 fn policy(bot: &Signer, version: u64, more: &str) -> String {
@@ -49,7 +51,7 @@ fn a_bot_changes_its_folder_and_nothing_else_and_every_command_says_why() {
             "--repository",
             ".",
             "--signers",
-            text(&signers),
+            text_of(&signers),
         ];
         place.trust(&words)
     };
@@ -60,6 +62,44 @@ fn a_bot_changes_its_folder_and_nothing_else_and_every_command_says_why() {
     ]);
     let refused = explain(&foreign).failed();
     refused.says(&["bot may not change \"infra.yaml\" by windlass.policy"]);
+}
+
+#[test]
+fn a_bot_that_may_only_raise_versions_is_told_what_is_more_than_that() {
+    let mut place = Place::new();
+    let bot = Signer::new("bot@example.org");
+    let begin = place.signed("Begin");
+    let text = policy(&bot, 1, "role = \"bump\"\n")
+        .replace("version = 1\n", "version = 1\nunrendered = [\"docs/**\"]\n");
+    place.repo.write("windlass.policy", text);
+    place.repo.write("apps/kustomization.yaml", KUSTOMIZATION);
+    place.signed("Let the bot in");
+    place.trust(&["policy", "show", "."]).done().says(&[
+        "bot may raise versions in apps/**\n",
+        "no render reads docs/**\n",
+    ]);
+    let raised = KUSTOMIZATION.replace("1.0", "1.1");
+    place.repo.write("apps/kustomization.yaml", &raised);
+    place.repo.commit("Bump web", &bot);
+    let more = raised.replace("example/web", "evil/web");
+    place.repo.write("apps/kustomization.yaml", more);
+    let smuggled = place.repo.commit("Bump web", &bot);
+    let data = place.verified(&place.repo.path(), &[&format!("{begin}..{smuggled}")]);
+    assert_eq!(verdicts(&data), ["signed", "signed", "refused"]);
+    assert_eq!(data["refusal"]["code"], "NotABump");
+    let signers = place.signers();
+    let words = [
+        "explain",
+        &smuggled,
+        "--repository",
+        ".",
+        "--signers",
+        text_of(&signers),
+    ];
+    place
+        .trust(&words)
+        .failed()
+        .says(&["bot may only raise versions by windlass.policy, and changes more in \"apps/kustomization.yaml\": line 3: "]);
 }
 
 #[test]

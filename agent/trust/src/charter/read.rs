@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::glob::Glob;
-use super::{Charter, POLICY_FILE, Principal, Revocation};
+use super::{Charter, Closed, Duty, POLICY_FILE, Principal, Revocation};
 use crate::{AllowedSigners, Signers};
 
 /// Largest file that is read: a thousand keys.
@@ -21,6 +21,8 @@ pub struct CharterError(String);
 struct Document {
     version: u64,
     #[serde(default)]
+    unrendered: Vec<String>,
+    #[serde(default)]
     principal: Vec<WrittenPrincipal>,
     #[serde(default)]
     revoked: Vec<WrittenRevocation>,
@@ -30,9 +32,17 @@ struct Document {
 #[serde(deny_unknown_fields)]
 struct WrittenPrincipal {
     name: String,
+    /// Any change where it is not given.
+    role: Option<WrittenRole>,
     /// Every path where it is not given.
     paths: Option<Vec<String>>,
     keys: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WrittenRole {
+    Bump,
 }
 
 #[derive(Deserialize)]
@@ -64,8 +74,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Charter, CharterError> {
     if document.version == 0 {
         return Err(CharterError("version must be 1 or more".to_owned()));
     }
+    let closed =
+        globs(&document.unrendered).map_err(|why| CharterError(format!("unrendered: {why}")))?;
     let mut charter = Charter {
         version: document.version,
+        closed: Closed(closed),
         principals: Vec::new(),
         signers: Signers::default(),
         owners: BTreeMap::new(),
@@ -101,8 +114,11 @@ fn add(charter: &mut Charter, written: WrittenPrincipal) -> Result<(), CharterEr
         return Err(wrong("it has no keys".to_owned()));
     }
     let paths = written.paths.unwrap_or_else(|| vec!["**".to_owned()]);
-    let paths = paths.iter().map(|path| Glob::parse(path));
-    let paths = paths.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+    let paths = globs(&paths).map_err(wrong)?;
+    let duty = match written.role {
+        None => Duty::Sign,
+        Some(WrittenRole::Bump) => Duty::Bump,
+    };
     let number = charter.principals.len();
     for key in &written.keys {
         let signers = signers(&name, key).map_err(wrong)?;
@@ -113,8 +129,12 @@ fn add(charter: &mut Charter, written: WrittenPrincipal) -> Result<(), CharterEr
         }
         charter.signers.add_all(signers);
     }
-    charter.principals.push(Principal { name, paths });
+    charter.principals.push(Principal { name, duty, paths });
     Ok(())
+}
+
+fn globs(paths: &[String]) -> Result<Vec<Glob>, String> {
+    paths.iter().map(|path| Glob::parse(path)).collect()
 }
 
 /// Reads one key: an SSH public key in one line, or an armoured OpenPGP certificate.

@@ -53,6 +53,13 @@ impl RefusalReason {
             Self::PathNotAllowed { principal, path } => {
                 format!("{principal} may not change {path:?} by windlass.policy")
             }
+            Self::NotABump {
+                principal,
+                path,
+                detail,
+            } => format!(
+                "{principal} may only raise versions by windlass.policy, and changes more in {path:?}: {detail}"
+            ),
             Self::RevokedByPolicy {
                 fingerprint,
                 principal,

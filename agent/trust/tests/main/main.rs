@@ -13,7 +13,9 @@
 )]
 
 mod agreement;
+mod bump;
 mod chain;
+mod charted;
 mod charter;
 mod corpus;
 mod crafted;
