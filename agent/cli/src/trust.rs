@@ -10,6 +10,7 @@ mod hook;
 mod init;
 mod log;
 mod node;
+mod people;
 mod pins;
 mod policy;
 mod programs;
@@ -36,6 +37,9 @@ pub(crate) fn run(screen: &mut Screen<'_>, arguments: &TrustArguments) -> Result
         TrustWhat::Hook {
             what: HookWhat::Install(hook),
         } => hook::install(screen, hook),
+        TrustWhat::Add(add) => people::add(screen, add),
+        TrustWhat::Retire(retire) => people::retire(screen, retire),
+        TrustWhat::Revoke(revoke) => people::revoke(screen, revoke),
         TrustWhat::Policy { what } => policy::run(screen, what),
         TrustWhat::Explain(explain) => explain::run(screen, explain),
         TrustWhat::Show(show) => node::show(screen, node::known(arguments.node.as_ref())?, show),

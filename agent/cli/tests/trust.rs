@@ -5,6 +5,7 @@ mod countersign;
 mod hook;
 mod init;
 mod openpgp;
+mod people;
 mod policy;
 mod verify;
 

@@ -4,10 +4,12 @@
 //! anything to themselves; only a root key, one that is pinned on the node, may change it. docs/policy.md describes it.
 
 mod glob;
+mod quorum;
 mod read;
 
 use std::collections::BTreeMap;
 
+pub use self::quorum::{POLICY_NAMESPACE, POLICY_SIGNATURES, policy_signers, signatures};
 pub use self::read::CharterError;
 
 use self::glob::Glob;
@@ -23,6 +25,7 @@ pub const POLICY_FILE: &str = "windlass.policy";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charter {
     version: u64,
+    threshold: usize,
     closed: Closed,
     principals: Vec<Principal>,
     /// Every key of every principal.
@@ -104,6 +107,12 @@ impl Charter {
         self.version
     }
 
+    /// How many roots have to sign a change of the file.
+    #[must_use]
+    pub fn threshold(&self) -> usize {
+        self.threshold
+    }
+
     /// Everybody named in it: name, what for, and the paths as they are written.
     pub fn principals(&self) -> impl Iterator<Item = (&str, Duty, Vec<&str>)> {
         self.principals.iter().map(|principal| {
@@ -165,7 +174,7 @@ impl Charter {
         let owner = owner.filter(|owner| owner.paths.iter().any(|glob| glob.matches(path)));
         match owner {
             None => Grant::Nothing,
-            Some(_) if path == POLICY_FILE.as_bytes() => Grant::Nothing,
+            Some(_) if is_about_the_policy(path) => Grant::Nothing,
             Some(owner) if owner.duty == Duty::Bump && !self.closed.has(path) => Grant::Bump,
             Some(_) => Grant::Anything,
         }
@@ -197,6 +206,10 @@ impl Charter {
     fn owner(&self, key: &str) -> Option<&Principal> {
         self.principals.get(*self.owners.get(key)?)
     }
+}
+
+fn is_about_the_policy(path: &[u8]) -> bool {
+    [POLICY_FILE.as_bytes(), POLICY_SIGNATURES.as_bytes()].contains(&path)
 }
 
 // === impl Closed ===

@@ -41,6 +41,10 @@ pub(crate) fn next_step(refusal: &Refusal) -> String {
         RefusalReason::PathNotAllowed { .. } | RefusalReason::PolicyNeedsRoot => {
             format!("with a key that is pinned on the nodes {}", vouch(refusal))
         }
+        RefusalReason::PolicyNeedsMore { .. } => format!(
+            "let the others run `windlass trust policy sign`, commit windlass.policy.sig beside it, then {}",
+            vouch(refusal)
+        ),
         RefusalReason::NotABump { .. } => format!(
             "look at the change (`git show {}`), and if it is wanted, {}",
             refusal.commit,

@@ -38,7 +38,10 @@ mod walk;
 mod ways;
 mod wire;
 
-pub use charter::{Charter, CharterError, Duty, POLICY_FILE, Revocation, policy_file};
+pub use charter::{
+    Charter, CharterError, Duty, POLICY_FILE, POLICY_NAMESPACE, POLICY_SIGNATURES, Revocation,
+    policy_file, policy_signers, signatures,
+};
 pub use complete::{CompletenessError, missing_objects};
 pub use heal::{Doubt, Healed, Memory, Origin, heal};
 pub use mode::{Mode, ParseModeError};

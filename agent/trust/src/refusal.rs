@@ -65,10 +65,12 @@ pub enum RefusalReason {
         /// What is wrong with it.
         detail: String,
     },
-    /// The signature was made for something else than a commit.
+    /// The signature was made for something else.
     WrongNamespace {
         /// What it was made for.
         namespace: String,
+        /// What it should have been made for.
+        wanted: &'static str,
     },
     /// The signing key is not listed.
     UnknownKey {
@@ -135,6 +137,13 @@ pub enum RefusalReason {
     },
     /// Somebody else than a root changes the policy.
     PolicyNeedsRoot,
+    /// Fewer root keys signed the change of the policy than it asks for.
+    PolicyNeedsMore {
+        /// How many it asks for.
+        needed: usize,
+        /// How many signed.
+        found: usize,
+    },
     /// The policy cannot be read.
     PolicyInvalid {
         /// What is wrong, and where.
@@ -277,6 +286,7 @@ impl RefusalReason {
             Self::NotABump { .. } => "NotABump",
             Self::RevokedByPolicy { .. } => "RevokedByPolicy",
             Self::PolicyNeedsRoot => "PolicyNeedsRoot",
+            Self::PolicyNeedsMore { .. } => "PolicyNeedsMore",
             Self::PolicyInvalid { .. } => "PolicyInvalid",
             Self::PolicyRemoved => "PolicyRemoved",
             Self::PolicyNotNewer { .. } => "PolicyNotNewer",

@@ -3,7 +3,7 @@
 use crate::commit::Commit;
 use crate::signers::{SignersLine, fingerprint};
 use crate::sshkey::{Presence, SignatureFault, SshKey, UnusableKey};
-use crate::sshsig::{GIT_NAMESPACE, MessageHash, SshSignature, signed_bytes};
+use crate::sshsig::{MessageHash, Namespace, SshSignature, signed_bytes};
 use crate::tag::Tag;
 use crate::{KeyFault, RefusalReason, Signers, openpgp, text};
 
@@ -40,6 +40,7 @@ pub(crate) struct Signed<'a> {
     /// The signed bytes, in two pieces.
     pub(crate) payload: (&'a [u8], &'a [u8]),
     pub(crate) armour: &'a [u8],
+    pub(crate) namespace: Namespace,
     pub(crate) when: When,
 }
 
@@ -95,6 +96,7 @@ pub(crate) fn judge(
         &Signed {
             payload: commit.payload(),
             armour,
+            namespace: Namespace::Git,
             when,
         },
         signers,
@@ -117,10 +119,31 @@ pub(crate) fn judge_tag(
         &Signed {
             payload,
             armour,
+            namespace: Namespace::Git,
             when,
         },
         signers,
     )
+}
+
+/// Gives whose key signed a policy file, at the time of the commit that brings it.
+///
+/// # Errors
+/// The reason for which the signature does not count.
+pub(crate) fn judge_policy(
+    policy: &[u8],
+    armour: &[u8],
+    signers: &Signers,
+    claimed: i64,
+    floor: TimeFloor,
+) -> Result<Signer, RefusalReason> {
+    let signed = Signed {
+        payload: (policy, &[]),
+        armour,
+        namespace: Namespace::Policy,
+        when: When::new(claimed, floor),
+    };
+    judge_signed(&signed, signers)
 }
 
 fn judge_signed(signed: &Signed<'_>, signers: &Signers) -> Result<Signer, RefusalReason> {
@@ -140,9 +163,10 @@ fn judge_signed(signed: &Signed<'_>, signers: &Signers) -> Result<Signer, Refusa
 
 fn judge_ssh(signed: &Signed<'_>, signers: &Signers) -> Result<Signer, RefusalReason> {
     let signature = SshSignature::parse(signed.armour).map_err(malformed)?;
-    if signature.namespace != GIT_NAMESPACE.as_bytes() {
+    if signature.namespace != signed.namespace.name().as_bytes() {
         return Err(RefusalReason::WrongNamespace {
             namespace: text::shown(&signature.namespace),
+            wanted: signed.namespace.name(),
         });
     }
     let hash = MessageHash::parse(&signature.hash_algorithm).ok_or_else(|| {
@@ -155,7 +179,7 @@ fn judge_ssh(signed: &Signed<'_>, signers: &Signers) -> Result<Signer, RefusalRe
         return Err(unlisted(&signature.public_key));
     };
     let key = fingerprint(&signature.public_key);
-    let message = signed_bytes(hash, signed.payload);
+    let message = signed_bytes(signed.namespace, hash, signed.payload);
     let presence =
         listed
             .key

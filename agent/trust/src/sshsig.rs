@@ -6,8 +6,14 @@ use sha2::{Digest, Sha256, Sha512};
 
 use crate::wire::WireReader;
 
-/// The namespace that Git signs under (gpg-interface.c, sign_buffer_ssh).
-pub(crate) const GIT_NAMESPACE: &str = "git";
+/// What is signed; a signature made for one counts for no other (`ssh-keygen -Y sign -n`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Namespace {
+    /// Commits and tags (gpg-interface.c, sign_buffer_ssh).
+    Git,
+    /// The policy file itself.
+    Policy,
+}
 
 /// Longest armour that is looked at: an RSA-16384 signature with its key needs 6 KiB.
 const MAX_ARMOUR_BYTES: usize = 16 * 1024;
@@ -87,6 +93,17 @@ impl SshSignature {
     }
 }
 
+// === impl Namespace ===
+
+impl Namespace {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Git => "git",
+            Self::Policy => "windlass-policy",
+        }
+    }
+}
+
 // === impl MessageHash ===
 
 impl MessageHash {
@@ -123,10 +140,14 @@ impl MessageHash {
 }
 
 /// Builds the bytes that are really signed: everything but the message itself in the clear.
-pub(crate) fn signed_bytes(hash: MessageHash, message: (&[u8], &[u8])) -> Vec<u8> {
+pub(crate) fn signed_bytes(
+    namespace: Namespace,
+    hash: MessageHash,
+    message: (&[u8], &[u8]),
+) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     for string in [
-        GIT_NAMESPACE.as_bytes(),
+        namespace.name().as_bytes(),
         b"",
         hash.name(),
         &hash.digest(message),

@@ -1,21 +1,28 @@
 //! One step of a way: what a commit does to the commit before it, and whether its signer may do that.
 
-use std::collections::HashMap;
+mod change;
+
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::bump;
-use crate::charter::{Charter, CharterError, Grant, POLICY_FILE};
+use crate::charter::{Charter, CharterError, POLICY_FILE, POLICY_SIGNATURES, signatures};
 use crate::commit::Commit;
-use crate::diff::{Changed, DiffError, changed_paths};
+use crate::diff::{DiffError, changed_paths};
 use crate::object::load_kind;
 use crate::signature::{self, TimeFloor};
-use crate::tree::{self, EntryMode, TreeEntry};
-use crate::{LoadError, ObjectKind, ObjectReader, Oid, RefusalReason, Signer, VerifyError, text};
+use crate::tree;
+use crate::{
+    LoadError, ObjectKind, ObjectReader, Oid, RefusalReason, Signer, Signers, VerifyError,
+};
+
+use self::change::change_is_its;
 
 /// The policies of one range, each read once.
 pub(crate) struct Steps<'a> {
     reader: &'a dyn ObjectReader,
+    /// The keys that are pinned on the node.
+    roots: &'a Signers,
     head: Oid,
     /// What the head's policy bars counts for every commit that was not accepted before. It can only forbid: whether
     /// the head may say so is judged like everything else.
@@ -57,9 +64,14 @@ impl<'a> Steps<'a> {
     ///
     /// # Errors
     /// The head's policy file cannot be loaded.
-    pub(crate) fn behind(reader: &'a dyn ObjectReader, head: Oid) -> Result<Self, VerifyError> {
+    pub(crate) fn behind(
+        reader: &'a dyn ObjectReader,
+        roots: &'a Signers,
+        head: Oid,
+    ) -> Result<Self, VerifyError> {
         let mut steps = Self {
             reader,
+            roots,
             head,
             barring: None,
             read: HashMap::new(),
@@ -114,7 +126,7 @@ impl<'a> Steps<'a> {
                 principal: signer.principal,
             }));
         }
-        self.policy_may_become(&before, now.file, step.root.is_ok())?;
+        self.policy_may_become(step, &before, &now)?;
         if step.root.is_err() {
             self.changes_are_its(&now, &before, &signer)?;
         }
@@ -143,30 +155,63 @@ impl<'a> Steps<'a> {
     /// Whether the policy may become what it is in the commit.
     fn policy_may_become(
         &mut self,
+        step: &Step<'_>,
         before: &[Option<Place>],
-        now: Option<Oid>,
-        by_root: bool,
+        place: &Place,
     ) -> Result<(), Barred> {
-        if before.iter().all(|place| file_of(place) == now) {
+        if before.iter().all(|before| file_of(before) == place.file) {
             return Ok(());
         }
-        let now = now.ok_or(RefusalReason::PolicyRemoved)?;
+        let now = place.file.ok_or(RefusalReason::PolicyRemoved)?;
         // A merge may take the policy of one of its sides; nobody else's word is needed for that.
         let taken = before.iter().any(|place| file_of(place) == Some(now));
-        if !by_root && !taken {
+        if step.root.is_err() && !taken {
             return Err(Barred::Refused(RefusalReason::PolicyNeedsRoot));
         }
         let charter = self.charter(now)?;
+        let mut needed = charter.threshold();
         let others = before.iter().filter_map(file_of);
         for file in others.filter(|file| *file != now) {
             // One that cannot be read grants nothing, and only a root gets past it.
             match self.charter(file) {
-                Ok(before) => charter.follows(&before)?,
+                Ok(before) => {
+                    charter.follows(&before)?;
+                    needed = needed.max(before.threshold());
+                }
                 Err(Barred::Refused(_)) => {}
                 Err(failed) => return Err(failed),
             }
         }
+        if taken || needed <= 1 {
+            return Ok(());
+        }
+        let found = self.roots_behind(step, place, now)?.len();
+        if found < needed {
+            return Err(RefusalReason::PolicyNeedsMore { needed, found }.into());
+        }
         Ok(())
+    }
+
+    /// The roots that signed a policy: the commit that brings it, or the file itself.
+    fn roots_behind(
+        &self,
+        step: &Step<'_>,
+        place: &Place,
+        policy: Oid,
+    ) -> Result<BTreeSet<String>, Barred> {
+        let commit = load_kind(self.reader, &step.child, ObjectKind::Commit)?;
+        let time = Commit::parse(&commit).map_err(RefusalReason::from)?.time;
+        let policy = load_kind(self.reader, &policy, ObjectKind::Blob)?;
+        let beside = self.file(&place.tree, POLICY_SIGNATURES)?;
+        let beside = beside.map(|file| load_kind(self.reader, &file, ObjectKind::Blob));
+        let beside = beside.transpose()?.unwrap_or_default();
+        let judged = signatures(&beside)
+            .into_iter()
+            .map(|armour| signature::judge_policy(&policy, armour, self.roots, time, step.floor));
+        // One that does not count, such as one over an older file, is in nobody's way.
+        let beside = judged.filter_map(Result::ok);
+        let roots = beside.chain(step.root.iter().cloned());
+        Ok(roots.map(|signer| signer.key).collect())
     }
 
     /// Whether every change is the signer's to make under each policy.
@@ -231,13 +276,19 @@ impl<'a> Steps<'a> {
         if let Some(file) = self.files.get(&tree) {
             return Ok(Place { tree, file: *file });
         }
-        let bytes = load_kind(self.reader, &tree, ObjectKind::Tree)?;
-        let file = tree::find_file(&tree, &bytes, POLICY_FILE.as_bytes()).map_err(|error| {
-            let detail = error.to_string();
-            RefusalReason::AmbiguousObject { detail }
-        })?;
+        let file = self.file(&tree, POLICY_FILE)?;
         self.files.insert(tree, file);
         Ok(Place { tree, file })
+    }
+
+    /// The file of a name in a directory, if there is one.
+    fn file(&self, tree: &Oid, name: &str) -> Result<Option<Oid>, Barred> {
+        let bytes = load_kind(self.reader, tree, ObjectKind::Tree)?;
+        let file = tree::find_file(tree, &bytes, name.as_bytes());
+        file.map_err(|error| {
+            let detail = error.to_string();
+            RefusalReason::AmbiguousObject { detail }.into()
+        })
     }
 
     fn failed(&self, source: LoadError) -> VerifyError {
@@ -246,56 +297,6 @@ impl<'a> Steps<'a> {
             source,
         }
     }
-}
-
-/// Whether a policy lets a signer change one path as it was changed.
-fn change_is_its(
-    reader: &dyn ObjectReader,
-    charter: &Charter,
-    signer: &Signer,
-    changed: &Changed<'_>,
-) -> Result<(), Barred> {
-    let principal = || signer.principal.clone();
-    let path = || text::shown(changed.path);
-    let barred = match charter.grant(&signer.key, changed.path) {
-        Grant::Anything => return Ok(()),
-        Grant::Nothing => RefusalReason::PathNotAllowed {
-            principal: principal(),
-            path: path(),
-        },
-        Grant::Bump => match bumped(reader, changed)? {
-            Ok(()) => return Ok(()),
-            Err(detail) => RefusalReason::NotABump {
-                principal: principal(),
-                path: path(),
-                detail: text::shown(detail.as_bytes()),
-            },
-        },
-    };
-    Err(Barred::Refused(barred))
-}
-
-/// Whether a file differs from each one before it in versions that rose; says why it does not.
-fn bumped(reader: &dyn ObjectReader, changed: &Changed<'_>) -> Result<Result<(), String>, Barred> {
-    let file = |entry: Option<&TreeEntry>| {
-        entry
-            .filter(|entry| entry.mode == EntryMode::File)
-            .map(|entry| entry.oid)
-    };
-    let Some(now) = file(changed.now) else {
-        return Ok(Err("it is no plain file any more".to_owned()));
-    };
-    let now = load_kind(reader, &now, ObjectKind::Blob)?;
-    for before in changed.before {
-        let Some(before) = file(*before) else {
-            return Ok(Err("it was no plain file before".to_owned()));
-        };
-        let before = load_kind(reader, &before, ObjectKind::Blob)?;
-        if let Err(detail) = bump::raises_only(changed.path, &before, &now) {
-            return Ok(Err(detail));
-        }
-    }
-    Ok(Ok(()))
 }
 
 fn file_of(place: &Option<Place>) -> Option<Oid> {

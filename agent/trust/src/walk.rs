@@ -36,7 +36,7 @@ impl<'a> Walk<'a> {
         if !ways.leads(range.head()) {
             return Ok(None);
         }
-        let steps = Steps::behind(judge.reader, judge.head)?;
+        let steps = Steps::behind(judge.reader, &judge.policy.signers, judge.head)?;
         Ok(Some(Self {
             verdicts: Verdicts::new(judge, steps, floor, ways.descendants()),
             judge,

@@ -1,5 +1,12 @@
 //! The command line of `trust`.
 
+mod policy;
+
+pub(crate) use self::policy::{
+    AddArguments, PolicyCheckArguments, PolicyShowArguments, PolicySignArguments, PolicyWhat,
+    RepositoryArguments, RetireArguments, RevokeArguments,
+};
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -31,6 +38,12 @@ pub(crate) enum TrustWhat {
         #[command(subcommand)]
         what: HookWhat,
     },
+    /// Let somebody's key change something: a new entry of windlass.policy
+    Add(AddArguments),
+    /// Take somebody out of windlass.policy; what they signed stays good
+    Retire(RetireArguments),
+    /// Revoke a key in windlass.policy, from now on or also for what is not accepted yet
+    Revoke(RevokeArguments),
     /// Look at windlass.policy: who beside the pinned keys may change what
     Policy {
         #[command(subcommand)]
@@ -44,37 +57,6 @@ pub(crate) enum TrustWhat {
     Log(LogArguments),
     /// Say at which commit a source stood whose ratchet is lost (on a node)
     Accept(AcceptArguments),
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum PolicyWhat {
-    /// Print who may change what after a commit
-    Show(PolicyShowArguments),
-    /// Say whether the file here may take the place of the one that is committed
-    Check(PolicyCheckArguments),
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct PolicyShowArguments {
-    /// The clone: a working tree or a bare repository
-    #[arg(default_value = ".")]
-    pub(crate) repository: PathBuf,
-    /// The commit
-    #[arg(default_value = "HEAD")]
-    pub(crate) commit: String,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct PolicyCheckArguments {
-    /// The clone
-    #[arg(default_value = ".")]
-    pub(crate) repository: PathBuf,
-    /// The commit that it is to follow
-    #[arg(long, default_value = "HEAD", value_name = "COMMIT")]
-    pub(crate) after: String,
-    /// The file [default: windlass.policy of the working tree]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

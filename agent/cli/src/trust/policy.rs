@@ -1,20 +1,30 @@
 //! `trust policy`: what a `windlass.policy` says, and whether it may take the place of another.
 
+mod draft;
+mod edit;
+mod sign;
+
 use std::fs;
 
 use windlass_trust::{Charter, Duty, POLICY_FILE, Revocation, policy_file};
 
-use super::arguments::{PolicyCheckArguments, PolicyShowArguments, PolicyWhat};
+pub(super) use self::draft::{Draft, NewPrincipal};
+
+use super::arguments::{
+    PolicyCheckArguments, PolicyShowArguments, PolicyWhat, RepositoryArguments,
+};
 use super::clone::LocalClone;
 use super::error::TrustError;
 use super::revision;
-use super::words::{counted, short, shown};
+use super::words::{counted, quoted, short, shown};
 use crate::screen::Screen;
 
 pub(crate) fn run(screen: &mut Screen<'_>, what: &PolicyWhat) -> Result<(), TrustError> {
     match what {
         PolicyWhat::Show(arguments) => show(screen, arguments),
         PolicyWhat::Check(arguments) => check(screen, arguments),
+        PolicyWhat::Edit(arguments) => edit::run(screen, arguments),
+        PolicyWhat::Sign(arguments) => sign::run(screen, arguments),
     }
 }
 
@@ -47,19 +57,12 @@ fn check(screen: &mut Screen<'_>, arguments: &PolicyCheckArguments) -> Result<()
     let before = policy_file(&clone, &after)?.filter(|before| *before != text);
     // One that cannot be read grants nothing, and a root gets past it.
     if let Some(before) = before.and_then(|before| Charter::parse(&before).ok()) {
-        charter
-            .follows(&before)
-            .map_err(|reason| TrustError::Wanted {
-                what: format!(
-                    "{} may not follow the one of {}: {reason}",
-                    shown(&path),
-                    short(&after)
-                ),
-                next: format!(
-                    "raise its version above {} and keep every revocation",
-                    before.version()
-                ),
-            })?;
+        may_follow(
+            &charter,
+            &before,
+            &shown(&path),
+            &format!("the one of {}", short(&after)),
+        )?;
     }
     screen.success(&format!(
         "{} may follow {}: version {}, {}, {} revoked; commit it with a key that is pinned on the nodes",
@@ -72,6 +75,46 @@ fn check(screen: &mut Screen<'_>, arguments: &PolicyCheckArguments) -> Result<()
     Ok(())
 }
 
+/// Whether a file may take the place of another one.
+fn may_follow(
+    charter: &Charter,
+    before: &Charter,
+    file: &str,
+    other: &str,
+) -> Result<(), TrustError> {
+    charter
+        .follows(before)
+        .map_err(|reason| TrustError::Wanted {
+            what: format!("{file} may not follow {other}: {reason}"),
+            next: format!(
+                "raise its version above {} and keep every revocation",
+                before.version()
+            ),
+        })
+}
+
+/// Says what the file is now and how it gets to the nodes.
+pub(super) fn tell_what_next(
+    screen: &mut Screen<'_>,
+    charter: &Charter,
+    subject: &str,
+) -> Result<(), TrustError> {
+    screen.success(&format!(
+        "{POLICY_FILE} is version {} now",
+        charter.version()
+    ))?;
+    if charter.threshold() > 1 {
+        screen.action(&format!(
+            "{} keys that are pinned on the nodes must sign it: `windlass trust policy sign`, each of them",
+            charter.threshold()
+        ))?;
+    }
+    let commit = format!("git commit -S -m {} {POLICY_FILE}", quoted(subject));
+    Ok(screen.action(&format!(
+        "look at it (git diff), then commit it with a key that is pinned on the nodes: git add {POLICY_FILE} && {commit}"
+    ))?)
+}
+
 fn read(text: &[u8]) -> Result<Charter, TrustError> {
     Charter::parse(text).map_err(|error| TrustError::Wanted {
         what: error.to_string(),
@@ -81,6 +124,12 @@ fn read(text: &[u8]) -> Result<Charter, TrustError> {
 
 fn described(charter: &Charter) -> String {
     let mut text = format!("version {}\n", charter.version());
+    if charter.threshold() > 1 {
+        text.push_str(&format!(
+            "{} pinned keys must sign a change of it\n",
+            charter.threshold()
+        ));
+    }
     for (name, duty, paths) in charter.principals() {
         let may = match duty {
             Duty::Sign => "change",

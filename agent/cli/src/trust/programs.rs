@@ -7,13 +7,15 @@
 )]
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use windlass_trust::Oid;
+use windlass_trust::{Oid, POLICY_NAMESPACE};
 
 use super::clone::LocalClone;
 use super::error::TrustError;
+use super::signing_key::{Public, SigningKey};
 
 /// What git sets for hooks and aliases: the repository is the one that the person named.
 const SET_BY_GIT: [&str; 5] = [
@@ -75,9 +77,7 @@ impl Git {
 
     /// The certificate of the person's OpenPGP key, armoured and without what others signed in it.
     pub(crate) fn exported_certificate(&self, key: &str) -> Result<String, TrustError> {
-        let named = ["gpg.openpgp.program", "gpg.program"];
-        let program = named.iter().find_map(|name| self.path_setting(name));
-        let mut gpg = Command::new(program.unwrap_or_else(|| PathBuf::from("gpg")));
+        let mut gpg = self.gpg();
         gpg.args(["--batch", "--armor", "--export-options", "export-minimal"]);
         let armour = output(gpg.args(["--export", "--", key]))?;
         if armour.is_empty() {
@@ -144,6 +144,50 @@ impl Git {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Opens a file in the person's editor, as git would, and waits until it is closed.
+    pub(crate) fn edit(&self, file: &Path) -> Result<(), TrustError> {
+        let editor = self.run(&["var", "GIT_EDITOR"])?;
+        // As git starts it: the setting may be a command with arguments (editor.c).
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("{editor} \"$@\""), &editor])
+            .arg(file);
+        match command.status() {
+            Ok(status) if status.success() => Ok(()),
+            ended => Err(TrustError::Program {
+                said: ended.map_or_else(|error| error.to_string(), |status| status.to_string()),
+                command: editor,
+            }),
+        }
+    }
+
+    /// Signs a policy file with one key; gives the armour.
+    pub(crate) fn sign_policy(&self, key: &SigningKey, file: &Path) -> Result<Vec<u8>, TrustError> {
+        let mut command = match key.public {
+            Public::Ssh(_) => {
+                let mut command = Command::new("ssh-keygen");
+                command.args(["-Y", "sign", "-q", "-n", POLICY_NAMESPACE, "-f", &key.name]);
+                command
+            }
+            Public::OpenPgp(_) => {
+                let mut command = self.gpg();
+                command.args(["--armor", "--detach-sign", "--local-user", &key.name]);
+                command
+            }
+        };
+        let message = File::open(file).map_err(|source| TrustError::Read {
+            path: file.to_owned(),
+            source,
+        })?;
+        output(command.stdin(message)).map(|armour| (armour + "\n").into_bytes())
+    }
+
+    fn gpg(&self) -> Command {
+        let named = ["gpg.openpgp.program", "gpg.program"];
+        let program = named.iter().find_map(|name| self.path_setting(name));
+        Command::new(program.unwrap_or_else(|| PathBuf::from("gpg")))
     }
 
     fn command(&self) -> Command {

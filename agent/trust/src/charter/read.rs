@@ -20,6 +20,8 @@ pub struct CharterError(String);
 #[serde(deny_unknown_fields)]
 struct Document {
     version: u64,
+    /// One where it is not given.
+    threshold: Option<u8>,
     #[serde(default)]
     unrendered: Vec<String>,
     #[serde(default)]
@@ -74,10 +76,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Charter, CharterError> {
     if document.version == 0 {
         return Err(CharterError("version must be 1 or more".to_owned()));
     }
+    let threshold = usize::from(document.threshold.unwrap_or(1));
+    if threshold == 0 {
+        let why = "threshold must be 1 or more: it is how many pinned keys have to sign a change of this file";
+        return Err(CharterError(why.to_owned()));
+    }
     let closed =
         globs(&document.unrendered).map_err(|why| CharterError(format!("unrendered: {why}")))?;
     let mut charter = Charter {
         version: document.version,
+        threshold,
         closed: Closed(closed),
         principals: Vec::new(),
         signers: Signers::default(),

@@ -23,8 +23,8 @@ impl RefusalReason {
             Self::MalformedSignature { detail } => {
                 format!("its signature is broken: {detail}")
             }
-            Self::WrongNamespace { namespace } => {
-                format!("its signature was made for {namespace:?} and not for git")
+            Self::WrongNamespace { namespace, wanted } => {
+                format!("its signature was made for {namespace:?} and not for {wanted}")
             }
             Self::UnknownKey { fingerprint } => {
                 format!("its key {fingerprint} is not in the allowed signers")
@@ -68,6 +68,9 @@ impl RefusalReason {
                 "it changes windlass.policy, which only a key that is pinned on the nodes may"
                     .to_owned()
             }
+            Self::PolicyNeedsMore { needed, found } => format!(
+                "it changes windlass.policy, for which {needed} keys that are pinned on the nodes must sign, and {found} did"
+            ),
             Self::PolicyInvalid { detail } => format!("its policy cannot be used: {detail}"),
             Self::PolicyRemoved => "it takes windlass.policy away".to_owned(),
             Self::PolicyNotNewer { before, found } => {

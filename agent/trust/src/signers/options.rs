@@ -1,6 +1,6 @@
 //! The options of a line in `allowed_signers` (ssh-keygen(1), ALLOWED SIGNERS; sshsig.c, sshsigopt_parse).
 
-use crate::sshsig::GIT_NAMESPACE;
+use crate::sshsig::Namespace;
 use crate::text;
 
 /// What a line asks for.
@@ -177,7 +177,7 @@ fn namespaces_hold_git(patterns: &str) -> Result<bool, String> {
         return Err("the option namespaces has an empty pattern".to_owned());
     }
     let negated = |pattern: &&str| pattern.starts_with('!');
-    let matches = |pattern: &str| wildcard(pattern.as_bytes(), GIT_NAMESPACE.as_bytes());
+    let matches = |pattern: &str| wildcard(pattern.as_bytes(), Namespace::Git.name().as_bytes());
     let refused = patterns
         .split(',')
         .filter(negated)

@@ -85,8 +85,11 @@ fn only_two_hashes_are_known() {
 
 #[test]
 fn the_message_is_hashed_as_one_whatever_the_cut() {
-    let whole = signed_bytes(MessageHash::Sha256, (b"one two", b""));
-    assert_eq!(signed_bytes(MessageHash::Sha256, (b"one", b" two")), whole);
+    let whole = signed_bytes(Namespace::Git, MessageHash::Sha256, (b"one two", b""));
+    assert_eq!(
+        signed_bytes(Namespace::Git, MessageHash::Sha256, (b"one", b" two")),
+        whole
+    );
 }
 
 proptest! {

@@ -26,6 +26,7 @@ mod house;
 mod kit;
 mod model;
 mod modes;
+mod quorum;
 mod range;
 mod reference;
 mod sk;
