@@ -42,20 +42,24 @@ impl House {
         let program = program.with_file_name("examples").join("compromised");
         node.put_program("/opt/compromised", &program);
         let agent = self.agent();
-        let attempts: String = ATTEMPTS
-            .iter()
-            .map(|attempt| attempt.replace("AGENT", &agent))
-            .map(|attempt| format!("ExecStart=-/usr/bin/windlass {CACHE} {attempt}\\n"))
-            .collect();
-        // The unit as it is, with another program under the name of ours.
+        // The unit as it is, with another program under the name of ours. Each attempt is a start of its own: systemd
+        // may take the cgroup away between two commands of one start.
         node.sh(&format!(
             "sed -e 's|^Type=.*|Type=oneshot|; /^Requires=/d; /^After=/d' \
-             -e 's|^ExecStart=.*|BindReadOnlyPaths=/opt/compromised:/usr/bin/windlass\\n{attempts}\
-             ExecStart=/usr/bin/windlass {CACHE} write {CACHE}/reached|' \
+             -e 's|^\\[Unit\\]|&\\nStartLimitIntervalSec=0|' \
+             -e 's|^ExecStart=.*|BindReadOnlyPaths=/opt/compromised:/usr/bin/windlass\\n\
+             EnvironmentFile=/run/attempt\\nExecStart=/usr/bin/windlass {CACHE} $ATTEMPT|' \
              /etc/systemd/system/windlass-net.service >/etc/systemd/system/compromised.service
-             systemctl daemon-reload
-             systemctl start compromised"
+             systemctl daemon-reload"
         ));
+        let start = |attempt: &str| {
+            let attempt = attempt.replace("AGENT", &agent);
+            format!("echo 'ATTEMPT={attempt}' >/run/attempt; systemctl start compromised")
+        };
+        for attempt in ATTEMPTS {
+            node.sh(&format!("! {{ {}; }}", start(attempt)));
+        }
+        node.sh(&start(&format!("write {CACHE}/reached")));
         let said = node.sh("journalctl --output=cat --identifier=windlass --unit=compromised");
         let tried = said.matches("system calls confined (seccomp)").count();
         assert_eq!(tried, ATTEMPTS.len() + 1, "every attempt was made: {said}");
