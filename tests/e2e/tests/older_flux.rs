@@ -163,9 +163,9 @@ fn definitions_of_an_older_flux_are_migrated_and_can_come_back() {
     let admin = house.admin();
     apply_definitions(admin, &["v1", "v1beta2", "v1beta1"]);
     for object in &objects {
-        let back = admin
-            .get(&ObjectRef::of(object))
-            .expect("served in the old version again");
+        // Discovery names a version a moment before it is served.
+        let reference = ObjectRef::of(object);
+        let back = admin.wait_for("served in the old version again", &reference, |_| true);
         assert_eq!(back["metadata"]["uid"], object["metadata"]["uid"]);
         assert_eq!(back["spec"], now(admin, object)["spec"]);
     }
