@@ -1,5 +1,6 @@
 //! One head: the introduction, the way forward, the range behind it.
 
+use crate::charter::Charter;
 use crate::judge::{Judge, Stop};
 use crate::proof::SignerCount;
 use crate::range::Range;
@@ -22,6 +23,8 @@ pub(crate) struct Task<'a> {
     pub(crate) head: Oid,
     /// A tag over the head that a pinned key signed, and whose.
     pub(crate) tag: Option<&'a (Oid, Signer)>,
+    /// The policy that stands for those in the commits.
+    pub(crate) charter: Option<&'a Charter>,
 }
 
 /// Comes to a verdict on a head.
@@ -41,6 +44,7 @@ pub(crate) fn judge_head(task: Task<'_>, tell: Tell<'_>) -> Result<Verdict, Veri
             since: since(policy, ratchet),
         },
         tag: task.tag,
+        charter: task.charter,
     };
     let outcome = match introduction(policy, ratchet) {
         Some(introduction) => behind(judge, introduction, ratchet, tell),

@@ -182,6 +182,7 @@ fn judged(
         ratchet: None,
         head: memory.head,
         tag: None,
+        charter: None,
     };
     judge_head(task, None)
 }
@@ -233,6 +234,7 @@ fn supersedes(
             since: Since::Accepted(old.head),
         },
         tag: None,
+        charter: None,
     };
     match Range::walk(reader, new.head, &[old.head]) {
         Ok(range) => Ok(range.reaches(&old.head)),

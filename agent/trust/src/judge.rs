@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::charter::Charter;
 use crate::commit::{self, Commit};
 use crate::object::load_kind;
 use crate::proof::SignerCount;
@@ -28,6 +29,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) rule: Rule,
     /// A tag over the head that a pinned key signed, and whose: it vouches as a merge would.
     pub(crate) tag: Option<&'a (Oid, Signer)>,
+    /// The policy that stands for those in the commits.
+    pub(crate) charter: Option<&'a Charter>,
 }
 
 /// A commit that was looked at.
@@ -250,6 +253,25 @@ impl<'a> Verdicts<'a> {
             parents: &parents,
             floor,
             root,
+        })
+    }
+
+    /// Judges the head as a step from the base that somebody vouches for in another way than by the commit.
+    ///
+    /// # Errors
+    /// Something could not be loaded.
+    pub(crate) fn vouched(
+        &mut self,
+        range: &Range<'_>,
+        base: Id,
+        signer: &Signer,
+    ) -> Result<Result<Signer, RefusalReason>, VerifyError> {
+        let parents: Vec<Oid> = range.oid(base).into_iter().collect();
+        self.steps.judge(&Step {
+            child: self.judge.head,
+            parents: &parents,
+            floor: self.floor,
+            root: Ok(signer.clone()),
         })
     }
 

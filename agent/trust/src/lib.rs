@@ -58,6 +58,6 @@ pub use signers::{AllowedSigners, Signers, SignersError, TrustFileError};
 pub use tree::InvalidTree;
 pub use verify::{
     Accepted, Introduction, Policy, Ratchet, Verdict, VerifiedSource, VerifyError, verify,
-    verify_each,
+    verify_each, verify_under,
 };
 pub use view::{Listed, NodeKind, VerifiedTree, ViewError};

@@ -141,6 +141,7 @@ pub fn verify_reference(
         ratchet,
         head: peeled.commit,
         tag: tag.as_ref(),
+        charter: None,
     };
     let verdict = match judge_head(task, None)? {
         Verdict::Refused(_) if step == Step::Rise => judge_head(from_the_beginning(task), None)?,
@@ -169,6 +170,7 @@ fn judge<'a>(
             since,
         },
         tag: None,
+        charter: None,
     }
 }
 

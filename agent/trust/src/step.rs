@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::charter::{Charter, CharterError, POLICY_FILE, POLICY_SIGNATURES, signatures};
 use crate::commit::Commit;
 use crate::diff::{DiffError, changed_paths};
+use crate::judge::Judge;
 use crate::object::load_kind;
 use crate::signature::{self, TimeFloor};
 use crate::tree;
@@ -24,6 +25,8 @@ pub(crate) struct Steps<'a> {
     /// The keys that are pinned on the node.
     roots: &'a Signers,
     head: Oid,
+    /// The policy that stands for those in the commits.
+    assumed: Option<Arc<Charter>>,
     /// What the head's policy bars counts for every commit that was not accepted before. It can only forbid: whether
     /// the head may say so is judged like everything else.
     barring: Option<Arc<Charter>>,
@@ -64,21 +67,22 @@ impl<'a> Steps<'a> {
     ///
     /// # Errors
     /// The head's policy file cannot be loaded.
-    pub(crate) fn behind(
-        reader: &'a dyn ObjectReader,
-        roots: &'a Signers,
-        head: Oid,
-    ) -> Result<Self, VerifyError> {
+    pub(crate) fn behind(judge: Judge<'a>) -> Result<Self, VerifyError> {
+        let assumed = judge.charter.cloned().map(Arc::new);
         let mut steps = Self {
-            reader,
-            roots,
-            head,
-            barring: None,
+            reader: judge.reader,
+            roots: &judge.policy.signers,
+            head: judge.head,
+            barring: assumed.clone(),
+            assumed,
             read: HashMap::new(),
             trees: HashMap::new(),
             files: HashMap::new(),
         };
-        let place = steps.place(&head);
+        if steps.assumed.is_some() {
+            return Ok(steps);
+        }
+        let place = steps.place(&judge.head);
         let charter =
             place.and_then(|place| place.file.map(|file| steps.charter(file)).transpose());
         match charter {
@@ -144,8 +148,7 @@ impl<'a> Steps<'a> {
         let commit = Commit::parse(&bytes).map_err(RefusalReason::from)?;
         let mut signer = Err(reason.clone());
         for place in before {
-            let file = file_of(place).ok_or_else(|| reason.clone())?;
-            let charter = self.charter(file)?;
+            let charter = self.charter_at(place)?.ok_or_else(|| reason.clone())?;
             let found = signature::judge(&commit, charter.signers(), step.floor)?;
             signer = Ok(charter.admit(found)?);
         }
@@ -159,7 +162,8 @@ impl<'a> Steps<'a> {
         before: &[Option<Place>],
         place: &Place,
     ) -> Result<(), Barred> {
-        if before.iter().all(|before| file_of(before) == place.file) {
+        let stays = before.iter().all(|before| file_of(before) == place.file);
+        if stays || self.assumed.is_some() {
             return Ok(());
         }
         let now = place.file.ok_or(RefusalReason::PolicyRemoved)?;
@@ -221,9 +225,10 @@ impl<'a> Steps<'a> {
         before: &[Option<Place>],
         signer: &Signer,
     ) -> Result<(), Barred> {
-        let files = before.iter().filter_map(file_of);
-        let charters = files.map(|file| self.charter(file));
-        let charters = charters.collect::<Result<Vec<_>, _>>()?;
+        let mut charters = Vec::new();
+        for place in before {
+            charters.extend(self.charter_at(place)?);
+        }
         let old: Vec<Oid> = before.iter().flatten().map(|place| place.tree).collect();
         let mut barred = None;
         changed_paths(self.reader, now.tree, &old, &mut |changed| {
@@ -238,6 +243,15 @@ impl<'a> Steps<'a> {
             }
         })?;
         barred.map_or(Ok(()), Err)
+    }
+
+    /// The policy in force after a commit.
+    fn charter_at(&mut self, place: &Option<Place>) -> Result<Option<Arc<Charter>>, Barred> {
+        match (&self.assumed, file_of(place)) {
+            (Some(assumed), _) => Ok(Some(Arc::clone(assumed))),
+            (None, Some(file)) => self.charter(file).map(Some),
+            (None, None) => Ok(None),
+        }
     }
 
     fn charter(&mut self, file: Oid) -> Result<Arc<Charter>, Barred> {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::charter::Closed;
+use crate::charter::{Charter, Closed};
 use crate::head::{Task, judge_head};
 use crate::{CommitReport, LoadError, Mode, ObjectReader, Oid, Proof, Refusal, Signers};
 
@@ -169,6 +169,25 @@ pub fn verify_each(
     judge_head(task(reader, policy, ratchet, head), Some(tell))
 }
 
+/// Judges a head as [`verify_each`] does, as if this policy stood in the place of those in the commits: what would become
+/// of a history under it.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_under(
+    reader: &dyn ObjectReader,
+    policy: &Policy,
+    charter: &Charter,
+    head: &Oid,
+    tell: &mut dyn FnMut(CommitReport),
+) -> Result<Verdict, VerifyError> {
+    let task = Task {
+        charter: Some(charter),
+        ..task(reader, policy, None, head)
+    };
+    judge_head(task, Some(tell))
+}
+
 fn task<'a>(
     reader: &'a dyn ObjectReader,
     policy: &'a Policy,
@@ -181,5 +200,6 @@ fn task<'a>(
         ratchet,
         head: *head,
         tag: None,
+        charter: None,
     }
 }

@@ -6,7 +6,7 @@ use crate::range::{Id, Range};
 use crate::signature::TimeFloor;
 use crate::step::Steps;
 use crate::ways::Ways;
-use crate::{Mode, Oid, Proof, RefusalReason, VerifyError};
+use crate::{Mode, Oid, Proof, RefusalReason, Signer, VerifyError};
 
 /// The new commits behind a head and the verdicts on them.
 pub(crate) struct Walk<'a> {
@@ -36,7 +36,7 @@ impl<'a> Walk<'a> {
         if !ways.leads(range.head()) {
             return Ok(None);
         }
-        let steps = Steps::behind(judge.reader, &judge.policy.signers, judge.head)?;
+        let steps = Steps::behind(judge)?;
         Ok(Some(Self {
             verdicts: Verdicts::new(judge, steps, floor, ways.descendants()),
             judge,
@@ -52,9 +52,18 @@ impl<'a> Walk<'a> {
     pub(crate) fn settle(&mut self) -> Result<Vec<Id>, Stop> {
         match (self.judge.policy.mode, self.judge.tag) {
             (Mode::All, _) => self.all(),
-            (_, Some(_)) => Ok(Vec::new()),
+            (_, Some((_, signer))) => self.tagged(signer),
             (Mode::Path, None) => self.some_way(),
             (Mode::FirstParent, None) => self.first_parents(),
+        }
+    }
+
+    /// A tag vouches as a merge would: for everything but a policy that may not become what it is.
+    fn tagged(&mut self, signer: &Signer) -> Result<Vec<Id>, Stop> {
+        let judged = self.verdicts.vouched(&self.range, self.base, signer);
+        match judged.map_err(Stop::Failed)? {
+            Ok(_) => Ok(Vec::new()),
+            Err(reason) => self.judge.refuse(self.judge.head, reason),
         }
     }
 

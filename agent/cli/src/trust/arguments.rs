@@ -129,6 +129,9 @@ pub(crate) struct VerifyArguments {
     /// The commit with which trust begins [default: the one that `trust init` made]
     #[arg(long, value_name = "COMMIT")]
     pub(crate) introduction: Option<String>,
+    /// Judge as if this file stood for windlass.policy in every commit
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Only refused commits and the verdict
     #[arg(short, long)]
     pub(crate) quiet: bool,

@@ -115,7 +115,7 @@ pub(super) fn tell_what_next(
     ))?)
 }
 
-fn read(text: &[u8]) -> Result<Charter, TrustError> {
+pub(super) fn read(text: &[u8]) -> Result<Charter, TrustError> {
     Charter::parse(text).map_err(|error| TrustError::Wanted {
         what: error.to_string(),
         next: "correct it; docs/policy.md has every field".to_owned(),

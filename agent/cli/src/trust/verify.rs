@@ -1,11 +1,17 @@
 //! `trust verify`: whether nodes would accept a history, and why, commit by commit.
 
-use windlass_trust::{Introduction, Oid, Policy, RefusalReason, Verdict, verify_each};
+use std::fs;
+use std::path::Path;
+
+use windlass_trust::{
+    Charter, Introduction, Oid, Policy, RefusalReason, Verdict, verify_each, verify_under,
+};
 
 use super::arguments::VerifyArguments;
 use super::clone::LocalClone;
 use super::error::TrustError;
 use super::pins::Pins;
+use super::policy;
 use super::report::Report;
 use super::revision::{self, Range};
 use crate::screen::Screen;
@@ -31,20 +37,43 @@ fn judge(
         },
         mode: arguments.mode,
     };
+    let file = arguments.policy.as_deref();
+    let under = Under {
+        policy,
+        charter: file.map(charter).transpose()?,
+    };
     let mut report = Report::new(screen, arguments);
     if let Begin::AtRoot(root) = begin {
         // Nothing vouches for the first commit but its own signature.
-        let verdict = look(clone, &policy, &root, &mut report)?;
+        let verdict = look(clone, &under, &root, &mut report)?;
         if matches!(verdict, Verdict::Refused(_)) || root == range.to {
             return report.finish(&range.to, verdict);
         }
     }
-    let policy = Policy {
-        introduction: Introduction::Commit(begin.commit()),
-        ..policy
+    let under = Under {
+        policy: Policy {
+            introduction: Introduction::Commit(begin.commit()),
+            ..under.policy
+        },
+        ..under
     };
-    let verdict = look(clone, &policy, &range.to, &mut report)?;
+    let verdict = look(clone, &under, &range.to, &mut report)?;
     report.finish(&range.to, verdict)
+}
+
+/// What the commits are judged by.
+struct Under {
+    policy: Policy,
+    /// What stands for the policies in the commits.
+    charter: Option<Charter>,
+}
+
+fn charter(path: &Path) -> Result<Charter, TrustError> {
+    let text = fs::read(path).map_err(|source| TrustError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    policy::read(&text)
 }
 
 /// Where the commits that are looked at begin.
@@ -93,11 +122,15 @@ fn root(clone: &LocalClone, head: Oid) -> Result<Oid, TrustError> {
 
 fn look(
     clone: &LocalClone,
-    policy: &Policy,
+    under: &Under,
     head: &Oid,
     report: &mut Report<'_, '_>,
 ) -> Result<Verdict, TrustError> {
-    let verdict = verify_each(clone, policy, None, head, &mut |commit| report.tell(commit))?;
+    let tell = &mut |commit| report.tell(commit);
+    let verdict = match &under.charter {
+        Some(charter) => verify_under(clone, &under.policy, charter, head, tell)?,
+        None => verify_each(clone, &under.policy, None, head, tell)?,
+    };
     if let Verdict::Refused(refusal) = &verdict
         && clone.is_shallow()
         && let RefusalReason::NotDescendantOfIntroduction { introduction } = refusal.reason

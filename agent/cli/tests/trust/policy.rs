@@ -128,3 +128,42 @@ fn a_policy_that_goes_back_is_told_before_it_is_committed() {
             .says(&[words]);
     }
 }
+
+#[test]
+fn a_history_is_judged_by_a_policy_that_nobody_committed() {
+    let mut place = Place::new();
+    let bot = Signer::new("bot@example.org");
+    let begin = place.signed("Begin");
+    place.repo.write("apps/web.yaml", "web: 1");
+    let own = place.repo.commit("Bump web", &bot);
+    place.repo.write("infra.yaml", "net: 1");
+    let foreign = place.repo.commit("Reach out", &bot);
+    let file = place.directory.join("policy.toml");
+    std::fs::write(&file, policy(&bot, 1, "")).unwrap();
+    let judged = |to: &str, more: &[&str]| {
+        let range = format!("{begin}..{to}");
+        place.verified(&place.repo.path(), &[&[range.as_str()][..], more].concat())
+    };
+    let under = ["--policy", text_of(&file)];
+    assert_eq!(judged(&own, &[])["refusal"]["code"], "UnknownKey");
+    assert_eq!(verdicts(&judged(&own, &under)), ["signed"]);
+    assert_eq!(
+        judged(&foreign, &under)["refusal"]["code"],
+        "PathNotAllowed"
+    );
+    std::fs::write(&file, "version = 0").unwrap();
+    let signers = place.signers();
+    let words = [
+        "verify",
+        ".",
+        &begin,
+        "--policy",
+        text_of(&file),
+        "--signers",
+        text_of(&signers),
+    ];
+    place
+        .trust(&words)
+        .failed()
+        .says(&["version must be 1 or more"]);
+}

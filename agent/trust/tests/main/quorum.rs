@@ -145,3 +145,36 @@ fn a_person_is_told_whose_signatures_count() {
     assert_eq!(found[0].as_ref().unwrap().principal, "bob");
     assert_eq!(found[1].as_ref().unwrap_err().code(), "UnknownKey");
 }
+
+#[test]
+fn t42_a_tag_vouches_for_no_policy_that_one_root_may_not_make() {
+    let (start, next) = (house(), policy(2, 1));
+    let mut it = start;
+    let base = it.start;
+    let own = it.commit(&eve(), &[base], "nothing");
+    let changed = it.change(&eve(), &[base], "windlass.policy", &next);
+    it.files.remove("windlass.policy");
+    let gone = it.commit(&eve(), &[base], "gone");
+    let judged = |it: &mut Charted, head| {
+        let policy = windlass_trust::Policy {
+            introduction: windlass_trust::Introduction::Commit(base),
+            ..roots(it, Mode::Path)
+        };
+        let tag = it.house.signed_tag("v1", head);
+        let selector = windlass_trust::Selector::Tag("v1".to_owned());
+        let found = windlass_trust::Found {
+            reference: "refs/tags/v1",
+            target: tag,
+        };
+        let objects = &it.house.history.objects;
+        let verdict =
+            windlass_trust::verify_reference(objects, &policy, None, &selector, &found).unwrap();
+        match verdict {
+            windlass_trust::Verdict::Accepted(_) => "accepted",
+            windlass_trust::Verdict::Refused(refusal) => refusal.reason.code(),
+        }
+    };
+    assert_eq!(judged(&mut it, own), "accepted");
+    assert_eq!(judged(&mut it, changed), "PolicyNeedsMore");
+    assert_eq!(judged(&mut it, gone), "PolicyRemoved");
+}
