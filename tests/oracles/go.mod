@@ -11,6 +11,7 @@ require (
 	github.com/fluxcd/helm-controller/api v1.6.4
 	github.com/fluxcd/kustomize-controller v1.9.6
 	github.com/fluxcd/kustomize-controller/api v1.9.6
+	github.com/fluxcd/notification-controller v1.9.3
 	github.com/fluxcd/pkg/artifact v0.18.0
 	github.com/fluxcd/source-controller v1.9.6
 	github.com/fluxcd/source-controller/api v1.9.6

@@ -4,6 +4,7 @@ use kube::core::CustomResourceExt;
 use serde_json::json;
 use windlass_object::{Object, Value, yaml};
 
+use crate::alert::Alert;
 use crate::bucket::Bucket;
 use crate::git_repository::GitRepository;
 use crate::helm_chart::HelmChart;
@@ -12,6 +13,7 @@ use crate::helm_repository::HelmRepository;
 use crate::kustomization::Kustomization;
 use crate::names;
 use crate::oci_repository::OciRepository;
+use crate::provider::Provider;
 
 /// First line of each file in packaging/crds.
 const GENERATED: &str = "# Generated from agent/api: cargo run -p windlass-api --example crds\n";
@@ -44,6 +46,14 @@ pub fn all_crds() -> Vec<Object> {
     let mut crds = crds();
     let source = names::SOURCE_CONTROLLER;
     let others = [
+        (
+            serde_json::to_value(Alert::crd()),
+            names::NOTIFICATION_CONTROLLER,
+        ),
+        (
+            serde_json::to_value(Provider::crd()),
+            names::NOTIFICATION_CONTROLLER,
+        ),
         (serde_json::to_value(Bucket::crd()), source),
         (serde_json::to_value(OciRepository::crd()), source),
     ];
@@ -97,6 +107,10 @@ fn finish_schema(crd: &mut Value) {
         .pointer_mut("/spec/versions")
         .and_then(Value::as_array_mut);
     for version in versions.into_iter().flatten() {
+        if let Some(version) = version.as_object_mut() {
+            // Kinds without a status have none, which Flux writes out.
+            version.entry("subresources").or_insert_with(|| json!({}));
+        }
         let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") else {
             continue;
         };

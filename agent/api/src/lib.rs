@@ -3,6 +3,7 @@
 //! May touch: nothing.
 //! Never: talks to a cluster; adds a field that Flux does not have.
 
+pub mod alert;
 pub mod bucket;
 pub mod conditions;
 mod crds;
@@ -21,6 +22,7 @@ pub mod node;
 pub mod oci_repository;
 pub mod parse;
 pub mod pause;
+pub mod provider;
 pub mod reasons;
 pub mod suspension;
 mod text;

@@ -12,6 +12,14 @@ pub const KUSTOMIZE_API_VERSION: &str = "kustomize.toolkit.fluxcd.io/v1";
 pub const HELM_GROUP: &str = "helm.toolkit.fluxcd.io";
 /// apiVersion of a HelmRelease.
 pub const HELM_API_VERSION: &str = "helm.toolkit.fluxcd.io/v2";
+/// API group of Alerts and Providers.
+pub const NOTIFICATION_GROUP: &str = "notification.toolkit.fluxcd.io";
+/// apiVersion of Alerts and Providers.
+pub const NOTIFICATION_API_VERSION: &str = "notification.toolkit.fluxcd.io/v1beta3";
+/// Kind of what somebody is told of.
+pub const ALERT: &str = "Alert";
+/// Kind of a place that notifications are sent to.
+pub const PROVIDER: &str = "Provider";
 /// Kind of a release of a chart.
 pub const HELM_RELEASE: &str = "HelmRelease";
 /// Kind of a Git source.
@@ -122,6 +130,8 @@ pub const KUSTOMIZE_CONTROLLER: &str = "kustomize-controller";
 /// `reportingComponent` of events about HelmReleases, the component label of their CRD, and the field manager of
 /// what they apply.
 pub const HELM_CONTROLLER: &str = "helm-controller";
+/// `reportingComponent` of events about Alerts, and the component label of their CRD.
+pub const NOTIFICATION_CONTROLLER: &str = "notification-controller";
 
 /// Label by which stock clients find the parts of Flux.
 pub const PART_OF: &str = "app.kubernetes.io/part-of";

@@ -4,15 +4,17 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use windlass_object::{Object, Value};
 
+use crate::alert::Alert;
 use crate::git_repository::GitRepository;
 use crate::helm_chart::HelmChart;
 use crate::helm_release::HelmRelease;
 use crate::helm_repository::HelmRepository;
 use crate::kustomization::Kustomization;
 use crate::names::{
-    GIT_REPOSITORY, HELM_CHART, HELM_GROUP, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION,
-    KUSTOMIZE_GROUP, SOURCE_GROUP,
+    ALERT, GIT_REPOSITORY, HELM_CHART, HELM_GROUP, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION,
+    KUSTOMIZE_GROUP, NOTIFICATION_API_VERSION, NOTIFICATION_GROUP, PROVIDER, SOURCE_GROUP,
 };
+use crate::provider::Provider;
 
 /// Why an object could not be read.
 #[derive(Debug, Error)]
@@ -99,6 +101,27 @@ pub fn helm_repository(object: &Object) -> Result<HelmRepository, ParseError> {
         SOURCE_GROUP,
         HELM_REPOSITORY,
         crate::names::SOURCE_API_VERSION,
+    )
+}
+
+/// Reads an Alert of any version of its group (the fields are the same).
+///
+/// # Errors
+/// When it is of another kind or a field is missing or of the wrong type.
+pub fn alert(object: &Object) -> Result<Alert, ParseError> {
+    typed(object, NOTIFICATION_GROUP, ALERT, NOTIFICATION_API_VERSION)
+}
+
+/// Reads a Provider of any version of its group (the fields are the same).
+///
+/// # Errors
+/// When it is of another kind or a field is missing or of the wrong type.
+pub fn provider(object: &Object) -> Result<Provider, ParseError> {
+    typed(
+        object,
+        NOTIFICATION_GROUP,
+        PROVIDER,
+        NOTIFICATION_API_VERSION,
     )
 }
 

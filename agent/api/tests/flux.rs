@@ -129,6 +129,16 @@ fn the_crds_are_flux_crds_apart_from_the_listed_differences() {
             "helm.toolkit.fluxcd.io_helmreleases.yaml",
             "helmreleases.helm.toolkit.fluxcd.io",
         ),
+        (
+            "github.com/fluxcd/notification-controller",
+            "notification.toolkit.fluxcd.io_alerts.yaml",
+            "alerts.notification.toolkit.fluxcd.io",
+        ),
+        (
+            "github.com/fluxcd/notification-controller",
+            "notification.toolkit.fluxcd.io_providers.yaml",
+            "providers.notification.toolkit.fluxcd.io",
+        ),
     ];
     let mut found = Vec::new();
     for (module, file, name) in modules {

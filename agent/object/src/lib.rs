@@ -3,6 +3,7 @@
 //! May touch: nothing.
 //! Never: reads a file, a clock or the environment.
 
+pub mod go_regex;
 mod key;
 mod object;
 pub mod patch;

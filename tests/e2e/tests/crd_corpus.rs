@@ -9,7 +9,7 @@ use windlass_kit::controlplane::{ControlPlane, Options};
 use crate::oracle::{module, top};
 
 /// Module, file of the definition there, and its name.
-const DEFINITIONS: [(&str, &str, &str); 3] = [
+const DEFINITIONS: [(&str, &str, &str); 5] = [
     (
         "github.com/fluxcd/source-controller",
         "source.toolkit.fluxcd.io_gitrepositories.yaml",
@@ -24,6 +24,16 @@ const DEFINITIONS: [(&str, &str, &str); 3] = [
         "github.com/fluxcd/helm-controller",
         "helm.toolkit.fluxcd.io_helmreleases.yaml",
         "helmreleases.helm.toolkit.fluxcd.io",
+    ),
+    (
+        "github.com/fluxcd/notification-controller",
+        "notification.toolkit.fluxcd.io_alerts.yaml",
+        "alerts.notification.toolkit.fluxcd.io",
+    ),
+    (
+        "github.com/fluxcd/notification-controller",
+        "notification.toolkit.fluxcd.io_providers.yaml",
+        "providers.notification.toolkit.fluxcd.io",
     ),
 ];
 
@@ -47,6 +57,8 @@ fn install(admin: &Client, file: &Path, name: &str, valid: &[(String, String)]) 
     let kind = match name.split('.').next() {
         Some("gitrepositories") => "git-minimal.yaml",
         Some("helmreleases") => "hr-minimal.yaml",
+        Some("alerts") => "alert-minimal.yaml",
+        Some("providers") => "provider-minimal.yaml",
         _ => "ks-minimal.yaml",
     };
     let minimal: Vec<_> = valid
@@ -88,6 +100,8 @@ fn verdicts(admin: &Client, objects: &[(String, String)]) -> Vec<Result<(Value, 
             "Kustomization" => "kustomizations",
             "GitRepository" => "gitrepositories",
             "HelmRelease" => "helmreleases",
+            "Alert" => "alerts",
+            "Provider" => "providers",
             other => panic!("{name}: {other}"),
         };
         let api = value_of(text, "apiVersion: ");
