@@ -18,6 +18,55 @@ const INTENDED: &[(&str, &str)] = &[
     ),
 ];
 
+/// Module, file of the definition there, and its name.
+const DEFINITIONS: &[(&str, &str, &str)] = &[
+    (
+        "github.com/fluxcd/source-controller",
+        "source.toolkit.fluxcd.io_gitrepositories.yaml",
+        "gitrepositories.source.toolkit.fluxcd.io",
+    ),
+    (
+        "github.com/fluxcd/source-controller",
+        "source.toolkit.fluxcd.io_buckets.yaml",
+        "buckets.source.toolkit.fluxcd.io",
+    ),
+    (
+        "github.com/fluxcd/source-controller",
+        "source.toolkit.fluxcd.io_helmcharts.yaml",
+        "helmcharts.source.toolkit.fluxcd.io",
+    ),
+    (
+        "github.com/fluxcd/source-controller",
+        "source.toolkit.fluxcd.io_helmrepositories.yaml",
+        "helmrepositories.source.toolkit.fluxcd.io",
+    ),
+    (
+        "github.com/fluxcd/source-controller",
+        "source.toolkit.fluxcd.io_ocirepositories.yaml",
+        "ocirepositories.source.toolkit.fluxcd.io",
+    ),
+    (
+        "github.com/fluxcd/kustomize-controller",
+        "kustomize.toolkit.fluxcd.io_kustomizations.yaml",
+        "kustomizations.kustomize.toolkit.fluxcd.io",
+    ),
+    (
+        "github.com/fluxcd/helm-controller",
+        "helm.toolkit.fluxcd.io_helmreleases.yaml",
+        "helmreleases.helm.toolkit.fluxcd.io",
+    ),
+    (
+        "github.com/fluxcd/notification-controller",
+        "notification.toolkit.fluxcd.io_alerts.yaml",
+        "alerts.notification.toolkit.fluxcd.io",
+    ),
+    (
+        "github.com/fluxcd/notification-controller",
+        "notification.toolkit.fluxcd.io_providers.yaml",
+        "providers.notification.toolkit.fluxcd.io",
+    ),
+];
+
 fn oracles() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracles")
 }
@@ -93,58 +142,11 @@ fn differences(path: &str, theirs: &Value, ours: &Value, found: &mut Vec<String>
 
 #[test]
 fn the_crds_are_flux_crds_apart_from_the_listed_differences() {
-    let modules = [
-        (
-            "github.com/fluxcd/source-controller",
-            "source.toolkit.fluxcd.io_gitrepositories.yaml",
-            "gitrepositories.source.toolkit.fluxcd.io",
-        ),
-        (
-            "github.com/fluxcd/source-controller",
-            "source.toolkit.fluxcd.io_buckets.yaml",
-            "buckets.source.toolkit.fluxcd.io",
-        ),
-        (
-            "github.com/fluxcd/source-controller",
-            "source.toolkit.fluxcd.io_helmcharts.yaml",
-            "helmcharts.source.toolkit.fluxcd.io",
-        ),
-        (
-            "github.com/fluxcd/source-controller",
-            "source.toolkit.fluxcd.io_helmrepositories.yaml",
-            "helmrepositories.source.toolkit.fluxcd.io",
-        ),
-        (
-            "github.com/fluxcd/source-controller",
-            "source.toolkit.fluxcd.io_ocirepositories.yaml",
-            "ocirepositories.source.toolkit.fluxcd.io",
-        ),
-        (
-            "github.com/fluxcd/kustomize-controller",
-            "kustomize.toolkit.fluxcd.io_kustomizations.yaml",
-            "kustomizations.kustomize.toolkit.fluxcd.io",
-        ),
-        (
-            "github.com/fluxcd/helm-controller",
-            "helm.toolkit.fluxcd.io_helmreleases.yaml",
-            "helmreleases.helm.toolkit.fluxcd.io",
-        ),
-        (
-            "github.com/fluxcd/notification-controller",
-            "notification.toolkit.fluxcd.io_alerts.yaml",
-            "alerts.notification.toolkit.fluxcd.io",
-        ),
-        (
-            "github.com/fluxcd/notification-controller",
-            "notification.toolkit.fluxcd.io_providers.yaml",
-            "providers.notification.toolkit.fluxcd.io",
-        ),
-    ];
     let mut found = Vec::new();
-    for (module, file, name) in modules {
+    for (module, file, name) in DEFINITIONS {
         let ours = windlass_api::all_crds()
             .into_iter()
-            .find(|crd| crd.name() == name)
+            .find(|crd| crd.name() == *name)
             .unwrap();
         differences(
             "",
