@@ -4,18 +4,16 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, HeaderName, Method, Response, header};
-use ureq::{Agent, Body, ProxyProtocol};
+use ureq::{Agent, Body};
 use windlass_wire::limits::PIECE_BYTES;
 use windlass_wire::{DisplayUrl, DownloadRequest, FailureClass, Piece, write_piece};
 
 use crate::failure::{Deadline, Failure};
 use crate::http::failures::{HttpBody, classify};
-use crate::http::tls::tls_config;
 use crate::limits;
 use crate::origin::{HttpOrigin, Origin, Remote};
 use crate::reach::ReachError;
-
-const USER_AGENT: &str = concat!("windlass/", env!("CARGO_PKG_VERSION"));
+use crate::way::Way;
 
 /// The conversation of one request with the servers that it leads to.
 pub(crate) struct Exchange<'a> {
@@ -67,48 +65,13 @@ impl<'a> Exchange<'a> {
 
     /// Another host sees neither our credentials nor our certificate.
     fn agent(&self, to: &HttpOrigin) -> Result<Agent, Failure> {
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(self.proxy()?)
-            .user_agent(USER_AGENT)
-            .accept_encoding("identity")
-            .timeout_connect(Some(limits::CONNECT_TIMEOUT))
-            .max_response_header_size(limits::HTTP_HEADER_BYTES);
-        if to.authority.tls || self.request.proxy.is_some() {
-            let identity = self.request.identity.as_ref();
-            let identity = identity.filter(|_| self.is_at_origin(to));
-            let bundle = self.request.ca_bundle.as_deref();
-            config = config.tls_config(tls_config(bundle, identity)?);
-        }
-        Ok(config.build().new_agent())
-    }
-
-    fn proxy(&self) -> Result<Option<ureq::Proxy>, Failure> {
-        let Some(proxy) = &self.request.proxy else {
-            return Ok(None);
+        let identity = self.request.identity.as_ref();
+        let way = Way {
+            ca_bundle: self.request.ca_bundle.as_deref(),
+            identity: identity.filter(|_| self.is_at_origin(to)),
+            proxy: self.request.proxy.as_ref(),
         };
-        let unusable = || {
-            let address = DisplayUrl(&proxy.address);
-            Failure::invalid_request(format!(
-                "the proxy {address} cannot be used; give it as http://host:port or https://host:port"
-            ))
-        };
-        let Ok(Origin::Remote(Remote::Http(address))) = Origin::parse(&proxy.address) else {
-            return Err(unusable());
-        };
-        let protocol = match address.authority.tls {
-            true => ProxyProtocol::Https,
-            false => ProxyProtocol::Http,
-        };
-        let mut builder = ureq::Proxy::builder(protocol)
-            .host(&address.authority.host)
-            .port(address.authority.port);
-        if let Some((user, password)) = proxy.login.as_ref().or(address.userinfo.as_ref()) {
-            builder = builder.username(user).password(password.expose());
-        }
-        builder.build().map(Some).map_err(|_| unusable())
+        way.agent(to.authority.tls)
     }
 
     /// Hands over the body piece by piece, and says how many bytes it had.

@@ -1,4 +1,4 @@
-//! Job: the network process: fetches untrusted bytes for the agent.
+//! Job: the network process: fetches untrusted bytes for the agent, and sends what it is to tell others.
 //! Takes → gives: requests on its socket → objects.
 //! May touch: the network and its own throw-away cache.
 //! Never: holds a cluster credential; sends a pack to the agent; starts a program.
@@ -20,6 +20,7 @@ mod limits;
 mod memory;
 mod origin;
 mod packet;
+mod post;
 mod protocol;
 mod reach;
 mod reference;
@@ -30,6 +31,7 @@ mod server;
 mod session;
 mod ssh;
 mod unpack;
+mod way;
 mod zlib;
 
 pub use sandbox::{Allowed, ConfineError, Confinement, Wall, confine};

@@ -18,6 +18,7 @@ use crate::download;
 use crate::failure::Failure;
 use crate::fetch::{Context, answer};
 use crate::limits::{AGENT_TIMEOUT, CONNECTIONS, Limits};
+use crate::post;
 use crate::reach::ReachError;
 use crate::registry;
 use crate::sandbox::NameService;
@@ -153,6 +154,10 @@ fn connection(stream: &UnixStream, context: &Context) {
         Ok(Request::Registry(request)) => {
             tracing::debug!(url = %DisplayUrl(&request.download.url), ask = ?request.ask, "registry");
             registry::answer(&request, &mut out)
+        }
+        Ok(Request::Post(request)) => {
+            tracing::debug!(bytes = request.body.len(), "post");
+            post::answer(&request, &mut out)
         }
         Ok(Request::Fetch(request)) => {
             tracing::debug!(url = %DisplayUrl(&request.url), reference = ?request.reference, "fetch");

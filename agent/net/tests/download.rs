@@ -45,8 +45,11 @@ impl Server {
 }
 
 pub(crate) fn head_of(stream: &TcpStream) -> Option<String> {
+    read_head(&mut BufReader::new(stream))
+}
+
+fn read_head(reader: &mut impl BufRead) -> Option<String> {
     let mut head = String::new();
-    let mut reader = BufReader::new(stream);
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).ok()? == 0 {
             return None;
@@ -56,9 +59,21 @@ pub(crate) fn head_of(stream: &TcpStream) -> Option<String> {
 }
 
 fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>, answer: &Answer) {
-    let Some(head) = head_of(&stream) else {
+    let mut reader = BufReader::new(&stream);
+    let Some(head) = read_head(&mut reader) else {
         return;
     };
+    // A connection that is closed with something unread is reset, and the answer may be lost with it.
+    let length = head.split("content-length: ").nth(1);
+    let length = length.and_then(|rest| rest.split("\r\n").next()?.parse().ok());
+    let mut body = Vec::new();
+    if reader
+        .take(length.unwrap_or(0))
+        .read_to_end(&mut body)
+        .is_err()
+    {
+        return;
+    }
     let answer = answer(&head);
     seen.lock().unwrap().push(head);
     // The other side may have heard enough.
@@ -316,7 +331,7 @@ fn a_proxy_is_asked_to_connect_with_its_own_login() {
 }
 
 /// A server that wants a certificate of its authority; that authority's certificate, and such a certificate with key.
-fn mutual() -> (rustls::ServerConfig, String, ClientIdentity) {
+pub(crate) fn mutual() -> (rustls::ServerConfig, String, ClientIdentity) {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
     use rustls::server::WebPkiClientVerifier;
     let authority_key = KeyPair::generate().unwrap();

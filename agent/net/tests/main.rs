@@ -20,6 +20,7 @@ mod hostile_server;
 mod http;
 mod known_hosts;
 mod local;
+mod post;
 mod registry;
 mod sandbox;
 mod ssh;

@@ -1,4 +1,4 @@
-//! Job: what the node remembers: kept objects, the ratchet.
+//! Job: what the node remembers: kept objects, the ratchet, what somebody is still to be told.
 //! Takes → gives: verified ranges → rows and files; loading gives untrusted objects again.
 //! May touch: the state directory.
 //! Never: stores trust; writes while nothing changes.
@@ -18,7 +18,7 @@ pub use durable::WriteError;
 pub use line::Line;
 pub use ratchet::{RatchetError, RatchetFile, RatchetNotice};
 pub use store::{
-    Binding, BlobDigest, Collected, HistoryEntry, Incoming, IncomingBlob, Inspection, Kept,
+    Binding, BlobDigest, Collected, HistoryEntry, Incoming, IncomingBlob, Inspection, Kept, Notice,
     OpenError, ParseDigestError, PutError, Reader, Recovered, Refused, Store, StoreError, Tip,
     Verdict,
 };

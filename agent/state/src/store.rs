@@ -13,6 +13,7 @@ mod incoming;
 mod inspection;
 mod links;
 mod memory;
+mod notices;
 mod reader;
 mod spool;
 
@@ -30,6 +31,7 @@ pub use self::history::{HistoryEntry, Refused, Verdict};
 pub use self::incoming::{Incoming, PutError};
 pub use self::inspection::Inspection;
 pub use self::memory::Binding;
+pub use self::notices::Notice;
 pub use self::reader::Reader;
 
 use self::database::Database;

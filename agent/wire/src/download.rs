@@ -160,7 +160,7 @@ pub(crate) fn decode_download(decoder: &mut Decoder<'_>) -> Result<DownloadReque
     })
 }
 
-fn encode_identity(
+pub(crate) fn encode_identity(
     encoder: &mut Encoder,
     identity: Option<&ClientIdentity>,
 ) -> Result<(), WireError> {
@@ -173,7 +173,9 @@ fn encode_identity(
     }
 }
 
-fn decode_identity(decoder: &mut Decoder<'_>) -> Result<Option<ClientIdentity>, WireError> {
+pub(crate) fn decode_identity(
+    decoder: &mut Decoder<'_>,
+) -> Result<Option<ClientIdentity>, WireError> {
     let limit = limits::CREDENTIAL_BYTES;
     let Some(certificate) = decoder.optional_text("certificate", limit)? else {
         return Ok(None);
@@ -182,7 +184,7 @@ fn decode_identity(decoder: &mut Decoder<'_>) -> Result<Option<ClientIdentity>, 
     Ok(Some(ClientIdentity { certificate, key }))
 }
 
-fn encode_proxy(encoder: &mut Encoder, proxy: Option<&Proxy>) -> Result<(), WireError> {
+pub(crate) fn encode_proxy(encoder: &mut Encoder, proxy: Option<&Proxy>) -> Result<(), WireError> {
     let limit = limits::CREDENTIAL_BYTES;
     let address = proxy.map(|proxy| proxy.address.as_str());
     encoder.optional_text("proxy", address, limits::URL_BYTES)?;
@@ -197,7 +199,7 @@ fn encode_proxy(encoder: &mut Encoder, proxy: Option<&Proxy>) -> Result<(), Wire
     }
 }
 
-fn decode_proxy(decoder: &mut Decoder<'_>) -> Result<Option<Proxy>, WireError> {
+pub(crate) fn decode_proxy(decoder: &mut Decoder<'_>) -> Result<Option<Proxy>, WireError> {
     let limit = limits::CREDENTIAL_BYTES;
     let Some(address) = decoder.optional_text("proxy", limits::URL_BYTES)? else {
         return Ok(None);

@@ -39,8 +39,17 @@ impl Encoder {
         text: &str,
         limit: usize,
     ) -> Result<(), WireError> {
-        self.count(what, text.len(), limit)?;
-        self.0.extend_from_slice(text.as_bytes());
+        self.bytes(what, text.as_bytes(), limit)
+    }
+
+    pub(crate) fn bytes(
+        &mut self,
+        what: &'static str,
+        bytes: &[u8],
+        limit: usize,
+    ) -> Result<(), WireError> {
+        self.count(what, bytes.len(), limit)?;
+        self.0.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -189,9 +198,17 @@ impl<'a> Decoder<'a> {
         Ok(count)
     }
 
-    pub(crate) fn text(&mut self, what: &'static str, limit: usize) -> Result<String, WireError> {
+    pub(crate) fn bytes(
+        &mut self,
+        what: &'static str,
+        limit: usize,
+    ) -> Result<&'a [u8], WireError> {
         let length = self.count(what, limit)?;
-        let bytes = self.take(what, length)?;
+        self.take(what, length)
+    }
+
+    pub(crate) fn text(&mut self, what: &'static str, limit: usize) -> Result<String, WireError> {
+        let bytes = self.bytes(what, limit)?;
         let text = std::str::from_utf8(bytes).map_err(|_| WireError::Malformed { what })?;
         Ok(text.to_owned())
     }

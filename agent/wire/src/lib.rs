@@ -4,7 +4,7 @@
 //! Never: opens a socket, trusts a length it did not bound.
 //!
 //! One connection carries one [`FetchRequest`] and then [`Answer`]s until a final one
-//! ([`Answer::is_final`]), or one [`DownloadRequest`] or [`RegistryRequest`] and then [`Piece`]s. A frame is a big-endian `u32` length, a tag byte, and the fields; the length
+//! ([`Answer::is_final`]), or one [`DownloadRequest`], [`RegistryRequest`] or [`PostRequest`] and then [`Piece`]s. A frame is a big-endian `u32` length, a tag byte, and the fields; the length
 //! counts the tag byte. Integers are big-endian, texts and byte strings carry a `u32` length.
 
 mod answer;
@@ -13,6 +13,7 @@ mod error;
 mod frame;
 pub mod limits;
 mod locator;
+mod post;
 mod registry;
 mod request;
 mod secret;
@@ -24,6 +25,7 @@ pub use download::{
 };
 pub use error::WireError;
 pub use locator::DisplayUrl;
+pub use post::{PostExpected, PostMethod, PostRequest, write_post};
 pub use registry::{RegistryAsk, RegistryRequest, write_registry};
 pub use request::{
     Credentials, FetchRequest, History, Known, Reference, Request, read_request, write_request,

@@ -23,6 +23,16 @@ pub const CREDENTIAL_BYTES: usize = 256 * 1024;
 /// Bytes of a CA bundle. The whole of Mozilla's list is about 220 KiB.
 pub const CA_BUNDLE_BYTES: usize = 512 * 1024;
 
+/// Bytes of what is sent to somebody. The longest message of an event has 39,000 characters, of six bytes each where
+/// JSON escapes them.
+pub const POST_BYTES: usize = 512 * 1024;
+
+/// Headers of such a request: those of a service, and what a Provider's Secret adds.
+pub const HEADERS: usize = 32;
+
+/// Bytes of one name or value of a header. Common servers stop at 8 KiB for all of them.
+pub const HEADER_BYTES: usize = 8 * 1024;
+
 /// Bytes of a failure message: conditions hold 32 KiB, a person reads far less.
 pub const MESSAGE_BYTES: usize = 16 * 1024;
 

@@ -7,9 +7,11 @@ use zeroize::Zeroizing;
 
 use crate::download::{TAG_DOWNLOAD, decode_download};
 use crate::frame::{Decoder, Encoder, check_oid, read_bytes, read_length};
+use crate::post::{TAG_POST, decode_post};
 use crate::registry::{TAG_REGISTRY, decode_registry};
 use crate::{
-    DisplayUrl, DownloadRequest, Range, RegistryRequest, Secret, WireError, limits, parse_tag,
+    DisplayUrl, DownloadRequest, PostRequest, Range, RegistryRequest, Secret, WireError, limits,
+    parse_tag,
 };
 
 /// What one connection asks for.
@@ -21,6 +23,8 @@ pub enum Request {
     Download(DownloadRequest),
     /// Something that a registry has.
     Registry(RegistryRequest),
+    /// Something that somebody is to be told.
+    Post(PostRequest),
 }
 
 /// Asks for everything one reference reaches and the agent does not have.
@@ -170,8 +174,8 @@ pub fn write_request(writer: &mut impl Write, request: &FetchRequest) -> Result<
     writer.flush().map_err(WireError::Io)
 }
 
-/// Reads one request. Fails on anything [`write_request`], [`crate::write_download`] and [`crate::write_registry`]
-/// would not have written; never allocates more than has arrived.
+/// Reads one request. Fails on anything [`write_request`], [`crate::write_download`], [`crate::write_registry`] and
+/// [`crate::write_post`] would not have written; never allocates more than has arrived.
 pub fn read_request(reader: &mut impl Read) -> Result<Request, WireError> {
     let length = read_length(reader, WHAT, limits::REQUEST_BYTES)?;
     let body = Zeroizing::new(read_bytes(reader, length)?);
@@ -180,6 +184,7 @@ pub fn read_request(reader: &mut impl Read) -> Result<Request, WireError> {
         TAG_REQUEST => Request::Fetch(decode_fetch(&mut decoder)?),
         TAG_DOWNLOAD => Request::Download(decode_download(&mut decoder)?),
         TAG_REGISTRY => Request::Registry(decode_registry(&mut decoder)?),
+        TAG_POST => Request::Post(decode_post(&mut decoder)?),
         tag => return Err(WireError::UnknownTag { what: WHAT, tag }),
     };
     decoder.finish()?;

@@ -1,6 +1,7 @@
 //! The codec against itself and against garbage.
 
 mod download;
+mod post;
 
 use proptest::prelude::*;
 use windlass_wire::{

@@ -2,7 +2,7 @@
 
 use windlass_wire::{
     Range, Request, parse_tag, read_answer, read_piece, read_request, write_answer, write_download,
-    write_piece, write_registry, write_request,
+    write_piece, write_post, write_registry, write_request,
 };
 
 /// Answers that are read from one input at most.
@@ -16,6 +16,7 @@ pub(crate) fn request(bytes: &[u8]) {
             Request::Fetch(fetch) => write_request(&mut written, fetch),
             Request::Download(download) => write_download(&mut written, download),
             Request::Registry(registry) => write_registry(&mut written, registry),
+            Request::Post(post) => write_post(&mut written, post),
         };
         let written = wrote.is_ok() && bytes.starts_with(&written);
         assert!(written, "{request:?} was read and is not what was written");
