@@ -186,6 +186,8 @@ reasons! {
     RATCHET_LOST = "RatchetLost";
     /// A lost or damaged ratchet was made again. Not Flux's.
     RATCHET_HEALED = "RatchetHealed";
+    /// Nothing vouches any more for the revision that is applied: its key was taken away. Not Flux's.
+    APPLIED_BY_REVOKED_KEY = "AppliedByRevokedKey";
     /// A trust file of the node cannot be read; what it said before counts. Not Flux's.
     TRUST_FILE_INVALID = "TrustFileInvalid";
     /// A revision that would delete too much waits for a person. Not Flux's.

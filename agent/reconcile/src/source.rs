@@ -3,6 +3,7 @@
 pub(crate) mod basis;
 mod conclude;
 pub(crate) mod confirm;
+mod disowned;
 pub(crate) mod fetch;
 pub(crate) mod include;
 mod judge;
@@ -127,6 +128,7 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         // The receiver is gone only when the agent stops.
         let _ = pass.events.send(found);
     }
+    disowned::look(context, &spec, snapshot.as_ref()).await;
     let object = if found_nothing {
         None
     } else {

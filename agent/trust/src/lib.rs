@@ -28,6 +28,7 @@ mod signature;
 mod signers;
 mod sshkey;
 mod sshsig;
+mod standing;
 mod step;
 mod tag;
 mod text;
@@ -55,6 +56,7 @@ pub use secret::{SecretKeys, SecretKeysError, SignedTag};
 pub use selector::{Candidate, Found, Selector, Step, advance};
 pub use signature::{SignatureKind, Signer};
 pub use signers::{AllowedSigners, Signers, SignersError, TrustFileError};
+pub use standing::disowned;
 pub use tree::InvalidTree;
 pub use verify::{
     Accepted, Introduction, Policy, Ratchet, Verdict, VerifiedSource, VerifyError, verify,

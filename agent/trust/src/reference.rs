@@ -17,10 +17,10 @@ use crate::{
 const MAX_TAGS: usize = 8;
 
 /// What a reference names, with the tags taken off.
-struct Peeled {
-    commit: Oid,
+pub(crate) struct Peeled {
+    pub(crate) commit: Oid,
     /// The outermost tag: its id and its bytes.
-    tag: Option<(Oid, Vec<u8>)>,
+    pub(crate) tag: Option<(Oid, Vec<u8>)>,
 }
 
 /// A commit that something verified names by its id, or that the node itself names: nothing is asked of its signature.
@@ -155,7 +155,7 @@ pub fn verify_reference(
     })
 }
 
-fn judge<'a>(
+pub(crate) fn judge<'a>(
     reader: &'a dyn ObjectReader,
     policy: &'a Policy,
     head: Oid,
@@ -207,7 +207,7 @@ fn settled(
 }
 
 /// Takes the tags off a commit.
-fn peel(judge: &Judge<'_>, target: Oid) -> Result<Result<Peeled, Refusal>, VerifyError> {
+pub(crate) fn peel(judge: &Judge<'_>, target: Oid) -> Result<Result<Peeled, Refusal>, VerifyError> {
     let refused = |oid, reason| Ok(Err(judge.refusal(oid, Default::default(), reason)));
     let (mut at, mut outermost) = (target, None);
     for _ in 0..=MAX_TAGS {
@@ -243,7 +243,7 @@ fn peel(judge: &Judge<'_>, target: Oid) -> Result<Result<Peeled, Refusal>, Verif
 }
 
 /// Says who signed a tag, if its name is the one that was asked for: a signed tag under another name says nothing.
-fn signed_tag(
+pub(crate) fn signed_tag(
     policy: &Policy,
     bytes: &[u8],
     asked: Option<&str>,

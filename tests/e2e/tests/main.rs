@@ -16,6 +16,7 @@ mod commands_helm;
 mod commands_kubectl;
 mod commands_pause;
 mod crd_corpus;
+mod disowned;
 mod etcd_restored;
 mod expressions;
 mod faults;

@@ -15,6 +15,10 @@ use rustls::ServerConfig;
 use crate::certificates::Authority;
 use crate::directory::Directory;
 use crate::ports::Port;
+use crate::wait;
+
+/// How long a port that somebody else was given meanwhile is waited for.
+const PORT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a server is reached.
 #[derive(Clone, Debug, Default)]
@@ -197,7 +201,10 @@ impl GitServer {
             return;
         }
         let address = (Ipv4Addr::LOCALHOST, self.port.number());
-        let listener = TcpListener::bind(address).expect("the port is claimed by this server");
+        // A connection out of this machine may have been given the port while nobody listened.
+        let what = "the port that this server claimed to be free";
+        let bind = || TcpListener::bind(address).map_err(|error| error.to_string());
+        let listener = wait::until(what, PORT_PATIENCE, bind);
         self.shared.stopping.store(false, Ordering::SeqCst);
         let shared = Arc::clone(&self.shared);
         std::thread::spawn(move || {

@@ -32,8 +32,9 @@ pub(super) async fn conclude(
     if let Err(error) = &object {
         tracing::debug!(source = %pass.name, %error, "the finalizer could not be added");
     }
-    let healed = context.keep.healed(&pass.name);
-    let remark = Remark::of(pass.trust_problem.as_deref(), healed);
+    let keep = &context.keep;
+    let (disowned, healed) = (keep.disowned(&pass.name), keep.healed(&pass.name));
+    let remark = Remark::of(pass.trust_problem.as_deref(), disowned, healed);
     let finding = Finding {
         name: &pass.name,
         snapshot,

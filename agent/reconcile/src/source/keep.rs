@@ -24,6 +24,8 @@ pub(crate) struct Keep {
     moves: watch::Sender<()>,
     /// What was made again of the ratchets, by source, for a person to hear.
     healed: Mutex<BTreeMap<String, String>>,
+    /// What is to be said of revisions in use that nothing vouches for any more, by source.
+    disowned: Mutex<BTreeMap<String, String>>,
 }
 
 impl Keep {
@@ -58,6 +60,7 @@ impl Keep {
             ratchets: Mutex::new(ratchets),
             moves: watch::Sender::default(),
             healed: Mutex::new(healed),
+            disowned: Mutex::default(),
         })
     }
 
@@ -117,6 +120,28 @@ impl Keep {
         tracing::error!(source = line.source, "{message}");
         let mut healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
         healed.insert(line.source.clone(), message);
+    }
+
+    /// What is to be said of the revision of a source that is in use, if nothing vouches for it any more.
+    pub(crate) fn disowned(&self, source: &Named) -> Option<String> {
+        let disowned = self.disowned.lock().unwrap_or_else(PoisonError::into_inner);
+        disowned.get(&source.to_string()).cloned()
+    }
+
+    /// Notes what is to be said of it now.
+    pub(super) fn note_disowned(&self, source: &Named, message: Option<String>) {
+        let mut disowned = self.disowned.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = source.to_string();
+        let Some(message) = message else {
+            if disowned.remove(&source).is_some() {
+                tracing::info!(source, "the revision in use is vouched for again");
+            }
+            return;
+        };
+        if disowned.get(&source) != Some(&message) {
+            tracing::error!(source, "{message}");
+            disowned.insert(source, message);
+        }
     }
 
     /// Takes the person's word out of the way when it has been followed: it was for this once.

@@ -147,8 +147,12 @@ pub(crate) struct Remark {
 }
 
 impl Remark {
-    /// A trust file is broken, or a ratchet was made again.
-    pub(crate) fn of(trust_problem: Option<&str>, healed: Option<String>) -> Option<Self> {
+    /// A trust file is broken, the revision in use lost whoever vouched for it, or a ratchet was made again.
+    pub(crate) fn of(
+        trust_problem: Option<&str>,
+        disowned: Option<String>,
+        healed: Option<String>,
+    ) -> Option<Self> {
         if let Some(problem) = trust_problem {
             return Some(Remark {
                 status: ConditionStatus::False,
@@ -156,6 +160,13 @@ impl Remark {
                 message: format!(
                     "{problem}; what the trust files said before counts until this is corrected"
                 ),
+            });
+        }
+        if let Some(message) = disowned {
+            return Some(Remark {
+                status: ConditionStatus::False,
+                reason: reasons::APPLIED_BY_REVOKED_KEY,
+                message,
             });
         }
         Some(Remark {

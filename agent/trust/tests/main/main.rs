@@ -30,6 +30,7 @@ mod quorum;
 mod range;
 mod reference;
 mod sk;
+mod standing;
 mod stricter;
 mod validity;
 mod view;
