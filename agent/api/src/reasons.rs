@@ -186,6 +186,8 @@ reasons! {
     RATCHET_LOST = "RatchetLost";
     /// A lost or damaged ratchet was made again. Not Flux's.
     RATCHET_HEALED = "RatchetHealed";
+    /// A root's override took a source back to an older commit. Not Flux's.
+    RATCHET_OVERRIDDEN = "RatchetOverridden";
     /// Nothing vouches any more for the revision that is applied: its key was taken away. Not Flux's.
     APPLIED_BY_REVOKED_KEY = "AppliedByRevokedKey";
     /// A trust file of the node cannot be read; what it said before counts. Not Flux's.

@@ -14,6 +14,7 @@ mod people;
 mod pins;
 mod policy;
 mod programs;
+mod recall;
 mod report;
 mod revision;
 mod signing_key;
@@ -34,6 +35,7 @@ pub(crate) fn run(screen: &mut Screen<'_>, arguments: &TrustArguments) -> Result
         TrustWhat::Init(init) => init::run(screen, init),
         TrustWhat::Verify(verify) => verify::run(screen, verify),
         TrustWhat::Countersign(countersign) => countersign::run(screen, countersign),
+        TrustWhat::Override(back) => recall::run(screen, back),
         TrustWhat::Hook {
             what: HookWhat::Install(hook),
         } => hook::install(screen, hook),

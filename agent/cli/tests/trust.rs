@@ -7,6 +7,7 @@ mod init;
 mod openpgp;
 mod people;
 mod policy;
+mod recall;
 mod verify;
 
 use std::path::{Path, PathBuf};

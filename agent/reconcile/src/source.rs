@@ -1,5 +1,6 @@
 //! Sources: what is fetched, whether it is accepted, and what their status says.
 
+mod ask;
 pub(crate) mod basis;
 mod conclude;
 pub(crate) mod confirm;
@@ -10,6 +11,7 @@ mod judge;
 pub(crate) mod keep;
 pub(crate) mod listed;
 pub(crate) mod lost;
+mod recall;
 pub(crate) mod secret;
 pub(crate) mod spec;
 pub(crate) mod status;
@@ -21,6 +23,7 @@ use windlass_api::reasons;
 use windlass_cluster::Leadership;
 use windlass_object::Object;
 use windlass_state::Tip;
+use windlass_trust::Oid;
 
 use self::basis::Basis;
 use self::conclude::conclude;
@@ -65,8 +68,12 @@ pub(crate) struct Pass {
 /// A head that was judged and refused; it is not fetched again while the reference points to it.
 #[derive(Clone, Debug)]
 pub(crate) struct RefusedHead {
+    /// The commit.
+    pub(crate) head: Oid,
     pub(crate) tip: Tip,
     pub(crate) problem: Problem,
+    /// It does not go on from what was accepted last: only an override leads there.
+    pub(crate) lies_back: bool,
 }
 
 /// What the controller has to know after a pass.
@@ -247,15 +254,24 @@ async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
         (None, _) => None,
     };
     let held = pass.snapshot.clone().filter(|_| pass.refused.is_none());
+    let refused = pass.refused.clone();
     let (context, spec) = (Arc::clone(context), spec.clone());
     let asked = tokio::task::spawn_blocking(move || {
-        match (
-            fetch::fetch(&context.keep, &context.net, &spec, known.as_ref())?,
-            held,
-        ) {
-            (Fetched::Unchanged, Some(held)) => fetch::confirm_held(&context.keep, &spec, held),
-            (fetched, _) => Ok(fetched),
-        }
+        let (keep, net) = (&context.keep, &context.net);
+        let fetched = match (fetch::fetch(keep, net, &spec, known.as_ref())?, held) {
+            (Fetched::Unchanged, Some(held)) => fetch::confirm_held(keep, &spec, held)?,
+            (fetched, _) => fetched,
+        };
+        let refused = match &fetched {
+            Fetched::Refused(refused) => Some(refused.clone()),
+            Fetched::Unchanged => refused,
+            _ => None,
+        };
+        let overridden = match refused.filter(|refused| refused.lies_back) {
+            Some(refused) => recall::look(keep, net, &spec, &refused)?,
+            None => None,
+        };
+        Ok(overridden.unwrap_or(fetched))
     });
     match asked.await {
         Ok(Ok(Fetched::Unchanged)) => Found {
@@ -265,16 +281,11 @@ async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
         },
         Ok(Ok(Fetched::Unconfirmed(problem))) => Found::problem(problem),
         Ok(Ok(Fetched::Accepted(snapshot))) => Found::snapshot(*snapshot),
-        Ok(Ok(Fetched::Refused { tip, problem })) => {
-            let refused = Some(RefusedHead {
-                tip,
-                problem: problem.clone(),
-            });
-            Found {
-                refused,
-                ..Found::problem(problem)
-            }
-        }
+        Ok(Ok(Fetched::Refused(refused))) => Found {
+            problem: Some(refused.problem.clone()),
+            refused: Some(refused),
+            snapshot: None,
+        },
         Ok(Err(error)) => Found {
             refused: pass.refused.clone(),
             ..Found::problem(Problem::fetch(&error))

@@ -244,6 +244,7 @@ mod tests {
             introduction: Oid::from_bytes([1; 20]),
             counter: byte.into(),
             version: None,
+            spent: Vec::new(),
         };
         let tip = Tip {
             target: head,

@@ -73,6 +73,7 @@ fn works_when_its_parent_asks() {
                     introduction: head,
                     counter: step,
                     version: None,
+                    spent: Vec::new(),
                 },
             )
             .unwrap();

@@ -149,6 +149,11 @@ impl Charter {
         self.revoked.get(key) == Some(&Revocation::Hard)
     }
 
+    /// Whether what a key signs from now on does not count.
+    pub(crate) fn revokes(&self, key: &str) -> bool {
+        self.revoked.contains_key(key)
+    }
+
     /// Gives the signer under the name of its principal.
     ///
     /// # Errors
@@ -156,7 +161,7 @@ impl Charter {
     pub(crate) fn admit(&self, signer: Signer) -> Result<Signer, RefusalReason> {
         let principal = self.owner(&signer.key).map(|it| it.name.clone());
         let principal = principal.unwrap_or_else(|| signer.principal.clone());
-        if self.revoked.contains_key(&signer.key) {
+        if self.revokes(&signer.key) {
             return Err(RefusalReason::RevokedByPolicy {
                 fingerprint: signer.key,
                 principal,

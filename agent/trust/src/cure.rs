@@ -115,8 +115,18 @@ fn find_again(refusal: &Refusal) -> String {
             "ask the owner of the Git server why it answers with another commit than {pinned}"
         ),
         RefusalReason::NotFastForward { accepted } => format!(
-            "what is followed was rewound or rewritten: push a commit on top of {accepted}, or {}",
-            countersign(refusal)
+            "what is followed was rewound or rewritten: push a commit on top of {accepted}, or {}; to go back on purpose, \
+             sign that with `windlass trust override {}`",
+            countersign(refusal),
+            refusal.commit
+        ),
+        RefusalReason::OverrideNotTrusted { .. } => format!(
+            "push a commit on top of what was accepted, or sign another override: `windlass trust override {}`",
+            refusal.commit
+        ),
+        RefusalReason::OverrideNeedsMore { .. } => format!(
+            "let the others run `git fetch --tags` and `windlass trust override {}` in their clones, and push the tag",
+            refusal.commit
         ),
         _ => vouch(refusal),
     }

@@ -102,6 +102,7 @@ fn first(judge: Judge<'_>, tell: Tell<'_>) -> Result<Accepted, Stop> {
             introduction: head,
             counter: 1,
             version: None,
+            spent: Vec::new(),
         },
         proof: judge.proof(signers, 1),
         signer: signer.principal,
@@ -179,6 +180,7 @@ fn moved(ratchet: Option<&Ratchet>, head: Oid, introduction: Oid) -> Ratchet {
             .map_or(0, |ratchet| ratchet.counter)
             .saturating_add(moves.into()),
         version: ratchet.and_then(|ratchet| ratchet.version.clone()),
+        spent: ratchet.map_or_else(Vec::new, |ratchet| ratchet.spent.clone()),
     }
 }
 

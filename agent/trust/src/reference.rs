@@ -79,6 +79,7 @@ pub fn verify_pinned(
             introduction: pin.0,
             counter: 1,
             version: None,
+            spent: Vec::new(),
         }),
         proof: judge.proof(Default::default(), 0),
         signer: signer.map(|signer| signer.principal).unwrap_or_default(),
@@ -193,6 +194,7 @@ fn settled(
     if let Selector::Semver(_) = selector {
         accepted.ratchet.version = higher(before, candidate.tag);
     }
+    accepted.ratchet.spent = ratchet.map_or_else(Vec::new, |ratchet| ratchet.spent.clone());
     accepted.ratchet.counter = match ratchet {
         Some(ratchet) => {
             let stands = Ratchet {

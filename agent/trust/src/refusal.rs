@@ -208,6 +208,18 @@ pub enum RefusalReason {
         /// The commit accepted last.
         accepted: Oid,
     },
+    /// An override would go back to it, and does not count.
+    OverrideNotTrusted {
+        /// Why it does not.
+        cause: String,
+    },
+    /// An override would go back to it, and fewer roots signed it than the policy asks for.
+    OverrideNeedsMore {
+        /// How many it asks for.
+        needed: usize,
+        /// How many signed.
+        found: usize,
+    },
 }
 
 /// Why a listed key does not count at a place in history.
@@ -300,6 +312,8 @@ impl RefusalReason {
             Self::NotAVersion { .. } => "NotAVersion",
             Self::NotThePinnedCommit { .. } => "NotThePinnedCommit",
             Self::NotFastForward { .. } => "NotFastForward",
+            Self::OverrideNotTrusted { .. } => "OverrideNotTrusted",
+            Self::OverrideNeedsMore { .. } => "OverrideNeedsMore",
         }
     }
 }

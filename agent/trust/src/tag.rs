@@ -80,6 +80,15 @@ impl<'a> Tag<'a> {
             payload,
         })
     }
+
+    /// What the person wrote: everything between the headers and the signature.
+    pub(crate) fn message(&self) -> &'a [u8] {
+        let mut pairs = self.payload.windows(2);
+        let begins = pairs.position(|pair| pair == b"\n\n");
+        begins
+            .and_then(|at| self.payload.get(at + 2..))
+            .unwrap_or_default()
+    }
 }
 
 /// Cuts the signature off. Git takes the last line that begins one, wherever it stands

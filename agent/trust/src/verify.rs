@@ -41,6 +41,9 @@ pub struct Ratchet {
     /// The version that was accepted, where the selector is a range of versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The overrides that were followed: each counts only once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<Oid>,
 }
 
 /// What looking at a head came to.

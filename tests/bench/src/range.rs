@@ -86,6 +86,7 @@ impl History {
             introduction: self.introduction,
             counter: 1,
             version: None,
+            spent: Vec::new(),
         }
     }
 }

@@ -47,6 +47,7 @@ mod oracle;
 mod person;
 mod prune_guard;
 mod ratchet;
+mod recall;
 mod reference;
 mod registries;
 mod registry_server;

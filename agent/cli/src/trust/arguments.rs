@@ -33,6 +33,8 @@ pub(crate) enum TrustWhat {
     Verify(VerifyArguments),
     /// Vouch for commits that nobody signed, by one signed merge; no forced push
     Countersign(CountersignArguments),
+    /// Take nodes back to an older commit on purpose, by a signed tag that counts once
+    Override(OverrideArguments),
     /// Check what is pushed before it is pushed
     Hook {
         #[command(subcommand)]
@@ -161,6 +163,36 @@ pub(crate) struct CountersignArguments {
     #[arg(long, default_value = "path", value_name = "MODE")]
     pub(crate) mode: Mode,
     /// Vouch without being asked
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OverrideArguments {
+    /// The commit to go back to
+    pub(crate) to: String,
+    /// Why, in one line [default: what the override says that is there already]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// The commit that nodes accepted last [default: the branch as it is at origin, or here]
+    #[arg(long, value_name = "COMMIT")]
+    pub(crate) from: Option<String>,
+    /// The branch that nodes follow [default: the one that is checked out]
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// The key that signs: an SSH key's file, or the id of an OpenPGP key [default: as git signs]
+    #[arg(long, value_name = "FILE|ID")]
+    pub(crate) key: Option<String>,
+    /// Who may sign, in OpenSSH's allowed_signers format [default: what `trust init` wrote]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signers: Vec<PathBuf>,
+    /// The commit with which trust begins [default: the one that `trust init` made]
+    #[arg(long, value_name = "COMMIT")]
+    pub(crate) introduction: Option<String>,
+    /// The clone
+    #[arg(long, default_value = ".", value_name = "PATH")]
+    pub(crate) repository: PathBuf,
+    /// Sign without being asked
     #[arg(short, long)]
     pub(crate) yes: bool,
 }

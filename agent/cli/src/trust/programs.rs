@@ -97,16 +97,39 @@ impl Git {
         }
         arguments.extend(["-m".to_owned(), commit.message.to_owned()]);
         arguments.push(format!("{}^{{tree}}", commit.tree_of));
-        let printed = self.run(&arguments).map_err(|error| TrustError::Wanted {
-            what: error.to_string(),
-            next: "try it by hand: `git commit --allow-empty -S -m test`; `git config gpg.format` and `git config \
-                   user.signingkey` say how git signs, and `ssh-add -L` which keys the agent holds"
-                .to_owned(),
-        })?;
+        let printed = self.run(&arguments).map_err(cannot_sign)?;
         printed.parse().map_err(|_| TrustError::Program {
             command: "git commit-tree".to_owned(),
             said: printed,
         })
+    }
+
+    /// Makes a signed tag, in the place of one of that name, and gives its id.
+    pub(crate) fn tag_signed(
+        &self,
+        name: &str,
+        target: &Oid,
+        message: &str,
+    ) -> Result<Oid, TrustError> {
+        let target = target.to_string();
+        let tag = ["tag", "-s", "-f", "--cleanup=verbatim", "-m", message, name];
+        let printed = self.run(&[tag.as_slice(), &[&target]].concat());
+        printed.map_err(cannot_sign)?;
+        let id = self.run(&["rev-parse", &format!("refs/tags/{name}")])?;
+        id.parse().map_err(|_| TrustError::Program {
+            command: "git rev-parse".to_owned(),
+            said: id,
+        })
+    }
+
+    /// Takes a tag back: what stood there before stands there again, or nothing.
+    pub(crate) fn put_tag_back(&self, name: &str, before: Option<Oid>) -> Result<(), TrustError> {
+        let name = format!("refs/tags/{name}");
+        match before {
+            Some(before) => self.run(&["update-ref", &name, &before.to_string()]),
+            None => self.run(&["update-ref", "-d", &name]),
+        }
+        .map(drop)
     }
 
     /// Moves a branch, if it still stands where it was seen.
@@ -202,6 +225,15 @@ impl Git {
         // For what is read; what a person reads is ours.
         command.env("LC_ALL", "C").stdin(Stdio::inherit());
         command
+    }
+}
+
+fn cannot_sign(error: TrustError) -> TrustError {
+    TrustError::Wanted {
+        what: error.to_string(),
+        next: "try it by hand: `git commit --allow-empty -S -m test`; `git config gpg.format` and `git config \
+               user.signingkey` say how git signs, and `ssh-add -L` which keys the agent holds"
+            .to_owned(),
     }
 }
 

@@ -33,8 +33,8 @@ pub(super) async fn conclude(
         tracing::debug!(source = %pass.name, %error, "the finalizer could not be added");
     }
     let keep = &context.keep;
-    let (disowned, healed) = (keep.disowned(&pass.name), keep.healed(&pass.name));
-    let remark = Remark::of(pass.trust_problem.as_deref(), disowned, healed);
+    let (disowned, ratchet) = (keep.disowned(&pass.name), keep.remarked(&pass.name));
+    let remark = Remark::of(pass.trust_problem.as_deref(), disowned, ratchet);
     let finding = Finding {
         name: &pass.name,
         snapshot,

@@ -4,24 +4,21 @@
 //! transaction, then the ratchet. A crash between the two is healed at the next start, because the kept
 //! head is verified again against the older ratchet.
 
-use std::io::{BufReader, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use windlass_api::reasons;
 use windlass_state::{Incoming, Kept, Line, PutError, RatchetError, StoreError, Tip};
 use windlass_trust::{
-    Accepted, CompletenessError, Introduction, ObjectKind, Oid, VerifiedSource, VerifyError,
-    missing_objects,
+    Accepted, CompletenessError, Introduction, Oid, VerifiedSource, VerifyError, missing_objects,
 };
-use windlass_wire::{
-    Answer, FailureClass, FetchRequest, History, Known, WireError, read_answer, write_request,
-};
+use windlass_wire::{FailureClass, FetchRequest, History, WireError};
 
+use super::RefusedHead;
+use super::ask::{Came, ask, request};
 use super::basis::Rule;
 use super::confirm::Confirmed;
 use super::include::Included;
-use super::judge::{Rejection, judge, judge_kept};
+use super::judge::{judge, judge_kept};
 use super::keep::Keep;
 use super::spec::SourceSpec;
 use super::status::{Problem, chain};
@@ -29,9 +26,6 @@ use crate::net::{Net, NetError};
 use crate::view::artifact::ArtifactDigest;
 use crate::view::ignore::Ignore;
 use crate::view::{Choice, View, ViewFailure};
-
-/// How much longer than the fetch itself the agent waits for an answer of windlass-net.
-const NET_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A revision that the node's keys vouch for.
 #[derive(Clone, Debug)]
@@ -81,10 +75,7 @@ pub(crate) enum Fetched {
     /// The revision in use is not what `spec.verify` asks for now.
     Unconfirmed(Problem),
     /// Looked at and refused: the last accepted revision stays.
-    Refused {
-        tip: Tip,
-        problem: Problem,
-    },
+    Refused(RefusedHead),
 }
 
 /// A fetch that could not come to a verdict.
@@ -200,11 +191,16 @@ pub(crate) fn fetch(
         keep,
         net,
         spec,
-        &request(spec, kept.as_ref(), known, history),
+        &request(spec, &spec.reference, (kept.as_ref(), known), history),
     ) {
         Err(error) if keep.heal(&error)? => {
             tracing::warn!(source = %spec.name, error = %chain(&error), "fetching everything again");
-            fetch_beyond(keep, net, spec, &request(spec, None, None, History::All))
+            fetch_beyond(
+                keep,
+                net,
+                spec,
+                &request(spec, &spec.reference, (None, None), History::All),
+            )
         }
         answer => answer,
     }
@@ -235,80 +231,13 @@ fn fetch_beyond(
     spec: &SourceSpec,
     request: &FetchRequest,
 ) -> Result<Fetched, FetchError> {
-    let mut stream = net.open()?;
-    // windlass-net keeps the timeout itself; this is for the case that it hangs.
-    let patience = spec.timeout + NET_PATIENCE;
-    stream
-        .set_read_timeout(Some(patience))
-        .map_err(WireError::Io)?;
-    write_request(&mut stream, request)?;
-    stream.flush().map_err(WireError::Io)?;
-    let mut answers = BufReader::with_capacity(64 * 1024, stream);
-    match read_answer(&mut answers)? {
-        Answer::Unchanged { .. } => Ok(Fetched::Unchanged),
-        Answer::Failed { class, message } => Err(FetchError::Failed { class, message }),
-        Answer::Head {
-            oid,
-            reference_name,
-            target,
-        } => {
-            if !spec.reference.allows(&reference_name) {
-                return Err(FetchError::NotAskedFor {
-                    asked: spec.line().selector,
-                    answer: reference_name,
-                });
-            }
-            let parse = |oid: &str| {
-                oid.parse()
-                    .map_err(|_| unexpected("a head that is no object id"))
-            };
-            let head = parse(&oid)?;
-            let tip = Tip {
-                target: parse(&target)?,
-                reference: reference_name,
-            };
-            let mut incoming = keep.store.receive()?;
-            receive(&mut answers, &mut incoming)?;
-            take(keep, spec, incoming, head, tip)
-        }
-        Answer::Object { .. } | Answer::Done { .. } => Err(unexpected("an answer without a head")),
-    }
-}
-
-fn request(
-    spec: &SourceSpec,
-    kept: Option<&Kept>,
-    known: Option<&Tip>,
-    history: History,
-) -> FetchRequest {
-    FetchRequest {
-        url: spec.url.clone(),
-        reference: spec.reference.clone(),
-        have: kept.map(|kept| kept.head.to_string()).into_iter().collect(),
-        credentials: spec.credentials.clone(),
-        ca_bundle: spec.ca_bundle.clone(),
-        timeout_seconds: spec.timeout.as_secs().max(1),
-        known: known.map(|tip| Known {
-            reference_name: tip.reference.clone(),
-            target: tip.target.to_string(),
-        }),
-        history,
-    }
-}
-
-fn receive(answers: &mut impl std::io::Read, incoming: &mut Incoming) -> Result<(), FetchError> {
-    loop {
-        match read_answer(answers)? {
-            Answer::Object { kind, oid, bytes } => {
-                let kind = ObjectKind::from_code(kind).ok_or(unexpected("an unknown kind"))?;
-                incoming.put(Oid::from_bytes(oid), kind, &bytes)?;
-            }
-            Answer::Done { .. } => return Ok(()),
-            Answer::Failed { class, message } => return Err(FetchError::Failed { class, message }),
-            Answer::Head { .. } | Answer::Unchanged { .. } => {
-                return Err(unexpected("a second head"));
-            }
-        }
+    match ask(keep, net, request)? {
+        Came::Unchanged => Ok(Fetched::Unchanged),
+        Came::Head {
+            head,
+            tip,
+            incoming,
+        } => take(keep, spec, incoming, head, tip),
     }
 }
 
@@ -319,19 +248,42 @@ fn take(
     head: Oid,
     tip: Tip,
 ) -> Result<Fetched, FetchError> {
-    let line = spec.line();
-    let accepted = match judge(&incoming, keep, spec, (head, Some(&tip)))? {
-        Ok(accepted) => accepted,
-        Err(Rejection { problem, reason }) => {
-            keep.note_refusal(&line, head, reason);
-            return Ok(Fetched::Refused { tip, problem });
+    match judge(&incoming, keep, spec, (head, Some(&tip)))? {
+        Ok(accepted) => settle(keep, spec, incoming, accepted, tip),
+        Err(rejection) => {
+            keep.note_refusal(&spec.line(), head, rejection.reason);
+            Ok(Fetched::Refused(RefusedHead {
+                head,
+                tip,
+                problem: rejection.problem,
+                lies_back: rejection.lies_back,
+            }))
         }
+    }
+}
+
+/// Keeps an accepted head, if all of it came and the source asks for nothing more.
+pub(super) fn settle(
+    keep: &Keep,
+    spec: &SourceSpec,
+    incoming: Incoming,
+    accepted: Accepted,
+    tip: Tip,
+) -> Result<Fetched, FetchError> {
+    let (line, head) = (spec.line(), accepted.source.commit());
+    let refused = |tip, problem| {
+        Fetched::Refused(RefusedHead {
+            head,
+            tip,
+            problem,
+            lies_back: false,
+        })
     };
     let confirmed = match spec.verification.confirm(&incoming, head, Some(&tip))? {
         Ok(confirmed) => confirmed,
         Err(problem) => {
             keep.note_refusal(&line, head, problem.message.clone());
-            return Ok(Fetched::Refused { tip, problem });
+            return Ok(refused(tip, problem));
         }
     };
     match missing_objects(&incoming, &accepted.source) {
@@ -347,7 +299,7 @@ fn take(
             let message = format!("revision '{revision}' (InvalidTree): {}", chain(&error));
             keep.note_refusal(&line, head, chain(&error));
             let problem = Problem::refused(reasons::INVALID_GIT_OBJECT, message);
-            return Ok(Fetched::Refused { tip, problem });
+            return Ok(refused(tip, problem));
         }
         Err(error) => return Err(error.into()),
     }
@@ -383,8 +335,4 @@ fn snapshot(
         tip,
         confirmed,
     })
-}
-
-fn unexpected(what: &'static str) -> FetchError {
-    FetchError::Unexpected { what }
 }

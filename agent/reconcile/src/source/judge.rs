@@ -22,6 +22,8 @@ pub(super) struct Rejection {
     pub(super) problem: Problem,
     /// For the node's history.
     pub(super) reason: String,
+    /// The head does not go on from what was accepted last.
+    pub(super) lies_back: bool,
 }
 
 /// Judges a head that was found under `tip`.
@@ -40,8 +42,11 @@ pub(super) fn judge(
             }
             Mended::New => None,
             Mended::Waits(problem) => {
-                let reason = problem.message.clone();
-                return Ok(Err(Rejection { problem, reason }));
+                return Ok(Err(Rejection {
+                    reason: problem.message.clone(),
+                    problem,
+                    lies_back: false,
+                }));
             }
         }
     } else {
@@ -201,20 +206,7 @@ impl Case<'_> {
     }
 
     fn refused(&self, refusal: &Refusal) -> Rejection {
-        let code = refusal.reason.code();
-        let mut message = format!("revision '{}' ({code}): {refusal}", self.revision);
-        let is_about_position = matches!(
-            refusal.reason,
-            RefusalReason::NotFastForward { .. }
-                | RefusalReason::NotDescendantOfIntroduction { .. }
-        );
-        if self.spec.is_other && !is_about_position {
-            message = format!("{message}; {THREE_WAYS}");
-        }
-        Rejection {
-            problem: Problem::refused(reasons::INVALID_COMMIT_SIGNATURE, message),
-            reason: refusal.to_string(),
-        }
+        rejection(self.spec, &self.revision, refusal)
     }
 
     fn moved(&self, ratchet: &Ratchet) -> Rejection {
@@ -230,6 +222,28 @@ impl Case<'_> {
                 format!("revision '{}': {reason}; {cure}", self.revision),
             ),
             reason,
+            lies_back: false,
         }
+    }
+}
+
+/// Says of a refused head what the condition and the history say.
+pub(super) fn rejection(spec: &SourceSpec, revision: &str, refusal: &Refusal) -> Rejection {
+    let code = refusal.reason.code();
+    let mut message = format!("revision '{revision}' ({code}): {refusal}");
+    let lies_back = matches!(refusal.reason, RefusalReason::NotFastForward { .. });
+    let is_about_position = lies_back
+        || matches!(
+            refusal.reason,
+            RefusalReason::NotDescendantOfIntroduction { .. }
+        );
+    if spec.is_other && !is_about_position {
+        message = format!("{message}; {THREE_WAYS}");
+    }
+    Rejection {
+        problem: Problem::refused(reasons::INVALID_COMMIT_SIGNATURE, message),
+        reason: refusal.to_string(),
+        // Elsewhere nobody's signature counts, and so nobody's override.
+        lies_back: lies_back && spec.trust.rule == Rule::Signed,
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use windlass_api::reasons;
 use windlass_host::files::{Guard, TRUST_LIMIT, read_text};
 use windlass_state::{
     ACCEPT_FILE, Line, RatchetError, RatchetFile, RatchetNotice, Refused, Store, StoreError, Tip,
@@ -15,6 +16,9 @@ use super::fetch::FetchError;
 use crate::agent::AgentError;
 use crate::named::Named;
 
+/// What became of a ratchet otherwise than by going forward: the condition's reason, and what happened.
+pub(crate) type RatchetRemark = (&'static str, String);
+
 /// What the node keeps, shared by all fetches.
 #[derive(Debug)]
 pub(crate) struct Keep {
@@ -22,8 +26,8 @@ pub(crate) struct Keep {
     ratchets: Mutex<RatchetFile>,
     /// Tells that one of them moved.
     moves: watch::Sender<()>,
-    /// What was made again of the ratchets, by source, for a person to hear.
-    healed: Mutex<BTreeMap<String, String>>,
+    /// What became of the ratchets since the start, by source, for a person to hear: reason and message.
+    remarks: Mutex<BTreeMap<String, RatchetRemark>>,
     /// What is to be said of revisions in use that nothing vouches for any more, by source.
     disowned: Mutex<BTreeMap<String, String>>,
 }
@@ -43,7 +47,7 @@ impl Keep {
             }
             opened => opened?,
         };
-        let mut healed = BTreeMap::new();
+        let mut remarks = BTreeMap::new();
         if let Some(RatchetNotice {
             damaged, reason, ..
         }) = ratchets.notice()
@@ -53,13 +57,13 @@ impl Keep {
                 damaged.display()
             );
             tracing::error!("{message}");
-            healed.insert(root.to_string(), message);
+            remarks.insert(root.to_string(), (reasons::RATCHET_HEALED, message));
         }
         Ok(Keep {
             store,
             ratchets: Mutex::new(ratchets),
             moves: watch::Sender::default(),
-            healed: Mutex::new(healed),
+            remarks: Mutex::new(remarks),
             disowned: Mutex::default(),
         })
     }
@@ -105,21 +109,17 @@ impl Keep {
         self.store.directory().join(ACCEPT_FILE)
     }
 
-    /// What was made again of the ratchet of a source since the start.
-    pub(crate) fn healed(&self, source: &Named) -> Option<String> {
-        let healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
-        healed.get(&source.to_string()).cloned()
+    /// What became of the ratchet of a source since the start.
+    pub(crate) fn remarked(&self, source: &Named) -> Option<RatchetRemark> {
+        let remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        remarks.get(&source.to_string()).cloned()
     }
 
-    /// Notes where a lost line stands again.
-    pub(super) fn note_healed(&self, line: &Line, ratchet: &Ratchet, from: &str) {
-        let message = format!(
-            "the ratchet was lost and stands at {} again, by what {from} remembers",
-            ratchet.head
-        );
+    /// Notes what became of the ratchet of a line.
+    pub(super) fn remark(&self, line: &Line, reason: &'static str, message: String) {
         tracing::error!(source = line.source, "{message}");
-        let mut healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
-        healed.insert(line.source.clone(), message);
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        remarks.insert(line.source.clone(), (reason, message));
     }
 
     /// What is to be said of the revision of a source that is in use, if nothing vouches for it any more.

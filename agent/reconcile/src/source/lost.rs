@@ -97,7 +97,11 @@ pub(super) fn mend(
                     let origin = shown(&origin);
                     tracing::warn!(source = %spec.name, %refusal, "what {origin} remembers was passed over");
                 }
-                keep.note_healed(&line, &ratchet, &shown(&from));
+                let (head, from) = (ratchet.head, shown(&from));
+                let message = format!(
+                    "the ratchet was lost and stands at {head} again, by what {from} remembers"
+                );
+                keep.remark(&line, reasons::RATCHET_HEALED, message);
                 Mended::At(ratchet)
             }
             Healed::Waits(doubts) => {

@@ -86,7 +86,7 @@ impl SourceSpec {
     }
 }
 
-fn selector(reference: &Reference) -> String {
+pub(super) fn selector(reference: &Reference) -> String {
     match reference {
         Reference::Branch(name) => format!("branch {name}"),
         Reference::Tag(name) => format!("tag {name}"),

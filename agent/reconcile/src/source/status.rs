@@ -11,6 +11,7 @@ use windlass_wire::FailureClass;
 use super::basis::Rule;
 use super::confirm::Confirmed;
 use super::fetch::{FetchError, Snapshot};
+use super::keep::RatchetRemark;
 use super::spec::Unusable;
 use crate::named::Named;
 use crate::view::{Choice, ViewFailure};
@@ -147,11 +148,11 @@ pub(crate) struct Remark {
 }
 
 impl Remark {
-    /// A trust file is broken, the revision in use lost whoever vouched for it, or a ratchet was made again.
+    /// A trust file is broken, the revision in use lost whoever vouched for it, or a ratchet did not simply go forward.
     pub(crate) fn of(
         trust_problem: Option<&str>,
         disowned: Option<String>,
-        healed: Option<String>,
+        ratchet: Option<RatchetRemark>,
     ) -> Option<Self> {
         if let Some(problem) = trust_problem {
             return Some(Remark {
@@ -169,10 +170,11 @@ impl Remark {
                 message,
             });
         }
+        let (reason, message) = ratchet?;
         Some(Remark {
             status: ConditionStatus::True,
-            reason: reasons::RATCHET_HEALED,
-            message: healed?,
+            reason,
+            message,
         })
     }
 }

@@ -59,6 +59,8 @@ struct Row {
     counter: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    spent: Vec<Oid>,
 }
 
 // === impl Generation ===
@@ -80,6 +82,7 @@ impl Generation {
             introduction: ratchet.introduction,
             counter: ratchet.counter,
             version: ratchet.version.clone(),
+            spent: ratchet.spent.clone(),
         });
         let body = Body {
             number: self.number,
@@ -124,6 +127,7 @@ impl Generation {
                 introduction,
                 counter,
                 version,
+                spent,
             } = row;
             (
                 line,
@@ -132,6 +136,7 @@ impl Generation {
                     introduction,
                     counter,
                     version,
+                    spent,
                 },
             )
         });

@@ -21,6 +21,7 @@ fn ratchet(step: u64) -> Ratchet {
         introduction: Oid::from_bytes([0; 20]),
         counter: step,
         version: None,
+        spent: Vec::new(),
     }
 }
 

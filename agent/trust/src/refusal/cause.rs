@@ -102,6 +102,12 @@ impl RefusalReason {
             Self::NotFastForward { accepted } => {
                 format!("it does not descend from {accepted}, the commit accepted last")
             }
+            Self::OverrideNotTrusted { cause } => {
+                format!("the override that would go back to it does not count: {cause}")
+            }
+            Self::OverrideNeedsMore { needed, found } => format!(
+                "{needed} keys that are pinned on the nodes must sign the override that goes back to it, and {found} did"
+            ),
         }
     }
 }

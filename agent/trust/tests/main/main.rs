@@ -28,6 +28,7 @@ mod model;
 mod modes;
 mod quorum;
 mod range;
+mod recall;
 mod reference;
 mod sk;
 mod standing;

@@ -192,6 +192,7 @@ impl Drawing {
             introduction,
             counter: 1,
             version: None,
+            spent: Vec::new(),
         });
         (policy, ratchet, self.oids[question.head])
     }

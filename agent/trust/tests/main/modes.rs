@@ -31,6 +31,7 @@ impl House {
             introduction: self.base,
             counter: 1,
             version: None,
+            spent: Vec::new(),
         }
     }
 

@@ -35,6 +35,7 @@ fn the_introduction_itself_needs_no_signature() {
             introduction,
             counter: 1,
             version: None,
+            spent: Vec::new(),
         }
     );
 }
@@ -223,6 +224,7 @@ fn the_first_signed_head_introduces_itself_and_then_holds() {
             introduction: first,
             counter: 1,
             version: None,
+            spent: Vec::new(),
         }
     );
     let two = accepted(&history.objects, &policy, Some(&one.ratchet), next);
@@ -233,6 +235,7 @@ fn the_first_signed_head_introduces_itself_and_then_holds() {
             introduction: first,
             counter: 2,
             version: None,
+            spent: Vec::new(),
         }
     );
     let other = history.signed(&alice, &[old], "other");
@@ -252,6 +255,7 @@ fn a_newer_introduction_is_taken_over_and_still_nothing_goes_back() {
         introduction,
         counter: 4,
         version: None,
+        spent: Vec::new(),
     };
     let newer = policy(&alice.line("alice"), Introduction::Commit(two));
     let taken = accepted(&history.objects, &newer, Some(&ratchet), three);
@@ -262,6 +266,7 @@ fn a_newer_introduction_is_taken_over_and_still_nothing_goes_back() {
             introduction: two,
             counter: 5,
             version: None,
+            spent: Vec::new(),
         }
     );
     let refusal = refused(&history.objects, &newer, Some(&ratchet), one);
@@ -274,6 +279,7 @@ fn a_newer_introduction_is_taken_over_and_still_nothing_goes_back() {
         introduction,
         counter: 4,
         version: None,
+        spent: Vec::new(),
     };
     let refusal = refused(&history.objects, &newer, Some(&ahead), two);
     assert_eq!(
@@ -294,6 +300,7 @@ fn under_another_introduction_the_ratchet_vouches_for_nothing() {
         introduction: unsigned,
         counter: 1,
         version: None,
+        spent: Vec::new(),
     };
     let policy = policy(&alice.line("alice"), Introduction::Commit(root));
     assert_eq!(
@@ -372,6 +379,7 @@ fn a_kept_commit_that_is_lost_counts_as_not_descended_from() {
         introduction,
         counter: 1,
         version: None,
+        spent: Vec::new(),
     };
     let refusal = refused(&history.objects, &policy, Some(&ratchet), head);
     assert_eq!(

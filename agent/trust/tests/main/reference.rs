@@ -51,6 +51,7 @@ fn each_kind_of_selector_moves_its_own_way() {
         introduction: oid(1),
         counter: 3,
         version: version.map(str::to_owned),
+        spent: Vec::new(),
     };
     let candidate = |byte: u8, tag: &str| Candidate {
         commit: oid(byte),
@@ -107,6 +108,7 @@ fn without_a_known_version_a_line_only_goes_forward_and_a_pin_goes_nowhere() {
         introduction: one,
         counter: 3,
         version: None,
+        spent: Vec::new(),
     };
     let step = |selector: &Selector, commit: Oid| {
         let tag = Some("v9.0.0".to_owned());

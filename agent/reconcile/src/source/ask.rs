@@ -1,0 +1,117 @@
+//! One question to windlass-net, and the objects that come with its answer. Nothing of it is trusted yet.
+
+use std::io::{BufReader, Read, Write};
+use std::time::Duration;
+
+use windlass_state::{Incoming, Kept, Tip};
+use windlass_trust::{ObjectKind, Oid};
+use windlass_wire::{
+    Answer, FetchRequest, History, Known, Reference, WireError, read_answer, write_request,
+};
+
+use super::fetch::FetchError;
+use super::keep::Keep;
+use super::spec::{SourceSpec, selector};
+use crate::net::Net;
+
+/// How much longer than the fetch itself the agent waits for an answer of windlass-net.
+const NET_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What came.
+pub(super) enum Came {
+    /// The reference points where it pointed before.
+    Unchanged,
+    Head {
+        head: Oid,
+        tip: Tip,
+        incoming: Incoming,
+    },
+}
+
+/// What to ask for: a reference of the source, beyond what is kept, unless it points where it is known to point.
+pub(super) fn request(
+    spec: &SourceSpec,
+    reference: &Reference,
+    (kept, known): (Option<&Kept>, Option<&Tip>),
+    history: History,
+) -> FetchRequest {
+    FetchRequest {
+        url: spec.url.clone(),
+        reference: reference.clone(),
+        have: kept.map(|kept| kept.head.to_string()).into_iter().collect(),
+        credentials: spec.credentials.clone(),
+        ca_bundle: spec.ca_bundle.clone(),
+        timeout_seconds: spec.timeout.as_secs().max(1),
+        known: known.map(|tip| Known {
+            reference_name: tip.reference.clone(),
+            target: tip.target.to_string(),
+        }),
+        history,
+    }
+}
+
+/// Asks, and takes in what comes.
+pub(super) fn ask(keep: &Keep, net: &Net, request: &FetchRequest) -> Result<Came, FetchError> {
+    let mut stream = net.open()?;
+    // windlass-net keeps the timeout itself; this is for the case that it hangs.
+    let patience = Duration::from_secs(request.timeout_seconds) + NET_PATIENCE;
+    stream
+        .set_read_timeout(Some(patience))
+        .map_err(WireError::Io)?;
+    write_request(&mut stream, request)?;
+    stream.flush().map_err(WireError::Io)?;
+    let mut answers = BufReader::with_capacity(64 * 1024, stream);
+    match read_answer(&mut answers)? {
+        Answer::Unchanged { .. } => Ok(Came::Unchanged),
+        Answer::Failed { class, message } => Err(FetchError::Failed { class, message }),
+        Answer::Head {
+            oid,
+            reference_name,
+            target,
+        } => {
+            if !request.reference.allows(&reference_name) {
+                return Err(FetchError::NotAskedFor {
+                    asked: selector(&request.reference),
+                    answer: reference_name,
+                });
+            }
+            let tip = Tip {
+                target: parse(&target)?,
+                reference: reference_name,
+            };
+            let mut incoming = keep.store.receive()?;
+            receive(&mut answers, &mut incoming)?;
+            Ok(Came::Head {
+                head: parse(&oid)?,
+                tip,
+                incoming,
+            })
+        }
+        Answer::Object { .. } | Answer::Done { .. } => Err(unexpected("an answer without a head")),
+    }
+}
+
+fn receive(answers: &mut impl Read, incoming: &mut Incoming) -> Result<(), FetchError> {
+    loop {
+        match read_answer(answers)? {
+            Answer::Object { kind, oid, bytes } => {
+                let kind = ObjectKind::from_code(kind).ok_or(unexpected("an unknown kind"))?;
+                incoming.put(Oid::from_bytes(oid), kind, &bytes)?;
+            }
+            Answer::Done { .. } => return Ok(()),
+            Answer::Failed { class, message } => return Err(FetchError::Failed { class, message }),
+            Answer::Head { .. } | Answer::Unchanged { .. } => {
+                return Err(unexpected("a second head"));
+            }
+        }
+    }
+}
+
+fn parse(oid: &str) -> Result<Oid, FetchError> {
+    oid.parse()
+        .map_err(|_| unexpected("a head that is no object id"))
+}
+
+fn unexpected(what: &'static str) -> FetchError {
+    FetchError::Unexpected { what }
+}
