@@ -21,6 +21,8 @@ pub const ARTIFACT_OUTDATED: &str = "ArtifactOutdated";
 pub const SOURCE_VERIFIED: &str = "SourceVerified";
 /// What the node trusts is as its files say (the root source, only while it is not). Not Flux's.
 pub const NODE_TRUST: &str = "NodeTrust";
+/// The owner of the repository was heard lately (sources whose policy asks for a heartbeat). Not Flux's.
+pub const SOURCE_FRESH: &str = "SourceFresh";
 /// The remote could not be fetched (sources).
 pub const FETCH_FAILED: &str = "FetchFailed";
 /// The last install, upgrade or uninstall went well (HelmReleases).

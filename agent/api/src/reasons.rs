@@ -186,6 +186,14 @@ reasons! {
     RATCHET_LOST = "RatchetLost";
     /// A lost or damaged ratchet was made again. Not Flux's.
     RATCHET_HEALED = "RatchetHealed";
+    /// The repository's heartbeat is good. Not Flux's.
+    HEARTBEAT = "Heartbeat";
+    /// The repository's heartbeat has expired: news may be kept back. Not Flux's.
+    HEARTBEAT_EXPIRED = "HeartbeatExpired";
+    /// The policy asks for a heartbeat, and there is none that counts. Not Flux's.
+    NO_HEARTBEAT = "NoHeartbeat";
+    /// The heartbeat is over a commit that the branch does not show. Not Flux's.
+    NEWS_WITHHELD = "NewsWithheld";
     /// A root's override took a source back to an older commit. Not Flux's.
     RATCHET_OVERRIDDEN = "RatchetOverridden";
     /// Nothing vouches any more for the revision that is applied: its key was taken away. Not Flux's.

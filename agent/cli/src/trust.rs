@@ -6,6 +6,7 @@ mod clone;
 mod countersign;
 mod error;
 mod explain;
+mod heartbeat;
 mod hook;
 mod init;
 mod log;
@@ -36,6 +37,7 @@ pub(crate) fn run(screen: &mut Screen<'_>, arguments: &TrustArguments) -> Result
         TrustWhat::Verify(verify) => verify::run(screen, verify),
         TrustWhat::Countersign(countersign) => countersign::run(screen, countersign),
         TrustWhat::Override(back) => recall::run(screen, back),
+        TrustWhat::Heartbeat(beat) => heartbeat::run(screen, beat),
         TrustWhat::Hook {
             what: HookWhat::Install(hook),
         } => hook::install(screen, hook),

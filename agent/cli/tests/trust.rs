@@ -2,6 +2,7 @@
 
 mod clones;
 mod countersign;
+mod heartbeat;
 mod hook;
 mod init;
 mod openpgp;

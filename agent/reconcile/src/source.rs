@@ -6,6 +6,7 @@ mod conclude;
 pub(crate) mod confirm;
 mod disowned;
 pub(crate) mod fetch;
+pub(crate) mod heartbeat;
 pub(crate) mod include;
 mod judge;
 pub(crate) mod keep;
@@ -136,6 +137,8 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         let _ = pass.events.send(found);
     }
     disowned::look(context, &spec, snapshot.as_ref()).await;
+    let answers = !only_loaded && !problem.as_ref().is_some_and(Problem::is_offline);
+    heartbeat::look(context, &spec, snapshot.as_ref(), answers).await;
     let object = if found_nothing {
         None
     } else {

@@ -27,6 +27,8 @@ pub struct Charter {
     version: u64,
     threshold: usize,
     closed: Closed,
+    /// The keys whose heartbeat counts beside the roots'; none where no heartbeat is asked for.
+    heartbeat: Option<Signers>,
     principals: Vec<Principal>,
     /// Every key of every principal.
     signers: Signers,
@@ -137,6 +139,11 @@ impl Charter {
     /// Every revoked key.
     pub fn revocations(&self) -> impl Iterator<Item = (&str, Revocation)> {
         self.revoked.iter().map(|(key, how)| (key.as_str(), *how))
+    }
+
+    /// The keys that may sign a heartbeat beside the roots; none where none is asked for.
+    pub fn heartbeat(&self) -> Option<&Signers> {
+        self.heartbeat.as_ref()
     }
 
     /// The keys whose signatures are looked at.

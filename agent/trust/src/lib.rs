@@ -12,6 +12,7 @@ mod diff;
 mod head;
 mod headers;
 mod heal;
+mod heartbeat;
 mod judge;
 mod mode;
 mod object;
@@ -46,6 +47,9 @@ pub use charter::{
 };
 pub use complete::{CompletenessError, missing_objects};
 pub use heal::{Doubt, Healed, Memory, Origin, heal};
+pub use heartbeat::{
+    HEARTBEAT_TAG, Heartbeat, descends, heartbeat_message, read_heartbeat, wants_heartbeat,
+};
 pub use mode::{Mode, ParseModeError};
 pub use object::{Collision, LoadError, ObjectReader, RawObject, ReadError, hash, load};
 pub use oid::{ObjectKind, Oid, ParseOidError};

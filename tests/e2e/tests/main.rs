@@ -23,6 +23,7 @@ mod faults;
 mod features;
 mod first_fetch;
 mod from_flux;
+mod heartbeat;
 mod helm_records;
 mod homelab;
 mod hostile_tree;

@@ -10,6 +10,7 @@ pub(crate) use self::policy::{
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use windlass_trust::{Mode, Oid};
 
 use super::node::NodeTrust;
@@ -35,6 +36,8 @@ pub(crate) enum TrustWhat {
     Countersign(CountersignArguments),
     /// Take nodes back to an older commit on purpose, by a signed tag that counts once
     Override(OverrideArguments),
+    /// Sign that the repository is looked after, for a while: nodes notice a server that keeps news back
+    Heartbeat(HeartbeatArguments),
     /// Check what is pushed before it is pushed
     Hook {
         #[command(subcommand)]
@@ -198,6 +201,25 @@ pub(crate) struct OverrideArguments {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(crate) struct HeartbeatArguments {
+    /// For how long it is good, such as 36h or 7d
+    #[arg(long = "for", value_name = "TIME", value_parser = length)]
+    pub(crate) length: SignedDuration,
+    /// The newest commit that nodes are to have [default: HEAD]
+    #[arg(default_value = "HEAD")]
+    pub(crate) commit: String,
+    /// The key that signs: an SSH key's file, or the id of an OpenPGP key [default: as git signs]
+    #[arg(long, value_name = "FILE|ID")]
+    pub(crate) key: Option<String>,
+    /// Push it to origin, too
+    #[arg(long)]
+    pub(crate) push: bool,
+    /// The clone
+    #[arg(long, default_value = ".", value_name = "PATH")]
+    pub(crate) repository: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct HookArguments {
     /// The clone
     #[arg(default_value = ".")]
@@ -251,6 +273,11 @@ pub(crate) struct AcceptArguments {
     /// The node's configuration
     #[arg(long, default_value = "/etc/windlass/config.toml", value_name = "FILE")]
     pub(crate) config: PathBuf,
+}
+
+fn length(text: &str) -> Result<SignedDuration, jiff::Error> {
+    let span: Span = text.parse()?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours())
 }
 
 // === impl TrustArguments ===

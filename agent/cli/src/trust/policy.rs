@@ -140,6 +140,13 @@ fn described(charter: &Charter) -> String {
             text.push_str(&format!("  {key}\n"));
         }
     }
+    if let Some(keys) = charter.heartbeat() {
+        text.push_str("it asks for a heartbeat, by a pinned key");
+        for key in keys.keys() {
+            text.push_str(&format!(" or {}", key.key));
+        }
+        text.push('\n');
+    }
     let unrendered: Vec<&str> = charter.unrendered().collect();
     if !unrendered.is_empty() {
         text.push_str(&format!("no render reads {}\n", unrendered.join(", ")));

@@ -18,14 +18,10 @@ use crate::net::Net;
 const NET_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What came.
-pub(super) enum Came {
-    /// The reference points where it pointed before.
-    Unchanged,
-    Head {
-        head: Oid,
-        tip: Tip,
-        incoming: Incoming,
-    },
+pub(super) struct Came {
+    pub(super) head: Oid,
+    pub(super) tip: Tip,
+    pub(super) incoming: Incoming,
 }
 
 /// What to ask for: a reference of the source, beyond what is kept, unless it points where it is known to point.
@@ -50,8 +46,12 @@ pub(super) fn request(
     }
 }
 
-/// Asks, and takes in what comes.
-pub(super) fn ask(keep: &Keep, net: &Net, request: &FetchRequest) -> Result<Came, FetchError> {
+/// Asks, and takes in what comes; nothing where the reference points where it is known to point.
+pub(super) fn ask(
+    keep: &Keep,
+    net: &Net,
+    request: &FetchRequest,
+) -> Result<Option<Came>, FetchError> {
     let mut stream = net.open()?;
     // windlass-net keeps the timeout itself; this is for the case that it hangs.
     let patience = Duration::from_secs(request.timeout_seconds) + NET_PATIENCE;
@@ -62,7 +62,7 @@ pub(super) fn ask(keep: &Keep, net: &Net, request: &FetchRequest) -> Result<Came
     stream.flush().map_err(WireError::Io)?;
     let mut answers = BufReader::with_capacity(64 * 1024, stream);
     match read_answer(&mut answers)? {
-        Answer::Unchanged { .. } => Ok(Came::Unchanged),
+        Answer::Unchanged { .. } => Ok(None),
         Answer::Failed { class, message } => Err(FetchError::Failed { class, message }),
         Answer::Head {
             oid,
@@ -81,11 +81,11 @@ pub(super) fn ask(keep: &Keep, net: &Net, request: &FetchRequest) -> Result<Came
             };
             let mut incoming = keep.store.receive()?;
             receive(&mut answers, &mut incoming)?;
-            Ok(Came::Head {
+            Ok(Some(Came {
                 head: parse(&oid)?,
                 tip,
                 incoming,
-            })
+            }))
         }
         Answer::Object { .. } | Answer::Done { .. } => Err(unexpected("an answer without a head")),
     }

@@ -8,11 +8,15 @@ use windlass_object::Object;
 
 use super::Pass;
 use super::fetch::Snapshot;
+use super::heartbeat;
 use super::status::{self, Finding, Problem, Remark};
 use crate::announce::{announce, event};
 use crate::context::Context;
 use crate::finalizer;
 use crate::seen::Meta;
+
+/// An event: how loud, why, and what a person reads.
+type News = (EventType, &'static str, String);
 
 /// Writes status and events, if this node leads and the object is there.
 pub(super) async fn conclude(
@@ -32,18 +36,22 @@ pub(super) async fn conclude(
     if let Err(error) = &object {
         tracing::debug!(source = %pass.name, %error, "the finalizer could not be added");
     }
+    let now = jiff::Timestamp::now();
     let keep = &context.keep;
     let (disowned, ratchet) = (keep.disowned(&pass.name), keep.remarked(&pass.name));
     let remark = Remark::of(pass.trust_problem.as_deref(), disowned, ratchet);
+    let heard = keep.heard(&pass.name);
+    let fresh = heard.map(|heard| heartbeat::say(&heard, problem.is_none(), now.as_second()));
     let finding = Finding {
         name: &pass.name,
         snapshot,
         problem,
         generation: seen.meta.generation,
         remark: remark.as_ref(),
+        fresh: fresh.as_ref(),
         handled_at: seen.meta.annotation(names::REQUESTED_AT).map(str::to_owned),
     };
-    let new = status::conclude(&seen.status, &finding, jiff::Timestamp::now().into());
+    let new = status::conclude(&seen.status, &finding, now.into());
     let written = crate::status::write(
         &context.cluster,
         leadership,
@@ -53,8 +61,13 @@ pub(super) async fn conclude(
         names::SOURCE_STATUS_MANAGER,
     )
     .await;
-    if let Some(remark) = remark.filter(|remark| is_news(&seen.status, remark)) {
-        let told = (EventType::Warning, remark.reason, remark.message);
+    let remarks = [
+        remark.and_then(|remark| trust_news(&seen.status, remark)),
+        fresh
+            .flatten()
+            .and_then(|fresh| heartbeat_news(&seen.status, fresh)),
+    ];
+    for told in remarks.into_iter().flatten() {
         tell_about(context, pass, &seen.meta, told, snapshot, leadership).await;
     }
     tell(context, pass, &seen.meta, snapshot, problem, leadership).await;
@@ -95,7 +108,7 @@ async fn tell_about(
     context: &Context,
     pass: &Pass,
     meta: &Meta,
-    (kind, reason, message): (EventType, &'static str, String),
+    (kind, reason, message): News,
     snapshot: Option<&Snapshot>,
     leadership: &Leadership,
 ) {
@@ -125,10 +138,23 @@ async fn tell_about(
     announce(&context.cluster, leadership, spec).await;
 }
 
-/// Whether the status does not say so yet.
-fn is_news(status: &GitRepositoryStatus, remark: &Remark) -> bool {
+/// What is worth telling of the node's trust: what the status does not say yet.
+fn trust_news(status: &GitRepositoryStatus, remark: Remark) -> Option<News> {
     let said = conditions::get(&status.conditions, conditions::NODE_TRUST);
-    said.is_none_or(|said| said.message != remark.message)
+    let is_new = said.is_none_or(|said| said.message != remark.message);
+    is_new.then_some((EventType::Warning, remark.reason, remark.message))
+}
+
+/// What is worth telling of a heartbeat: that it is missed, and that it is heard again.
+fn heartbeat_news(status: &GitRepositoryStatus, said: Remark) -> Option<News> {
+    let before = conditions::get(&status.conditions, conditions::SOURCE_FRESH);
+    let changed = before.map(|before| before.status) != Some(said.status);
+    match said.status {
+        ConditionStatus::True => {
+            (changed && before.is_some()).then_some((EventType::Normal, said.reason, said.message))
+        }
+        _ => changed.then_some((EventType::Warning, said.reason, said.message)),
+    }
 }
 
 /// What is worth an event against what the status said before.
@@ -136,7 +162,7 @@ fn news(
     status: Option<&GitRepositoryStatus>,
     snapshot: Option<&Snapshot>,
     problem: Option<&Problem>,
-) -> Option<(EventType, &'static str, String)> {
+) -> Option<News> {
     let ready = status.and_then(|status| conditions::get(&status.conditions, conditions::READY));
     if let Some(problem) = problem {
         let said = ready.is_some_and(|ready| ready.message == problem.message);

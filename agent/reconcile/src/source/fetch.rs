@@ -232,22 +232,17 @@ fn fetch_beyond(
     request: &FetchRequest,
 ) -> Result<Fetched, FetchError> {
     match ask(keep, net, request)? {
-        Came::Unchanged => Ok(Fetched::Unchanged),
-        Came::Head {
-            head,
-            tip,
-            incoming,
-        } => take(keep, spec, incoming, head, tip),
+        None => Ok(Fetched::Unchanged),
+        Some(came) => take(keep, spec, came),
     }
 }
 
-fn take(
-    keep: &Keep,
-    spec: &SourceSpec,
-    incoming: Incoming,
-    head: Oid,
-    tip: Tip,
-) -> Result<Fetched, FetchError> {
+fn take(keep: &Keep, spec: &SourceSpec, came: Came) -> Result<Fetched, FetchError> {
+    let Came {
+        head,
+        tip,
+        incoming,
+    } = came;
     match judge(&incoming, keep, spec, (head, Some(&tip)))? {
         Ok(accepted) => settle(keep, spec, incoming, accepted, tip),
         Err(rejection) => {

@@ -13,6 +13,7 @@ use windlass_state::{
 use windlass_trust::{Accepted, LoadError, Oid, Ratchet};
 
 use super::fetch::FetchError;
+use super::heartbeat::Heard;
 use crate::agent::AgentError;
 use crate::named::Named;
 
@@ -30,6 +31,8 @@ pub(crate) struct Keep {
     remarks: Mutex<BTreeMap<String, RatchetRemark>>,
     /// What is to be said of revisions in use that nothing vouches for any more, by source.
     disowned: Mutex<BTreeMap<String, String>>,
+    /// What was heard of the owners of repositories, by source.
+    heard: Mutex<BTreeMap<String, Heard>>,
 }
 
 impl Keep {
@@ -65,6 +68,7 @@ impl Keep {
             moves: watch::Sender::default(),
             remarks: Mutex::new(remarks),
             disowned: Mutex::default(),
+            heard: Mutex::default(),
         })
     }
 
@@ -142,6 +146,17 @@ impl Keep {
             tracing::error!(source, "{message}");
             disowned.insert(source, message);
         }
+    }
+
+    /// What was heard of the owner of a repository last; nothing before it was listened for.
+    pub(crate) fn heard(&self, source: &Named) -> Option<Heard> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.get(&source.to_string()).cloned()
+    }
+
+    pub(super) fn note_heard(&self, source: &Named, what: Heard) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.insert(source.to_string(), what);
     }
 
     /// Takes the person's word out of the way when it has been followed: it was for this once.

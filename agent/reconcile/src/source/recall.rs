@@ -28,8 +28,8 @@ pub(super) fn look(
     let tag = Reference::Tag(recall_tag(&refused.head));
     let question = request(spec, &tag, (kept.as_ref(), None), History::All);
     let (found, incoming) = match ask(keep, net, &question) {
-        Ok(Came::Head { tip, incoming, .. }) => (tip.target, incoming),
-        Ok(Came::Unchanged) => return Ok(None),
+        Ok(Some(Came { tip, incoming, .. })) => (tip.target, incoming),
+        Ok(None) => return Ok(None),
         Err(error) => {
             let is_none = matches!(
                 error,

@@ -142,7 +142,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 /// Something about this node's trust that a person should hear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remark {
-    status: ConditionStatus,
+    pub(super) status: ConditionStatus,
     pub(crate) reason: &'static str,
     pub(crate) message: String,
 }
@@ -187,6 +187,8 @@ pub(crate) struct Finding<'a> {
     pub(crate) problem: Option<&'a Problem>,
     pub(crate) generation: i64,
     pub(crate) remark: Option<&'a Remark>,
+    /// What is said of the heartbeat, where that is known: nothing where none is asked for.
+    pub(crate) fresh: Option<&'a Option<Remark>>,
     pub(crate) handled_at: Option<String>,
 }
 
@@ -218,14 +220,17 @@ pub(crate) fn conclude(
         (None, Some(snapshot)) => settle(&mut status, finding, snapshot),
         (None, None) => {}
     }
-    match finding.remark {
-        None => conditions::remove(&mut status.conditions, conditions::NODE_TRUST),
+    let mut remark = |kind, remark: Option<&Remark>| match remark {
+        None => conditions::remove(&mut status.conditions, kind),
         Some(remark) => {
-            let message = remark.message.clone();
-            let (kind, generation) = (conditions::NODE_TRUST, Some(finding.generation));
+            let (message, generation) = (remark.message.clone(), Some(finding.generation));
             let statement = Statement::new(kind, remark.status, remark.reason, message, generation);
             conditions::set(&mut status.conditions, statement, now);
         }
+    };
+    remark(conditions::NODE_TRUST, finding.remark);
+    if let Some(fresh) = finding.fresh {
+        remark(conditions::SOURCE_FRESH, fresh.as_ref());
     }
     status
 }

@@ -24,10 +24,19 @@ struct Document {
     threshold: Option<u8>,
     #[serde(default)]
     unrendered: Vec<String>,
+    heartbeat: Option<WrittenHeartbeat>,
     #[serde(default)]
     principal: Vec<WrittenPrincipal>,
     #[serde(default)]
     revoked: Vec<WrittenRevocation>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenHeartbeat {
+    /// Those of the roots count in any case.
+    #[serde(default)]
+    keys: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +96,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Charter, CharterError> {
         version: document.version,
         threshold,
         closed: Closed(closed),
+        heartbeat: document.heartbeat.map(heartbeat).transpose()?,
         principals: Vec::new(),
         signers: Signers::default(),
         owners: BTreeMap::new(),
@@ -139,6 +149,15 @@ fn add(charter: &mut Charter, written: WrittenPrincipal) -> Result<(), CharterEr
     }
     charter.principals.push(Principal { name, duty, paths });
     Ok(())
+}
+
+fn heartbeat(written: WrittenHeartbeat) -> Result<Signers, CharterError> {
+    let mut all = Signers::default();
+    for key in &written.keys {
+        let signers = signers("heartbeat", key);
+        all.add_all(signers.map_err(|why| CharterError(format!("heartbeat: {why}")))?);
+    }
+    Ok(all)
 }
 
 fn globs(paths: &[String]) -> Result<Vec<Glob>, String> {

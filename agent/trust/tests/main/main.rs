@@ -21,6 +21,7 @@ mod corpus;
 mod crafted;
 mod gpg;
 mod heal;
+mod heartbeat;
 mod hostile;
 mod house;
 mod kit;

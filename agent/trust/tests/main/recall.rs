@@ -1,5 +1,7 @@
 //! Going back under an override that roots signed: what counts, what does not, and that it counts once.
 
+#![expect(clippy::result_large_err, reason = "a verdict of a test")]
+
 use windlass_trust::{
     Introduction, Mode, ObjectKind, Oid, Policy, Ratchet, Recall, Recalled, Refusal, recall_tag,
     verify_recall,
