@@ -21,7 +21,9 @@ const GENERATED: &str = "# Generated from agent/api: cargo run -p windlass-api -
 /// The CRDs that windlass installs, ready to be applied.
 pub fn crds() -> Vec<Object> {
     let source = names::SOURCE_CONTROLLER;
+    let notification = names::NOTIFICATION_CONTROLLER;
     let generated = [
+        (serde_json::to_value(Alert::crd()), notification),
         (serde_json::to_value(GitRepository::crd()), source),
         (serde_json::to_value(HelmChart::crd()), source),
         (
@@ -33,6 +35,7 @@ pub fn crds() -> Vec<Object> {
             serde_json::to_value(Kustomization::crd()),
             names::KUSTOMIZE_CONTROLLER,
         ),
+        (serde_json::to_value(Provider::crd()), notification),
     ];
     let finished = generated.into_iter();
     finished
@@ -46,14 +49,6 @@ pub fn all_crds() -> Vec<Object> {
     let mut crds = crds();
     let source = names::SOURCE_CONTROLLER;
     let others = [
-        (
-            serde_json::to_value(Alert::crd()),
-            names::NOTIFICATION_CONTROLLER,
-        ),
-        (
-            serde_json::to_value(Provider::crd()),
-            names::NOTIFICATION_CONTROLLER,
-        ),
         (serde_json::to_value(Bucket::crd()), source),
         (serde_json::to_value(OciRepository::crd()), source),
     ];

@@ -23,6 +23,7 @@ use crate::controller::{Controller, Standing};
 use crate::drift::DriftWatch;
 use crate::establish;
 use crate::event::Event;
+use crate::herald::{self, Herald};
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::named::Named;
@@ -109,7 +110,8 @@ pub async fn run(
     let cluster = connect(&settings)?;
     let (sender, events) = mpsc::unbounded_channel();
     let net = Net::new(settings.net.socket.clone(), start_net);
-    let context = Arc::new(context(cluster, keep, net, &name, &sender)?);
+    let (herald, heard) = Herald::new();
+    let context = Arc::new(context((cluster, net, herald), keep, &name, &sender)?);
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
     let (own, own_annotations) = watch::channel(BTreeMap::new());
     let state = settings.state.dir.clone();
@@ -135,6 +137,7 @@ pub async fn run(
     let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);
     let (settings, current) = watch::channel(settings);
     let trust = Arc::clone(&loaded.trust);
+    tokio::spawn(herald::follow(Arc::clone(&context), current.clone(), heard));
     tokio::spawn(trust::follow(current, trust, sender.clone()));
     tokio::spawn(reload::follow(name, reloads, settings, sender.clone()));
     let controller = Controller::new(
@@ -177,9 +180,8 @@ pub(crate) fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
 }
 
 fn context(
-    cluster: Cluster,
+    (cluster, net, herald): (Cluster, Net, Herald),
     keep: Arc<Keep>,
-    net: Net,
     root: &Named,
     sender: &UnboundedSender<Event>,
 ) -> Result<Context, StoreError> {
@@ -198,6 +200,7 @@ fn context(
         installed: watch::Sender::default(),
         may_tell: watch::Sender::default(),
         cluster,
+        herald,
         keep,
         net,
         ledger,

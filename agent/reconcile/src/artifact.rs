@@ -6,7 +6,7 @@ use windlass_api::conditions::{self, Statement};
 use windlass_api::meta::{Artifact, Condition, ConditionStatus};
 use windlass_api::time::Time;
 use windlass_api::{names, reasons};
-use windlass_cluster::{EventType, Leadership, ObjectReference};
+use windlass_cluster::{EventType, Leadership};
 
 use crate::announce::{announce, event};
 use crate::context::Context;
@@ -178,23 +178,17 @@ pub(crate) async fn tell(
     leadership: &Leadership,
     (kind, meta): (&str, &Meta),
     held: Option<&Held>,
-    (event_type, reason, message): (EventType, &'static str, String),
+    told: (EventType, &'static str, String),
 ) {
-    let regarding = ObjectReference {
-        api_version: names::SOURCE_API_VERSION.to_owned(),
-        kind: kind.to_owned(),
-        namespace: meta.name.namespace.clone(),
-        name: meta.name.name.clone(),
-        uid: meta.uid.clone(),
-        resource_version: meta.resource_version.clone(),
-    };
     let revision = held.map(|held| (names::SOURCE_EVENT_REVISION, held.revision.as_str()));
     let component = names::SOURCE_CONTROLLER;
-    let mut spec = event(regarding, event_type, reason, message, revision, component);
+    let about = (names::SOURCE_API_VERSION, kind);
+    let mut news = event(about, meta, told, revision, component);
     if let Some(held) = held {
         let digest = held.digest.clone();
-        spec.annotations
+        news.event
+            .annotations
             .insert(names::SOURCE_EVENT_DIGEST.to_owned(), digest);
     }
-    announce(&context.cluster, leadership, spec).await;
+    announce(&context.cluster, leadership, &context.herald, news).await;
 }

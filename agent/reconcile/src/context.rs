@@ -8,6 +8,7 @@ use windlass_cluster::{Cluster, Resource};
 use windlass_object::GroupVersionKind;
 
 use crate::drift::DriftWatch;
+use crate::herald::Herald;
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::net::Net;
@@ -32,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) remotes: Arc<Remotes>,
     pub(crate) left_out: LeftOut,
     pub(crate) vouchers: Arc<Vouchers>,
+    /// Tells others what happens.
+    pub(crate) herald: Herald,
     pub(crate) kinds: Kinds,
     /// Tells each time the definitions of our kinds have been installed.
     pub(crate) installed: tokio::sync::watch::Sender<()>,
@@ -44,11 +47,13 @@ pub(crate) struct Context {
 /// Our own kinds: known from the start, so that nothing has to be discovered for them.
 #[derive(Debug)]
 pub(crate) struct Kinds {
+    pub(crate) alert: Resource,
     pub(crate) git_repository: Resource,
     pub(crate) helm_chart: Resource,
     pub(crate) helm_release: Resource,
     pub(crate) helm_repository: Resource,
     pub(crate) kustomization: Resource,
+    pub(crate) provider: Resource,
 }
 
 impl Context {
@@ -62,6 +67,7 @@ impl Context {
 impl Kinds {
     pub(crate) fn new() -> Self {
         Kinds {
+            alert: without_status(own(names::NOTIFICATION_API_VERSION, names::ALERT, "alerts")),
             git_repository: own(
                 names::SOURCE_API_VERSION,
                 names::GIT_REPOSITORY,
@@ -79,6 +85,11 @@ impl Kinds {
                 names::KUSTOMIZATION,
                 "kustomizations",
             ),
+            provider: without_status(own(
+                names::NOTIFICATION_API_VERSION,
+                names::PROVIDER,
+                "providers",
+            )),
         }
     }
 }
@@ -90,6 +101,13 @@ fn own(api_version: &str, kind: &str, plural: &str) -> Resource {
         namespaced: true,
         watchable: true,
         has_status: true,
+    }
+}
+
+fn without_status(kind: Resource) -> Resource {
+    Resource {
+        has_status: false,
+        ..kind
     }
 }
 

@@ -37,6 +37,7 @@ use self::values::Values;
 use self::webhooks::Webhooks;
 use crate::context::Context;
 use crate::event::Event;
+use crate::herald::Heard;
 use crate::named::Named;
 use crate::node::NodeStatus;
 use crate::queue::Queue;
@@ -180,6 +181,8 @@ impl Controller {
             Event::HelmChart(event) => self.helm_chart_seen(event),
             Event::Kustomization(event) => self.kustomization_seen(event),
             Event::HelmRelease(event) => self.helm_release_seen(event),
+            Event::Alert(event) => self.context.herald.hear(Heard::Alert(event)),
+            Event::Provider(event) => self.context.herald.hear(Heard::Provider(event)),
             Event::Definition(event) => self.definition_seen(&event),
             Event::Namespace(event) => self.api_seen(&event),
             Event::ApiGoing(what) => self.api_is_going(what),

@@ -34,6 +34,8 @@ pub(crate) enum Event {
     HelmRepository(WatchEvent),
     /// A HelmRelease appeared, changed or went.
     HelmRelease(WatchEvent),
+    Alert(WatchEvent),
+    Provider(WatchEvent),
     /// A Kustomization appeared, changed or went.
     Kustomization(WatchEvent),
     /// The namespace of Flux appeared, changed or went.

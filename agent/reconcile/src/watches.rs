@@ -40,12 +40,14 @@ pub(crate) fn watch_all(
             while follow(&context, &resource, &scope, detail, event, &sender).await {}
         })
     };
-    let ours: [(&Resource, ToEvent); 5] = [
+    let ours: [(&Resource, ToEvent); 7] = [
         (&kinds.git_repository, Event::GitRepository),
         (&kinds.helm_repository, Event::HelmRepository),
         (&kinds.helm_chart, Event::HelmChart),
         (&kinds.kustomization, Event::Kustomization),
         (&kinds.helm_release, Event::HelmRelease),
+        (&kinds.alert, Event::Alert),
+        (&kinds.provider, Event::Provider),
     ];
     let ours = ours.map(|(kind, event)| watch(kind, &everything, Detail::Object, event));
     let others = [

@@ -63,6 +63,7 @@ impl Controller {
             status: seen.status,
             target: self.context.cluster.clone(),
             remotes: Arc::clone(&self.context.remotes),
+            herald: self.context.herald.clone(),
             cluster: self.context.cluster.clone(),
             resource: self.context.kinds.kustomization.clone(),
             leadership,

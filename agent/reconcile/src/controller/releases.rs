@@ -249,6 +249,7 @@ impl Controller {
             cluster: self.context.cluster.clone(),
             target: self.context.cluster.clone(),
             remotes: Arc::clone(&self.context.remotes),
+            herald: self.context.herald.clone(),
             resource: self.context.kinds.helm_release.clone(),
             charts: self.context.kinds.helm_chart.clone(),
             leadership,

@@ -18,6 +18,7 @@ use windlass_plan::ignore::IgnoreRules;
 use super::settled::Settled;
 use crate::drift::DriftWatch;
 use crate::event::Event;
+use crate::herald::Herald;
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::named::Named;
@@ -47,6 +48,7 @@ pub(crate) struct Pass {
     /// The same cluster, asked as the agent itself.
     pub(crate) target: Cluster,
     pub(crate) remotes: Arc<Remotes>,
+    pub(crate) herald: Herald,
     /// The Kustomization kind itself.
     pub(crate) resource: Resource,
     pub(crate) leadership: Leadership,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use windlass_api::duration::GoDuration;
 use windlass_api::kustomization::KustomizationStatus;
 use windlass_api::{conditions, names, reasons};
-use windlass_cluster::{EventType, ObjectReference};
+use windlass_cluster::EventType;
 
 use super::Progress;
 use super::pass::Pass;
@@ -105,8 +105,15 @@ async fn publish(
     log(pass, kind, reason, &message, revision);
     let revision = revision.map(|revision| (names::EVENT_REVISION, revision));
     let component = names::KUSTOMIZE_CONTROLLER;
-    let spec = event(regarding(pass), kind, reason, message, revision, component);
-    announce(&pass.cluster, &pass.leadership, spec).await;
+    let about = (names::KUSTOMIZE_API_VERSION, names::KUSTOMIZATION);
+    let news = event(
+        about,
+        &pass.meta,
+        (kind, reason, message),
+        revision,
+        component,
+    );
+    announce(&pass.cluster, &pass.leadership, &pass.herald, news).await;
 }
 
 /// The same failure again is no news.
@@ -129,16 +136,5 @@ fn log(pass: &Pass, kind: EventType, reason: &str, message: &str, revision: Opti
         EventType::Warning => {
             tracing::warn!(kind = "Kustomization", %name, reason, revision, "{message}")
         }
-    }
-}
-
-fn regarding(pass: &Pass) -> ObjectReference {
-    ObjectReference {
-        api_version: names::KUSTOMIZE_API_VERSION.to_owned(),
-        kind: names::KUSTOMIZATION.to_owned(),
-        namespace: pass.name.namespace.clone(),
-        name: pass.name.name.clone(),
-        uid: pass.meta.uid.clone(),
-        resource_version: pass.meta.resource_version.clone(),
     }
 }

@@ -14,6 +14,7 @@ use windlass_plan::ignore::IgnoreRules;
 
 use crate::chart::ChartSnapshot;
 use crate::drift::DriftWatch;
+use crate::herald::Herald;
 use crate::kustomization::pass::Refusal;
 use crate::ledger::Ledger;
 use crate::named::Named;
@@ -40,6 +41,7 @@ pub(crate) struct Pass {
     /// The same cluster, asked as the agent itself.
     pub(crate) target: Cluster,
     pub(crate) remotes: Arc<Remotes>,
+    pub(crate) herald: Herald,
     /// The HelmRelease kind itself.
     pub(crate) resource: Resource,
     /// The HelmChart kind.

@@ -1,7 +1,7 @@
 //! The events of a release.
 
 use windlass_api::names;
-use windlass_cluster::{EventType, ObjectReference};
+use windlass_cluster::EventType;
 
 use super::course::Course;
 use crate::announce::{announce, event};
@@ -22,19 +22,10 @@ pub(super) async fn publish(course: &Course<'_>, kind: Kind, reason: &str, messa
             tracing::warn!(kind = names::HELM_RELEASE, %name, reason, revision, "{text}");
         }
     }
-    let regarding = ObjectReference {
-        api_version: names::HELM_API_VERSION.to_owned(),
-        kind: names::HELM_RELEASE.to_owned(),
-        namespace: name.namespace.clone(),
-        name: name.name.clone(),
-        uid: pass.meta.uid.clone(),
-        resource_version: pass.meta.resource_version.clone(),
-    };
-    let mut spec = event(
-        regarding,
-        kind,
-        reason,
-        message,
+    let mut news = event(
+        (names::HELM_API_VERSION, names::HELM_RELEASE),
+        &pass.meta,
+        (kind, reason, message),
         None,
         names::HELM_CONTROLLER,
     );
@@ -56,6 +47,6 @@ pub(super) async fn publish(course: &Course<'_>, kind: Kind, reason: &str, messa
     let tried = tried
         .into_iter()
         .filter_map(|(key, value)| Some((key.to_owned(), value?)));
-    spec.annotations.extend(tried);
-    announce(&pass.cluster, &pass.leadership, spec).await;
+    news.event.annotations.extend(tried);
+    announce(&pass.cluster, &pass.leadership, &pass.herald, news).await;
 }

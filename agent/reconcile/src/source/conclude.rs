@@ -3,7 +3,7 @@
 use windlass_api::git_repository::GitRepositoryStatus;
 use windlass_api::meta::ConditionStatus;
 use windlass_api::{conditions, names, reasons};
-use windlass_cluster::{EventType, Leadership, ObjectReference};
+use windlass_cluster::{EventType, Leadership};
 use windlass_object::Object;
 
 use super::Pass;
@@ -68,7 +68,7 @@ pub(super) async fn conclude(
             .and_then(|fresh| heartbeat_news(&seen.status, fresh)),
     ];
     for told in remarks.into_iter().flatten() {
-        tell_about(context, pass, &seen.meta, told, snapshot, leadership).await;
+        tell_about(context, &seen.meta, told, snapshot, leadership).await;
     }
     tell(context, pass, &seen.meta, snapshot, problem, leadership).await;
     match written {
@@ -90,52 +90,35 @@ async fn tell(
     leadership: &Leadership,
 ) {
     let status = pass.seen.as_ref().map(|seen| &seen.status);
-    let Some((kind, reason, message)) = news(status, snapshot, problem) else {
+    let Some(told) = news(status, snapshot, problem) else {
         return;
     };
-    tell_about(
-        context,
-        pass,
-        meta,
-        (kind, reason, message),
-        snapshot,
-        leadership,
-    )
-    .await;
+    tell_about(context, meta, told, snapshot, leadership).await;
 }
 
 async fn tell_about(
     context: &Context,
-    pass: &Pass,
     meta: &Meta,
-    (kind, reason, message): News,
+    told: News,
     snapshot: Option<&Snapshot>,
     leadership: &Leadership,
 ) {
-    let regarding = ObjectReference {
-        api_version: names::SOURCE_API_VERSION.to_owned(),
-        kind: names::GIT_REPOSITORY.to_owned(),
-        namespace: pass.name.namespace.clone(),
-        name: pass.name.name.clone(),
-        uid: meta.uid.clone(),
-        resource_version: meta.resource_version.clone(),
-    };
     let revision =
         snapshot.map(|snapshot| (names::SOURCE_EVENT_REVISION, snapshot.revision.as_str()));
-    let mut spec = event(
-        regarding,
-        kind,
-        reason,
-        message,
+    let mut news = event(
+        (names::SOURCE_API_VERSION, names::GIT_REPOSITORY),
+        meta,
+        told,
         revision,
         names::SOURCE_CONTROLLER,
     );
     if let Some(snapshot) = snapshot {
         let digest = snapshot.artifact.digest.clone();
-        spec.annotations
+        news.event
+            .annotations
             .insert(names::SOURCE_EVENT_DIGEST.to_owned(), digest);
     }
-    announce(&context.cluster, leadership, spec).await;
+    announce(&context.cluster, leadership, &context.herald, news).await;
 }
 
 /// What is worth telling of the node's trust: what the status does not say yet.
