@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2_new::{Digest, Sha256};
+use windlass_api::duration::GoDuration;
 use windlass_api::names;
 use windlass_api::time::Time;
 
 /// The longest message (`Event.Message`, in characters).
 const MESSAGE_CHARACTERS: usize = 39_000;
+
+/// What is told this long after it happened says so.
+const LATE_SECONDS: i64 = 60;
 
 /// Keys of metadata, behind the group of the event or of the object.
 pub(crate) mod keys {
@@ -21,6 +25,7 @@ pub(crate) mod keys {
     pub(crate) const COMMIT_STATUS: &str = "commit_status";
     pub(crate) const COMMIT_STATUS_UPDATE: &str = "update";
     pub(crate) const CHANGE_REQUEST: &str = "change_request";
+    pub(crate) const DELAYED: &str = "delayed";
 }
 
 /// What happened to an object.
@@ -146,6 +151,17 @@ impl Event {
         self
     }
 
+    /// Says how late it is told, if it is.
+    #[must_use]
+    pub fn told_at(mut self, now: Time) -> Self {
+        let late = now.seconds_since(self.timestamp);
+        if late >= LATE_SECONDS {
+            let late = GoDuration::from_secs(late.unsigned_abs()).to_string();
+            self.metadata.insert(keys::DELAYED.to_owned(), late);
+        }
+        self
+    }
+
     /// Metadata of the object's own group.
     pub(crate) fn of_object(&self, key: &str) -> Option<&str> {
         let group = self.involved_object.group();
@@ -223,6 +239,18 @@ pub(crate) mod tests {
         assert_eq!(later.key(), event().key());
         later.message.push('!');
         assert_ne!(later.key(), event().key());
+    }
+
+    #[test]
+    fn what_is_told_late_says_how_late() {
+        let after = |seconds: i64| {
+            let at = event().timestamp.timestamp().as_second() + seconds;
+            let now = jiff::Timestamp::from_second(at).unwrap();
+            let told = event().told_at(now.into());
+            told.metadata.get(keys::DELAYED).cloned()
+        };
+        assert_eq!((after(-5), after(59)), (None, None));
+        assert_eq!(after(3725).as_deref(), Some("1h2m5s"));
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct Recipient<'a> {
     pub(crate) spec: &'a ProviderSpec,
     pub(crate) address: Option<Secret>,
     pub(crate) token: Option<Secret>,
+    pub(crate) username: Option<Secret>,
+    pub(crate) password: Option<Secret>,
     pub(crate) headers: BTreeMap<String, Secret>,
 }
 
@@ -54,6 +56,8 @@ impl<'a> Recipient<'a> {
             spec,
             address: address.or_else(|| of_spec(&spec.address)),
             token: field("token"),
+            username: field("username").or_else(|| of_spec(&spec.username)),
+            password: field("password"),
             headers: field("headers").map_or(Ok(BTreeMap::new()), |text| headers(&text))?,
         })
     }
@@ -92,12 +96,15 @@ pub(crate) mod tests {
 
     #[test]
     fn the_secret_wins_over_the_spec() {
-        let spec = provider(json!({ "type": "generic", "address": "https://spec" }));
+        let spec =
+            provider(json!({ "type": "generic", "address": "https://spec", "username": "spec" }));
         let plain = Recipient::new(&spec, &Fields::new()).unwrap();
         assert_eq!(plain.address, Some(Secret::new("https://spec")));
-        let secret = fields(&[("address", " https://secret\n")]);
+        assert_eq!(plain.username, Some(Secret::new("spec")));
+        let secret = fields(&[("address", " https://secret\n"), ("username", "secret")]);
         let secret = Recipient::new(&spec, &secret).unwrap();
         assert_eq!(secret.address, Some(Secret::new("https://secret")));
+        assert_eq!(secret.username, Some(Secret::new("secret")));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! One HTTP request that tells somebody something.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use crate::secret::Secret;
 
 /// A request to be sent. Every text of it may hold a secret: many services have theirs in the URL.
@@ -67,6 +70,19 @@ impl Outgoing {
             .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
         self.headers.push(header(name, value));
         self
+    }
+
+    /// With a token.
+    pub(crate) fn with_bearer(self, token: &Secret) -> Self {
+        // A token read from a file often ends in a newline, which no header may hold.
+        self.with_header("Authorization", format!("Bearer {}", token.expose().trim()))
+    }
+
+    /// With a user name and a password.
+    pub(crate) fn with_basic(self, (username, password): (&Secret, &Secret)) -> Self {
+        let pair = Secret::new(format!("{}:{}", username.expose(), password.expose()));
+        let encoded = BASE64.encode(pair.expose());
+        self.with_header("Authorization", format!("Basic {encoded}"))
     }
 }
 

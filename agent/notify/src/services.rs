@@ -1,9 +1,18 @@
 //! What each kind of service wants to be sent (notification-controller, `internal/notifier`).
 
+mod address;
+mod cards;
+mod chat;
 mod generic;
+mod monitors;
+mod texts;
+mod words;
 
+use sha2_new::{Digest, Sha256};
 use windlass_api::provider::ProviderType;
+use windlass_object::Value;
 
+use self::address::Address;
 use crate::event::Event;
 use crate::recipient::Recipient;
 use crate::request::Outgoing;
@@ -27,6 +36,18 @@ pub enum ComposeError {
         /// The key.
         what: &'static str,
     },
+    /// It is not said to whom at the service.
+    #[error("{type_}: the Provider has no channel; set spec.channel", type_ = .type_.name())]
+    NoChannel {
+        /// The kind of service.
+        type_: ProviderType,
+    },
+    /// Zulip's channels have topics.
+    #[error("zulip: spec.channel of the Provider has to be channel/topic")]
+    ZulipChannel,
+    /// The address is none of Sentry's.
+    #[error("sentry: the Provider's address has to be a DSN, https://KEY@host/PROJECT")]
+    SentryDsn,
     /// It is another kind of service.
     #[error(
         "windlass cannot send to a Provider of type {type_} yet; use another type, such as generic",
@@ -38,46 +59,80 @@ pub enum ComposeError {
     },
 }
 
-/// The requests that tell a Provider of an event, in the order in which they are to be sent.
+/// The requests that tell a Provider of an event, in the order in which they are to be sent. There may be none: some
+/// services have no use for some events.
 ///
 /// # Errors
 /// The Provider, or its Secret, does not say enough, or it is of a type that is not served.
 pub fn compose(recipient: &Recipient<'_>, event: &Event) -> Result<Vec<Outgoing>, ComposeError> {
     let type_ = recipient.spec.type_;
-    match type_ {
+    let one = match type_ {
         ProviderType::Generic => generic::plain(recipient, event),
         ProviderType::GenericHmac => generic::signed(recipient, event),
-        _ => return Err(ComposeError::NotServed { type_ }),
-    }
-    .map(|request| vec![request])
+        ProviderType::Slack => chat::slack(recipient, event),
+        ProviderType::Discord => chat::discord(recipient, event),
+        ProviderType::Rocket => chat::rocket(recipient, event),
+        ProviderType::MsTeams => cards::teams(recipient, event),
+        ProviderType::GoogleChat => cards::google_chat(recipient, event),
+        ProviderType::Lark => cards::lark(recipient, event),
+        ProviderType::Telegram => texts::telegram(recipient, event),
+        ProviderType::Matrix => texts::matrix(recipient, event),
+        ProviderType::Webex => texts::webex(recipient, event),
+        ProviderType::Zulip => texts::zulip(recipient, event),
+        ProviderType::Alertmanager => monitors::alertmanager(recipient, event),
+        ProviderType::Grafana => monitors::grafana(recipient, event),
+        ProviderType::Datadog => monitors::datadog(recipient, event),
+        ProviderType::Opsgenie => monitors::opsgenie(recipient, event),
+        ProviderType::PagerDuty => return monitors::pager_duty(recipient, event),
+        ProviderType::Sentry => monitors::sentry(recipient, event),
+        _ => Err(ComposeError::NotServed { type_ }),
+    };
+    one.map(|request| vec![request])
 }
 
 // === impl Recipient ===
 
 impl Recipient<'_> {
     /// The address, if it is one at all.
-    fn url(&self) -> Result<&Secret, ComposeError> {
+    fn address(&self) -> Result<Address<'_>, ComposeError> {
         let address = self.address.as_ref().ok_or(ComposeError::NoAddress)?;
-        let text = address.expose();
-        let rest = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"));
-        let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
-        match host {
-            Some(host) if !host.is_empty() && !text.contains(char::is_whitespace) => Ok(address),
-            _ => Err(ComposeError::Address),
-        }
+        Address::parse(address.expose()).ok_or(ComposeError::Address)
+    }
+
+    fn channel(&self) -> Result<&str, ComposeError> {
+        let channel = self.spec.channel.as_deref();
+        let type_ = self.spec.type_;
+        channel.ok_or(ComposeError::NoChannel { type_ })
     }
 
     fn token(&self) -> Result<&Secret, ComposeError> {
-        let token = self
-            .token
-            .as_ref()
-            .filter(|token| !token.expose().is_empty());
-        token.ok_or(ComposeError::Missing {
-            type_: self.spec.type_,
-            what: "token",
-        })
+        self.filled_token().ok_or(self.missing("token"))
+    }
+
+    fn filled_token(&self) -> Option<&Secret> {
+        let token = self.token.as_ref();
+        token.filter(|token| !token.expose().is_empty())
+    }
+
+    /// User name and password.
+    fn login(&self) -> Result<(&Secret, &Secret), ComposeError> {
+        let username = self.username.as_ref().ok_or(self.missing("username"))?;
+        let password = self.password.as_ref().ok_or(self.missing("password"))?;
+        Ok((username, password))
+    }
+
+    /// With whatever proof there is; user name and password where they are both there, else a token.
+    fn proved(&self, request: Outgoing) -> Outgoing {
+        match (self.login(), self.filled_token()) {
+            (Ok(login), _) => request.with_basic(login),
+            (Err(_), Some(token)) => request.with_bearer(token),
+            (Err(_), None) => request,
+        }
+    }
+
+    fn missing(&self, what: &'static str) -> ComposeError {
+        let type_ = self.spec.type_;
+        ComposeError::Missing { type_, what }
     }
 }
 
@@ -86,46 +141,27 @@ fn json(value: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("every map has texts as keys")
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::event::tests::event;
-    use crate::recipient::tests::{fields, provider};
-
-    fn error(type_: &str, pairs: &[(&str, &str)]) -> String {
-        let spec = provider(json!({ "type": type_ }));
-        let fields = fields(pairs);
-        let recipient = Recipient::new(&spec, &fields).unwrap();
-        compose(&recipient, &event()).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn what_a_provider_lacks_is_named_and_no_secret_with_it() {
-        assert!(error("generic", &[]).contains("has no address"));
-        for bad in [
-            "hooks.example",
-            "ftp://secret/",
-            "https://",
-            "https:///secret",
-            "http://a b",
-        ] {
-            let error = error("generic", &[("address", bad)]);
-            assert!(
-                error.contains("is no URL") && !error.contains("secret"),
-                "{error}"
-            );
-        }
-        let address = ("address", "https://h");
-        assert!(error("generic-hmac", &[address]).contains("no token"));
-        assert!(error("generic-hmac", &[address, ("token", "")]).contains("no token"));
-    }
-
-    #[test]
-    fn a_type_that_is_not_served_is_refused_by_its_name() {
-        for type_ in ["azureeventhub", "googlepubsub"] {
-            assert!(error(type_, &[]).contains(&format!("type {type_} yet")));
-        }
+/// Sets a field of a map.
+fn set(map: &mut Value, key: &str, value: impl Into<Value>) {
+    if let Some(map) = map.as_object_mut() {
+        map.insert(key.to_owned(), value.into());
     }
 }
+
+/// An identifier of the event, the same however often and however late it is told: 32 hex digits.
+fn stable_id(event: &Event) -> String {
+    let mut hash = Sha256::new();
+    hash.update(event.key());
+    hash.update(event.timestamp.to_string());
+    for (key, value) in &event.metadata {
+        if key != crate::event::keys::DELAYED {
+            hash.update(format!("{key}={value}\n"));
+        }
+    }
+    let mut id = hex::encode(hash.finalize());
+    id.truncate(32);
+    id
+}
+
+#[cfg(test)]
+mod tests;

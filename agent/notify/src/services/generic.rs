@@ -7,6 +7,7 @@ use super::{ComposeError, json};
 use crate::event::Event;
 use crate::recipient::Recipient;
 use crate::request::Outgoing;
+use crate::secret::Secret;
 
 /// The header with the controller's name.
 const COMPONENT: &str = "Gotk-Component";
@@ -15,7 +16,7 @@ const COMPONENT: &str = "Gotk-Component";
 const SIGNATURE: &str = "X-Signature";
 
 pub(super) fn plain(recipient: &Recipient<'_>, event: &Event) -> Result<Outgoing, ComposeError> {
-    let request = Outgoing::json(recipient.url()?.clone(), json(event))
+    let request = Outgoing::json(Secret::new(recipient.address()?.whole()), json(event))
         .with_header(COMPONENT, &event.reporting_controller);
     let headers = recipient.headers.iter();
     Ok(headers.fold(request, |request, (name, value)| {
@@ -41,7 +42,6 @@ mod tests {
     use crate::event::tests::event;
     use crate::recipient::tests::{fields, provider};
     use crate::request::{Expected, Method};
-    use crate::secret::Secret;
 
     /// The one request to a Provider with these fields in its Secret.
     fn request(type_: &str, pairs: &[(&str, &str)]) -> Outgoing {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use windlass_api::duration::GoDuration;
 use windlass_api::provider::ProviderSpec;
 use windlass_notify::{Event, Expected, InvolvedObject, Method, Outgoing, Recipient, compose};
 use windlass_state::Store;
@@ -16,12 +15,6 @@ use crate::post::post;
 
 /// Reason of the event of an Alert by which nobody could be told (notification-controller).
 pub(super) const DISPATCH_FAILED: &str = "NotificationDispatchFailed";
-
-/// A notice that is told this long after it happened says so.
-const LATE_SECONDS: i64 = 60;
-
-/// The key by which it does.
-const DELAYED: &str = "delayed";
 
 /// Why a notice was not told.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +36,7 @@ pub(super) async fn deliver(
     event: Event,
 ) -> Result<(), Problem> {
     let access = access::read(&context.cluster, &recipient.namespace, spec).await?;
-    let event = with_age(event, jiff::Timestamp::now().into());
+    let event = event.told_at(jiff::Timestamp::now().into());
     let never = |error: &dyn std::error::Error| {
         Problem::Never(format!("provider '{}': {error}", recipient.name))
     };
@@ -84,16 +77,6 @@ fn send(
         }
     }
     Ok(())
-}
-
-/// Says how late it is told, if it is.
-fn with_age(mut event: Event, now: windlass_api::time::Time) -> Event {
-    let late = now.seconds_since(event.timestamp);
-    if late >= LATE_SECONDS {
-        let late = GoDuration::from_secs(late.unsigned_abs());
-        event.metadata.insert(DELAYED.to_owned(), late.to_string());
-    }
-    event
 }
 
 fn request(outgoing: Outgoing, access: &Access, spec: &ProviderSpec) -> PostRequest {
