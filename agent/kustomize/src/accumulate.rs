@@ -19,9 +19,11 @@ use crate::error::{BuildError, Cause, Place};
 use crate::generator::{Generated, generate};
 use crate::kustomization::{Kind, Kustomization};
 use crate::load::{
-    KUSTOMIZATION_FILES, check_restriction, kustomization_file, parse_own, read_bounded, read_file,
-    resolve, resources,
+    KUSTOMIZATION_FILES, check_restriction, is_remote, kustomization_file, parse_own, read_bounded,
+    read_file, resolve, resolve_directory, resolve_resource, resources,
 };
+use crate::provenance::{Elsewhere, relative};
+use crate::remote::is_http;
 use crate::resource::{Origin, Resource};
 use crate::resource_map::ResourceMap;
 use crate::stages::Stages;
@@ -50,6 +52,8 @@ pub(crate) struct Accumulator<'a> {
     pub(crate) records: bool,
     /// The directory of the outermost kustomization: origins are written relative to it.
     pub(crate) root: String,
+    /// The other places that were entered, for the origins of what is in them.
+    pub(crate) elsewhere: Elsewhere,
     pub(crate) budget: &'a Budget,
     pub(crate) types: Types,
 }
@@ -128,13 +132,18 @@ impl Accumulator<'_> {
         chain: &[String],
         into: &mut Accumulated,
     ) -> Result<(), BuildError> {
-        let file = resolve(&parent.directory, path).map_err(|cause| place.error(cause))?;
+        let file = resolve_resource(self.tree, &parent.directory, path)
+            .map_err(|cause| place.error(cause))?;
         let kind = self.tree.kind(&file).map_err(|error| place.error(error))?;
         match kind {
             None => Err(place.error(Cause::NotFound { path: file })),
             Some(EntryKind::File) => {
-                check_restriction(self.tree, &parent.directory, &file)
-                    .map_err(|cause| place.error(cause))?;
+                if is_http(path) {
+                    self.elsewhere.note(&file, path);
+                } else {
+                    check_restriction(self.tree, &parent.directory, &file)
+                        .map_err(|cause| place.error(cause))?;
+                }
                 let text = read_bounded(self.tree, &file).map_err(|cause| place.error(cause))?;
                 let mut added = resources(&file, &text)?;
                 if self.records {
@@ -166,9 +175,9 @@ impl Accumulator<'_> {
     }
 
     pub(crate) fn record_origins(&self, file: &str, added: &mut [Resource]) {
-        let path = relative(&self.root, file);
+        let origin = self.elsewhere.origin(&self.root, file);
         for resource in added {
-            resource.provenance.origin = Some(format!("path: {path}\n"));
+            resource.provenance.origin = Some(origin.clone());
         }
     }
 
@@ -182,11 +191,21 @@ impl Accumulator<'_> {
         kind: Kind,
     ) -> Result<Kustomization, BuildError> {
         let error = |cause: Cause| place.error(cause);
-        let directory = resolve(&parent.directory, path).map_err(error)?;
-        let directory = self
-            .tree
-            .real(&directory)
-            .map_err(|cause| place.error(cause))?;
+        let named = resolve_directory(self.tree, &parent.directory, path).map_err(error)?;
+        let directory = self.tree.real(&named).map_err(|cause| place.error(cause))?;
+        // What a link in another place leads to stays there, too.
+        if let Some(root) = self.tree.remote_root(&named)
+            && !is_within(&directory, &root)
+        {
+            return Err(error(Cause::PathOutsideRoot {
+                path: path.to_owned(),
+            }));
+        }
+        if is_remote(path) {
+            let root = self.tree.remote_root(&directory);
+            self.elsewhere
+                .note(&root.unwrap_or_else(|| directory.clone()), path);
+        }
         if self
             .tree
             .kind(&directory)
@@ -235,8 +254,8 @@ impl Accumulator<'_> {
             let place = kustomization.place_of("configurations", index);
             let text = read_file(self.tree, &kustomization.directory, path)
                 .map_err(|cause| place.error(cause))?;
-            let file =
-                resolve(&kustomization.directory, path).map_err(|cause| place.error(cause))?;
+            let file = resolve(self.tree, &kustomization.directory, path)
+                .map_err(|cause| place.error(cause))?;
             let in_file = |message: String| Place::file(&file).error(Cause::invalid(message));
             let documents = parse_own(&text).map_err(|error| Place::yaml_error(&file, error))?;
             for document in documents {
@@ -253,7 +272,7 @@ impl Accumulator<'_> {
         into: &mut Accumulated,
     ) -> Result<(), BuildError> {
         for (index, path) in kustomization.crds.iter().enumerate() {
-            resolve(&kustomization.directory, path)
+            resolve(self.tree, &kustomization.directory, path)
                 .and_then(|file| {
                     let text = read_file(self.tree, &kustomization.directory, path)?;
                     crd::config(&file, &text)
@@ -364,18 +383,4 @@ fn extended(chain: &[String], directory: &str) -> Vec<String> {
     let mut chain = chain.to_vec();
     chain.push(directory.to_owned());
     chain
-}
-
-/// A path as seen from a directory.
-fn relative(directory: &str, path: &str) -> String {
-    let mut own = directory
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .peekable();
-    let mut other = path.split('/').peekable();
-    while own.peek().is_some() && own.peek() == other.peek() {
-        own.next();
-        other.next();
-    }
-    own.map(|_| "..").chain(other).collect::<Vec<_>>().join("/")
 }

@@ -9,6 +9,7 @@ use crate::kustomization::{BuildMetadata, Kustomization, SortOptions};
 use crate::load::kustomization_file;
 use crate::name_reference;
 use crate::overlay::Overlay;
+use crate::provenance::Elsewhere;
 use crate::resource::Resource;
 use crate::sort::sort;
 use crate::tree::{EntryKind, Tree, TreeError, join};
@@ -175,6 +176,7 @@ fn run(
         workers,
         records: kustomization.build_metadata != BuildMetadata::default(),
         root: kustomization.directory.clone(),
+        elsewhere: Elsewhere::default(),
         budget: &budget,
         types,
     };

@@ -6,7 +6,7 @@ use windlass_object::patch::strategic::StrategicError;
 use windlass_object::yaml::YamlError;
 
 use crate::field_spec::FieldError;
-use crate::tree::TreeError;
+use crate::tree::{RemoteError, TreeError};
 
 /// A place in the source: a file, and the line, column and field in it where they are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,14 +66,13 @@ pub enum Cause {
         /// The directory of the kustomization.
         directory: String,
     },
-    /// A resource or component is a URL.
-    #[error(
-        "{url:?} is a remote base, and remote bases are disabled; copy it into the repository \
-         (pinning it in windlass.lock comes later)"
-    )]
-    RemoteBaseDisabled {
-        /// The URL, as written.
+    /// What is in another place is not here.
+    #[error("{url:?}: {error}")]
+    Remote {
+        /// The reference, as written, without a password.
         url: String,
+        /// Why.
+        error: RemoteError,
     },
     /// The tree could not be read.
     #[error(transparent)]
@@ -295,7 +294,7 @@ impl BuildError {
             Cause::NotFound { .. } => "NotFound",
             Cause::Restricted { .. } => "Restricted",
             Cause::PathOutsideRoot { .. } => "PathOutsideRoot",
-            Cause::RemoteBaseDisabled { .. } => "RemoteBaseDisabled",
+            Cause::Remote { ref error, .. } => error.code(),
             Cause::Read(_) => "ReadFailed",
             Cause::TooLarge { .. } => "TooLarge",
             Cause::Inside(ref error) => error.code(),

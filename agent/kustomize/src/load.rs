@@ -7,6 +7,7 @@ use windlass_object::Value;
 use windlass_object::yaml::{Dialect, Document, Limits, YamlError, parse_documents_as};
 
 use crate::error::{BuildError, Cause, Place, Step};
+use crate::remote::{git_reference, is_http, without_password};
 use crate::resource::{Origin, Resource};
 use crate::tree::{EntryKind, Tree, is_within, join};
 
@@ -17,19 +18,67 @@ const FILE_LIMIT: usize = 64 << 20;
 pub(crate) const KUSTOMIZATION_FILES: [&str; 3] =
     ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// Resolves a path that a kustomization names.
+/// Resolves the path of a file that a kustomization names.
 ///
 /// # Errors
-/// It is a URL, or leads out of the root.
-pub(crate) fn resolve(directory: &str, path: &str) -> Step<String> {
-    if is_remote(path) {
-        return Err(Cause::RemoteBaseDisabled {
-            url: path.to_owned(),
-        });
+/// It leads out of the root, or is in another place whose content is not here.
+pub(crate) fn resolve(tree: &dyn Tree, directory: &str, path: &str) -> Step<String> {
+    match is_http(path) {
+        true => remote(tree, path),
+        false => local(tree, directory, path),
     }
-    join(directory, path).ok_or_else(|| Cause::PathOutsideRoot {
-        path: path.to_owned(),
+}
+
+/// Resolves the path of a directory that a kustomization names.
+///
+/// # Errors
+/// As [`resolve`].
+pub(crate) fn resolve_directory(tree: &dyn Tree, directory: &str, path: &str) -> Step<String> {
+    match is_remote(path) {
+        true => remote(tree, path),
+        false => local(tree, directory, path),
+    }
+}
+
+/// Resolves what is named among the resources: as in kustomize a file before a directory, and a local file before a
+/// repository.
+///
+/// # Errors
+/// As [`resolve`].
+pub(crate) fn resolve_resource(tree: &dyn Tree, directory: &str, path: &str) -> Step<String> {
+    let is_repository = !is_http(path) && git_reference(path).is_some();
+    if is_repository
+        && let Ok(file) = local(tree, directory, path)
+        && matches!(tree.kind(&file), Ok(Some(EntryKind::File)))
+    {
+        return Ok(file);
+    }
+    resolve_directory(tree, directory, path)
+}
+
+/// Resolves a path of the place that its kustomization is in.
+///
+/// # Errors
+/// It leads out of it.
+pub(crate) fn local(tree: &dyn Tree, directory: &str, path: &str) -> Step<String> {
+    let root = tree.remote_root(directory).unwrap_or_default();
+    join(directory, path)
+        .filter(|path| is_within(path, &root))
+        .ok_or_else(|| Cause::PathOutsideRoot {
+            path: path.to_owned(),
+        })
+}
+
+fn remote(tree: &dyn Tree, reference: &str) -> Step<String> {
+    tree.remote(reference).map_err(|error| Cause::Remote {
+        url: without_password(reference),
+        error,
     })
+}
+
+/// Whether a path is one of the forms that kustomize would fetch.
+pub(crate) fn is_remote(path: &str) -> bool {
+    is_http(path) || git_reference(path).is_some()
 }
 
 /// Reads a file that a kustomization names.
@@ -37,8 +86,10 @@ pub(crate) fn resolve(directory: &str, path: &str) -> Step<String> {
 /// # Errors
 /// The path cannot be resolved, there is no such file, or it is too long.
 pub(crate) fn read_file(tree: &dyn Tree, directory: &str, path: &str) -> Step<Vec<u8>> {
-    let path = resolve(directory, path)?;
+    let named = path;
+    let path = resolve(tree, directory, named)?;
     match tree.kind(&path)? {
+        Some(EntryKind::File) if is_http(named) => read_bounded(tree, &path),
         Some(EntryKind::File) => {
             check_restriction(tree, directory, &path)?;
             read_bounded(tree, &path)
@@ -53,9 +104,10 @@ pub(crate) fn read_file(tree: &dyn Tree, directory: &str, path: &str) -> Step<Ve
 /// Checks that a kustomization may name a file.
 ///
 /// # Errors
-/// The tree restricts files to the directory that names them, and this one lies elsewhere.
+/// The tree, or the other place, restricts files to the directory that names them, and this one lies elsewhere.
 pub(crate) fn check_restriction(tree: &dyn Tree, directory: &str, path: &str) -> Step<()> {
-    if tree.restricts() && !is_within(&tree.real(path)?, directory) {
+    let restricts = tree.restricts() || tree.remote_root(directory).is_some();
+    if restricts && !is_within(&tree.real(path)?, directory) {
         return Err(Cause::Restricted {
             path: path.to_owned(),
             directory: directory.to_owned(),
@@ -203,14 +255,4 @@ fn check_object(value: &Value) -> Step<()> {
         Some(Value::Null | Value::String(_)) | None => missing("metadata.name is missing"),
         Some(_) => missing("metadata.name must be a string; quote it"),
     }
-}
-
-/// Whether a path is one of the forms that kustomize would fetch.
-fn is_remote(path: &str) -> bool {
-    path.contains("://")
-        || path.contains("?ref=")
-        || ["git::", "git@", "github.com/", "github.com:"]
-            .iter()
-            .any(|prefix| path.starts_with(prefix))
-        || path.contains(".git//")
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{BuildError, Cause, Place};
 use crate::kustomization::{BuildMetadata, Image, Kustomization, Patch, PatchOptions};
-use crate::load::resolve;
+use crate::load::resolve_directory;
 use crate::selector::Selector;
 use crate::tree::Tree;
 
@@ -120,8 +120,8 @@ impl Overlay {
         kustomization.note_spec("components", "spec.components", own);
         for (index, component) in self.components.iter().enumerate() {
             let place = Place::field(&format!("spec.components[{index}]"));
-            let path =
-                resolve(&kustomization.directory, component).map_err(|cause| place.error(cause))?;
+            let path = resolve_directory(tree, &kustomization.directory, component)
+                .map_err(|cause| place.error(cause))?;
             let is_there = tree
                 .kind(&path)
                 .map_err(|error| place.error(error))?

@@ -90,7 +90,7 @@ impl Prepared {
         let objects = match resources("", entry.as_bytes()) {
             Ok(objects) => objects,
             Err(_) => {
-                let file = resolve(directory, entry)?;
+                let file = resolve(tree, directory, entry)?;
                 resources(&file, &read_file(tree, directory, entry)?)?
             }
         };
@@ -283,9 +283,10 @@ fn text_of(tree: &dyn Tree, directory: &str, patch: &Patch) -> Step<(String, Vec
             Err(Cause::invalid("one of patch and path is needed"))
         }
         (text, "") => Ok((String::new(), text.as_bytes().to_vec())),
-        (text, path) if text.trim().is_empty() => {
-            Ok((resolve(directory, path)?, read_file(tree, directory, path)?))
-        }
+        (text, path) if text.trim().is_empty() => Ok((
+            resolve(tree, directory, path)?,
+            read_file(tree, directory, path)?,
+        )),
         _ => Err(Cause::invalid("patch and path exclude each other")),
     }
 }

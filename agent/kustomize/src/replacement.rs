@@ -89,7 +89,7 @@ pub(crate) fn prepare(
     if written.source.is_some() || written.targets.is_some() || written.source_value.is_some() {
         return Err(Cause::invalid("path excludes everything else"));
     }
-    let file = resolve(directory, &written.path)?;
+    let file = resolve(tree, directory, &written.path)?;
     let text = read_file(tree, directory, &written.path)?;
     let in_file = |line, cause: Cause| Place::line(&file, line).error(cause);
     let mut replacements = Vec::new();

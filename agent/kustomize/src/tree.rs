@@ -55,6 +55,20 @@ pub trait Tree {
         false
     }
 
+    /// Where in this tree is what a reference to another place leads to: the file behind a URL, or the directory of
+    /// a Git repository. Nothing of other places is in a tree that does not say so.
+    ///
+    /// # Errors
+    /// It is not here; says why, and what to do.
+    fn remote(&self, _reference: &str) -> Result<String, RemoteError> {
+        Err(RemoteError::Disabled)
+    }
+
+    /// The directory that a path of another place must stay in; none for paths of the tree's own.
+    fn remote_root(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     /// Whether a person wants a file left out that the outermost kustomization names, or would be made
     /// from (`--ignore-paths` of Flux).
     fn leaves_out(&self, _path: &str) -> bool {
@@ -70,6 +84,52 @@ pub struct TreeError {
     pub path: String,
     /// What went wrong there.
     pub message: String,
+}
+
+/// Why a tree does not have what is in another place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteError {
+    /// Nothing of other places is used here.
+    #[error("remote resources are disabled here; copy it into the repository")]
+    Disabled,
+    /// Nothing says what it has to be.
+    #[error(
+        "it is remote, and windlass.lock does not pin it; run `windlass lock` at the root of the repository, look at \
+         what it pins, and commit windlass.lock"
+    )]
+    Unpinned,
+    /// A form that cannot be fetched.
+    #[error("it is remote, and {message}")]
+    Refused {
+        /// What about it, and what to write instead.
+        message: String,
+    },
+    /// It could not be fetched.
+    #[error("it is remote, and could not be fetched: {message}")]
+    Unavailable {
+        /// Why.
+        message: String,
+    },
+    /// It is not what it has to be.
+    #[error("it is remote, and is not what it has to be: {message}")]
+    Changed {
+        /// What it is, what it has to be, and what to do.
+        message: String,
+    },
+}
+
+// === impl RemoteError ===
+
+impl RemoteError {
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Disabled => "RemoteBaseDisabled",
+            Self::Unpinned => "RemoteNotPinned",
+            Self::Refused { .. } => "RemoteRefused",
+            Self::Unavailable { .. } => "RemoteUnavailable",
+            Self::Changed { .. } => "RemoteChanged",
+        }
+    }
 }
 
 // === impl TreeError ===

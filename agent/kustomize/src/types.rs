@@ -66,7 +66,7 @@ impl Types {
     }
 
     fn read(&self, tree: &dyn Tree, directory: &str, path: &str) -> Step<Arc<MergeKeys>> {
-        let file = resolve(directory, path)?;
+        let file = resolve(tree, directory, path)?;
         let text = read_file(tree, directory, path)?;
         let documents = parse_own(&text).map_err(|error| Place::yaml_error(&file, error))?;
         let Some(document) = documents.into_iter().next() else {

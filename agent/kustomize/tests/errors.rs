@@ -115,12 +115,13 @@ fn remote_bases_are_refused_by_name() {
         "http://example.com/a.yaml",
         "github.com/a/b",
         "git@github.com:a/b.git",
-        "ssh://git@example.com/a",
-        "git::https://example.com/a",
+        "ssh://git@example.com/a/b",
+        "git::https://example.com/a/b",
     ] {
         for field in ["resources", "components"] {
             let text = format!("{field}:\n- {url}\n");
-            let message = format!("kustomization.yaml:1: {field}[0]: {url:?} is a remote base");
+            let message =
+                format!("kustomization.yaml:1: {field}[0]: {url:?}: remote resources are disabled");
             check(
                 &[("kustomization.yaml", &text)],
                 "RemoteBaseDisabled",

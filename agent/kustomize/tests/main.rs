@@ -11,6 +11,8 @@ mod goldens;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod remote;
+#[cfg(test)]
 mod scenes;
 #[cfg(test)]
 mod secret_files;

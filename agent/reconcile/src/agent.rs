@@ -109,7 +109,7 @@ pub async fn run(
     let keep = Arc::new(Keep::open(&settings.state.dir, &name)?);
     let cluster = connect(&settings)?;
     let (sender, events) = mpsc::unbounded_channel();
-    let net = Net::new(settings.net.socket.clone(), start_net);
+    let net = Arc::new(Net::new(settings.net.socket.clone(), start_net));
     let (herald, heard) = Herald::new();
     let context = Arc::new(context((cluster, net, herald), keep, &name, &sender)?);
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
@@ -180,7 +180,7 @@ pub(crate) fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
 }
 
 fn context(
-    (cluster, net, herald): (Cluster, Net, Herald),
+    (cluster, net, herald): (Cluster, Arc<Net>, Herald),
     keep: Arc<Keep>,
     root: &Named,
     sender: &UnboundedSender<Event>,

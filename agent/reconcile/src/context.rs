@@ -22,7 +22,7 @@ use crate::work::remote::Remotes;
 pub(crate) struct Context {
     pub(crate) cluster: Cluster,
     pub(crate) keep: Arc<Keep>,
-    pub(crate) net: Net,
+    pub(crate) net: Arc<Net>,
     pub(crate) ledger: Ledger,
     pub(crate) drift: DriftWatch,
     /// The same of the objects of HelmReleases whose drift is looked for.

@@ -10,6 +10,7 @@ mod inputs;
 mod moves;
 mod outcome;
 pub(crate) mod pass;
+pub(crate) mod pinned;
 mod prune;
 mod report;
 pub(crate) mod settled;
@@ -55,8 +56,8 @@ struct Progress {
     /// Whether anything was written, also if it was told already.
     wrote: bool,
     digest: Option<String>,
-    /// Where what was decrypted is not what was encrypted; `None` when nothing was built.
-    doubts: Option<Vec<String>>,
+    /// What is not what it was; `None` when nothing was built.
+    doubts: Option<build::Doubts>,
     health: Option<HealthChecked>,
     waiting_since: Option<Waiting>,
     settled: Option<Arc<Settled>>,

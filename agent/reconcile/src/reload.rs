@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
-use windlass_host::config::{PruneSettings, Settings, TenancySettings};
+use windlass_host::config::{PruneSettings, RemoteSettings, Settings, TenancySettings};
 use windlass_host::systemd;
 use windlass_plan::guard::Limits;
 
@@ -26,6 +26,8 @@ pub(crate) struct Policy {
     pub(crate) prune_limits: Limits,
     /// How far apart the namespaces are kept.
     pub(crate) tenancy: TenancySettings,
+    /// What becomes of content that is named elsewhere.
+    pub(crate) remote: RemoteSettings,
 }
 
 /// A configuration whose files were all read.
@@ -44,6 +46,7 @@ impl Policy {
             secrets: Arc::new(SecretPolicy::read(&settings.sops)?),
             prune_limits: prune_limits(settings.prune),
             tenancy: settings.tenancy.clone(),
+            remote: settings.remote,
         })
     }
 }

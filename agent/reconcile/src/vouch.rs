@@ -17,9 +17,8 @@ use windlass_api::oci_repository::RegistryProvider;
 use windlass_api::{names, parse};
 use windlass_object::Object;
 use windlass_state::{Store, StoreError};
-use windlass_trust::Oid;
+use windlass_trust::{LockFile, Oid};
 
-use self::lock::LockFile;
 use crate::named::Named;
 
 /// Where the copies are in the state.
@@ -66,7 +65,8 @@ impl Made {
             if kind.api_version() == names::SOURCE_API_VERSION && kind.kind == names::GIT_REPOSITORY
             {
                 if let Ok(typed) = parse::git_repository(object) {
-                    let pin = lock.git(&typed.spec.url, typed.spec.reference.as_ref());
+                    let spec = &typed.spec;
+                    let pin = lock::of_source(lock, &spec.url, spec.reference.as_ref());
                     let spec = typed.spec;
                     made.sources.insert(name, MadeSource { spec, pin });
                 }

@@ -12,11 +12,10 @@ use windlass_object::Value;
 use windlass_object::yaml::{Dialect, Limits, parse_documents_as};
 
 use self::fields::{File, only_bumped};
+use crate::lock::LOCK_FILE;
 
 /// The largest file that is compared; a bot that changes a larger one needs somebody's word.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
-
-const LOCK_FILE: &[u8] = b"windlass.lock";
 
 /// Whether a file differs from what it was in versions that rose, and nothing else.
 ///
@@ -31,9 +30,9 @@ pub(crate) fn raises_only(path: &[u8], old: &[u8], new: &[u8]) -> Result<(), Str
     let text = |bytes| std::str::from_utf8(bytes).map_err(|_| "it is no text".to_owned());
     let (old, new) = (text(old)?, text(new)?);
     let old = lines::take_marked(old, new)?;
-    let (file, before, now) = match path {
-        LOCK_FILE => (File::Lock, toml_of(&old)?, toml_of(new)?),
-        _ => (File::Manifests, yaml_of(&old)?, yaml_of(new)?),
+    let (file, before, now) = match path == LOCK_FILE.as_bytes() {
+        true => (File::Lock, toml_of(&old)?, toml_of(new)?),
+        false => (File::Manifests, yaml_of(&old)?, yaml_of(new)?),
     };
     if before.len() != now.len() {
         return Err("it has another number of documents".to_owned());

@@ -9,11 +9,13 @@ mod commit;
 mod complete;
 mod cure;
 mod diff;
+mod digest;
 mod head;
 mod headers;
 mod heal;
 mod heartbeat;
 mod judge;
+mod lock;
 mod mode;
 mod object;
 mod oid;
@@ -46,10 +48,12 @@ pub use charter::{
     policy_file, policy_signers, signatures,
 };
 pub use complete::{CompletenessError, missing_objects};
+pub use digest::{ContentDigest, ParseDigestError};
 pub use heal::{Doubt, Healed, Memory, Origin, heal};
 pub use heartbeat::{
     HEARTBEAT_TAG, Heartbeat, descends, heartbeat_message, read_heartbeat, wants_heartbeat,
 };
+pub use lock::{LOCK_FILE, LOCK_VERSION, LockError, LockFile};
 pub use mode::{Mode, ParseModeError};
 pub use object::{Collision, LoadError, ObjectReader, RawObject, ReadError, hash, load};
 pub use oid::{ObjectKind, Oid, ParseOidError};

@@ -47,6 +47,7 @@ mod on_error;
 mod openpgp;
 mod oracle;
 mod person;
+mod pinned;
 mod prune_guard;
 mod ratchet;
 mod recall;

@@ -17,14 +17,14 @@ use crate::house::{GIT_REPOSITORY, House};
 
 /// A server of files, which notes what it was asked, in lower case.
 #[derive(Clone, Default)]
-struct Files {
+pub(crate) struct Files {
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     seen: Arc<Mutex<Vec<String>>>,
     port: u16,
 }
 
 impl Files {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let files = Files {
@@ -44,14 +44,18 @@ impl Files {
         format!("http://127.0.0.1:{}/charts", self.port)
     }
 
-    fn put(&self, path: &str, bytes: &[u8]) {
+    pub(crate) fn url_of(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    pub(crate) fn put(&self, path: &str, bytes: &[u8]) {
         self.files
             .lock()
             .unwrap()
             .insert(path.to_owned(), bytes.to_vec());
     }
 
-    fn take_seen(&self) -> Vec<String> {
+    pub(crate) fn take_seen(&self) -> Vec<String> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 

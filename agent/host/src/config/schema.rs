@@ -50,6 +50,10 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &["no_cross_namespace_refs", "default_service_account"],
     },
     Section {
+        name: "remote",
+        keys: &["unpinned"],
+    },
+    Section {
         name: "state",
         keys: &["dir"],
     },

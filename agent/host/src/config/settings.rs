@@ -11,10 +11,12 @@ use crate::log::Level;
 use crate::{identity, systemd};
 
 mod prune;
+mod remote;
 mod root;
 mod tenancy;
 
 pub use self::prune::PruneSettings;
+pub use self::remote::{RemoteSettings, Unpinned};
 pub use self::root::{RootAccess, RootSettings, TrustMode};
 pub use self::tenancy::TenancySettings;
 
@@ -40,6 +42,8 @@ pub struct Settings {
     pub prune: PruneSettings,
     /// How far apart the namespaces are kept.
     pub tenancy: TenancySettings,
+    /// What becomes of content that is named elsewhere.
+    pub remote: RemoteSettings,
     /// Where the node remembers.
     pub state: StateSettings,
     /// How to reach the network process.
@@ -177,6 +181,7 @@ pub(super) fn judge(
     let sops = sops(reader.section("sops"));
     let prune = prune::judge(reader.section("prune"));
     let tenancy = tenancy::judge(reader.section("tenancy"));
+    let remote = remote::judge(reader.section("remote"));
     let state = StateSettings {
         dir: path_or(reader.section("state"), "dir", "/var/lib/windlass"),
     };
@@ -205,6 +210,7 @@ pub(super) fn judge(
         sops,
         prune,
         tenancy,
+        remote,
         state,
         net,
         leadership,

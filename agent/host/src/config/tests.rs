@@ -432,6 +432,20 @@ fn tenants_are_locked_down_where_the_config_says_so() {
 }
 
 #[test]
+fn what_nothing_pins_is_refused_unless_the_config_says_otherwise() {
+    let unpinned = |text: &str| {
+        let text = format!("{URL}{text}");
+        judge(&[("main.toml", &text)]).map(|settings| settings.remote.unpinned)
+    };
+    assert_eq!(unpinned("").unwrap(), Unpinned::Refuse);
+    let first = unpinned("[remote]\nunpinned = \"first-seen\"\n").unwrap();
+    assert_eq!(first, Unpinned::FirstSeen);
+    let refused = unpinned("[remote]\nunpinned = \"anything\"\n").unwrap_err();
+    let refused = refused.to_string();
+    assert!(refused.contains("first-seen"), "{refused}");
+}
+
+#[test]
 fn keys_for_secrets_are_files_or_credentials() {
     let text = format!(
         "{URL}[sops]\nage_key_file = \"credential:age.agekey\"\npgp_key_file = \"/etc/pgp.asc\"\nrequire_mac = true\n"

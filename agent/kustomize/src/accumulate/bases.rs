@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::accumulate::{Accumulated, Accumulator, Budget};
 use crate::kustomization::Kustomization;
-use crate::load::resolve;
+use crate::load::{is_remote, local};
+use crate::provenance::Elsewhere;
 use crate::tree::{EntryKind, Tree};
 use crate::types::Types;
 
@@ -82,8 +83,11 @@ impl Accumulator<'_> {
 
     fn is_base(&self, parent: &Kustomization, index: usize) -> bool {
         let path = parent.resources.get(index).map(String::as_str);
-        let path = resolve(&parent.directory, path.unwrap_or_default());
-        path.is_ok_and(|path| matches!(self.tree.kind(&path), Ok(Some(EntryKind::Directory))))
+        let path = path.unwrap_or_default();
+        // What is in another place is entered in order, so that it is asked for in order.
+        let path = (!is_remote(path)).then(|| local(self.tree, &parent.directory, path));
+        path.and_then(Result::ok)
+            .is_some_and(|path| matches!(self.tree.kind(&path), Ok(Some(EntryKind::Directory))))
     }
 }
 
@@ -100,6 +104,7 @@ impl Round<'_> {
             workers: None,
             records: self.records,
             root: self.root.to_owned(),
+            elsewhere: Elsewhere::default(),
             budget: self.budget,
             types,
         };

@@ -126,7 +126,7 @@ impl ValueAdd {
 }
 
 fn targets_of(tree: &dyn Tree, directory: &str, path: &str) -> Step<Vec<Target>> {
-    let file = resolve(directory, path)?;
+    let file = resolve(tree, directory, path)?;
     let text = read_file(tree, directory, path)?;
     let documents = parse_own(&text).map_err(|error| Place::yaml_error(&file, error))?;
     let mut targets = Vec::new();

@@ -157,11 +157,11 @@ async fn look(
             match source {
                 Available::Git(source) => renew(store, object, &spec, &source, kept.as_ref()),
                 Available::Index(index, access) => {
-                    let world = (store, &context.net);
+                    let world = (store, &*context.net);
                     pull_anew(world, object, &spec, (&index, &access), kept.as_ref())
                 }
                 Available::Registry(url, access) => {
-                    let world = (store, &context.net);
+                    let world = (store, &*context.net);
                     let repository = registry::repository(world, &access, (&url, &spec.chart));
                     pull_from_registry(&repository, object, &spec, kept.as_ref())
                 }

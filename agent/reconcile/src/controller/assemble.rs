@@ -75,6 +75,8 @@ impl Controller {
             root_pair: Arc::clone(&self.root.pair),
             corrections: Arc::clone(&self.context.corrections),
             prune_limits: self.policy.prune_limits,
+            net: Arc::clone(&self.context.net),
+            remote: self.policy.remote,
             secrets: Arc::clone(&self.policy.secrets),
             hidden: Hidden::default(),
             checks: CustomChecks::default(),

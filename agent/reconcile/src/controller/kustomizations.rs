@@ -15,6 +15,7 @@ use super::{Controller, with_jitter};
 use crate::event::Event;
 use crate::finalizer;
 use crate::kustomization::pass::Waiting;
+use crate::kustomization::pinned;
 use crate::kustomization::settled::Settled;
 use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
@@ -151,9 +152,22 @@ impl Controller {
         self.context.ledger.forget_owner(name);
         let made = self.context.vouchers.forget(name);
         self.sources_vouched_for(&made);
+        self.forget_remote_content_of(name.clone());
         if *name == self.root.name {
             self.establish_again();
         }
+    }
+
+    fn forget_remote_content_of(&mut self, name: Named) {
+        let keep = Arc::clone(&self.context.keep);
+        self.passes.spawn(async move {
+            let forgotten = tokio::task::spawn_blocking(move || {
+                pinned::forget_all_but(&keep.store, &name, &[])
+            });
+            if let Ok(Err(error)) = forgotten.await {
+                tracing::warn!(%error, "remote content that nothing uses could not be dropped");
+            }
+        });
     }
 
     /// Asks for a pass; one that only waits for health is cut short.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use windlass_api::kustomization::{KustomizationSpec, SubstituteStrategy};
 use windlass_api::{migrate, names, reasons};
+use windlass_host::config::Unpinned;
 use windlass_kustomize::substitute::{self, Options, Strategy};
-use windlass_kustomize::{BuildError, Cause, EntryKind, Overlay, Tree};
+use windlass_kustomize::{BuildError, Built, Cause, Overlay};
 use windlass_object::Object;
 use windlass_plan::{change, fingerprint};
 use windlass_sops::Keyring;
@@ -15,10 +16,11 @@ use windlass_sops::Keyring;
 use super::decrypt::{self, Decrypting};
 use super::inputs::Inputs;
 use super::pass::Pass;
+use super::pinned::{Pinned, World};
+use crate::net::Net;
 use crate::source::fetch::Snapshot;
 use crate::view::View;
 use crate::vouch::Made;
-use crate::vouch::lock::{LOCK_FILE, LockFile};
 use crate::work::error::StageError;
 use crate::work::hidden::Hidden;
 
@@ -30,8 +32,17 @@ pub(crate) struct Rendered {
     pub(crate) digest: String,
     /// What of our own kinds is in it, if the revision vouches for anything.
     pub(crate) made: Made,
-    /// Where what was decrypted is not what was encrypted.
-    pub(crate) doubts: Vec<String>,
+    /// What is not what it was.
+    pub(crate) doubts: Doubts,
+}
+
+/// Where what is used is not what it was, as sentences.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Doubts {
+    /// What was decrypted is not what was encrypted.
+    pub(crate) integrity: Vec<String>,
+    /// What is in another place is not what this node met there first.
+    pub(crate) remote: Vec<String>,
 }
 
 /// Renders the revision. The work is done on a thread of its own, because it reads and computes.
@@ -52,6 +63,8 @@ pub(crate) async fn build(
         variables,
         keys,
         hidden: pass.hidden.clone(),
+        net: Arc::clone(&pass.net),
+        unpinned: pass.remote.unpinned,
     };
     let rendered = tokio::task::spawn_blocking(move || job.run()).await;
     rendered.unwrap_or_else(|panic| {
@@ -71,6 +84,8 @@ struct Job {
     /// The keys of `spec.decryption`.
     keys: Option<Arc<Keyring>>,
     hidden: Hidden,
+    net: Arc<Net>,
+    unpinned: Unpinned,
 }
 
 impl Job {
@@ -82,22 +97,9 @@ impl Job {
             .reader()
             .map_err(|error| failed(error.to_string()))?;
         let view = View::of(&self.snapshot, &reader).map_err(|error| failed(error.to_string()))?;
-        let path = directory(self.spec.path.as_deref().unwrap_or_default());
-        let overlay = overlay(&self.spec).map_err(failed)?;
-        let decrypting = self.keys.as_deref();
-        let decrypting = decrypting.map(|keys| Decrypting::new(keys, &view, self.hidden.clone()));
-        let mut built = match &decrypting {
-            None => windlass_kustomize::build(&view, path, &overlay),
-            Some(it) => {
-                windlass_kustomize::build(&it.before_build(path, &overlay)?, path, &overlay)
-            }
-        }
-        .map_err(|error| build_failed(path, &error))?;
-        if let Some(decrypting) = &decrypting {
-            built
-                .iter_mut()
-                .try_for_each(|built| decrypting.after_build(built))?;
-        }
+        let pinned = Pinned::new(&view, self.world());
+        let (mut built, integrity) = self.built(&pinned)?;
+        pinned.forget_the_rest();
         substitute::substitute(&mut built, &self.variables, self.substitution())
             .map_err(|error| failed(format!("post build failed: {error}")))?;
         let objects = built
@@ -106,8 +108,7 @@ impl Job {
             .collect::<Result<Vec<_>, _>>()?;
         let digest = digest_of_all(&objects);
         let made = if self.snapshot.is_vouched_for() {
-            let lock = lock_file(&view).map_err(failed)?;
-            Made::of(&objects, &lock)
+            Made::of(&objects, pinned.lock().map_err(failed)?)
         } else {
             Made::default()
         };
@@ -115,8 +116,39 @@ impl Job {
             objects,
             digest,
             made,
-            doubts: decrypting.map(Decrypting::into_doubts).unwrap_or_default(),
+            doubts: Doubts {
+                integrity,
+                remote: pinned.changed(),
+            },
         })
+    }
+
+    fn world(&self) -> World<'_> {
+        World {
+            store: &self.keep.store,
+            net: &self.net,
+            owner: &self.owner,
+            unpinned: self.unpinned,
+        }
+    }
+
+    /// What kustomize makes of the files, decrypted; and where that is not what was encrypted.
+    fn built(&self, tree: &Pinned<'_>) -> Result<(Vec<Built>, Vec<String>), StageError> {
+        let failed = |message: String| StageError::retry(reasons::BUILD_FAILED, message);
+        let path = directory(self.spec.path.as_deref().unwrap_or_default());
+        let overlay = overlay(&self.spec).map_err(failed)?;
+        let broke = |error: BuildError| build_failed(path, &error);
+        let Some(keys) = self.keys.as_deref() else {
+            let built = windlass_kustomize::build(tree, path, &overlay).map_err(broke)?;
+            return Ok((built, Vec::new()));
+        };
+        let decrypting = Decrypting::new(keys, tree, self.hidden.clone());
+        let clear = decrypting.before_build(path, &overlay)?;
+        let mut built = windlass_kustomize::build(&clear, path, &overlay).map_err(broke)?;
+        built
+            .iter_mut()
+            .try_for_each(|built| decrypting.after_build(built))?;
+        Ok((built, decrypting.into_doubts()))
     }
 
     fn substitution(&self) -> Options {
@@ -153,16 +185,6 @@ fn to_served_version(object: &mut Object) {
         let api_version = format!("{}/{version}", kind.group);
         fields.insert("apiVersion".to_owned(), api_version.into());
     }
-}
-
-/// Reads `windlass.lock` at the root of the repository, if there is one.
-fn lock_file(view: &View<'_>) -> Result<LockFile, String> {
-    let is_there = view.kind(LOCK_FILE).map_err(|error| error.to_string())?;
-    if is_there != Some(EntryKind::File) {
-        return Ok(LockFile::default());
-    }
-    let bytes = view.read(LOCK_FILE).map_err(|error| error.to_string())?;
-    LockFile::parse(&bytes).map_err(|error| error.to_string())
 }
 
 /// One digest for all objects, for the history.

@@ -51,7 +51,7 @@ pub(super) async fn conclude(
         error: error.as_ref(),
         took: started.elapsed(),
         digest: progress.digest.clone(),
-        doubts: progress.doubts.as_deref(),
+        doubts: progress.doubts.as_ref(),
         worth_history: progress.wrote || ready_before == error.is_some(),
     };
     let new = status::conclude(&base, end, now());

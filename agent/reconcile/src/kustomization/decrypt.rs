@@ -11,7 +11,8 @@ use serde_json::Value;
 use windlass_api::kustomization::Decryption;
 use windlass_api::reasons;
 use windlass_kustomize::{
-    Built, Entry, EntryKind, FileRole, Overlay, SecretFile, Tree, TreeError, secret_files,
+    Built, Entry, EntryKind, FileRole, Overlay, RemoteError, SecretFile, Tree, TreeError,
+    secret_files,
 };
 use windlass_object::{GroupVersionKind, Object};
 use windlass_sops::{
@@ -104,7 +105,8 @@ fn import(secret: &Object) -> Result<Keyring, (String, KeyError)> {
 
 /// Stops a pass that would apply what its MAC does not vouch for, when the node's config says so.
 pub(super) fn refuse_doubts(pass: &Pass, progress: &Progress) -> Result<(), StageError> {
-    let doubts = progress.doubts.as_deref().unwrap_or_default();
+    let doubts = progress.doubts.as_ref();
+    let doubts = doubts.map_or(&[][..], |doubts| &doubts.integrity);
     if doubts.is_empty() || !pass.secrets.require_mac {
         return Ok(());
     }
@@ -310,6 +312,18 @@ impl Tree for Decrypted<'_> {
 
     fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
         self.tree.kind(path)
+    }
+
+    fn real(&self, path: &str) -> Result<String, TreeError> {
+        self.tree.real(path)
+    }
+
+    fn remote(&self, reference: &str) -> Result<String, RemoteError> {
+        self.tree.remote(reference)
+    }
+
+    fn remote_root(&self, path: &str) -> Option<String> {
+        self.tree.remote_root(path)
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) async fn read(pass: &Pass, snapshot: &Snapshot) -> Result<Inputs, Sta
     // What is vouched for is said by a build, so another right to say it is another build.
     sum.add([u8::from(pass.vouching.may)]);
     sum.add(format!("{:?}", pass.left_out));
+    sum.add(format!("{:?}", pass.remote));
     sum.add(state.unwrap_or_default());
     for (name, value) in &variables {
         sum.add(name);

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
 use windlass_api::names;
 use windlass_cluster::{Cluster, EpochFloor, Leadership, Resource};
+use windlass_host::config::RemoteSettings;
 use windlass_object::Object;
 use windlass_plan::applier::Applier;
 use windlass_plan::guard::Limits;
@@ -22,6 +23,7 @@ use crate::herald::Herald;
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::named::Named;
+use crate::net::Net;
 use crate::secrets::SecretPolicy;
 use crate::seen::Meta;
 use crate::source::fetch::Snapshot;
@@ -69,6 +71,10 @@ pub(crate) struct Pass {
     pub(crate) corrections: Corrections,
     /// How much a revision may delete without asking.
     pub(crate) prune_limits: Limits,
+    /// What asks other places.
+    pub(crate) net: Arc<Net>,
+    /// What becomes of content that is named elsewhere.
+    pub(crate) remote: RemoteSettings,
     /// Keys of the node, and what it wants of encrypted files.
     pub(crate) secrets: Arc<SecretPolicy>,
     /// What no message may say.

@@ -9,7 +9,7 @@ use windlass_cluster::EventType;
 
 use super::Progress;
 use super::pass::Pass;
-use super::status::DECRYPT_INTEGRITY;
+use super::status::{DECRYPT_INTEGRITY, REMOTE_CONTENT};
 use crate::announce::{announce, event};
 use crate::work::apply::Action;
 use crate::work::error::StageError;
@@ -81,16 +81,18 @@ pub(super) async fn end(
     }
 }
 
-/// Publishes that what was decrypted is not what was encrypted, if that is news.
+/// Publishes what is not what it was, if that is news.
 pub(super) async fn doubts(pass: &Pass, new: &KustomizationStatus, revision: Option<&str>) {
-    let message = |status: &KustomizationStatus| {
-        let condition = conditions::get(&status.conditions, DECRYPT_INTEGRITY);
-        condition.map(|condition| condition.message.clone())
-    };
-    if let Some(now) = message(new)
-        && message(&pass.status).as_ref() != Some(&now)
-    {
-        publish(pass, EventType::Warning, DECRYPT_INTEGRITY, now, revision).await;
+    for kind in [DECRYPT_INTEGRITY, REMOTE_CONTENT] {
+        let message = |status: &KustomizationStatus| {
+            let condition = conditions::get(&status.conditions, kind);
+            condition.map(|condition| condition.message.clone())
+        };
+        if let Some(now) = message(new)
+            && message(&pass.status).as_ref() != Some(&now)
+        {
+            publish(pass, EventType::Warning, kind, now, revision).await;
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use windlass_api::inventory::Inventory;
 use windlass_object::GroupVersionKind;
 
 use super::Progress;
+use super::build::Doubts;
 use super::pass::Pass;
 use crate::work;
 use crate::work::apply::Report;
@@ -18,7 +19,7 @@ pub(crate) struct Settled {
     /// The digest of the inputs.
     made_from: [u8; 32],
     digest: Option<String>,
-    doubts: Option<Vec<String>>,
+    doubts: Option<Doubts>,
     inventory: Option<Inventory>,
     /// What was applied, but for what is left alone.
     targets: Vec<Target>,

@@ -10,10 +10,14 @@ use windlass_api::kustomization::KustomizationStatus;
 use windlass_api::meta::ConditionStatus;
 use windlass_api::{reasons, time::Time};
 
+use super::build::Doubts;
 use crate::work::error::{Class, StageError};
 
 /// The condition that a file was changed after it was encrypted.
 pub(super) const DECRYPT_INTEGRITY: &str = "DecryptIntegrity";
+
+/// The condition that what is in another place changed after this node met it first, and is held.
+pub(super) const REMOTE_CONTENT: &str = "RemoteContent";
 
 /// What is known at the end of a pass, whatever its end was.
 #[derive(Debug)]
@@ -26,8 +30,8 @@ pub(crate) struct Conclusion<'a> {
     pub(crate) health: HealthChecked,
     pub(crate) error: Option<&'a StageError>,
     pub(crate) took: Duration,
-    /// Where what was decrypted is not what was encrypted; `None` when nothing was built.
-    pub(crate) doubts: Option<&'a [String]>,
+    /// What is not what it was; `None` when nothing was built.
+    pub(crate) doubts: Option<&'a Doubts>,
     /// Digest of what was built, for the history.
     pub(crate) digest: Option<String>,
     /// Whether the pass wrote anything or the last one ended otherwise.
@@ -92,7 +96,7 @@ pub(crate) fn conclude(
         status.last_attempted_revision = Some(revision.to_owned());
     }
     health(&mut status, &end, now);
-    integrity(&mut status, &end, now);
+    doubts(&mut status, &end, now);
     match end.error {
         None => succeed(&mut status, &end, now),
         Some(error) => fail(&mut status, &end, error, now),
@@ -190,20 +194,26 @@ fn health(status: &mut KustomizationStatus, end: &Conclusion<'_>, now: Time) {
     );
 }
 
-/// A condition stands as long as the MAC of a decrypted file does not fit.
-fn integrity(status: &mut KustomizationStatus, end: &Conclusion<'_>, now: Time) {
-    match end.doubts {
-        None => {}
-        Some([]) => conditions::remove(&mut status.conditions, DECRYPT_INTEGRITY),
-        Some(doubts) => set(
+/// A condition stands as long as something is not what it was.
+fn doubts(status: &mut KustomizationStatus, end: &Conclusion<'_>, now: Time) {
+    let Some(doubts) = end.doubts else { return };
+    for (condition, reason, sentences) in [
+        (DECRYPT_INTEGRITY, "MACMismatch", &doubts.integrity),
+        (REMOTE_CONTENT, "RemoteChanged", &doubts.remote),
+    ] {
+        if sentences.is_empty() {
+            conditions::remove(&mut status.conditions, condition);
+            continue;
+        }
+        set(
             status,
-            DECRYPT_INTEGRITY,
+            condition,
             ConditionStatus::False,
-            "MACMismatch",
-            &doubts.join("; "),
+            reason,
+            &sentences.join("; "),
             end.generation,
             now,
-        ),
+        );
     }
 }
 

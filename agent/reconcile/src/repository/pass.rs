@@ -140,7 +140,7 @@ async fn look(
     };
     let (context, name, held) = (Arc::clone(context), pass.name.clone(), kept.clone());
     let asked = tokio::task::spawn_blocking(move || {
-        let world = (&context.keep.store, &context.net);
+        let world = (&context.keep.store, &*context.net);
         ask(world, &name, &spec.url, &access, held)
     });
     match asked.await {

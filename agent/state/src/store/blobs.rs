@@ -4,17 +4,17 @@
 //! somebody uses it, and all together never take more than their share of the disk.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{MutexGuard, PoisonError};
 
 use nix::sys::statvfs::statvfs;
 use sha2::{Digest as _, Sha256};
+
+pub use windlass_trust::{ContentDigest as BlobDigest, ParseDigestError};
 
 use super::{Store, StoreError};
 use crate::durable::WriteError;
@@ -33,17 +33,6 @@ const LEFT_FREE: u64 = 128 * 1024 * 1024;
 /// How often the free space is looked at while a blob grows.
 const LOOK_EVERY: u64 = 4 * 1024 * 1024;
 
-/// The SHA-256 of some bytes; reads and prints as `sha256:<hex>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlobDigest([u8; 32]);
-
-/// A text is no such digest.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no digest: sha256: and 64 lowercase hex digits are expected")]
-pub struct ParseDigestError {
-    text: String,
-}
-
 /// A blob on its way in; nothing stays of it unless it is kept.
 #[derive(Debug)]
 pub struct IncomingBlob {
@@ -53,52 +42,6 @@ pub struct IncomingBlob {
     hash: Sha256,
     bytes: u64,
     looked_at: u64,
-}
-
-// === impl BlobDigest ===
-
-impl BlobDigest {
-    /// The digest of these bytes.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        BlobDigest(Sha256::digest(bytes).into())
-    }
-
-    /// Its 64 hex digits.
-    #[must_use]
-    pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-impl fmt::Display for BlobDigest {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "sha256:{}", self.hex())
-    }
-}
-
-impl FromStr for BlobDigest {
-    type Err = ParseDigestError;
-
-    fn from_str(text: &str) -> Result<Self, ParseDigestError> {
-        let parsed = text.strip_prefix("sha256:").and_then(from_hex);
-        parsed.ok_or_else(|| ParseDigestError {
-            text: text.to_owned(),
-        })
-    }
-}
-
-fn from_hex(text: &str) -> Option<BlobDigest> {
-    let mut bytes = [0; 32];
-    let digits = text.as_bytes();
-    let is_hex = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
-    if digits.len() != 64 || !digits.iter().all(is_hex) {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(BlobDigest(bytes))
 }
 
 // === impl Store ===
@@ -183,7 +126,7 @@ impl Store {
         };
         let mut hash = Sha256::new();
         io::copy(&mut file, &mut hash).map_err(failed)?;
-        if BlobDigest(hash.finalize().into()) == *digest {
+        if BlobDigest::from_bytes(hash.finalize().into()) == *digest {
             file.rewind().map_err(failed)?;
             return Ok(Some(file));
         }
@@ -294,7 +237,7 @@ impl IncomingBlob {
     /// The digest of the bytes so far.
     #[must_use]
     pub fn digest(&self) -> BlobDigest {
-        BlobDigest(self.hash.clone().finalize().into())
+        BlobDigest::from_bytes(self.hash.clone().finalize().into())
     }
 
     /// Reads what was taken so far from its beginning.

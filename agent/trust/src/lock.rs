@@ -1,0 +1,222 @@
+//! `windlass.lock`: what somebody looked at and signed for, by its content.
+//!
+//! The file is at the root of a repository. Whoever signs the commit vouches for what the file pins, so what the
+//! repository names of other places may come from where nobody we know signs. docs/lock.md describes it.
+
+use serde::Deserialize;
+
+use crate::{ContentDigest, Oid};
+
+/// The file's name.
+pub const LOCK_FILE: &str = "windlass.lock";
+
+/// The version of the format that is read.
+pub const LOCK_VERSION: u64 = 1;
+
+/// A thousand pins are a large cluster; each takes some two hundred bytes.
+const BYTE_LIMIT: usize = 1024 * 1024;
+
+/// What the file pins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LockFile {
+    git: Vec<GitPin>,
+    bases: Vec<GitPin>,
+    files: Vec<FilePin>,
+}
+
+/// One `[[git]]` or `[[base]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GitPin {
+    url: String,
+    /// As it is asked for: branch, tag, range of versions or full name; for a base empty where none is named.
+    #[serde(rename = "ref")]
+    reference: String,
+    commit: Oid,
+}
+
+/// One `[[file]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FilePin {
+    url: String,
+    digest: ContentDigest,
+}
+
+/// The file cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LockError {
+    /// It is no such file.
+    #[error("{LOCK_FILE}: {0}")]
+    Syntax(String),
+    /// A later format.
+    #[error("{LOCK_FILE}: version {0} is not known, only {LOCK_VERSION}; install a newer windlass")]
+    Version(u64),
+    /// More than is read.
+    #[error("{LOCK_FILE}: larger than {BYTE_LIMIT} bytes")]
+    TooLarge,
+    /// Two pins contradict each other.
+    #[error("{LOCK_FILE}: {url} with ref {reference:?} is pinned to two commits; keep one of them")]
+    Twice {
+        /// The repository.
+        url: String,
+        /// What is asked for.
+        reference: String,
+    },
+    /// Two pins of a file contradict each other.
+    #[error("{LOCK_FILE}: {url} is pinned to two digests; keep one of them")]
+    FileTwice {
+        /// The file.
+        url: String,
+    },
+}
+
+/// What may stand in the file; sections of other rooms are theirs to read.
+#[derive(Deserialize)]
+struct Document {
+    version: u64,
+    #[serde(default)]
+    git: Vec<GitPin>,
+    #[serde(default)]
+    base: Vec<GitPin>,
+    #[serde(default)]
+    file: Vec<FilePin>,
+}
+
+// === impl LockFile ===
+
+impl LockFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It cannot be used; says why.
+    pub fn parse(bytes: &[u8]) -> Result<Self, LockError> {
+        if bytes.len() > BYTE_LIMIT {
+            return Err(LockError::TooLarge);
+        }
+        let text =
+            std::str::from_utf8(bytes).map_err(|error| LockError::Syntax(error.to_string()))?;
+        let document: Document = toml::from_str(text)
+            .map_err(|error| LockError::Syntax(error.to_string().trim_end().to_owned()))?;
+        if document.version != LOCK_VERSION {
+            return Err(LockError::Version(document.version));
+        }
+        check_commits(&document.git)?;
+        check_commits(&document.base)?;
+        let mut files = document.file.iter().enumerate();
+        let twice = files.find(|(index, pin)| {
+            let mut before = document.file.iter().take(*index);
+            before.any(|other| other.url == pin.url && other.digest != pin.digest)
+        });
+        if let Some((_, FilePin { url, .. })) = twice {
+            return Err(LockError::FileTwice { url: url.clone() });
+        }
+        Ok(LockFile {
+            git: document.git,
+            bases: document.base,
+            files: document.file,
+        })
+    }
+
+    /// The commit that is pinned for a source, if one is.
+    pub fn git(&self, url: &str, reference: &str) -> Option<Oid> {
+        commit(&self.git, url, reference)
+    }
+
+    /// The commit that is pinned for a repository in which a kustomization names a directory.
+    pub fn base(&self, url: &str, reference: &str) -> Option<Oid> {
+        commit(&self.bases, url, reference)
+    }
+
+    /// The digest that is pinned for the file behind a URL.
+    pub fn file(&self, url: &str) -> Option<ContentDigest> {
+        let found = self.files.iter().find(|pin| pin.url == url)?;
+        Some(found.digest)
+    }
+}
+
+fn commit(pins: &[GitPin], url: &str, reference: &str) -> Option<Oid> {
+    let mut pins = pins.iter();
+    let found = pins.find(|pin| pin.url == url && pin.reference == reference)?;
+    Some(found.commit)
+}
+
+fn check_commits(pins: &[GitPin]) -> Result<(), LockError> {
+    for (index, pin) in pins.iter().enumerate() {
+        let same = |other: &GitPin| {
+            (&other.url, &other.reference) == (&pin.url, &pin.reference)
+                && other.commit != pin.commit
+        };
+        if pins.iter().skip(index).any(same) {
+            let (url, reference) = (pin.url.clone(), pin.reference.clone());
+            return Err(LockError::Twice { url, reference });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMIT: &str = "89e6c98d92887913cadf06b2adb97f26cde4849b";
+
+    #[test]
+    fn a_pin_holds_for_what_it_names() {
+        let digest = ContentDigest::of(b"hello");
+        let text = format!(
+            "version = 1\n\n[[git]]\nurl = \"https://h/r\"\nref = \"main\"\ncommit = \"{COMMIT}\"\n\n\
+             [[chart]]\nwhat = \"others read this\"\n\n\
+             [[base]]\nurl = \"https://h/b\"\nref = \"\"\ncommit = \"{COMMIT}\"\n\n\
+             [[file]]\nurl = \"https://h/f.yaml\"\ndigest = \"{digest}\"\n"
+        );
+        let lock = LockFile::parse(text.as_bytes()).unwrap();
+        let pinned = Some(COMMIT.parse().unwrap());
+        assert_eq!(lock.git("https://h/r", "main"), pinned);
+        assert_eq!(lock.git("https://h/r", "next"), None);
+        assert_eq!(lock.git("https://h/b", ""), None, "a base is no source");
+        assert_eq!(lock.base("https://h/b", ""), pinned);
+        assert_eq!(lock.base("https://h/b", "main"), None);
+        assert_eq!(lock.base("https://h/r", "main"), None);
+        assert_eq!(lock.file("https://h/f.yaml"), Some(digest));
+        assert_eq!(lock.file("https://h/f.yaml?v=2"), None);
+    }
+
+    #[test]
+    fn a_broken_file_says_where() {
+        let pin =
+            |commit: &str| format!("[[git]]\nurl = \"u\"\nref = \"r\"\ncommit = \"{commit}\"\n");
+        let check = |text: &str, part: &str| {
+            let error = LockFile::parse(text.as_bytes())
+                .expect_err(text)
+                .to_string();
+            assert!(
+                error.starts_with("windlass.lock: ") && error.contains(part),
+                "{error}"
+            );
+        };
+        check("", "version");
+        check("version = 2\n", "version 2");
+        check(&format!("version = 1\n{}", pin("main")), "line");
+        check("version = 1\n[[git]]\nurl = \"u\"\n", "ref");
+        let other = COMMIT.replace('8', "9");
+        let twice = format!("version = 1\n{}{}", pin(COMMIT), pin(&other));
+        check(&twice, "two commits");
+        check(&twice.replace("[[git]]", "[[base]]"), "two commits");
+        let file = |text: &[u8]| {
+            let digest = ContentDigest::of(text);
+            format!("[[file]]\nurl = \"u\"\ndigest = \"{digest}\"\n")
+        };
+        check(
+            &format!("version = 1\n{}{}", file(b"a"), file(b"b")),
+            "two digests",
+        );
+        let old = file(b"a").replace("sha256:", "sha1:");
+        check(&format!("version = 1\n{old}"), "no digest");
+        assert!(LockFile::parse(&[0xff]).is_err());
+        assert_eq!(
+            LockFile::parse(&vec![b' '; BYTE_LIMIT + 1]),
+            Err(LockError::TooLarge)
+        );
+    }
+}
