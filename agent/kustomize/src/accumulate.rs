@@ -22,7 +22,7 @@ use crate::load::{
     KUSTOMIZATION_FILES, check_restriction, is_remote, kustomization_file, parse_own, read_bounded,
     read_file, resolve, resolve_directory, resolve_resource, resources,
 };
-use crate::provenance::{Elsewhere, relative};
+use crate::provenance::{Elsewhere, configured_in};
 use crate::remote::is_http;
 use crate::resource::{Origin, Resource};
 use crate::resource_map::ResourceMap;
@@ -110,7 +110,9 @@ impl Accumulator<'_> {
                 .map_err(|cause| place.error(cause))?;
         }
         into.resources.merge_keys = self.types.merge_keys();
-        let configured_in = self.records.then(|| self.configured_in(kustomization));
+        let configured_in = self
+            .records
+            .then(|| configured_in(&self.origin_of(kustomization)));
         let stages = Stages {
             tree: self.tree,
             kustomization,
@@ -328,11 +330,11 @@ impl Accumulator<'_> {
         Ok(())
     }
 
-    /// The path of a kustomization; Flux writes one that is generated into a file.
-    pub(crate) fn configured_in(&self, kustomization: &Kustomization) -> String {
+    /// The origin of a kustomization; Flux writes one that is generated into a file.
+    pub(crate) fn origin_of(&self, kustomization: &Kustomization) -> String {
         match kustomization.file.as_str() {
-            "" => KUSTOMIZATION_FILES[0].to_owned(),
-            file => relative(&self.root, file),
+            "" => format!("path: {}\n", KUSTOMIZATION_FILES[0]),
+            file => self.elsewhere.origin(&self.root, file),
         }
     }
 
@@ -342,8 +344,8 @@ impl Accumulator<'_> {
             Generated::ConfigMap => "ConfigMapGenerator",
             Generated::Secret => "SecretGenerator",
         };
-        let path = self.configured_in(kustomization);
-        format!("configuredIn: {path}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n")
+        let place = configured_in(&self.origin_of(kustomization));
+        format!("{place}configuredBy:\n  apiVersion: builtin\n  kind: {kind}\n")
     }
 }
 

@@ -59,8 +59,15 @@ impl Elsewhere {
     }
 }
 
+/// An origin as it is written of something that is configured there: the path stands behind the repository.
+pub(crate) fn configured_in(origin: &str) -> String {
+    let (path, place) = origin.split_once('\n').unwrap_or((origin, ""));
+    let path = path.strip_prefix("path: ").unwrap_or(path);
+    format!("{place}configuredIn: {path}\n")
+}
+
 /// A path as seen from a directory.
-pub(crate) fn relative(directory: &str, path: &str) -> String {
+fn relative(directory: &str, path: &str) -> String {
     let mut own = directory
         .split('/')
         .filter(|segment| !segment.is_empty())

@@ -2,6 +2,8 @@
 //!
 //! The forms are those of kustomize 5.8 (api/internal/git/repospec.go); docs/kustomize.md lists them.
 
+use std::time::Duration;
+
 /// What separates the repository from the directory in it.
 const DIRECTORY_MARK: &str = "//";
 
@@ -28,14 +30,31 @@ pub struct GitReference {
     pub reference: String,
     /// The directory in it; empty for its root.
     pub directory: String,
-    /// Whether submodules are left out (`submodules=false`).
-    pub leaves_out_submodules: bool,
+    /// How long fetching it may take (`timeout`), where that is said.
+    pub timeout: Option<Duration>,
+    /// Whether submodules are asked for by name (`submodules=true`).
+    pub wants_submodules: bool,
 }
 
 /// Whether a text is the URL of a file; kustomize asks for it before it thinks of Git.
 #[must_use]
 pub fn is_http(text: &str) -> bool {
     strip_prefix(text, HTTPS).is_some() || strip_prefix(text, HTTP).is_some()
+}
+
+/// Whether the URL of what may be a file has what those of repositories have, and those of files have not. What a URL
+/// is cannot be told by its form: kustomize asks the server.
+#[must_use]
+pub fn looks_like_git(url: &str) -> bool {
+    let path = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = path.split('?').next().unwrap_or_default();
+    let is_manifest = [".yaml", ".yml", ".json"]
+        .iter()
+        .any(|end| path.ends_with(end));
+    let is_marked = [DIRECTORY_MARK, GIT_SUFFIX, GIT_FOLDER]
+        .iter()
+        .any(|mark| path.contains(mark));
+    !is_manifest && (is_marked || path.starts_with("github.com/"))
 }
 
 /// Reads a reference to a directory of a Git repository; none where kustomize takes the text for a local path.
@@ -55,7 +74,8 @@ pub fn git_reference(text: &str) -> Option<GitReference> {
         repository: format!("{host}{path}"),
         reference: String::new(),
         directory: directory.to_owned(),
-        leaves_out_submodules: false,
+        timeout: None,
+        wants_submodules: false,
     };
     reference.read_query(query);
     Some(reference)
@@ -76,7 +96,7 @@ pub(crate) fn without_password(text: &str) -> String {
 // === impl GitReference ===
 
 impl GitReference {
-    /// `ref` wins over `version`; `timeout` says how long kustomize lets git run, which is bounded here anyway.
+    /// `ref` wins over `version`.
     fn read_query(&mut self, query: &str) {
         let mut version = String::new();
         for pair in query.split('&') {
@@ -85,9 +105,10 @@ impl GitReference {
             match name {
                 "ref" if self.reference.is_empty() => self.reference = value,
                 "version" if version.is_empty() => version = value,
+                "timeout" => self.timeout = duration(&value),
                 "submodules" => {
-                    self.leaves_out_submodules =
-                        ["0", "f", "F", "false", "FALSE", "False"].contains(&value.as_str());
+                    self.wants_submodules =
+                        ["1", "t", "T", "true", "TRUE", "True"].contains(&value.as_str());
                 }
                 _ => {}
             }
@@ -204,6 +225,32 @@ fn strip_prefix<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
     begin.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
+/// A number of seconds, or a duration as Go writes it; none where kustomize would take its own.
+fn duration(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds)).filter(|duration| !duration.is_zero());
+    }
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|each: char| !each.is_ascii_digit() && each != '.')?;
+        let (number, behind) = rest.split_at(digits);
+        let letters = behind.find(|each: char| each.is_ascii_digit());
+        let (unit, behind) = behind.split_at(letters.unwrap_or(behind.len()));
+        let seconds = match unit {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 0.001,
+            _ => return None,
+        };
+        let number: f64 = number.parse().ok()?;
+        total += Duration::try_from_secs_f64(number * seconds).ok()?;
+        rest = behind;
+    }
+    Some(total).filter(|duration| !duration.is_zero())
+}
+
 /// A value of a query, as URLs spell it.
 fn decoded(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
@@ -230,7 +277,9 @@ fn decoded(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{git_reference, is_http, without_password};
+    use std::time::Duration;
+
+    use super::{git_reference, is_http, looks_like_git, without_password};
 
     #[track_caller]
     fn check(text: &str, repository: &str, directory: &str, reference: &str) {
@@ -293,8 +342,19 @@ mod tests {
             "",
             "a/b",
         );
-        let plain = git_reference("https://git.test/o/r.git?submodules=false").unwrap();
-        assert!(plain.leaves_out_submodules);
+        let asks = |query: &str| {
+            let read = git_reference(&format!("https://git.test/o/r.git?{query}")).unwrap();
+            (read.wants_submodules, read.timeout)
+        };
+        assert_eq!(
+            asks("submodules=false&timeout=90"),
+            (false, Some(Duration::from_secs(90)))
+        );
+        assert_eq!(
+            asks("submodules=true&timeout=1m30s"),
+            (true, Some(Duration::from_secs(90)))
+        );
+        assert_eq!(asks("timeout=soon"), (false, None));
     }
 
     #[test]
@@ -312,6 +372,10 @@ mod tests {
         ] {
             assert_eq!(git_reference(text), None, "{text}");
         }
+        assert!(looks_like_git("https://github.com/o/r?ref=v1"));
+        assert!(looks_like_git("https://git.test/o/r.git"));
+        assert!(!looks_like_git("https://git.test/o/r.git/raw/a.yaml"));
+        assert!(!looks_like_git("https://git.test/o/r"));
         assert!(is_http("HTTPS://host/a.yaml") && is_http("http://host/a"));
         assert!(!is_http("https:/host") && !is_http("ssh://host/a"));
     }

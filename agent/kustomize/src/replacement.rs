@@ -24,7 +24,7 @@ const DEFAULT_FIELD: &str = "metadata.name";
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct WrittenReplacement {
-    path: String,
+    pub(crate) path: String,
     source: Option<Source>,
     source_value: Option<String>,
     targets: Option<Vec<Target>>,

@@ -178,11 +178,11 @@ impl Stages<'_> {
     /// Notes on every resource that a transformer ran, as kustomize does, whether or not it changed
     /// the resource.
     fn record(&self, resources: &mut ResourceMap, transformer: &str) {
-        let Some(path) = &self.configured_in else {
+        let Some(place) = &self.configured_in else {
             return;
         };
         resources.record(&format!(
-            "configuredIn: {path}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {transformer}\n"
+            "{place}configuredBy:\n  apiVersion: builtin\n  kind: {transformer}\n"
         ));
     }
 }

@@ -9,6 +9,7 @@ mod kustomizations;
 mod release_needs;
 mod releases;
 mod reloading;
+mod remote_content;
 mod repositories;
 mod sources;
 mod standing;
@@ -262,9 +263,24 @@ impl Controller {
 /// Nothing is looked at more often than this, whatever an object asks for.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Spreads what is due at the same interval: up to 5 % earlier or later, as Flux does.
+/// Spreads what is due at the same interval: up to 5 % earlier or later, as Flux does (--interval-jitter-percentage).
 fn with_jitter(interval: Duration) -> Duration {
     interval
         .max(SHORTEST_INTERVAL)
         .mul_f64(rand::random_range(0.95..1.05))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_spread_by_a_twentieth_to_both_sides() {
+        let minutes = Duration::from_secs(600);
+        let spread: Vec<Duration> = (0..2000).map(|_| with_jitter(minutes)).collect();
+        let (least, most) = (spread.iter().min().unwrap(), spread.iter().max().unwrap());
+        assert!(*least >= minutes.mul_f64(0.95) && *most <= minutes.mul_f64(1.05));
+        assert!(*least < minutes.mul_f64(0.96) && *most > minutes.mul_f64(1.04));
+        assert!(with_jitter(Duration::ZERO) >= SHORTEST_INTERVAL.mul_f64(0.95));
+    }
 }

@@ -1,6 +1,7 @@
 //! Sources: what is fetched, whether it is accepted, and what their status says.
 
-mod ask;
+pub(crate) mod access;
+pub(crate) mod ask;
 pub(crate) mod basis;
 mod conclude;
 pub(crate) mod confirm;

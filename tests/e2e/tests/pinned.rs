@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_kit::controlplane::Options;
+use windlass_kit::git::{self, GitServer};
+use windlass_kit::repo::Repo;
 
 use crate::house::{House, config_map, ready, root};
 use crate::repositories::Files;
@@ -140,4 +142,118 @@ fn what_was_met_first_is_kept_and_a_change_is_held_and_told() {
     let object = house.applied(&commit);
     assert_eq!(value(&house), "another");
     assert!(!object["status"].to_string().contains("RemoteContent"));
+}
+
+/// Another repository, which nobody signs, with a base in it; its commit.
+fn other(git: &GitServer, value: &str) -> (Repo, String) {
+    let mut repo = Repo::new(&git.create("other.git"));
+    let commit = publish(&mut repo, value);
+    (repo, commit)
+}
+
+fn publish(repo: &mut Repo, value: &str) -> String {
+    repo.write(
+        "base/kustomization.yaml",
+        "resources: [../far]\nnamePrefix: ''\n",
+    );
+    repo.write("far/kustomization.yaml", "resources: [map.yaml]\n");
+    repo.write("far/map.yaml", map(value));
+    let commit = repo.commit_unsigned(value);
+    repo.push();
+    commit
+}
+
+fn lock_base(url: &str, commit: &str) -> String {
+    format!("version = 1\n\n[[base]]\nurl = \"{url}\"\nref = \"main\"\ncommit = \"{commit}\"\n")
+}
+
+#[test]
+fn a_base_of_another_repository_is_built_at_its_pin_also_without_that_repository() {
+    let git = GitServer::start(&git::Options::default());
+    let (mut repo, commit) = other(&git, "one");
+    let url = git.url("other.git");
+    let base = format!("{url}//base?ref=main");
+    let mut house = House::start(&[
+        ("kustomization.yaml", &kustomization(&base, "")),
+        ("windlass.lock", &lock_base(&url, &commit)),
+    ]);
+    assert_eq!(value(&house), "one");
+
+    // The branch moves, the pin does not; then the server goes, and a restart does without it.
+    let next = publish(&mut repo, "two");
+    git.stop();
+    house.agent.stop();
+    house.agent.start();
+    let labels = kustomization(&base, "commonLabels: {again: yes-please}\n");
+    let change = house.push(&[("kustomization.yaml", &labels)], "Label it");
+    house.applied(&change);
+    assert_eq!(value(&house), "one");
+
+    house.push(
+        &[("windlass.lock", &lock_base(&url, &next))],
+        "Move the pin",
+    );
+    fails(&house, "could not be fetched");
+    git.restart();
+    let again = lock_base(&url, &next) + "\n";
+    let change = house.push(&[("windlass.lock", &again)], "Try again");
+    house.applied(&change);
+    assert_eq!(value(&house), "two");
+
+    house.push(&[("windlass.lock", "version = 1\n")], "Pin nothing");
+    let message = fails(&house, "windlass.lock does not pin it");
+    assert!(message.contains(&base), "{message}");
+    // A full commit is a pin by itself: it stands in a signed file.
+    let itself = format!("{url}//base?ref={commit}");
+    let change = house.push(
+        &[("kustomization.yaml", &kustomization(&itself, ""))],
+        "Name it",
+    );
+    house.applied(&change);
+    assert_eq!(value(&house), "one");
+    for (reference, part) in [
+        (
+            format!("file://{}//base", git.path().display()),
+            "a repository on a node",
+        ),
+        (
+            format!("{url}//base?ref={commit}&submodules=true"),
+            "submodules are not fetched",
+        ),
+        (
+            "ssh://git@127.0.0.1/other.git//base?ref=main".to_owned(),
+            "ssh needs a key",
+        ),
+    ] {
+        house.push(
+            &[("kustomization.yaml", &kustomization(&reference, ""))],
+            "Refused",
+        );
+        fails(&house, part);
+    }
+}
+
+#[test]
+fn a_branch_that_moves_after_it_was_met_is_held_and_told() {
+    let git = GitServer::start(&git::Options::default());
+    let (mut repo, first) = other(&git, "one");
+    let url = git.url("other.git");
+    let base = format!("{url}//base?ref=main");
+    let files = [("kustomization.yaml", &kustomization(&base, "") as &str)];
+    let mut house = House::start_with(&Options::api_server(), &files, |agent| {
+        agent.set("remote", "unpinned", "first-seen");
+    });
+    assert_eq!(value(&house), "one");
+    let next = publish(&mut repo, "two");
+    let labels = kustomization(&base, "commonLabels: {again: yes-please}\n");
+    let change = house.push(&[("kustomization.yaml", &labels)], "Label it");
+    let object = house.applied(&change);
+    assert_eq!(value(&house), "one");
+    let conditions = object["status"]["conditions"].to_string();
+    assert!(
+        conditions.contains("RemoteContent")
+            && conditions.contains(&first)
+            && conditions.contains(&next),
+        "{conditions}"
+    );
 }

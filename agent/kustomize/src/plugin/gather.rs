@@ -5,6 +5,7 @@ use crate::error::{BuildError, Cause, Place, Step};
 use crate::kustomization::Kustomization;
 use crate::load::resources;
 use crate::plugin::{Generator, Transformer};
+use crate::provenance::configured_in;
 use crate::resource::Resource;
 use crate::resource_map::ResourceMap;
 
@@ -116,7 +117,7 @@ impl Accumulator<'_> {
             match resources("", entry.as_bytes()) {
                 Ok(mut objects) => {
                     if self.records {
-                        let origin = format!("path: {}\n", self.configured_in(kustomization));
+                        let origin = self.origin_of(kustomization);
                         for object in &mut objects {
                             object.provenance.origin = Some(origin.clone());
                         }
@@ -148,9 +149,9 @@ fn place_of(kustomization: &Kustomization, field: &str, configuration: &Resource
 /// Where and by what something was configured, as `buildMetadata` writes it.
 fn configured(configuration: &Resource) -> Option<String> {
     let origin = configuration.provenance.origin.as_ref()?;
-    let path = origin.strip_prefix("path: ")?.trim_end();
     let mut text = format!(
-        "configuredIn: {path}\nconfiguredBy:\n  apiVersion: {}\n  kind: {}\n  name: {}\n",
+        "{}configuredBy:\n  apiVersion: {}\n  kind: {}\n  name: {}\n",
+        configured_in(origin),
         configuration.api_version(),
         configuration.kind(),
         configuration.name(),

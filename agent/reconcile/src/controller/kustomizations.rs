@@ -15,7 +15,6 @@ use super::{Controller, with_jitter};
 use crate::event::Event;
 use crate::finalizer;
 use crate::kustomization::pass::Waiting;
-use crate::kustomization::pinned;
 use crate::kustomization::settled::Settled;
 use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
@@ -78,6 +77,7 @@ impl Controller {
                 self.standing.kustomizations_listed = true;
                 self.standing.kustomizations_listing = false;
                 self.standing.api_answered(Ok(()));
+                self.forget_remote_content();
                 self.finish_uninstall();
             }
             WatchEvent::Failed(error) => self.standing.api_answered(Err(&error)),
@@ -152,22 +152,10 @@ impl Controller {
         self.context.ledger.forget_owner(name);
         let made = self.context.vouchers.forget(name);
         self.sources_vouched_for(&made);
-        self.forget_remote_content_of(name.clone());
+        self.forget_remote_content();
         if *name == self.root.name {
             self.establish_again();
         }
-    }
-
-    fn forget_remote_content_of(&mut self, name: Named) {
-        let keep = Arc::clone(&self.context.keep);
-        self.passes.spawn(async move {
-            let forgotten = tokio::task::spawn_blocking(move || {
-                pinned::forget_all_but(&keep.store, &name, &[])
-            });
-            if let Ok(Err(error)) = forgotten.await {
-                tracing::warn!(%error, "remote content that nothing uses could not be dropped");
-            }
-        });
     }
 
     /// Asks for a pass; one that only waits for health is cut short.

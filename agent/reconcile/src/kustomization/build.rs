@@ -97,7 +97,7 @@ impl Job {
             .reader()
             .map_err(|error| failed(error.to_string()))?;
         let view = View::of(&self.snapshot, &reader).map_err(|error| failed(error.to_string()))?;
-        let pinned = Pinned::new(&view, self.world());
+        let pinned = Pinned::new(&view, &reader, self.world());
         let (mut built, integrity) = self.built(&pinned)?;
         pinned.forget_the_rest();
         substitute::substitute(&mut built, &self.variables, self.substitution())
@@ -128,6 +128,8 @@ impl Job {
             store: &self.keep.store,
             net: &self.net,
             owner: &self.owner,
+            naming: &self.snapshot.source,
+            access: &self.snapshot.access,
             unpinned: self.unpinned,
         }
     }

@@ -1,38 +1,32 @@
 //! The files of a revision together with what it names of other places: pinned in `windlass.lock`, fetched once, kept.
 
+pub(crate) mod base;
+mod file;
 mod names;
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
 use windlass_host::config::Unpinned;
-use windlass_kustomize::{Entry, EntryKind, RemoteError, Tree, TreeError, git_reference, is_http};
-use windlass_state::{BlobDigest, IncomingBlob, Store};
-use windlass_trust::LockFile;
-use windlass_wire::{Credentials, DownloadRequest};
+use windlass_kustomize::{
+    Entry, EntryKind, RemoteError, Tree, TreeError, git_reference, is_http, looks_like_git,
+};
+use windlass_state::{BlobDigest, Line, Store, StoreError};
+use windlass_trust::{LockFile, NodeKind, ObjectReader, Oid, VerifiedSource, VerifiedTree};
 
+use self::base::Base;
 use self::names::Names;
-use crate::download::{DownloadError, Downloaded, download};
 use crate::named::Named;
 use crate::net::Net;
+use crate::source::access::SourceAccess;
 use crate::source::status::chain;
 use crate::view::View;
 use crate::vouch::lock;
 
 /// How the blobs of a Kustomization are called.
 const USER: &str = "remote";
-
-/// Under which name the digest is remembered that a file had when it was met first.
-const FIRST: &str = "first-file/";
-
-/// Ten times the largest set of definitions in use.
-const FILE_BYTES: u64 = 16 * 1024 * 1024;
-
-/// As long as Flux gives a source by default.
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a build waits to hear whether something that it has is still the same.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,39 +38,43 @@ pub(super) struct World<'a> {
     pub(super) net: &'a Net,
     /// The Kustomization that is built.
     pub(super) owner: &'a Named,
+    /// The revision that is built, and what its source is reached with.
+    pub(super) naming: &'a VerifiedSource,
+    pub(super) access: &'a SourceAccess,
     pub(super) unpinned: Unpinned,
 }
 
 /// A revision and what it names elsewhere.
 pub(super) struct Pinned<'a> {
     view: &'a View<'a>,
+    reader: &'a dyn ObjectReader,
     world: World<'a>,
     lock: OnceCell<Result<LockFile, String>>,
     names: RefCell<Names>,
     files: RefCell<BTreeMap<String, Rc<[u8]>>>,
-    /// The blobs that this build used.
+    /// The repositories, by the paths of their roots.
+    bases: RefCell<BTreeMap<String, Rc<VerifiedTree<'a>>>>,
+    /// The blobs and lines that this build used.
     used: RefCell<Vec<BlobDigest>>,
+    used_lines: RefCell<Vec<Line>>,
     /// What is not any more what it was when it was met first.
     changed: RefCell<Vec<String>>,
-}
-
-/// What is known of a file from when it was met first.
-struct Met {
-    digest: BlobDigest,
-    etag: Option<String>,
 }
 
 // === impl Pinned ===
 
 impl<'a> Pinned<'a> {
-    pub(super) fn new(view: &'a View<'a>, world: World<'a>) -> Self {
+    pub(super) fn new(view: &'a View<'a>, reader: &'a dyn ObjectReader, world: World<'a>) -> Self {
         Pinned {
             view,
+            reader,
             world,
             lock: OnceCell::new(),
             names: RefCell::default(),
             files: RefCell::default(),
+            bases: RefCell::default(),
             used: RefCell::default(),
+            used_lines: RefCell::default(),
             changed: RefCell::default(),
         }
     }
@@ -96,165 +94,82 @@ impl<'a> Pinned<'a> {
     pub(super) fn forget_the_rest(&self) {
         let used = self.used.borrow();
         let hexes: Vec<String> = used.iter().map(BlobDigest::hex).collect();
-        if let Err(error) = forget_all_but(self.world.store, self.world.owner, &hexes) {
+        let lines = self.used_lines.borrow();
+        let World { store, owner, .. } = self.world;
+        if let Err(error) = forget_all_but(store, owner, (&hexes, &lines)) {
             tracing::warn!(%error, "remote content that is not used any more could not be dropped; the next build tries again");
         }
     }
 
-    fn file(&self, url: &str) -> Result<Vec<u8>, RemoteError> {
-        let lock = self.lock().map_err(|message| RemoteError::Refused {
+    fn pins(&self) -> Result<&LockFile, RemoteError> {
+        self.lock().map_err(|message| RemoteError::Refused {
             message: format!("what pins it cannot be read: {message}"),
-        })?;
-        if let Some(digest) = lock.file(url) {
-            return self.pinned_file(url, &digest);
-        }
-        match self.world.unpinned {
-            Unpinned::Refuse => Err(RemoteError::Unpinned),
-            Unpinned::FirstSeen => self.first_seen_file(url),
-        }
+        })
     }
 
-    fn pinned_file(&self, url: &str, digest: &BlobDigest) -> Result<Vec<u8>, RemoteError> {
-        if let Some(bytes) = self.kept(digest)? {
-            return Ok(bytes);
-        }
-        let (blob, _) = self.fetch(url, None, TIMEOUT)?.ok_or_else(unasked)?;
-        let found = blob.digest();
-        if found != *digest {
-            let message = format!(
-                "windlass.lock pins {digest}, and it is {found} now; if that is meant, run `windlass lock`, look at what \
-                 changed, and commit windlass.lock"
-            );
-            return Err(RemoteError::Changed { message });
-        }
-        self.keep(blob)
-    }
-
-    /// What was met first, whatever is there now; what is there now is looked at, so that a change is told.
-    fn first_seen_file(&self, url: &str) -> Result<Vec<u8>, RemoteError> {
-        let Some(met) = self.met(url)? else {
-            let (blob, etag) = self.fetch(url, None, TIMEOUT)?.ok_or_else(unasked)?;
-            let digest = blob.digest();
-            let bytes = self.keep(blob)?;
-            self.meet(url, Met { digest, etag })?;
-            return Ok(bytes);
+    /// Whether a reference is taken for a directory of a repository. A URL can be either: kustomize asks the server; here
+    /// the pins say it, and where nothing is pinned the form does.
+    fn is_base(&self, reference: &str) -> Result<bool, RemoteError> {
+        let Some(git) = git_reference(reference) else {
+            return Ok(false);
         };
-        let kept = self.kept(&met.digest)?;
-        let etag = met.etag.clone().filter(|_| kept.is_some());
-        let timeout = if kept.is_some() {
-            LOOK_TIMEOUT
-        } else {
-            TIMEOUT
-        };
-        match (self.fetch(url, etag, timeout), kept) {
-            (Ok(Some((blob, etag))), kept) => {
-                let found = blob.digest();
-                if found == met.digest {
-                    let digest = found;
-                    self.meet(url, Met { digest, etag })?;
-                    return kept.map_or_else(|| self.keep(blob), Ok);
-                }
-                let message = format!(
-                    "{url} was {} when this node met it first, and is {found} now; what was met first stays in use; to \
-                     take the other, pin it with `windlass lock`",
-                    met.digest
-                );
-                kept.map_or(
-                    Err(RemoteError::Changed {
-                        message: message.clone(),
-                    }),
-                    |bytes| {
-                        self.changed.borrow_mut().push(message);
-                        Ok(bytes)
-                    },
-                )
-            }
-            // The same as before, or nobody can say.
-            (Ok(None) | Err(_), Some(bytes)) => Ok(bytes),
-            (Ok(None), None) => Err(unasked()),
-            (Err(error), None) => Err(error),
+        if !is_http(reference) {
+            return Ok(true);
         }
+        let pins = self.pins()?;
+        if pins.file(reference).is_some() {
+            return Ok(false);
+        }
+        let is_pinned = pins.base(&git.repository, &git.reference).is_some();
+        Ok(is_pinned || looks_like_git(reference))
     }
 
-    fn met(&self, url: &str) -> Result<Option<Met>, RemoteError> {
-        let known = self.world.store.recall(&format!("{FIRST}{url}"));
-        let known = known.map_err(|error| unavailable(&error))?;
-        let text = known.and_then(|bytes| String::from_utf8(bytes).ok());
-        Ok(text.and_then(|text| {
-            let (digest, etag) = text.split_once('\n').unwrap_or((&text, ""));
-            let etag = Some(etag.to_owned()).filter(|etag| !etag.is_empty());
-            let digest = digest.parse().ok()?;
-            Some(Met { digest, etag })
-        }))
+    /// The path of a directory of a repository, whose files are there from now on.
+    fn base(&self, reference: &str) -> Result<String, RemoteError> {
+        // Whoever asks has looked at the form.
+        let git = git_reference(reference).ok_or(RemoteError::Unpinned)?;
+        let base = Base::new(self.world, &git)?;
+        let pinned = match git.reference.parse::<Oid>() {
+            Ok(commit) => Some(commit),
+            Err(_) => self.pins()?.base(&git.repository, &git.reference),
+        };
+        let commit = match (pinned, self.world.unpinned) {
+            (Some(commit), _) => commit,
+            (None, Unpinned::FirstSeen) => base.first_seen(&mut self.changed.borrow_mut())?,
+            (None, Unpinned::Refuse) => return Err(RemoteError::Unpinned),
+        };
+        let root = Names::of_base(&git.repository, commit);
+        if !self.bases.borrow().contains_key(&root) {
+            let source = base.commit(self.reader, commit)?;
+            let tree = VerifiedTree::new(&source, self.reader);
+            self.bases.borrow_mut().insert(root.clone(), Rc::new(tree));
+            self.used_lines.borrow_mut().push(base.line(commit));
+        }
+        Ok(match git.directory.trim_matches('/') {
+            "" => root,
+            directory => names::join(&root, directory),
+        })
     }
 
-    fn meet(&self, url: &str, met: Met) -> Result<(), RemoteError> {
-        let text = format!("{}\n{}", met.digest, met.etag.unwrap_or_default());
-        let store = self.world.store;
-        let remembered = store.remember(&format!("{FIRST}{url}"), text.as_bytes());
-        remembered.map_err(|error| unavailable(&error))
-    }
-
-    /// What is on the disk, used by this Kustomization from now on.
-    fn kept(&self, digest: &BlobDigest) -> Result<Option<Vec<u8>>, RemoteError> {
-        let World { store, owner, .. } = self.world;
-        let load = || {
-            let Some(bytes) = store.blob(digest)? else {
-                return Ok(None);
+    /// The repository that a path is in, its root, and the path there.
+    fn based(&self, path: &str) -> Option<(Rc<VerifiedTree<'a>>, String, String)> {
+        let bases = self.bases.borrow();
+        bases.iter().find_map(|(root, tree)| {
+            let rest = path.strip_prefix(root.as_str())?;
+            let inner = match rest {
+                "" => "",
+                rest => rest.strip_prefix('/')?,
             };
-            let user = user(owner, digest);
-            if store.used_blob(&user)? != Some(*digest) {
-                store.use_blob(&user, digest)?;
-            }
-            Ok(Some(bytes))
-        };
-        let kept = load().map_err(|error: windlass_state::StoreError| unavailable(&error))?;
-        if kept.is_some() {
-            self.used.borrow_mut().push(*digest);
-        }
-        Ok(kept)
-    }
-
-    fn keep(&self, blob: IncomingBlob) -> Result<Vec<u8>, RemoteError> {
-        let digest = blob.digest();
-        let mut bytes = Vec::new();
-        let read = blob.reread().map_err(|error| unavailable(&error))?;
-        let read = read.take(FILE_BYTES).read_to_end(&mut bytes);
-        read.map_err(|error| unavailable(&error))?;
-        let kept = blob.keep(&user(self.world.owner, &digest));
-        kept.map_err(|error| unavailable(&error))?;
-        self.used.borrow_mut().push(digest);
-        Ok(bytes)
-    }
-
-    /// The bytes behind a URL; none while they are those of the tag.
-    fn fetch(
-        &self,
-        url: &str,
-        etag: Option<String>,
-        timeout: Duration,
-    ) -> Result<Option<(IncomingBlob, Option<String>)>, RemoteError> {
-        let request = DownloadRequest {
-            url: url.to_owned(),
-            accept: "*/*".to_owned(),
-            credentials: Credentials::None,
-            ca_bundle: None,
-            identity: None,
-            proxy: None,
-            etag,
-            byte_limit: FILE_BYTES,
-            timeout_seconds: timeout.as_secs(),
-        };
-        match download(self.world.store, self.world.net, &request) {
-            Ok(Downloaded::New { blob, etag }) => Ok(Some((blob, etag))),
-            Ok(Downloaded::Unchanged) => Ok(None),
-            Err(error) => Err(unavailable(&error)),
-        }
+            Some((Rc::clone(tree), root.clone(), inner.to_owned()))
+        })
     }
 }
 
 impl Tree for Pinned<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
+        if let Some((tree, _, inner)) = self.based(path) {
+            return tree.read(&inner).map_err(|error| in_base(path, &error));
+        }
         match self.files.borrow().get(path) {
             Some(bytes) => Ok(bytes.to_vec()),
             None => self.view.read(path),
@@ -262,10 +177,21 @@ impl Tree for Pinned<'_> {
     }
 
     fn list(&self, directory: &str) -> Result<Vec<Entry>, TreeError> {
-        self.view.list(directory)
+        match self.based(directory) {
+            // Only a directory without a kustomization is listed, and in another repository that is refused.
+            Some(_) => Err(TreeError::new(directory, "it is not listed")),
+            None => self.view.list(directory),
+        }
     }
 
     fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
+        if let Some((tree, _, inner)) = self.based(path) {
+            let kind = tree.kind(&inner).map_err(|error| in_base(path, &error))?;
+            return Ok(kind.map(|kind| match kind {
+                NodeKind::File => EntryKind::File,
+                NodeKind::Directory => EntryKind::Directory,
+            }));
+        }
         match self.files.borrow().contains_key(path) {
             true => Ok(Some(EntryKind::File)),
             false => self.view.kind(path),
@@ -276,24 +202,51 @@ impl Tree for Pinned<'_> {
         if let Some(known) = self.names.borrow().known(reference) {
             return Ok(known);
         }
-        if !is_http(reference) {
-            return Err(RemoteError::Refused {
-                message: not_yet(reference),
-            });
+        if self.is_base(reference)? {
+            let path = self.base(reference)?;
+            self.names.borrow_mut().note(reference, &path);
+            return Ok(path);
         }
         let bytes = self.file(reference)?;
         let name = self.names.borrow_mut().of_file(reference);
         self.files.borrow_mut().insert(name.clone(), bytes.into());
         Ok(name)
     }
+
+    fn remote_root(&self, path: &str) -> Option<String> {
+        self.based(path).map(|(_, root, _)| root)
+    }
 }
 
-/// Lets go of everything that builds of a Kustomization used but for blobs with these names.
-pub(crate) fn forget_all_but(
+fn in_base(path: &str, error: &windlass_trust::ViewError) -> TreeError {
+    TreeError::new(path, chain(error))
+}
+
+/// Lets go of what builds of other Kustomizations than these used.
+pub(crate) fn forget_gone(store: &Store, owners: &BTreeSet<String>) -> Result<(), StoreError> {
+    let mut left = false;
+    for user in store.blob_users(&format!("{USER}/"))? {
+        let owner = user
+            .strip_prefix(USER)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let owner = owner.and_then(|rest| rest.rsplit_once('/'));
+        if owner.is_none_or(|(owner, _)| !owners.contains(owner)) {
+            store.leave_blob(&user)?;
+            left = true;
+        }
+    }
+    if left {
+        store.collect_blobs()?;
+    }
+    base::forget_gone(store, owners)
+}
+
+/// Lets go of everything that builds of a Kustomization used but for these blobs and lines.
+fn forget_all_but(
     store: &Store,
     owner: &Named,
-    hexes: &[String],
-) -> Result<(), windlass_state::StoreError> {
+    (hexes, lines): (&[String], &[Line]),
+) -> Result<(), StoreError> {
     let prefix = format!("{USER}/{owner}/");
     let mut left = false;
     for user in store.blob_users(&prefix)? {
@@ -303,32 +256,43 @@ pub(crate) fn forget_all_but(
             left = true;
         }
     }
-    match left {
-        true => store.collect_blobs().map(drop),
-        false => Ok(()),
+    if left {
+        store.collect_blobs()?;
     }
+    base::forget_all_but(store, owner, lines)
 }
 
 fn user(owner: &Named, digest: &BlobDigest) -> String {
     format!("{USER}/{owner}/{}", digest.hex())
 }
 
-fn not_yet(reference: &str) -> String {
-    let repository = git_reference(reference).map(|read| read.repository);
-    format!(
-        "directories of Git repositories are not fetched by this version of windlass; make {} a GitRepository, and \
-         include it in the source or build it by a Kustomization of its own",
-        repository.as_deref().unwrap_or(reference)
-    )
-}
-
-fn unasked() -> RemoteError {
-    let what = "that it is as it was, which was not asked";
-    unavailable(&DownloadError::Unexpected { what })
-}
-
 fn unavailable(error: &(dyn std::error::Error + 'static)) -> RemoteError {
     RemoteError::Unavailable {
         message: chain(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_gone_kustomizations_used_goes() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(place.path()).unwrap();
+        let keep = |owner: &str, text: &str| {
+            let digest = BlobDigest::of(text.as_bytes());
+            let owner = Named::new("apps", owner);
+            store
+                .keep_blob(&user(&owner, &digest), text.as_bytes())
+                .unwrap()
+        };
+        let (shared, stays, goes) = (keep("a", "shared"), keep("a", "stays"), keep("b", "goes"));
+        assert_eq!(keep("b", "shared"), shared);
+        let is_there = |digest| store.blob(digest).unwrap().is_some();
+        forget_gone(&store, &BTreeSet::from(["apps/a".to_owned()])).unwrap();
+        assert!(is_there(&shared) && is_there(&stays) && !is_there(&goes));
+        forget_all_but(&store, &Named::new("apps", "a"), (&[stays.hex()], &[])).unwrap();
+        assert!(!is_there(&shared) && is_there(&stays));
     }
 }

@@ -159,12 +159,13 @@ fn split_query(url: &str) -> (&str, &str) {
 }
 
 /// Scheme, host and port as they are written, in lower case and without user and password.
-fn authority(url: &str) -> String {
+pub(crate) fn authority(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     let usual = match scheme {
         "https" => ":443",
+        "ssh" => ":22",
         _ => ":80",
     };
     let host = host.strip_suffix(usual).unwrap_or(host);

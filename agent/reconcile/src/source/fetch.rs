@@ -14,6 +14,7 @@ use windlass_trust::{
 use windlass_wire::{FailureClass, FetchRequest, History, WireError};
 
 use super::RefusedHead;
+use super::access::SourceAccess;
 use super::ask::{Came, ask, request};
 use super::basis::Rule;
 use super::confirm::Confirmed;
@@ -38,6 +39,8 @@ pub(crate) struct Snapshot {
     pub(crate) rule: Rule,
     pub(crate) artifact: ArtifactDigest,
     pub(crate) ignore: Arc<Ignore>,
+    /// With what it was reached.
+    pub(crate) access: Arc<SourceAccess>,
     /// What the spec said about the files when the rules were made.
     pub(crate) choice: Choice,
     /// The other sources that are in it.
@@ -322,6 +325,7 @@ fn snapshot(
         revision: spec.revision(accepted.source.commit(), tip.as_ref()),
         source: Arc::new(accepted.source),
         signer: accepted.signer,
+        access: Arc::new(SourceAccess::of(spec)),
         rule: spec.trust.rule,
         artifact,
         ignore,

@@ -15,6 +15,7 @@ use windlass_trust::{Accepted, LoadError, Oid, Ratchet};
 use super::fetch::FetchError;
 use super::heartbeat::Heard;
 use crate::agent::AgentError;
+use crate::kustomization::pinned::base;
 use crate::named::Named;
 
 /// What became of a ratchet otherwise than by going forward: the condition's reason, and what happened.
@@ -201,7 +202,10 @@ impl Keep {
 
     /// Forgets what is kept of sources that are gone. Their ratchets stay, should they come back.
     pub(crate) fn forget_all_but(&self, sources: &BTreeSet<String>) {
-        self.forget(|line| !sources.contains(&line.source));
+        // Bases belong to Kustomizations, which let go of them.
+        self.forget(|line| {
+            !line.source.starts_with(base::SOURCE) && !sources.contains(&line.source)
+        });
         self.tidy();
     }
 

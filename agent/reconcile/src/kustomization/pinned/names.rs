@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use windlass_trust::Oid;
+
+/// As many digits as are told apart.
+const SHORT_COMMIT: usize = 12;
+
 /// Names that were given, by reference.
 #[derive(Debug, Default)]
 pub(super) struct Names(BTreeMap<String, String>);
@@ -20,9 +25,39 @@ impl Names {
         while self.0.values().any(|given| *given == name) {
             name.push('_');
         }
-        self.0.insert(url.to_owned(), name.clone());
+        self.note(url, &name);
         name
     }
+
+    /// The path of the root of a repository at a commit, the same for every reference to it
+    /// (`git:/host/org/repo@89e6c98d9288`).
+    pub(super) fn of_base(repository: &str, commit: Oid) -> String {
+        let place = repository
+            .split_once("://")
+            .map_or(repository, |(_, rest)| rest);
+        let commit = commit.to_string();
+        let short = commit.get(..SHORT_COMMIT).unwrap_or(&commit);
+        format!("git:/{}@{short}", as_path(place))
+    }
+
+    /// Notes where a reference leads.
+    pub(super) fn note(&mut self, reference: &str, path: &str) {
+        self.0.insert(reference.to_owned(), path.to_owned());
+    }
+}
+
+/// A path below another one.
+pub(super) fn join(root: &str, below: &str) -> String {
+    let mut segments: Vec<&str> = root.split('/').collect();
+    for segment in below.split('/') {
+        match segment {
+            "" | "." => {}
+            // What leads out of the repository was refused when it was read.
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment),
+        }
+    }
+    segments.join("/")
 }
 
 /// A text without what a path of a tree cannot have.
@@ -47,5 +82,8 @@ mod tests {
         let other = names.of_file("https://h.test//x.yaml");
         assert_eq!(one, "https:/h.test/x.yaml");
         assert_eq!(other, "https:/h.test/x.yaml_");
+        let commit = "89e6c98d92887913cadf06b2adb97f26cde4849b".parse().unwrap();
+        let root = Names::of_base("https://h.test/org/repo", commit);
+        assert_eq!(root, "git:/h.test/org/repo@89e6c98d9288");
     }
 }
