@@ -15,6 +15,7 @@ use crate::confirm::ConfirmArguments;
 use crate::diff::DiffArguments;
 use crate::helm::HelmArguments;
 use crate::kustomize::KustomizeArguments;
+use crate::lock::LockArguments;
 use crate::status_selector::StatusSelector;
 use crate::trust::TrustArguments;
 use crate::uninstall::UninstallArguments;
@@ -86,6 +87,8 @@ pub enum Command {
     Diff(DiffArguments),
     /// What the kustomize program does, with its flags
     Kustomize(KustomizeArguments),
+    /// Pin what kustomizations name of other places
+    Lock(LockArguments),
     /// What the helm program does without a cluster, with its flags
     Helm(HelmArguments),
     /// Print a completion script

@@ -14,6 +14,7 @@ use windlass_object::yaml::{Limits, parse_documents, to_string};
 use windlass_object::{GroupVersionKind, Object, Value};
 
 use crate::arguments::Globals;
+use crate::elsewhere::Elsewhere;
 use crate::error::CommandError;
 use crate::facts::{field, list, source, text};
 use crate::kind::Kind;
@@ -219,6 +220,7 @@ pub(crate) async fn objects(
         restricts: false,
         left_out: left_out(path, &wanted.ignore_paths)
             .map_err(|problem| usage(format!("--ignore-paths {problem}")))?,
+        elsewhere: Elsewhere::of(&Path::new("/").join(path)),
     };
     let mut built = windlass_kustomize::build(&tree, path, &overlay)
         .map_err(|error| failed("kustomize build failed", &error.to_string()))?;

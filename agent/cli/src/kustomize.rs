@@ -10,6 +10,7 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use windlass_kustomize::{Built, DefaultOrder, build_directory};
 use windlass_object::yaml::to_string;
 
+use crate::elsewhere::Elsewhere;
 use crate::error::CommandError;
 use crate::local_tree::{LocalTree, as_seen_here, tree_path};
 use crate::screen::Screen;
@@ -120,6 +121,7 @@ pub(crate) fn run(
     let tree = LocalTree {
         restricts: flags.load_restrictor == LoadRestrictor::RootOnly,
         left_out: None,
+        elsewhere: Elsewhere::of(&Path::new("/").join(&path)),
     };
     let mut built = build_directory(&tree, &path, order, Some(&crew))
         .map_err(|error| CommandError::Build(as_seen_here(&error.to_string())))?;

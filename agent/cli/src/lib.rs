@@ -1,6 +1,6 @@
 //! Job: the commands a person types, and every printed word.
 //! Takes → gives: arguments, a kubeconfig or a clone → text and an exit code.
-//! May touch: stdout, stderr, stdin to ask, the API server through `cluster`; for `trust`, a clone and the person's own git.
+//! May touch: stdout, stderr, stdin to ask, the API server through `cluster`; a clone; the person's own git, gpg, curl and cache.
 //! Never: needs the agent to be reachable.
 
 mod arguments;
@@ -9,6 +9,7 @@ mod check;
 mod confirm;
 mod describe;
 mod diff;
+mod elsewhere;
 mod error;
 mod events;
 mod facts;
@@ -18,6 +19,7 @@ mod kind;
 mod kustomize;
 mod lease;
 mod local_tree;
+mod lock;
 mod logs;
 mod pause;
 mod reconcile;
@@ -53,6 +55,7 @@ pub use crate::diff::DiffArguments;
 use crate::error::CommandError;
 pub use crate::helm::HelmArguments;
 pub use crate::kustomize::KustomizeArguments;
+pub use crate::lock::LockArguments;
 use crate::screen::{Eyes, Screen};
 use crate::session::{Paused, Session};
 pub use crate::trust::{NodeTrust, TrustArguments};
@@ -221,6 +224,7 @@ async fn dispatch(
             return Ok(screen.print(&String::from_utf8_lossy(&script))?);
         }
         Command::Kustomize(arguments) => return kustomize::run(screen, arguments),
+        Command::Lock(arguments) => return lock::run(screen, arguments),
         Command::Helm(arguments) => {
             return helm::run(screen, globals.namespace.as_deref(), arguments);
         }
@@ -293,6 +297,7 @@ async fn with_cluster(
         // Answered without a cluster, in `dispatch`.
         Command::Completion(_)
         | Command::Kustomize(_)
+        | Command::Lock(_)
         | Command::Build(_)
         | Command::Diff(_)
         | Command::Helm(_)

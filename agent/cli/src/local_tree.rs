@@ -5,7 +5,9 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
+use windlass_kustomize::{Entry, EntryKind, RemoteError, Tree, TreeError};
+
+use crate::elsewhere::Elsewhere;
 
 /// The longest file that is read: one byte more than a build takes, so that it says what is wrong.
 const READ_LIMIT: u64 = (64 << 20) + 1;
@@ -17,6 +19,8 @@ pub(crate) struct LocalTree {
     pub(crate) restricts: bool,
     /// Patterns of files to leave out.
     pub(crate) left_out: Option<Gitignore>,
+    /// What kustomizations name of other places.
+    pub(crate) elsewhere: Elsewhere,
 }
 
 /// Reads patterns as `.gitignore` has them, for what is below a directory of the tree.
@@ -102,6 +106,18 @@ impl Tree for LocalTree {
 
     fn real(&self, path: &str) -> Result<String, TreeError> {
         tree_path(&absolute(path)).map_err(|error| TreeError::new(path, error.to_string()))
+    }
+
+    fn remote(&self, reference: &str) -> Result<String, RemoteError> {
+        let path = self.elsewhere.path(reference)?;
+        tree_path(&path).map_err(|error| RemoteError::Unavailable {
+            message: format!("{}: {error}", path.display()),
+        })
+    }
+
+    fn remote_root(&self, path: &str) -> Option<String> {
+        let root = self.elsewhere.root_of(&absolute(path))?;
+        tree_path(&root).ok()
     }
 
     fn restricts(&self) -> bool {

@@ -33,6 +33,7 @@ mod ignored;
 mod include;
 mod leadership;
 mod left_out;
+mod lock_command;
 mod locked_down;
 mod lying_net;
 mod main_job;

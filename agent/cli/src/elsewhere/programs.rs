@@ -1,0 +1,152 @@
+//! The person's own `git` and `curl`, which fetch as that person always does: with their proxies, keys and certificates.
+//!
+//! The agent's process never comes here: no room that it is made of depends on `cli` (docs/architecture.md).
+#![expect(
+    clippy::disallowed_types,
+    reason = "on a laptop git and curl know the person's proxies, keys and certificates; windlass holds none of them"
+)]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// How long a file may take.
+const TIMEOUT_SECONDS: &str = "60";
+
+/// What git sets for hooks and aliases.
+const SET_BY_GIT: [&str; 5] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_OBJECT_DIRECTORY",
+];
+
+/// Files come as they are committed, whatever the repository's attributes say.
+const ATTRIBUTES: &str = "* -text -eol -filter -ident -working-tree-encoding\n";
+
+/// Where fetched commits are named until their files are there.
+const FETCHED: &str = "refs/windlass/fetched";
+
+/// A program that did not do it.
+#[derive(Debug, thiserror::Error)]
+#[error("`{command}` failed: {said}")]
+pub(crate) struct ProgramError {
+    command: String,
+    said: String,
+}
+
+/// A bare repository of the person's cache.
+#[derive(Debug)]
+pub(crate) struct Bare(PathBuf);
+
+// === impl Bare ===
+
+impl Bare {
+    /// Opens it, and makes it where it is not there.
+    pub(crate) fn open(path: &Path) -> Result<Self, ProgramError> {
+        if !path.join("HEAD").is_file() {
+            let path: &OsStr = path.as_ref();
+            let init: [&OsStr; 4] = ["init".as_ref(), "-q".as_ref(), "--bare".as_ref(), path];
+            output("git init", git().args(init))?;
+        }
+        let bare = Bare(path.to_owned());
+        let info = path.join("info");
+        fs::create_dir_all(&info)
+            .and_then(|()| fs::write(info.join("attributes"), ATTRIBUTES))
+            .map_err(|error| ProgramError {
+                command: "git init".to_owned(),
+                said: format!("{}: {error}", info.display()),
+            })?;
+        Ok(bare)
+    }
+
+    /// Fetches one commit without its past: what a reference names, or the default branch where it names nothing.
+    pub(crate) fn fetch(&self, repository: &str, what: &str) -> Result<String, ProgramError> {
+        let what = match what {
+            "" => "HEAD",
+            what => what,
+        };
+        let refspec = format!("+{what}:{FETCHED}");
+        let mut fetch = self.git();
+        fetch.args([
+            "fetch",
+            "-q",
+            "--depth=1",
+            "--no-tags",
+            "--no-recurse-submodules",
+        ]);
+        output("git fetch", fetch.args(["--", repository, &refspec]))?;
+        let commit = format!("{FETCHED}^{{commit}}");
+        let mut parse = self.git();
+        output(
+            "git rev-parse",
+            parse.args(["rev-parse", "--verify", &commit]),
+        )
+    }
+
+    /// Writes the files of a commit into an empty directory.
+    pub(crate) fn check_out(&self, commit: &str, directory: &Path) -> Result<(), ProgramError> {
+        let index = self.0.join(format!("index-{}", std::process::id()));
+        let mut read = self.git();
+        read.env("GIT_INDEX_FILE", &index);
+        let mut write = self.git();
+        write.env("GIT_INDEX_FILE", &index).arg("--work-tree");
+        let written = output("git read-tree", read.args(["read-tree", commit])).and_then(|_| {
+            let write = write.arg(directory).args(["checkout-index", "-q", "-a"]);
+            output("git checkout-index", write.current_dir(directory))
+        });
+        // It is made anew each time.
+        drop(fs::remove_file(&index));
+        written.map(drop)
+    }
+
+    fn git(&self) -> Command {
+        let mut git = git();
+        git.arg("--git-dir").arg(&self.0);
+        git.args([
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.autocrlf=false",
+        ]);
+        git
+    }
+}
+
+/// Fetches what is behind a URL into a file.
+pub(crate) fn download(url: &str, file: &Path, byte_limit: u64) -> Result<(), ProgramError> {
+    let limit = byte_limit.to_string();
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--fail", "--location"]);
+    curl.args(["--proto", "=http,https", "--proto-redir", "=http,https"]);
+    curl.args(["--max-time", TIMEOUT_SECONDS, "--max-filesize", &limit]);
+    curl.arg("--output").arg(file).arg("--url").arg(url);
+    output("curl", curl.stdin(Stdio::null())).map(drop)
+}
+
+fn git() -> Command {
+    let mut git = Command::new("git");
+    for name in SET_BY_GIT {
+        git.env_remove(name);
+    }
+    git.env("LC_ALL", "C").stdin(Stdio::inherit());
+    git
+}
+
+/// Runs a program to its end and gives what it printed, without the last line break.
+fn output(shown: &str, command: &mut Command) -> Result<String, ProgramError> {
+    let failed = |said: String| ProgramError {
+        command: shown.to_owned(),
+        said,
+    };
+    let output = command.stderr(Stdio::piped()).output();
+    let output = output.map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        let printed = String::from_utf8_lossy(&output.stdout);
+        return Ok(printed.trim_end_matches('\n').to_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(failed(said.trim().replace('\n', "; ")))
+}
