@@ -146,7 +146,10 @@ async fn stages(
     let kept: Vec<_> = left_out.iter().map(identity).collect();
     let planned = wanted.iter().map(identity).chain(kept.iter().cloned());
     let planned = inventory_of(&planned.collect::<Vec<_>>());
-    guard::check(pass, &planned).await?;
+    if let Err(held) = guard::check(pass, &planned).await {
+        guard::correct_what_stays(pass, &mut fence, progress, wanted).await;
+        return Err(held);
+    }
     begin(pass, &mut fence, progress, snapshot, planned).await?;
     let mut report = apply::apply(&pass.work(), &mut fence, order::stages(wanted)).await;
     progress.changes = std::mem::take(&mut report.changes);

@@ -83,6 +83,8 @@ fn a_commit_that_deletes_much_is_held_whole_until_it_is_confirmed() {
         tenant.namespace
     );
     assert!(message.contains(&command), "{message}");
+    let ours = format!("windlass confirm kustomization app -n {}", tenant.namespace);
+    assert!(message.contains(&ours), "{message}");
     assert!(has_stalled(&tenant, "app"));
     tenant.event("app", HELD, "12 of 15 objects");
     // A confirmation of something else counts for nothing.
@@ -156,6 +158,53 @@ fn an_empty_render_deletes_nothing_by_itself() {
     confirm(&tenant, "app", &token(&message));
     tenant.ready("app");
     assert_eq!(maps(&tenant), 0);
+}
+
+#[test]
+fn a_render_of_nothing_but_what_windlass_stands_in_for_deletes_nothing_by_itself() {
+    let mut tenant = Tenant::start("guard-flux", &[("none/map.yaml", &bare_map("none", "1"))]);
+    let only = map(&tenant.namespace, "many-0", "1");
+    tenant.push(&[("app/map.yaml", &only)], "One");
+    tenant.kustomize("app", json!({}));
+    tenant.ready("app");
+    // The Namespace of Flux is windlass's own: it is neither applied nor pruned.
+    let flux = "apiVersion: v1\nkind: Namespace\nmetadata: {name: flux-system}\n";
+    let list = "resources: [flux.yaml]\n";
+    tenant.push(
+        &[("app/flux.yaml", flux), ("app/kustomization.yaml", list)],
+        "Only Flux is left",
+    );
+    let message = tenant.fails("app", HELD, "nothing would be left");
+    wait::holds("the map", A_WHILE, || maps(&tenant) == 1);
+    confirm(&tenant, "app", &token(&message));
+    tenant.ready("app");
+    assert_eq!(maps(&tenant), 0);
+}
+
+#[test]
+fn what_a_held_revision_leaves_as_it_was_is_still_put_back() {
+    let mut files = many("app", 14);
+    files.push(("app/stays.yaml".to_owned(), bare_map("stays", "1")));
+    let mut tenant = start("guard-drift", &files);
+    into(&tenant, "app");
+    (0..12).for_each(|number| tenant.repo.remove(&format!("app/many-{number}.yaml")));
+    tenant.push(&[("app/stays.yaml", &bare_map("stays", "2"))], "Less");
+    tenant.fails("app", HELD, "12 of 15 objects");
+    let foreign = json!({"data": {"value": "foreign"}});
+    for name in ["many-13", "stays", "many-0"] {
+        tenant.admin().patch(&tenant.config_map(name), &foreign);
+    }
+    wait::until_true("the map to be put back", Duration::from_secs(20), || {
+        tenant.value("many-13").as_deref() == Some("1")
+    });
+    // What the held revision changes or deletes is nobody's to decide yet.
+    wait::holds("the others", A_WHILE, || {
+        ["stays", "many-0"]
+            .iter()
+            .all(|name| tenant.value(name).as_deref() == Some("foreign"))
+    });
+    tenant.event("app", "DriftCorrected", "many-13");
+    tenant.fails("app", HELD, "12 of 15 objects");
 }
 
 /// A Kustomization `inner` of folder `./inner`, as a file of another one.

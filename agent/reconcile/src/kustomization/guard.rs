@@ -1,6 +1,7 @@
 //! Holds a revision that would delete more than anybody means to, before its first write.
 
 mod held;
+mod meanwhile;
 mod precious;
 
 use std::collections::BTreeSet;
@@ -15,8 +16,10 @@ use windlass_plan::guard::{Deletion, Doomed};
 use windlass_plan::prune as rules;
 
 use self::held::{Held, Owner};
+pub(super) use self::meanwhile::correct_what_stays;
 use super::pass::Pass;
 use super::prune::{self, Stale};
+use crate::named::Named;
 use crate::work::apply::CONCURRENT_REQUESTS;
 use crate::work::error::{Class, StageError};
 
@@ -60,6 +63,7 @@ fn message(
     token: &str,
     complaint: Option<String>,
 ) -> String {
+    let Named { namespace, name } = &pass.name;
     let complaint = complaint.map_or(String::new(), |complaint| {
         format!(
             " The annotation {} is not used: {complaint}.",
@@ -68,12 +72,11 @@ fn message(
     });
     format!(
         "held, nothing of it is applied: it would delete {}; {}.{complaint} If that is meant: \
-         kubectl -n {} annotate --overwrite kustomizations.{}/{} {}={token}",
+         windlass confirm kustomization {name} -n {namespace}, or \
+         kubectl -n {namespace} annotate --overwrite kustomizations.{}/{name} {}={token}",
         deletion.describe(),
         why.join("; "),
-        pass.name.namespace,
         names::KUSTOMIZE_GROUP,
-        pass.name.name,
         names::CONFIRM_PRUNE,
     )
 }
