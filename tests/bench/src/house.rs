@@ -34,7 +34,12 @@ impl House {
     /// Starts etcd, API server and Git server, with `files` in the first, signed commit; the root
     /// applies `path`. The agent is prepared, not started.
     pub(crate) fn prepare(path: &str, files: &[(String, String)]) -> Self {
-        let control_plane = ControlPlane::start(&Options::api_server());
+        Self::prepare_on(&Options::api_server(), path, files)
+    }
+
+    /// As [`House::prepare`], on another control plane.
+    pub(crate) fn prepare_on(options: &Options, path: &str, files: &[(String, String)]) -> Self {
+        let control_plane = ControlPlane::start(options);
         let git = GitServer::start(&git::Options::default());
         let signer = Signer::new("owner@house.example");
         let mut repo = Repo::new(&git.create("house.git"));

@@ -3,12 +3,14 @@
 //! A new row: a file beside these that gives a [`Scene`], and its name in [`SCENES`].
 
 mod binary;
+mod homelab;
 mod hundred_kustomizations;
 mod hundred_objects;
 mod hundred_secrets;
 mod kustomize_tree;
 mod store;
 mod thousand_config_maps;
+mod thousand_kustomizations;
 mod trust;
 
 use crate::report::Row;
@@ -31,6 +33,8 @@ pub(crate) const SCENES: &[Scene] = &[
     hundred_objects::SCENE,
     thousand_config_maps::SCENE,
     hundred_kustomizations::SCENE,
+    thousand_kustomizations::SCENE,
+    homelab::SCENE,
     kustomize_tree::SCENE,
 ];
 

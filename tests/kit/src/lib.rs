@@ -18,6 +18,7 @@ pub mod controlplane;
 pub mod directory;
 pub mod git;
 pub mod gpg;
+pub mod homelab;
 mod http;
 pub mod ports;
 pub mod process;
