@@ -29,13 +29,13 @@ impl Elsewhere {
             return;
         }
         let (before, behind) = match git_reference(reference) {
-            None => (reference.to_owned(), String::new()),
+            None => (clean(reference), String::new()),
             Some(read) => {
                 let mut behind = format!("repo: {}\n", read.repository);
                 if !read.reference.is_empty() {
                     behind.push_str(&format!("ref: {}\n", read.reference));
                 }
-                (read.directory, behind)
+                (clean(&read.directory), behind)
             }
         };
         entered.push(Entered {
@@ -57,6 +57,14 @@ impl Elsewhere {
             Some(known) => format!("path: {}\n{}", relative(&known.path, file), known.behind),
         }
     }
+}
+
+/// A path as Go's filepath.Join cleans it, which does not know a URL either.
+fn clean(path: &str) -> String {
+    let segments = path
+        .split('/')
+        .filter(|segment| !matches!(*segment, "" | "."));
+    segments.collect::<Vec<_>>().join("/")
 }
 
 /// An origin as it is written of something that is configured there: the path stands behind the repository.

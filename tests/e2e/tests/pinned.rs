@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use windlass_kit::controlplane::Options;
 use windlass_kit::git::{self, GitServer};
 use windlass_kit::repo::Repo;
+use windlass_kit::ssh::SshServer;
 
 use crate::house::{House, config_map, ready, root};
 use crate::repositories::Files;
@@ -256,4 +257,30 @@ fn a_branch_that_moves_after_it_was_met_is_held_and_told() {
             && conditions.contains(&next),
         "{conditions}"
     );
+}
+
+#[test]
+fn a_base_on_the_server_of_the_source_is_fetched_with_the_key_of_the_source() {
+    let server = SshServer::start();
+    let mut house = House::prepare(&Options::api_server(), &[("README.md", "A house")]);
+    let (_repo, commit) = other(&house.git, "one");
+    let url = server.url(&house.git.path().join("other.git"));
+    let base = format!("{url}//base?ref=main");
+    let files = [
+        ("kustomization.yaml", &kustomization(&base, "") as &str),
+        ("windlass.lock", &lock_base(&url, &commit)),
+    ];
+    house.repo.publish(&files, "Name it", &house.signer);
+    let known_hosts = house.agent.path().join("known_hosts");
+    std::fs::write(&known_hosts, server.known_hosts()).unwrap();
+    for (key, text) in [
+        ("url", server.url(&house.git.path().join("house.git"))),
+        ("identity_file", server.identity().display().to_string()),
+        ("known_hosts_file", known_hosts.display().to_string()),
+    ] {
+        house.agent.set("root", key, &text);
+    }
+    house.agent.start();
+    house.root_ready();
+    assert_eq!(value(&house), "one");
 }

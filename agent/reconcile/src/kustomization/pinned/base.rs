@@ -158,7 +158,9 @@ impl<'a> Base<'a> {
     /// Asks for a reference; keeps what comes where it is the expected commit, or where none is expected.
     fn fetch(&self, reference: &Reference, expected: Option<Oid>) -> Result<Found, FetchError> {
         let mut stream = self.world.net.open()?;
-        let request = self.request(reference, expected);
+        let kept = expected.map(|commit| self.world.store.kept(&self.line(commit)));
+        let kept = kept.transpose()?.flatten().and_then(|kept| kept.tip);
+        let request = self.request(reference, kept.as_ref());
         let patience = Duration::from_secs(request.timeout_seconds) + PATIENCE;
         stream
             .set_read_timeout(Some(patience))
@@ -173,9 +175,12 @@ impl<'a> Base<'a> {
                 target,
             } => found(reference, (&oid, &target), reference_name)?,
             Answer::Failed { class, message } => return Err(FetchError::Failed { class, message }),
-            Answer::Unchanged { .. } | Answer::Object { .. } | Answer::Done { .. } => {
-                return Err(unexpected("an answer without a head"));
-            }
+            answer => match (answer, expected, kept) {
+                (Answer::Unchanged { .. }, Some(commit), Some(tip)) => {
+                    return Ok(Found { commit, tip });
+                }
+                _ => return Err(unexpected("an answer without a head")),
+            },
         };
         if expected.is_none_or(|expected| expected == found.commit) {
             let mut incoming = self.world.store.receive()?;
@@ -191,8 +196,10 @@ impl<'a> Base<'a> {
         Ok(found)
     }
 
-    fn request(&self, reference: &Reference, expected: Option<Oid>) -> FetchRequest {
-        let is_look = expected.is_some() && !matches!(reference, Reference::Commit(_));
+    /// A reference that is known is only looked at. A commit is asked for whatever is kept: that may be damaged.
+    fn request(&self, reference: &Reference, kept: Option<&Tip>) -> FetchRequest {
+        let known = kept.filter(|_| !matches!(reference, Reference::Commit(_)));
+        let is_look = known.is_some();
         let timeout = match self.git.timeout {
             _ if is_look => LOOK_TIMEOUT,
             Some(asked) => asked.min(LONGEST_TIMEOUT),
@@ -205,7 +212,10 @@ impl<'a> Base<'a> {
             credentials: self.credentials.clone(),
             ca_bundle: self.ca_bundle.clone(),
             timeout_seconds: timeout.as_secs().max(1),
-            known: None::<Known>,
+            known: known.map(|tip| Known {
+                reference_name: tip.reference.clone(),
+                target: tip.target.to_string(),
+            }),
             history: History::Head,
         }
     }
