@@ -342,6 +342,10 @@ mod tests {
             "",
             "a/b",
         );
+    }
+
+    #[test]
+    fn timeout_and_submodules_are_read_as_kustomize_reads_them() {
         let asks = |query: &str| {
             let read = git_reference(&format!("https://git.test/o/r.git?{query}")).unwrap();
             (read.wants_submodules, read.timeout)

@@ -44,12 +44,7 @@ impl Controller {
         let overtaken = CancellationToken::new();
         let pass = Pass {
             source: self.source_of(name, &spec),
-            vouching: Vouching {
-                vouchers: Arc::clone(&self.context.vouchers),
-                // What is made in another cluster is nothing that is worked on here.
-                may: self.vouches(name) && spec.kube_config.is_none(),
-                events: self.sender.clone(),
-            },
+            vouching: self.vouching(name, &spec),
             dependencies: self.dependencies_of(name, &spec),
             cycle: self.cycle_through(name, &spec),
             name: name.clone(),
@@ -89,6 +84,15 @@ impl Controller {
         };
         self.kustomizations.get_mut(name)?.overtaken = overtaken;
         Some(pass)
+    }
+
+    fn vouching(&self, name: &Named, spec: &KustomizationSpec) -> Vouching {
+        Vouching {
+            vouchers: Arc::clone(&self.context.vouchers),
+            // What is made in another cluster is nothing that is worked on here.
+            may: self.vouches(name) && spec.kube_config.is_none(),
+            events: self.sender.clone(),
+        }
     }
 
     /// What the node's config says of the root counts from the first moment: a path that somebody wrote into the

@@ -58,7 +58,7 @@ fn name(number: usize) -> String {
 fn first_sync(house: &mut House) -> Row {
     let start = Instant::now();
     house.agent.start();
-    wait_for_all(house, start, "ready", |found| is_ready(found));
+    wait_for_all(house, start, "ready", is_ready);
     let took = start.elapsed();
     Row {
         name: "thousand_kustomizations",
