@@ -3,14 +3,13 @@
 use std::io::{BufReader, Read, Write};
 use std::time::Duration;
 
-use windlass_state::{Incoming, Kept, Tip};
+use windlass_state::{Incoming, Kept, Store, Tip};
 use windlass_trust::{ObjectKind, Oid};
 use windlass_wire::{
     Answer, FetchRequest, History, Known, Reference, WireError, read_answer, write_request,
 };
 
 use super::fetch::FetchError;
-use super::keep::Keep;
 use super::spec::{SourceSpec, selector};
 use crate::net::Net;
 
@@ -18,10 +17,10 @@ use crate::net::Net;
 const NET_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What came.
-pub(super) struct Came {
-    pub(super) head: Oid,
-    pub(super) tip: Tip,
-    pub(super) incoming: Incoming,
+pub(crate) struct Came {
+    pub(crate) head: Oid,
+    pub(crate) tip: Tip,
+    pub(crate) incoming: Incoming,
 }
 
 /// What to ask for: a reference of the source, beyond what is kept, unless it points where it is known to point.
@@ -47,8 +46,8 @@ pub(super) fn request(
 }
 
 /// Asks, and takes in what comes; nothing where the reference points where it is known to point.
-pub(super) fn ask(
-    keep: &Keep,
+pub(crate) fn ask(
+    store: &Store,
     net: &Net,
     request: &FetchRequest,
 ) -> Result<Option<Came>, FetchError> {
@@ -79,7 +78,7 @@ pub(super) fn ask(
                 target: parse(&target)?,
                 reference: reference_name,
             };
-            let mut incoming = keep.store.receive()?;
+            let mut incoming = store.receive()?;
             receive(&mut answers, &mut incoming)?;
             Ok(Some(Came {
                 head: parse(&oid)?,

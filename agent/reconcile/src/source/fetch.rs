@@ -234,7 +234,7 @@ fn fetch_beyond(
     spec: &SourceSpec,
     request: &FetchRequest,
 ) -> Result<Fetched, FetchError> {
-    match ask(keep, net, request)? {
+    match ask(&keep.store, net, request)? {
         None => Ok(Fetched::Unchanged),
         Some(came) => take(keep, spec, came),
     }

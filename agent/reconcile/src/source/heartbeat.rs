@@ -100,7 +100,7 @@ fn listen(
     let tag = Reference::Tag(HEARTBEAT_TAG.to_owned());
     let kept = keep.store.kept(&spec.line())?;
     let question = request(spec, &tag, (kept.as_ref(), None), History::All);
-    let (tip, incoming) = match ask(keep, &context.net, &question) {
+    let (tip, incoming) = match ask(&keep.store, &context.net, &question) {
         Ok(Some(Came { tip, incoming, .. })) => (tip, incoming),
         // Nothing was said to be known, so there is nothing that this could mean.
         Ok(None) => return Ok(Heard::Nothing),

@@ -27,7 +27,7 @@ pub(super) fn look(
     };
     let tag = Reference::Tag(recall_tag(&refused.head));
     let question = request(spec, &tag, (kept.as_ref(), None), History::All);
-    let (found, incoming) = match ask(keep, net, &question) {
+    let (found, incoming) = match ask(&keep.store, net, &question) {
         Ok(Some(Came { tip, incoming, .. })) => (tip.target, incoming),
         Ok(None) => return Ok(None),
         Err(error) => {

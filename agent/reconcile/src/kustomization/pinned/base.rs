@@ -1,7 +1,6 @@
 //! Directories of Git repositories: a commit, fetched by its id and kept as those of sources are.
 
 use std::collections::BTreeSet;
-use std::io::{BufReader, Write as _};
 use std::time::Duration;
 
 use windlass_kustomize::{GitReference, RemoteError};
@@ -10,14 +9,12 @@ use windlass_trust::{
     Introduction, Mode, ObjectReader, Oid, Pin, Policy, Signers, Verdict, VerifiedSource,
     missing_objects, verify_pinned,
 };
-use windlass_wire::{
-    Answer, Credentials, FailureClass, FetchRequest, History, Known, Reference, WireError,
-    read_answer, write_request,
-};
+use windlass_wire::{Credentials, FailureClass, FetchRequest, History, Known, Reference};
 
 use super::{LOOK_TIMEOUT, World, unavailable};
 use crate::named::Named;
-use crate::source::fetch::{FetchError, receive, unexpected};
+use crate::source::ask::ask;
+use crate::source::fetch::FetchError;
 
 /// How the lines of bases are called; two names follow, so that no source is called so.
 pub(crate) const SOURCE: &str = "base/";
@@ -31,9 +28,6 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest time that a reference may ask for.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How much longer than windlass-net itself its answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// One repository that a kustomization names.
 pub(super) struct Base<'a> {
     world: World<'a>,
@@ -42,12 +36,6 @@ pub(super) struct Base<'a> {
     url: String,
     credentials: Credentials,
     ca_bundle: Option<String>,
-}
-
-/// What a reference names now.
-struct Found {
-    commit: Oid,
-    tip: Tip,
 }
 
 // === impl Base ===
@@ -93,9 +81,15 @@ impl<'a> Base<'a> {
             return Ok(source);
         }
         let reference = Reference::Commit(commit.to_string());
-        self.fetch(&reference, Some(commit))
-            .and_then(|_| self.proven(reader, commit))
-            .map_err(|error| unavailable(&error))
+        let fetched = self.fetch(&reference, Some(commit)).and_then(|found| {
+            let asked = commit.to_string();
+            let answer = found.to_string();
+            match found == commit {
+                true => self.proven(reader, commit),
+                false => Err(FetchError::NotAskedFor { asked, answer }),
+            }
+        });
+        fetched.map_err(|error| unavailable(&error))
     }
 
     /// The commit that the reference named when it was met first; what it names now is looked at, so that a change is
@@ -108,15 +102,15 @@ impl<'a> Base<'a> {
         let met: Option<Oid> = known.and_then(|text| text.parse().ok());
         match (self.look(met), met) {
             (Ok(found), None) => {
-                let text = found.commit.to_string();
+                let text = found.to_string();
                 let remembered = store.remember(&key, text.as_bytes());
                 remembered.map_err(|error| unavailable(&error))?;
-                Ok(found.commit)
+                Ok(found)
             }
             (Err(error), None) => Err(unavailable(&error)),
             (found, Some(met)) => {
                 // Nobody can say what it is now where it cannot be asked.
-                let now = found.map_or(met, |found| found.commit);
+                let now = found.unwrap_or(met);
                 if now != met {
                     changed.push(format!(
                         "{} named commit {met} when this node met it first, and names {now} now; what was met first stays in \
@@ -138,7 +132,7 @@ impl<'a> Base<'a> {
     }
 
     /// What the reference names now: a tag before a branch, as git takes it.
-    fn look(&self, met: Option<Oid>) -> Result<Found, FetchError> {
+    fn look(&self, met: Option<Oid>) -> Result<Oid, FetchError> {
         let name = self.git.reference.as_str();
         if name.is_empty() {
             return self.fetch(&Reference::Name("HEAD".to_owned()), met);
@@ -155,45 +149,31 @@ impl<'a> Base<'a> {
         }
     }
 
-    /// Asks for a reference; keeps what comes where it is the expected commit, or where none is expected.
-    fn fetch(&self, reference: &Reference, expected: Option<Oid>) -> Result<Found, FetchError> {
-        let mut stream = self.world.net.open()?;
-        let kept = expected.map(|commit| self.world.store.kept(&self.line(commit)));
+    /// Asks for a reference; keeps what comes where it is the expected commit, or where none is expected. Gives the
+    /// commit that the reference names.
+    fn fetch(&self, reference: &Reference, expected: Option<Oid>) -> Result<Oid, FetchError> {
+        let World {
+            store, net, naming, ..
+        } = self.world;
+        let kept = expected.map(|commit| store.kept(&self.line(commit)));
         let kept = kept.transpose()?.flatten().and_then(|kept| kept.tip);
         let request = self.request(reference, kept.as_ref());
-        let patience = Duration::from_secs(request.timeout_seconds) + PATIENCE;
-        stream
-            .set_read_timeout(Some(patience))
-            .map_err(WireError::Io)?;
-        write_request(&mut stream, &request)?;
-        stream.flush().map_err(WireError::Io)?;
-        let mut answers = BufReader::with_capacity(64 * 1024, stream);
-        let found = match read_answer(&mut answers)? {
-            Answer::Head {
-                oid,
-                reference_name,
-                target,
-            } => found(reference, (&oid, &target), reference_name)?,
-            Answer::Failed { class, message } => return Err(FetchError::Failed { class, message }),
-            answer => match (answer, expected, kept) {
-                (Answer::Unchanged { .. }, Some(commit), Some(tip)) => {
-                    return Ok(Found { commit, tip });
-                }
-                _ => return Err(unexpected("an answer without a head")),
-            },
+        let Some(came) = ask(store, net, &request)? else {
+            let what = "that a reference is as it was which was not named";
+            return expected.ok_or(FetchError::Unexpected { what });
         };
-        if expected.is_none_or(|expected| expected == found.commit) {
-            let mut incoming = self.world.store.receive()?;
-            receive(&mut answers, &mut incoming)?;
-            let accepted = accepted(&incoming, self.world.naming, found.commit)?;
-            if let Some(missing) = missing_objects(&incoming, &accepted.source)? {
-                let commit = found.commit;
-                return Err(FetchError::Incomplete { commit, missing });
-            }
-            let now = jiff::Timestamp::now().as_second();
-            incoming.keep(&self.line(found.commit), &accepted, &found.tip, now)?;
+        let commit = came.head;
+        if expected.is_some_and(|expected| expected != commit) {
+            return Ok(commit);
         }
-        Ok(found)
+        let accepted = accepted(&came.incoming, naming, commit)?;
+        if let Some(missing) = missing_objects(&came.incoming, &accepted.source)? {
+            return Err(FetchError::Incomplete { commit, missing });
+        }
+        let now = jiff::Timestamp::now().as_second();
+        came.incoming
+            .keep(&self.line(commit), &accepted, &came.tip, now)?;
+        Ok(commit)
     }
 
     /// A reference that is known is only looked at. A commit is asked for whatever is kept: that may be damaged.
@@ -252,29 +232,6 @@ fn accepted(
             message: refusal.to_string(),
         }),
     }
-}
-
-fn found(
-    asked: &Reference,
-    (oid, target): (&str, &str),
-    reference: String,
-) -> Result<Found, FetchError> {
-    let parse = |oid: &str| oid.parse::<Oid>();
-    let (Ok(commit), Ok(target)) = (parse(oid), parse(target)) else {
-        return Err(unexpected("a head that is no object id"));
-    };
-    let is_asked = match asked {
-        Reference::Commit(asked) => *asked == commit.to_string(),
-        asked => asked.allows(&reference),
-    };
-    if !is_asked {
-        return Err(FetchError::NotAskedFor {
-            asked: format!("{asked:?}"),
-            answer: reference,
-        });
-    }
-    let tip = Tip { reference, target };
-    Ok(Found { commit, tip })
 }
 
 fn source_of(owner: &Named) -> String {
