@@ -3,7 +3,8 @@
 pub mod json;
 mod merge;
 pub mod strategic;
+mod three_way;
 
 pub use crate::patch::json::PatchError;
-
-pub use crate::patch::merge::merge;
+pub use crate::patch::merge::{difference, merge};
+pub use crate::patch::three_way::three_way;

@@ -24,6 +24,27 @@ pub fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
+/// Makes the patch that turns one object into another; none where they are equal.
+#[must_use]
+pub fn difference(from: &Value, to: &Value) -> Option<Value> {
+    if from == to {
+        return None;
+    }
+    let (Value::Object(before), Value::Object(after)) = (from, to) else {
+        return Some(to.clone());
+    };
+    let gone = before.keys().filter(|field| !after.contains_key(*field));
+    let mut patch: Map<String, Value> = gone.map(|field| (field.clone(), Value::Null)).collect();
+    for (field, after) in after {
+        let change = match before.get(field) {
+            Some(before) => difference(before, after),
+            None => Some(after.clone()),
+        };
+        patch.extend(change.map(|change| (field.clone(), change)));
+    }
+    Some(Value::Object(patch))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -82,5 +103,16 @@ mod tests {
             json!({"a": {"bb": {"ccc": null}}}),
             json!({"a": {"bb": {}}}),
         );
+    }
+
+    #[test]
+    fn a_difference_is_the_patch_that_makes_it() {
+        let from = json!({"a": 1, "b": {"c": 1, "d": [1]}, "e": {"f": 1}, "same": {"g": 1}});
+        let to = json!({"a": 2, "b": {"d": [1, 2]}, "e": 5, "same": {"g": 1}, "new": {"h": {}}});
+        let patch = difference(&from, &to).unwrap();
+        let expected = json!({"a": 2, "b": {"c": null, "d": [1, 2]}, "e": 5, "new": {"h": {}}});
+        assert_eq!(patch, expected);
+        check(from.clone(), patch, to);
+        assert_eq!(difference(&from, &from), None);
     }
 }

@@ -14,9 +14,10 @@ use serde_json::{Map, Value};
 
 use crate::object::type_name;
 use crate::patch::strategic::directive::Directive;
+pub(super) use crate::patch::strategic::list::{Identity, identity, used_keys};
 use crate::patch::strategic::order::Order;
 pub use crate::patch::strategic::table::MergeKeys;
-use crate::patch::strategic::table::{Lists, Schema};
+pub(super) use crate::patch::strategic::table::{Lists, Schema};
 
 /// Whether the patch took the whole object away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::patch::strategic::table::{Lists, Schema};
 use crate::patch::strategic::{Merge, StrategicError};
 
 /// The values of an item's merge keys; empty where it has none.
-type Identity = Vec<String>;
+pub(in crate::patch) type Identity = Vec<String>;
 
 /// The items of the object's list, with the merge keys that tell them apart.
 struct Items {
@@ -259,7 +259,11 @@ pub(super) fn text(value: &Value) -> Cow<'_, str> {
 }
 
 /// The merge keys that any item has; the first one is always used.
-fn used_keys<'k>(items: &[Value], changes: &[&Value], keys: &'k [String]) -> Vec<&'k str> {
+pub(in crate::patch) fn used_keys<'k>(
+    items: &[Value],
+    changes: &[&Value],
+    keys: &'k [String],
+) -> Vec<&'k str> {
     let any_has = |key: &str| {
         let mut all = items.iter().chain(changes.iter().copied());
         all.any(|item| !key_text(item, key).is_empty())
@@ -270,7 +274,7 @@ fn used_keys<'k>(items: &[Value], changes: &[&Value], keys: &'k [String]) -> Vec
         .collect()
 }
 
-fn identity(item: &Value, keys: &[&str]) -> Identity {
+pub(in crate::patch) fn identity(item: &Value, keys: &[&str]) -> Identity {
     keys.iter()
         .map(|key| key_text(item, key).into_owned())
         .collect()

@@ -30,14 +30,14 @@ static BUILT_IN: LazyLock<MergeKeys> = LazyLock::new(|| MergeKeys {
 
 /// What is known of a value's type; nothing for what is not known, or holds no merged list.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Schema<'t> {
+pub(in crate::patch) struct Schema<'t> {
     keys: &'t MergeKeys,
     known: Option<(&'t Table, Kind<'t>)>,
 }
 
 /// How a list is merged.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Lists<'t> {
+pub(in crate::patch) enum Lists<'t> {
     /// The patch's list takes the place of the object's.
     Replaced,
     /// Plain values, each once.
@@ -106,7 +106,7 @@ impl MergeKeys {
 
 impl<'t> Schema<'t> {
     /// Of a value nothing is known of yet.
-    pub(super) fn unknown(keys: &'t MergeKeys) -> Self {
+    pub(in crate::patch) fn unknown(keys: &'t MergeKeys) -> Self {
         Self { keys, known: None }
     }
 
@@ -119,7 +119,7 @@ impl<'t> Schema<'t> {
     }
 
     /// Where nothing is known yet: what is known of the kind the map says it is.
-    pub(super) fn or_of(self, fields: &Map<String, Value>) -> Self {
+    pub(in crate::patch) fn or_of(self, fields: &Map<String, Value>) -> Self {
         let text = |field: &str| fields.get(field).and_then(Value::as_str);
         match (self.known, text("apiVersion"), text("kind")) {
             (None, Some(api_version), Some(kind)) => self.of_kind(api_version, kind),
@@ -127,7 +127,7 @@ impl<'t> Schema<'t> {
         }
     }
 
-    pub(super) fn field(self, name: &str) -> Self {
+    pub(in crate::patch) fn field(self, name: &str) -> Self {
         let known = self.known.and_then(|(table, kind)| match kind {
             Kind::Fields(of) => {
                 let fields = table.types.get(of).map(Vec::as_slice).unwrap_or_default();
@@ -141,7 +141,7 @@ impl<'t> Schema<'t> {
     }
 
     /// The type of a list's items.
-    pub(super) fn items(self) -> Self {
+    pub(in crate::patch) fn items(self) -> Self {
         let known = match self.known {
             Some((table, Kind::List(field))) => field.of.map(|of| (table, Kind::Fields(of))),
             _ => None,
@@ -149,7 +149,7 @@ impl<'t> Schema<'t> {
         Self { known, ..self }
     }
 
-    pub(super) fn lists(self) -> Lists<'t> {
+    pub(in crate::patch) fn lists(self) -> Lists<'t> {
         match self.known {
             Some((
                 _,
