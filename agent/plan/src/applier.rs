@@ -12,6 +12,8 @@ pub enum Applier {
     Kustomization,
     /// A HelmRelease's.
     HelmRelease,
+    /// A HelmRelease's whose objects are worked out by the client.
+    ClientSideRelease,
 }
 
 /// The field manager of the `helm` command.
@@ -25,13 +27,16 @@ impl Applier {
     pub const fn manager(self) -> &'static str {
         match self {
             Self::Kustomization => names::APPLY_MANAGER,
-            Self::HelmRelease => names::HELM_CONTROLLER,
+            Self::HelmRelease | Self::ClientSideRelease => names::HELM_CONTROLLER,
         }
     }
 
     /// Says whether an entry is the one that applying makes.
     pub(crate) fn owns(self, entry: ManagerEntry<'_>) -> bool {
-        entry.manager() == self.manager() && entry.operation() == "Apply" && entry.is_main()
+        let by_client = self == Self::ClientSideRelease;
+        entry.manager() == self.manager()
+            && (by_client || entry.operation() == "Apply")
+            && entry.is_main()
     }
 
     /// Says whether an entry's fields are taken over before an object is applied.
@@ -40,6 +45,7 @@ impl Applier {
             && match self {
                 Self::Kustomization => is_flux_or_kubectl(entry),
                 Self::HelmRelease => is_helm(entry),
+                Self::ClientSideRelease => false,
             }
     }
 }

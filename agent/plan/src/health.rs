@@ -8,6 +8,7 @@ use windlass_object::Object;
 use self::workloads::{daemon_set, deployment, job, replica_set, stateful_set};
 
 mod custom;
+mod legacy;
 mod workloads;
 
 pub use self::custom::{CustomChecks, Judge};

@@ -8,15 +8,14 @@ mod state;
 mod tests;
 
 use windlass_api::helm_release::{
-    DriftDetectionMode, HelmReleaseSpec, HelmReleaseStatus, ReleaseAction, RemediationStrategy,
-    Snapshot,
+    HelmReleaseSpec, HelmReleaseStatus, ReleaseAction, RemediationStrategy, Snapshot,
 };
 
 use self::failures::Remediation;
 
 pub use self::failures::{Attempt, count_failure, must_reset, retry_interval};
 pub use self::history::{has_been_tested, has_failed_test, latest, previous, truncate};
-pub use self::state::{Drift, Found, Place, State, Unclear, state};
+pub use self::state::{Found, Place, State, Unclear, state};
 
 /// One action on a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +28,6 @@ pub enum Action {
     Upgrade,
     /// Its tests run.
     Test,
-    /// Foreign changes are undone, without a new revision.
-    CorrectDrift,
     /// The revision before the failed one is taken up again.
     Rollback,
     /// It is uninstalled, because it failed.
@@ -126,14 +123,6 @@ pub fn decide(
                 return Err(Stop::RetriesExceeded("upgrade release"));
             }
             Ok(Action::Upgrade.into())
-        }
-        State::Drifted => {
-            let mode = spec.drift_detection.as_ref().and_then(|drift| drift.mode);
-            let corrects = mode == Some(DriftDetectionMode::Enabled);
-            Ok(Decision {
-                action: corrects.then_some(Action::CorrectDrift),
-                remembered: Remembered::All,
-            })
         }
         State::Untested => Ok(Action::Test.into()),
         State::Failed(_) => failed(rules, target),

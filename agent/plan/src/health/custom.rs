@@ -6,16 +6,18 @@ use sha2::{Digest, Sha256};
 use windlass_api::kustomization::CustomHealthCheck;
 use windlass_object::{GroupVersionKind, Object};
 
-use super::{Health, assess};
+use super::{Health, assess, legacy};
 use crate::cel::{Expression, InvalidExpression};
 
-/// The expressions of one Kustomization; none of them leaves every kind to the rules of kstatus.
+/// The expressions of one Kustomization or HelmRelease; none of them leaves every kind to the rules of kstatus.
 #[derive(Debug, Clone, Default)]
 pub struct CustomChecks {
     checks: Vec<Check>,
+    /// Readiness is told as Helm 3 told it.
+    legacy: bool,
 }
 
-/// Who gave a verdict: the built-in rules, or expressions, by a digest of them. A verdict of one is none of another.
+/// Who gave a verdict: the built-in rules, Helm 3's, or expressions, by a digest of them. A verdict of one is none of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Judge(u64);
 
@@ -41,7 +43,17 @@ impl CustomChecks {
         let checks = entries.iter().map(Check::compile);
         Ok(Self {
             checks: checks.collect::<Result<_, _>>()?,
+            legacy: false,
         })
+    }
+
+    /// Those of Helm 3, whatever the expressions (`waitStrategy: legacy`).
+    #[must_use]
+    pub fn legacy() -> Self {
+        Self {
+            checks: Vec::new(),
+            legacy: true,
+        }
     }
 
     /// Judges an object by the expressions for its kind, or by the rules of kstatus where there are none.
@@ -49,6 +61,7 @@ impl CustomChecks {
         let gvk = live.gvk();
         match self.check(&gvk.group, &gvk.kind) {
             Some(check) => check.assess(live),
+            None if self.legacy => legacy::assess(live),
             None => assess(live, now),
         }
     }
@@ -56,8 +69,13 @@ impl CustomChecks {
     /// Says who judges a kind.
     #[must_use]
     pub fn judge(&self, group: &str, kind: &str) -> Judge {
+        let built_in = if self.legacy {
+            Judge::LEGACY
+        } else {
+            Judge::default()
+        };
         self.check(group, kind)
-            .map_or(Judge::default(), |check| check.judge)
+            .map_or(built_in, |check| check.judge)
     }
 
     /// An entry that names the kind wins over one for the whole group.
@@ -130,6 +148,9 @@ impl Check {
 // === impl Judge ===
 
 impl Judge {
+    /// Helm 3's rules; digests of expressions are odd.
+    const LEGACY: Self = Self(2);
+
     fn of(entry: &CustomHealthCheck) -> Self {
         let mut hash = Sha256::new();
         let none = String::new();

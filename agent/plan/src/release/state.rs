@@ -36,17 +36,6 @@ pub struct Found<'f> {
     pub post_renderers: Option<&'f str>,
     /// Digest of the common metadata in the spec; none where there is none.
     pub common_metadata: Option<&'f str>,
-    /// What looking for foreign changes gave.
-    pub drift: Drift,
-}
-
-/// Whether the cluster holds what the release made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drift {
-    /// Nobody looked, or nothing was found.
-    None,
-    /// Somebody changed or deleted an object.
-    Found,
 }
 
 /// Where a release stands, and why where that is worth words.
@@ -58,8 +47,6 @@ pub enum State {
     Unmanaged(&'static str),
     /// Something else is wanted.
     OutOfSync(&'static str),
-    /// Somebody changed its objects.
-    Drifted,
     /// An action on it was begun and not ended.
     Locked(String),
     /// Its tests have not run.
@@ -163,8 +150,5 @@ fn deployed(
             return State::Failed("release has test in failed phase");
         }
     }
-    match found.drift {
-        Drift::Found => State::Drifted,
-        Drift::None => State::InSync,
-    }
+    State::InSync
 }

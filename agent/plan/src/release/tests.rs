@@ -31,7 +31,6 @@ const DEPLOYED: Found<'static> = Found {
     same_values: true,
     post_renderers: None,
     common_metadata: None,
-    drift: Drift::None,
 };
 
 fn judged(spec: &HelmReleaseSpec, status: &HelmReleaseStatus, found: &Found<'_>) -> State {
@@ -206,21 +205,6 @@ fn tests_run_once_and_a_failed_one_is_a_failure_unless_that_is_ignored() {
         judged(&strict, &failed, &DEPLOYED),
         State::Failed(_)
     ));
-}
-
-#[test]
-fn drift_is_corrected_only_where_that_is_asked_for() {
-    let status = status(json!({"history": [untested(1, "deployed")]}));
-    let found = Found {
-        drift: Drift::Found,
-        ..DEPLOYED
-    };
-    for (mode, expected) in [("enabled", Some(Action::CorrectDrift)), ("warn", None)] {
-        let spec = spec(json!({"driftDetection": {"mode": mode}}));
-        let state = judged(&spec, &status, &found);
-        assert_eq!(state, State::Drifted);
-        assert_eq!(action(&spec, &status, &state), Ok(expected));
-    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use windlass_api::helm_release::{HelmReleaseSpec, SNAPSHOT_API_VERSION, Snapshot
 use windlass_api::meta::ConditionStatus;
 use windlass_api::{conditions, names, reasons};
 use windlass_helm::{Record, Status, config_digest, snapshot_digest};
-use windlass_plan::release::{self as plan, Action, Drift, Found, RollbackTarget, State, Stop};
+use windlass_plan::release::{self as plan, Action, Found, RollbackTarget, State, Stop};
 
 use super::course::Course;
 use super::render::Wanted;
@@ -25,7 +25,6 @@ pub(super) fn state(course: &Course<'_>, wanted: &Wanted) -> Result<State, Stage
         same_values: config_digest(&record.config) == wanted.config_digest,
         post_renderers: wanted.post_renderers.as_deref(),
         common_metadata: wanted.common_metadata.as_deref(),
-        drift: Drift::None,
     });
     plan::state(
         &pass.spec,
@@ -114,7 +113,6 @@ pub(super) async fn run(
         Action::Test => test::test(course).await,
         Action::Rollback => remediate::rollback(course).await,
         Action::Uninstall => remediate::uninstall(course).await,
-        Action::CorrectDrift => Ok(true),
     }
 }
 
@@ -173,7 +171,6 @@ pub(super) fn word(action: Action) -> &'static str {
         Action::Install => "install",
         Action::Upgrade => "upgrade",
         Action::Test => "test",
-        Action::CorrectDrift => "correct cluster drift",
         Action::Rollback => "rollback",
         Action::Uninstall => "uninstall",
     }
@@ -187,7 +184,7 @@ pub(super) fn timeout(spec: &HelmReleaseSpec, action: Action) -> Duration {
         Action::Test => spec.test.as_ref().and_then(|it| it.timeout),
         Action::Rollback => spec.rollback.as_ref().and_then(|it| it.timeout),
         Action::Uninstall => spec.uninstall.as_ref().and_then(|it| it.timeout),
-        Action::Unlock | Action::CorrectDrift => None,
+        Action::Unlock => None,
     };
     own.map_or_else(|| spec.effective_timeout(), Duration::from)
 }
