@@ -32,6 +32,34 @@ pub(crate) fn coalesce(
     Ok(values)
 }
 
+/// What an upgrade is made of that keeps what the last revision was given (`helm upgrade --reuse-values`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reused {
+    /// The user's values: the new ones over those of the last revision. A null takes one away.
+    pub values: Json,
+    /// The chart's values: those of the last revision's chart, with what the user had set.
+    pub defaults: Json,
+}
+
+type Json = serde_json::Map<String, serde_json::Value>;
+
+/// Lays new values over those of the last revision, of whose chart only the values count.
+#[must_use]
+pub fn reuse(values: &Json, last: &Json, last_defaults: &Json) -> Reused {
+    let over = table(values);
+    coalesce_tables(&over, &table(last), Nulls::Remove, 0);
+    let chart = Chart {
+        values: last_defaults.clone(),
+        ..Chart::default()
+    };
+    let defaults = table(last);
+    coalesce_values(&chart, &defaults, Nulls::Remove);
+    Reused {
+        values: to_json(&over),
+        defaults: to_json(&defaults),
+    }
+}
+
 /// A table of JSON as a map of its own.
 pub(crate) fn table(values: &serde_json::Map<String, serde_json::Value>) -> Map {
     let entries = values
@@ -195,5 +223,28 @@ fn json(value: &Value) -> serde_json::Value {
         Value::Map(map) => to_json(map).into(),
         // Values come from JSON, which has nothing else.
         _ => serde_json::Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(value: serde_json::Value) -> Json {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn what_the_last_revision_was_given_stays_where_nothing_new_is_said() {
+        let reused = reuse(
+            &map(json!({"b": {"y": 3}, "gone": null})),
+            &map(json!({"a": 1, "b": {"x": 1, "y": 2}, "gone": 1})),
+            &map(json!({"a": 0, "c": 7, "gone": 0})),
+        );
+        assert_eq!(reused.values, map(json!({"a": 1, "b": {"x": 1, "y": 3}})));
+        let defaults = json!({"a": 1, "b": {"x": 1, "y": 2}, "c": 7, "gone": 1});
+        assert_eq!(reused.defaults, map(defaults));
     }
 }

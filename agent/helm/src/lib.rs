@@ -37,6 +37,7 @@ pub use crate::chart::{
     Maintainer, Metadata, archive_files, directory_files, load_archive, load_directory, load_files,
     merge_values, read_values,
 };
+pub use crate::coalesce::{Reused, reuse};
 pub use crate::compose::{ComposeError, Target, ValuesPart, compose_values};
 pub use crate::engine::Surroundings;
 pub use crate::manifest::{Hook, HookEvent, Manifest};
