@@ -26,6 +26,7 @@ struct Facts {
     nodes: Vec<(String, NodeStatus)>,
     sources: Vec<Object>,
     kustomizations: Vec<Object>,
+    releases: Vec<Object>,
 }
 
 /// Runs the command.
@@ -37,6 +38,7 @@ pub(crate) async fn run(session: &Session, screen: &mut Screen<'_>) -> Result<()
         nodes: nodes(session).await?,
         sources: all(session, Kind::GitRepository).await?,
         kustomizations: all(session, Kind::Kustomization).await?,
+        releases: all(session, Kind::HelmRelease).await?,
     };
     Ok(screen.print(&render(&facts, now().timestamp()))?)
 }
@@ -57,16 +59,13 @@ async fn all(session: &Session, kind: Kind) -> Result<Vec<Object>, RequestError>
 
 fn render(facts: &Facts, now: Timestamp) -> String {
     let objects = || {
-        let sources = facts
-            .sources
-            .iter()
-            .map(|object| (Kind::GitRepository, object));
-        sources.chain(
-            facts
-                .kustomizations
-                .iter()
-                .map(|object| (Kind::Kustomization, object)),
-        )
+        let kinds = [
+            (Kind::GitRepository, &facts.sources),
+            (Kind::Kustomization, &facts.kustomizations),
+            (Kind::HelmRelease, &facts.releases),
+        ];
+        let objects = kinds.into_iter();
+        objects.flat_map(|(kind, objects)| objects.iter().map(move |object| (kind, object)))
     };
     let is_ready = |object: &Object| readiness(object).0 == "True";
     let is_suspended = |object: &Object| flag(object, "/spec/suspend");

@@ -85,6 +85,12 @@ fn facts() -> Facts {
                 json!({}),
             ),
         ],
+        releases: vec![object(
+            Kind::HelmRelease,
+            "web",
+            json!({}),
+            json!({ "conditions": [ready("False", "UpgradeFailed", "timeout after 5m0s")] }),
+        )],
     }
 }
 
@@ -98,15 +104,16 @@ fn one_screen_says_who_leads_how_fresh_things_are_and_what_is_not_ready() {
     Cluster  Kubernetes v1.37.2 at https://127.0.0.1:6443
     Leader   node-1, windlass 0.1.0, renewed 2s ago
     Root     main@sha1:67e2c98a verified, checked 70s ago, offline for 60s
-    Ready    2 of 5
+    Ready    2 of 6
 
     SOURCE                                 REVISION            SINCE  SIGNATURES  STATE
     GitRepository/flux-system/flux-system  main@sha1:67e2c98a  30m    good        cannot be fetched for 60s: connection refused
     GitRepository/flux-system/new                                     unknown     not ready
 
-    NOT READY                       REASON       FOR  MESSAGE
-    GitRepository/flux-system/new   -                 waiting to be reconciled
-    Kustomization/flux-system/apps  BuildFailed  60m  apps/web.yaml:3: bad indentation
+    NOT READY                       REASON         FOR  MESSAGE
+    GitRepository/flux-system/new   -                   waiting to be reconciled
+    Kustomization/flux-system/apps  BuildFailed    60m  apps/web.yaml:3: bad indentation
+    HelmRelease/flux-system/web     UpgradeFailed  60m  timeout after 5m0s
 
     SUSPENDED
     Kustomization/flux-system/resting  until resumed
@@ -119,6 +126,7 @@ fn a_cluster_without_an_agent_says_so() {
         lead: None,
         sources: vec![],
         kustomizations: vec![],
+        releases: vec![],
         ..facts()
     };
     insta::assert_snapshot!(shown(&facts), @r"
