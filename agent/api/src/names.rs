@@ -146,6 +146,9 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 pub const SUSPEND_UNTIL: &str = "windlass.dev/suspend-until";
 /// Selector of the ConfigMaps and Secrets whose change wakes whoever reads them (`--watch-configs-label-selector`).
 pub const WATCHED: &str = "reconcile.fluxcd.io/watch=Enabled";
+
+/// Helm's label for the Secrets that hold revisions.
+pub const HELM_RECORDS: &str = "owner=helm";
 /// Annotation of a Kustomization: `disabled`, or how much of it one revision may delete without asking, such as
 /// `50%`. Not Flux's.
 pub const PRUNE_GUARD: &str = "windlass.dev/prune-guard";

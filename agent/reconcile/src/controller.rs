@@ -6,6 +6,7 @@ mod halt;
 mod including;
 mod kinds;
 mod kustomizations;
+mod records;
 mod release_needs;
 mod releases;
 mod reloading;
@@ -30,6 +31,7 @@ use windlass_object::Object;
 
 use self::charts::ChartSlot;
 use self::kustomizations::KustomizationSlot;
+use self::records::Records;
 use self::releases::ReleaseSlot;
 use self::repositories::RepositorySlot;
 use self::sources::SourceSlot;
@@ -72,6 +74,7 @@ pub(crate) struct Controller {
     release_queue: Queue<Named>,
     standing: Standing,
     values: Values,
+    records: Records,
     webhooks: Webhooks,
     status: NodeStatus,
     /// What the config says of the passes.
@@ -125,6 +128,7 @@ impl Controller {
             release_queue: Queue::new(CONCURRENT_RELEASES),
             standing,
             values: Values::default(),
+            records: Records::default(),
             webhooks: Webhooks::default(),
             status,
             policy,
@@ -189,6 +193,7 @@ impl Controller {
             Event::ApiGoing(what) => self.api_is_going(what),
             Event::Pause(event) => self.pause_seen(event),
             Event::Values(kind, event) => self.values_seen(kind, event),
+            Event::Record(event) => self.record_seen(event),
             Event::Drift(owner) => self.wake_kustomization(&owner),
             Event::ReleaseDrift(owner) => self.release_queue.wake(&owner),
             Event::Waits(name) => self.kustomization_queue.park(&name),

@@ -48,6 +48,8 @@ pub(crate) enum Event {
     Pause(WatchEvent),
     /// A ConfigMap or Secret with Flux's label for it appeared, changed or went.
     Values(ValuesKind, WatchEvent),
+    /// A Secret that holds a revision of a release appeared, changed or went.
+    Record(WatchEvent),
     /// Somebody changed an object of this Kustomization.
     Drift(Named),
     /// Somebody changed an object of this HelmRelease, which wants to know.

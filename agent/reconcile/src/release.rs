@@ -16,7 +16,7 @@ mod remediate;
 mod render;
 mod report;
 mod revision;
-mod storage;
+pub(crate) mod storage;
 mod summary;
 mod switches;
 pub(crate) mod template;
@@ -26,17 +26,18 @@ mod values;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use windlass_api::helm_release::HelmReleaseSpec;
+use windlass_api::helm_release::{HelmReleaseSpec, WaitStrategyName};
 use windlass_api::meta::ConditionStatus;
 use windlass_api::{conditions, reasons};
 use windlass_helm::{config_digest, json_digest};
 use windlass_object::Object;
+use windlass_plan::health::CustomChecks;
 use windlass_plan::release::{self as plan, Action, Attempt, Place, Rules, State};
 
 use self::course::Course;
 use self::pass::{ChartState, Pass};
 use self::render::Wanted;
-use self::storage::Storage;
+use self::storage::{Kept, Storage};
 use crate::kustomization::Next;
 use crate::kustomization::pass::Refusal;
 use crate::work::depends;
@@ -62,6 +63,8 @@ pub(crate) struct Outcome {
     /// It was a regular pass and came to its end: the next one is an interval away.
     pub(crate) regular: bool,
     pub(crate) ready: bool,
+    /// What is left in the storage; nothing where it was not looked at, or is in another cluster.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// How the stages ended that did not fail.
@@ -98,7 +101,8 @@ pub(crate) async fn run(mut pass: Pass) -> Outcome {
 
 /// A rule that cannot be used is a refusal: only another spec helps.
 fn read_expressions(pass: &mut Pass) {
-    match windlass_plan::health::CustomChecks::compile(&pass.spec.health_check_exprs) {
+    match CustomChecks::compile(&pass.spec.health_check_exprs) {
+        Ok(_) if is_legacy(&pass.spec) => pass.checks = CustomChecks::legacy(),
         Ok(checks) => pass.checks = checks,
         Err(error) => {
             pass.refusal.get_or_insert(Refusal {
@@ -107,6 +111,11 @@ fn read_expressions(pass: &mut Pass) {
             });
         }
     }
+}
+
+fn is_legacy(spec: &HelmReleaseSpec) -> bool {
+    let strategy = spec.wait_strategy.as_ref();
+    strategy.is_some_and(|strategy| strategy.name == WaitStrategyName::Legacy)
 }
 
 fn read_ignored(pass: &mut Pass) {
@@ -146,10 +155,11 @@ async fn stages(course: &mut Course<'_>, aimed: Result<(), StageError>) -> Resul
     let wanted = wanted(pass).await?;
     aimed?;
     leave_old_place(course, &wanted).await?;
-    note_attempt(course, &wanted);
     let release = pass.release_name();
     let storage = Storage::load(&pass.client, pass.storage_namespace(), &release).await?;
     course.storage = Some(storage);
+    let wanted = revision::preserving(course, wanted)?;
+    note_attempt(course, &wanted);
     act_until_in_sync(course, &wanted).await
 }
 
@@ -277,6 +287,7 @@ async fn act_until_in_sync(course: &mut Course<'_>, wanted: &Wanted) -> Result<E
         let started = Instant::now();
         let went_well = act::run(course, wanted, action).await?;
         act::note_duration(course, action, started.elapsed());
+        observe_digests(course, wanted);
         summary::summarize(course);
         if !went_well && let Some(wait) = plan::retry_interval(&pass.spec, &course.status) {
             return Ok(End::Again(Some(wait)));
@@ -288,8 +299,8 @@ async fn act_until_in_sync(course: &mut Course<'_>, wanted: &Wanted) -> Result<E
     }
 }
 
-/// What is noted of a release that needs no more.
-fn settled(course: &mut Course<'_>, wanted: &Wanted, state: &State) {
+/// Notes what the objects went through: from now on only something else makes another revision.
+fn observe_digests(course: &mut Course<'_>, wanted: &Wanted) {
     let status = &mut course.status;
     status
         .observed_post_renderers_digest
@@ -297,7 +308,12 @@ fn settled(course: &mut Course<'_>, wanted: &Wanted, state: &State) {
     status
         .observed_common_metadata_digest
         .clone_from(&wanted.common_metadata);
-    status.failures = 0;
+}
+
+/// What is noted of a release that needs no more.
+fn settled(course: &mut Course<'_>, wanted: &Wanted, state: &State) {
+    observe_digests(course, wanted);
+    course.status.failures = 0;
     course.unmark(conditions::RECONCILING);
     course.unmark(conditions::STALLED);
     if *state == State::InSync && course.latest().is_some() {
@@ -316,6 +332,7 @@ impl Outcome {
             failed: false,
             regular: false,
             ready: false,
+            kept: None,
         }
     }
 }

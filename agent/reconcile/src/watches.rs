@@ -33,6 +33,7 @@ pub(crate) fn watch_all(
         ..Scope::default()
     };
     let watched = Scope::labelled(names::WATCHED);
+    let records = Scope::labelled(names::HELM_RECORDS);
     let watch = |resource: &Resource, scope: &Scope, detail, event: ToEvent| {
         let (context, sender) = (Arc::clone(context), sender.clone());
         let (resource, scope) = (resource.clone(), scope.clone());
@@ -70,6 +71,7 @@ pub(crate) fn watch_all(
         watch(&secrets(), &watched, Detail::Metadata, |event| {
             Event::Values(ValuesKind::Secret, event)
         }),
+        watch(&secrets(), &records, Detail::Metadata, Event::Record),
     ];
     ours.into_iter().chain(others).collect()
 }

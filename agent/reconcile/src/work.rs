@@ -3,6 +3,7 @@
 
 pub(crate) mod apply;
 mod check;
+pub(crate) mod client_side;
 pub(crate) mod depends;
 pub(crate) mod error;
 mod failures;
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
-use windlass_api::reasons;
+use windlass_api::{names, reasons};
 use windlass_cluster::{
     ApplyOptions, BootClock, Clock, Cluster, ErrorClass, Leadership, RequestError, Resource,
 };
@@ -60,6 +61,8 @@ pub(crate) struct Work<'p> {
     pub(crate) at_interval: bool,
     /// Whether an object that cannot be changed in place is made anew.
     pub(crate) replaces: bool,
+    /// Whether it makes no difference who owns a field.
+    pub(crate) only_content: bool,
     /// Whether an object that cannot be applied stops no other.
     pub(crate) goes_on: bool,
 }
@@ -146,6 +149,13 @@ impl Work<'_> {
     /// Whether an object says hands off. To a HelmRelease what it says to a Kustomization is nothing.
     fn skips(&self, object: &Object, live: Option<&Object>) -> bool {
         self.by == Applier::Kustomization && change::treatment(object, live) == Treatment::Skip
+    }
+
+    /// Whether the watch tells of changes to an object. That of releases sees what carries their label, which what
+    /// helm installed does not.
+    fn is_watched(&self, object: &Object, resource: &Resource) -> bool {
+        let kustomized = self.by == Applier::Kustomization;
+        resource.watchable && (kustomized || object.label(names::HELM_OWNER_NAME).is_some())
     }
 
     /// The API resource of an object.

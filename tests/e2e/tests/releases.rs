@@ -8,23 +8,23 @@ use crate::charts::condition;
 use crate::helm_records::Helm;
 use crate::house::{House, config_map};
 
-const API: &str = "helm.toolkit.fluxcd.io/v2";
-const CHART: &str = "apiVersion: v2\nname: web\nversion: 1.2.3\nappVersion: \"4.5\"\n";
-const TEXT: &str = "apiVersion: v1
+pub(crate) const API: &str = "helm.toolkit.fluxcd.io/v2";
+pub(crate) const CHART: &str = "apiVersion: v2\nname: web\nversion: 1.2.3\nappVersion: \"4.5\"\n";
+pub(crate) const TEXT: &str = "apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ .Release.Name }}
 data:
   text: {{ .Values.text | quote }}
 ";
-const OTHER: &str = "apiVersion: v1
+pub(crate) const OTHER: &str = "apiVersion: v1
 kind: ConfigMap
 metadata:
   name: other
 ";
 
 /// The manifest of a HelmRelease of the chart in `charts/web`; `spec` adds to it.
-fn release(name: &str, spec: &Value) -> String {
+pub(crate) fn release(name: &str, spec: &Value) -> String {
     let mut object = json!({
         "apiVersion": API, "kind": "HelmRelease",
         "metadata": {"name": name, "namespace": "flux-system"},
@@ -43,22 +43,22 @@ fn release(name: &str, spec: &Value) -> String {
 }
 
 /// As [`release`], but only a new version in Chart.yaml makes a new chart.
-fn by_version(name: &str, spec: &Value) -> String {
+pub(crate) fn by_version(name: &str, spec: &Value) -> String {
     release(name, spec).replace("Revision", "ChartVersion")
 }
 
-fn house(options: &Options, files: &[(&str, &str)]) -> House {
+pub(crate) fn house(options: &Options, files: &[(&str, &str)]) -> House {
     House::start_with(options, files, |agent| {
         agent.set("root", "path", "./cluster");
     })
 }
 
-fn reference(name: &str) -> ObjectRef {
+pub(crate) fn reference(name: &str) -> ObjectRef {
     ObjectRef::new(API, "HelmRelease", "flux-system", name)
 }
 
 /// Waits until Ready has this reason and, for a release, this revision is the newest.
-fn reaches(house: &House, name: &str, reason: &str, version: i64) -> Value {
+pub(crate) fn reaches(house: &House, name: &str, reason: &str, version: i64) -> Value {
     let what = format!("HelmRelease {name} to be {reason} with revision {version}");
     house.admin().wait_for(&what, &reference(name), |object| {
         condition(object, "Ready").is_some_and(|ready| ready["reason"] == reason)
@@ -69,7 +69,7 @@ fn reaches(house: &House, name: &str, reason: &str, version: i64) -> Value {
     })
 }
 
-fn ask(house: &House, name: &str, annotations: &[&str]) -> String {
+pub(crate) fn ask(house: &House, name: &str, annotations: &[&str]) -> String {
     let now = format!("{:?}", std::time::SystemTime::now());
     let asked = annotations
         .iter()
@@ -80,14 +80,14 @@ fn ask(house: &House, name: &str, annotations: &[&str]) -> String {
     now
 }
 
-fn handled(house: &House, name: &str, now: &str) -> Value {
+pub(crate) fn handled(house: &House, name: &str, now: &str) -> Value {
     let what = format!("HelmRelease {name} to have handled {now}");
     house.admin().wait_for(&what, &reference(name), |object| {
         object["status"]["lastHandledReconcileAt"] == now
     })
 }
 
-fn secret(version: i64) -> ObjectRef {
+pub(crate) fn secret(version: i64) -> ObjectRef {
     let name = format!("sh.helm.release.v1.web.v{version}");
     ObjectRef::new("v1", "Secret", "flux-system", &name)
 }
@@ -415,7 +415,7 @@ metadata: {name: hidden, namespace: flux-system}
 stringData: {word: from-secret}
 ";
 
-const SHOW: &str = "apiVersion: v1
+pub(crate) const SHOW: &str = "apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ .Release.Name }}
@@ -526,7 +526,7 @@ fn values_namespaces_definitions_hooks_and_tests_are_as_the_spec_says() {
     assert!(at(first) <= at(second));
 }
 
-fn meddle(house: &House, text: &str) {
+pub(crate) fn meddle(house: &House, text: &str) {
     let patch = json!({"data": {"text": text, "mine": text}});
     house
         .admin()

@@ -24,7 +24,7 @@ pub struct Install {
     /// Whether hooks do not run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disable_hooks: bool,
-    /// Whether the objects are not checked against the API's schemas.
+    /// Whether the objects are not checked against the API's schemas. The API server decides that by itself today.
     #[serde(
         rename = "disableOpenAPIValidation",
         default,
@@ -84,7 +84,7 @@ pub struct Upgrade {
     /// Whether hooks do not run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disable_hooks: bool,
-    /// Whether the objects are not checked against the API's schemas.
+    /// Whether the objects are not checked against the API's schemas. The API server decides that by itself today.
     #[serde(
         rename = "disableOpenAPIValidation",
         default,

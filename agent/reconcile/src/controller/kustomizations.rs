@@ -295,17 +295,15 @@ impl Controller {
             .schedule(name, Instant::now() + Duration::from_secs(60));
     }
 
-    /// How many Kustomizations are ready, of how many that are not suspended.
+    /// How many Kustomizations and HelmReleases are ready, of how many that are not suspended.
     pub(super) fn readiness(&self) -> (usize, usize) {
-        let active: Vec<_> = self
-            .kustomizations
-            .values()
-            .filter(|slot| !suspended(&slot.seen))
-            .collect();
-        let ready = active
-            .iter()
-            .filter(|slot| conditions::is_true(&slot.seen.status.conditions, conditions::READY));
-        (ready.count(), active.len())
+        let active = self.kustomizations.values();
+        let active = active.filter(|slot| !suspended(&slot.seen));
+        let mine = active.map(|slot| &slot.seen.status.conditions);
+        let all: Vec<_> = mine.chain(self.conditions_of_releases()).collect();
+        let ready = all.iter();
+        let ready = ready.filter(|found| conditions::is_true(found, conditions::READY));
+        (ready.count(), all.len())
     }
 }
 

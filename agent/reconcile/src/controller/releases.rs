@@ -7,21 +7,25 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_api::helm_release::HelmReleaseSpec;
+use windlass_api::meta::Condition;
 use windlass_api::names;
 use windlass_cluster::{Cluster, WatchEvent};
 use windlass_plan::backoff;
 use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 
+use super::records::News;
 use super::release_needs::chart_of;
 use super::standing::OwnKind;
+use super::values::is_read_by;
 use super::{Controller, with_jitter};
 use crate::drift::DriftWatch;
-use crate::event::Event;
+use crate::event::{Event, ValuesKind};
 use crate::kustomization::Next;
 use crate::ledger::Ledger;
 use crate::named::Named;
 use crate::release::pass::Pass;
+use crate::release::storage::Kept;
 use crate::release::{self, Outcome, drift, template};
 use crate::seen::{Meta, SeenHelmRelease};
 use crate::work::depends;
@@ -52,6 +56,10 @@ pub(super) struct ReleaseSlot {
     failures: u32,
     /// When the regular pass is due; passes for other reasons do not move it.
     regular_at: Option<Instant>,
+    /// What the last pass left in the storage.
+    pub(super) kept: Option<Kept>,
+    /// What was said of the storage during the pass that is under way.
+    pub(super) unjudged: Vec<News>,
     /// Cuts a pass short that waits for what is not wanted any more.
     overtaken: CancellationToken,
 }
@@ -109,6 +117,8 @@ impl Controller {
                     awaits_kind: false,
                     failures: 0,
                     regular_at: None,
+                    kept: None,
+                    unjudged: Vec::new(),
                     overtaken: CancellationToken::new(),
                 };
                 self.releases.insert(name.clone(), slot);
@@ -149,6 +159,25 @@ impl Controller {
         names.iter().for_each(|name| self.release_queue.wake(name));
     }
 
+    /// Wakes the releases that read from a ConfigMap or Secret. A pass that is under way ends first: a Secret may
+    /// change often, and each pass that is cut short leaves a failed revision.
+    pub(super) fn wake_releases_reading(&mut self, kind: ValuesKind, object: &Named) {
+        let users = self.releases.iter().filter(|(name, slot)| {
+            let spec = slot.seen.spec.as_ref();
+            name.namespace == object.namespace
+                && spec.is_ok_and(|spec| is_read_by(spec, kind, &object.name))
+        });
+        let names: Vec<Named> = users.map(|(name, _)| name.clone()).collect();
+        names.iter().for_each(|name| self.release_queue.wake(name));
+    }
+
+    /// What those say of themselves that are worked on.
+    pub(super) fn conditions_of_releases(&self) -> impl Iterator<Item = &Vec<Condition>> {
+        let active = self.releases.values();
+        let active = active.filter(|slot| !is_suspended(&slot.seen));
+        active.map(|slot| &slot.seen.status.conditions)
+    }
+
     pub(super) fn wake_all_releases(&mut self) {
         let names: Vec<Named> = self.releases.keys().cloned().collect();
         names.iter().for_each(|name| self.release_queue.wake(name));
@@ -174,6 +203,7 @@ impl Controller {
 
     pub(super) fn release_finished(&mut self, name: &Named, outcome: Outcome) {
         self.release_queue.finish(name);
+        self.records_left(name, outcome.kept.clone());
         if let Some(object) = &outcome.object {
             self.helm_release_applied(object.as_value());
         }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use windlass_api::helm_release::{self, HelmReleaseSpec};
 use windlass_api::kustomization::{KustomizationSpec, SubstituteKind};
+use windlass_api::meta::KubeConfigReference;
 use windlass_cluster::WatchEvent;
 
 use super::Controller;
@@ -33,6 +35,7 @@ impl Controller {
             });
             let users: Vec<Named> = users.map(|(user, _)| user.clone()).collect();
             users.iter().for_each(|user| self.wake_kustomization(user));
+            self.wake_releases_reading(kind, &name);
         }
     }
 }
@@ -82,22 +85,44 @@ impl Values {
 
 /// Whether a Kustomization reads values, keys or credentials from the object of that name in its namespace.
 fn reads(spec: &KustomizationSpec, kind: ValuesKind, name: &str) -> bool {
+    let wanted = match kind {
+        ValuesKind::ConfigMap => SubstituteKind::ConfigMap,
+        ValuesKind::Secret => SubstituteKind::Secret,
+    };
     let substitutes = spec.post_build.iter().flat_map(|it| &it.substitute_from);
-    let mut substitutes = substitutes.filter(|reference| reference.name == name);
-    let kube_config = spec.kube_config.as_ref();
+    let mut substitutes = substitutes.filter(|reference| reference.kind == wanted);
+    let decryption = spec.decryption.as_ref();
+    let keys = decryption.and_then(|it| it.secret_ref.as_ref());
+    let keys = keys.filter(|_| kind == ValuesKind::Secret);
+    substitutes.any(|reference| reference.name == name)
+        || keys.is_some_and(|reference| reference.name == name)
+        || is_reached_by(spec.kube_config.as_ref(), kind, name)
+}
+
+/// Whether a HelmRelease reads values or credentials from the object of that name in its namespace.
+pub(super) fn is_read_by(spec: &HelmReleaseSpec, kind: ValuesKind, name: &str) -> bool {
+    let wanted = match kind {
+        ValuesKind::ConfigMap => helm_release::ValuesKind::ConfigMap,
+        ValuesKind::Secret => helm_release::ValuesKind::Secret,
+    };
+    let mut values = spec.values_from.iter();
+    values.any(|reference| reference.kind == wanted && reference.name == name)
+        || is_reached_by(spec.kube_config.as_ref(), kind, name)
+}
+
+/// Whether the way to another cluster stands in the object of that name.
+fn is_reached_by(reference: Option<&KubeConfigReference>, kind: ValuesKind, name: &str) -> bool {
+    let Some(reference) = reference else {
+        return false;
+    };
     match kind {
         ValuesKind::ConfigMap => {
-            let config = kube_config.and_then(|it| it.config_map_ref.as_ref());
-            config.is_some_and(|reference| reference.name == name)
-                || substitutes.any(|reference| reference.kind == SubstituteKind::ConfigMap)
+            let config = reference.config_map_ref.as_ref();
+            config.is_some_and(|config| config.name == name)
         }
         ValuesKind::Secret => {
-            let decryption = spec.decryption.as_ref();
-            let keys = decryption.and_then(|it| it.secret_ref.as_ref());
-            let access = kube_config.and_then(|it| it.secret_ref.as_ref());
-            keys.is_some_and(|reference| reference.name == name)
-                || access.is_some_and(|reference| reference.name == name)
-                || substitutes.any(|reference| reference.kind == SubstituteKind::Secret)
+            let secret = reference.secret_ref.as_ref();
+            secret.is_some_and(|secret| secret.name == name)
         }
     }
 }
@@ -159,6 +184,21 @@ mod tests {
             for asked in [map, secret] {
                 assert_eq!(reads(&spec, asked, "n"), asked == kind, "{spec:?}");
                 assert!(!reads(&spec, asked, "other"));
+            }
+        }
+        let from = |kind| json!({"valuesFrom": [{"kind": kind, "name": "n"}]});
+        for (fields, kind) in [
+            (from("ConfigMap"), map),
+            (from("Secret"), secret),
+            (json!({"kubeConfig": {"secretRef": {"name": "n"}}}), secret),
+            (json!({"kubeConfig": {"configMapRef": {"name": "n"}}}), map),
+        ] {
+            let mut object = fields;
+            object["interval"] = json!("1h");
+            let spec: HelmReleaseSpec = serde_json::from_value(object).unwrap();
+            for asked in [map, secret] {
+                assert_eq!(is_read_by(&spec, asked, "n"), asked == kind, "{spec:?}");
+                assert!(!is_read_by(&spec, asked, "other"));
             }
         }
     }

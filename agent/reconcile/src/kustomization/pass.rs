@@ -154,6 +154,7 @@ impl Pass {
             overtaken: &self.overtaken,
             at_interval: self.at_interval,
             replaces: self.spec.force,
+            only_content: false,
             goes_on: on_error.is_some_and(|value| value.eq_ignore_ascii_case(names::CONTINUE)),
         }
     }

@@ -25,6 +25,7 @@ pub(super) async fn conclude(mut course: Course<'_>, result: Result<End, StageEr
             _ => Next::In(SOON),
         };
         return Outcome {
+            kept: course.kept(),
             object: course.object,
             ..Outcome::quiet(next)
         };
@@ -54,6 +55,7 @@ pub(super) async fn conclude(mut course: Course<'_>, result: Result<End, StageEr
             Ok(End::Again(Some(wait))) => Next::In(*wait),
             Err(error) => next(&course, error),
         },
+        kept: course.kept(),
         object: course.object,
         blocked: error.is_some_and(|error| error.reason == reasons::DEPENDENCY_NOT_READY),
         awaits_kind: error.is_some_and(|error| error.class == Class::KindMissing),

@@ -8,7 +8,7 @@ use windlass_helm::{Record, config_digest, snapshot_digest};
 use windlass_object::Object;
 
 use super::pass::Pass;
-use super::storage::Storage;
+use super::storage::{Kept, Storage};
 use crate::work::error::StageError;
 use crate::work::fence::Fence;
 
@@ -64,6 +64,12 @@ impl<'p> Course<'p> {
     /// The revisions of the release, which were read before anything is done with them.
     pub(super) fn storage(&self) -> Result<&Storage, StageError> {
         self.storage.as_ref().ok_or_else(unread)
+    }
+
+    /// What there is of the release now, for the watch.
+    pub(super) fn kept(&self) -> Option<Kept> {
+        let here = self.pass.spec.kube_config.is_none();
+        self.storage.as_ref().filter(|_| here).map(Storage::left)
     }
 
     /// Keeps a new revision.

@@ -28,6 +28,11 @@ pub(super) async fn apply(
         let found = objects::parse(&text).map_err(|why| {
             StageError::retry(reasons::RECONCILE_ERROR, format!("{source}: {why}"))
         })?;
+        let (found, others) = found.into_iter().partition::<Vec<Object>, _>(is_definition);
+        for other in others {
+            let (release, key) = (&pass.name, other.key());
+            tracing::warn!(%release, "{source}: {key} is no CustomResourceDefinition and is left out, as Helm says; the chart should move it to templates/");
+        }
         all.extend(found);
     }
     for object in &mut all {
@@ -42,6 +47,11 @@ pub(super) async fn apply(
     }
     let applied = objects::apply(course, wanted).await;
     applied.error.map_or(Ok(all), Err)
+}
+
+fn is_definition(object: &Object) -> bool {
+    let kind = object.gvk();
+    kind.group == "apiextensions.k8s.io" && kind.kind == "CustomResourceDefinition"
 }
 
 async fn is_there(course: &Course<'_>, object: &Object) -> Result<bool, StageError> {

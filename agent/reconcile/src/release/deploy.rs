@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 use windlass_api::helm_release::SnapshotAction;
 use windlass_api::meta::ConditionStatus;
@@ -13,7 +14,7 @@ use windlass_plan::release::{self as plan, Action};
 use super::course::Course;
 use super::pass::Pass;
 use super::render::{self, Wanted};
-use super::switches::Switches;
+use super::switches::{Switches, Writes};
 use super::{act, definitions, hooks, objects, report, revision, test};
 use crate::work::error::StageError;
 use crate::work::wait::{self, Target};
@@ -74,7 +75,10 @@ async fn attempt(
     if Switches::of(pass, action).keeps_off {
         objects::refuse_others(pass, &new).await?;
     }
+    let last = course.storage()?.last()?.and_then(|last| last.apply_method);
+    let writes = Writes::of(pass, action, last);
     let mut record = revision::record(course, wanted, prepared, action, before.as_ref());
+    record.apply_method = Some(writes.method);
     course.create(&record).await?;
     *kept = true;
     course.observe(&record, Some(word(action)));
@@ -85,7 +89,7 @@ async fn attempt(
     let inventory: Vec<Object> = defined.into_iter().chain(new.iter().cloned()).collect();
     course.status.inventory = Some(objects::inventory(&inventory));
     course.save().await?;
-    let done = bring(course, &mut record, action, (&old, new)).await;
+    let done = bring(course, &mut record, (action, writes), (&old, new)).await;
     settle(course, record, action, before, done).await
 }
 
@@ -128,7 +132,7 @@ async fn settle(
 async fn bring(
     course: &mut Course<'_>,
     record: &mut Record,
-    action: Action,
+    (action, writes): (Action, Writes),
     (old, new): (&[Object], Vec<Object>),
 ) -> Result<(), StageError> {
     let pass = course.pass;
@@ -143,7 +147,7 @@ async fn bring(
         hooks::run(course, record, pre, timeout).await?;
     }
     let kept = new.clone();
-    let applied = objects::apply(course, new).await;
+    let applied = objects::write(course, old, new, writes).await;
     let created = applied
         .changes
         .iter()
@@ -156,6 +160,10 @@ async fn bring(
     if result.is_ok() && switches.waits {
         let targets = applied.targets.into_iter();
         let targets = targets.filter(|target| switches.waits_for_jobs || target.key.kind != "Job");
+        // Nothing moves in a Deployment that is paused.
+        let paused = kept.iter().filter(|object| is_paused(object));
+        let paused: Vec<_> = paused.map(Object::key).collect();
+        let targets = targets.filter(|target| !paused.contains(&target.key));
         result = healthy(pass, targets.collect(), timeout).await;
     }
     if result.is_ok() && switches.hooks {
@@ -173,6 +181,10 @@ async fn bring(
     result
 }
 
+fn is_paused(object: &Object) -> bool {
+    object.kind() == "Deployment" && object.pointer("/spec/paused") == Some(&Value::Bool(true))
+}
+
 async fn healthy(pass: &Pass, targets: Vec<Target>, timeout: Duration) -> Result<(), StageError> {
     wait::healthy(&pass.work(), targets, Instant::now() + timeout, timeout).await
 }
@@ -181,9 +193,10 @@ async fn healthy(pass: &Pass, targets: Vec<Target>, timeout: Duration) -> Result
 pub(super) async fn bring_back(
     course: &mut Course<'_>,
     record: &mut Record,
+    writes: Writes,
     objects: (&[Object], Vec<Object>),
 ) -> Result<(), StageError> {
-    bring(course, record, Action::Rollback, objects).await
+    bring(course, record, (Action::Rollback, writes), objects).await
 }
 
 async fn succeeded(course: &mut Course<'_>, action: Action) {

@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use windlass_api::inventory::Inventory;
 use windlass_api::{names, reasons};
 use windlass_cluster::{Authority, ErrorClass, Preconditions, Propagation, RequestError};
+use windlass_helm::ApplyMethod;
 use windlass_object::yaml::{self, Dialect, Limits};
 use windlass_object::{Object, ObjectKey};
 use windlass_plan::order;
 
 use super::course::Course;
 use super::pass::Pass;
-use crate::work::apply::{self, Change};
+use super::switches::Writes;
+use crate::work::apply::{self, Change, Report};
+use crate::work::client_side;
 use crate::work::error::StageError;
 use crate::work::fit_scope;
 use crate::work::wait::Target;
@@ -23,6 +26,16 @@ pub(super) struct Applied {
     pub(super) targets: Vec<Target>,
     pub(super) changes: Vec<Change>,
     pub(super) error: Option<StageError>,
+}
+
+impl From<Report> for Applied {
+    fn from(report: Report) -> Self {
+        Self {
+            targets: report.targets,
+            changes: report.changes,
+            error: report.error,
+        }
+    }
 }
 
 /// Reads a manifest. Each object gets its namespace, and says whose it is.
@@ -101,16 +114,26 @@ pub(super) async fn refuse_others(pass: &Pass, objects: &[Object]) -> Result<(),
     Ok(())
 }
 
-/// Applies objects; the epoch is written first.
+/// Writes objects; the epoch is written first. `old` are those of the revision before.
+pub(super) async fn write(
+    course: &mut Course<'_>,
+    old: &[Object],
+    new: Vec<Object>,
+    writes: Writes,
+) -> Applied {
+    let (work, stages) = (course.pass.writing(writes), order::stages(new));
+    let report = match writes.method {
+        ApplyMethod::Server => apply::apply(&work, &mut course.fence, stages).await,
+        ApplyMethod::Client => client_side::apply(&work, &mut course.fence, old, stages).await,
+    };
+    report.into()
+}
+
+/// Applies objects that are no part of a revision.
 pub(super) async fn apply(course: &mut Course<'_>, objects: Vec<Object>) -> Applied {
-    let pass = course.pass;
     let stages = order::stages(objects);
-    let report = apply::apply(&pass.work(), &mut course.fence, stages).await;
-    Applied {
-        targets: report.targets,
-        changes: report.changes,
-        error: report.error,
-    }
+    let report = apply::apply(&course.pass.work(), &mut course.fence, stages).await;
+    report.into()
 }
 
 /// Deletes the objects of `old` that are not among `kept`, but none that says it stays.

@@ -7,11 +7,12 @@ use tokio_util::sync::CancellationToken;
 use windlass_api::helm_release::{HelmReleaseSpec, HelmReleaseStatus};
 use windlass_api::names;
 use windlass_cluster::{Cluster, EpochFloor, Leadership, Resource};
-use windlass_helm::shorten_name;
+use windlass_helm::{ApplyMethod, shorten_name};
 use windlass_plan::applier::Applier;
 use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 
+use super::switches::Writes;
 use crate::chart::ChartSnapshot;
 use crate::drift::DriftWatch;
 use crate::herald::Herald;
@@ -104,10 +105,21 @@ impl Pass {
         work::may_write(&self.leadership, &self.halted)
     }
 
-    /// What looking for drift takes, and undoing it.
-    pub(super) fn drift_work(&self) -> Work<'_> {
+    /// What looking for drift takes, and undoing it, in objects that were written in this way.
+    pub(super) fn drift_work(&self, method: Option<ApplyMethod>) -> Work<'_> {
         Work {
+            by: applier(method.unwrap_or(ApplyMethod::Client)),
             ignored: &self.ignored,
+            only_content: true,
+            ..self.work()
+        }
+    }
+
+    /// What writing the objects takes.
+    pub(super) fn writing(&self, writes: Writes) -> Work<'_> {
+        Work {
+            by: applier(writes.method),
+            replaces: writes.replaces,
             ..self.work()
         }
     }
@@ -128,6 +140,7 @@ impl Pass {
             overtaken: &self.overtaken,
             at_interval: self.at_interval,
             replaces: false,
+            only_content: false,
             goes_on: false,
         }
     }
@@ -179,5 +192,12 @@ impl Pass {
         let requested = self.meta.annotation(names::REQUESTED_AT);
         let asked = self.meta.annotation(annotation);
         asked.filter(|_| asked == requested)
+    }
+}
+
+fn applier(method: ApplyMethod) -> Applier {
+    match method {
+        ApplyMethod::Server => Applier::HelmRelease,
+        ApplyMethod::Client => Applier::ClientSideRelease,
     }
 }

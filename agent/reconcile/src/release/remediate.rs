@@ -5,12 +5,13 @@ use windlass_api::helm_release::{DeletionPropagation, SnapshotAction};
 use windlass_api::meta::ConditionStatus;
 use windlass_api::{conditions, reasons};
 use windlass_cluster::Propagation;
-use windlass_helm::{ApplyMethod, HookEvent, Record, Status, Time};
+use windlass_helm::{HookEvent, Record, Status, Time};
 use windlass_object::Object;
 use windlass_plan::release::{self as plan, Action};
 
 use super::course::Course;
 use super::storage::Storage;
+use super::switches::Writes;
 use super::{act, deploy, hooks, objects, report};
 use crate::work::error::StageError;
 
@@ -24,14 +25,15 @@ pub(super) async fn rollback(course: &mut Course<'_>) -> Result<bool, StageError
         return Ok(true);
     };
     let (name, chart) = (act::full_name(&target), act::chart_of(&target));
-    let mut record = again(&target, &current);
+    let writes = Writes::of(pass, Action::Rollback, target.apply_method);
+    let mut record = again(&target, &current, writes);
     course.fence.raise().await?;
     course.create(&record).await?;
     course.observe(&record, Some(SnapshotAction::Rollback));
     let old = objects::of_manifest(pass, &current.manifest).await?;
     let new = objects::of_manifest(pass, &target.manifest).await?;
     course.status.inventory = Some(objects::inventory(&new));
-    let done = deploy::bring_back(course, &mut record, (&old, new)).await;
+    let done = deploy::bring_back(course, &mut record, writes, (&old, new)).await;
     match &done {
         Err(error) if act::ends_the_pass(error) => return done.map(|()| true),
         Err(error) => {
@@ -52,10 +54,10 @@ pub(super) async fn rollback(course: &mut Course<'_>) -> Result<bool, StageError
 }
 
 /// The record of the revision that takes an earlier one up again.
-fn again(target: &Record, current: &Record) -> Record {
+fn again(target: &Record, current: &Record, writes: Writes) -> Record {
     let mut record = Record {
         version: current.version + 1,
-        apply_method: Some(ApplyMethod::Server),
+        apply_method: Some(writes.method),
         ..target.clone()
     };
     record

@@ -1,8 +1,10 @@
 //! The revision that an install or upgrade makes, and the one it takes the place of.
 
+use std::sync::Arc;
+
 use windlass_api::{names, reasons};
 use windlass_cluster::{Authority, ErrorClass};
-use windlass_helm::{ApplyMethod, Info, Operation, Record, Release, Status, Time};
+use windlass_helm::{Chart, Info, Operation, Record, Release, Status, Time, config_digest, reuse};
 use windlass_object::{GroupVersionKind, Object};
 use windlass_plan::release::Action;
 
@@ -32,6 +34,31 @@ pub(super) fn before(course: &Course<'_>, action: Action) -> Result<Option<Recor
         (Action::Upgrade, Some(last)) => Ok(Some(last.clone())),
         _ => Ok(None),
     }
+}
+
+/// What is wanted, with what the last revision was given where the spec keeps that.
+pub(super) fn preserving(course: &Course<'_>, wanted: Wanted) -> Result<Wanted, StageError> {
+    let upgrade = course.pass.spec.upgrade.as_ref();
+    if !upgrade.is_some_and(|upgrade| upgrade.preserve_values) {
+        return Ok(wanted);
+    }
+    let last = before(course, Action::Upgrade)?;
+    let Some(last) = last.filter(|last| last.status() != Status::Uninstalled) else {
+        return Ok(wanted);
+    };
+    let chart = last.chart.as_ref();
+    let defaults = chart.and_then(|chart| chart.values.clone());
+    let reused = reuse(&wanted.values, &last.config, &defaults.unwrap_or_default());
+    let chart = Chart {
+        values: reused.defaults,
+        ..Chart::clone(&wanted.chart)
+    };
+    Ok(Wanted {
+        config_digest: config_digest(&reused.values),
+        values: reused.values,
+        chart: Arc::new(chart),
+        ..wanted
+    })
 }
 
 fn next_version(course: &Course<'_>) -> i64 {
@@ -82,7 +109,7 @@ pub(super) fn record(
         hooks: prepared.hooks,
         version: next_version(course),
         namespace: course.pass.release_namespace().to_owned(),
-        apply_method: Some(ApplyMethod::Server),
+        apply_method: None,
         labels: before
             .map(|before| before.labels.clone())
             .unwrap_or_default(),

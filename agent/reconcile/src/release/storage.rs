@@ -25,17 +25,26 @@ pub(super) struct Storage {
     release: String,
     secrets: Resource,
     /// By their number.
-    kept: BTreeMap<i64, Kept>,
+    kept: BTreeMap<i64, Revision>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct Revision {
     resource_version: String,
     record: Result<Record, RecordError>,
 }
 
+/// What a pass left of a release in the storage, for whoever is told of changes there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) namespace: String,
+    pub(crate) release: String,
+    /// The resourceVersions of the Secrets, by the number of the revision.
+    pub(crate) versions: BTreeMap<i64, String>,
+}
+
 /// The number of the revision that a Secret holds, by its name.
-fn version_in(secret: &str, release: &str) -> Option<i64> {
+pub(crate) fn version_in(secret: &str, release: &str) -> Option<i64> {
     let version = secret.strip_prefix(&secret_name(release, 0).replace(".v0", ".v"))?;
     version.parse().ok()
 }
@@ -60,7 +69,7 @@ impl Storage {
         let secrets = client.resolve(&kind).await.map_err(failed)?;
         let scope = Scope {
             namespace: namespace.to_owned(),
-            label_selector: format!("owner=helm,name={release}"),
+            label_selector: format!("{},name={release}", names::HELM_RECORDS),
             ..Scope::default()
         };
         let found = client
@@ -69,7 +78,7 @@ impl Storage {
             .map_err(failed)?;
         let kept = found.iter().filter_map(|secret| {
             let version = version_in(secret.name(), release)?;
-            let kept = Kept {
+            let kept = Revision {
                 resource_version: secret.resource_version().unwrap_or_default().to_owned(),
                 record: Record::from_secret(secret.as_value()),
             };
@@ -81,6 +90,18 @@ impl Storage {
             kept: kept.collect(),
             secrets,
         })
+    }
+
+    /// What there is now.
+    pub(super) fn left(&self) -> Kept {
+        let versions = self.kept.iter();
+        Kept {
+            namespace: self.namespace.clone(),
+            release: self.release.clone(),
+            versions: versions
+                .map(|(version, kept)| (*version, kept.resource_version.clone()))
+                .collect(),
+        }
     }
 
     /// The newest revision.
@@ -233,7 +254,7 @@ impl Storage {
     }
 
     fn note(&mut self, record: &Record, secret: &Object) {
-        let kept = Kept {
+        let kept = Revision {
             resource_version: secret.resource_version().unwrap_or_default().to_owned(),
             record: Ok(record.clone()),
         };

@@ -19,7 +19,7 @@ use crate::ledger::{Applied, Verdict};
 /// Requests in flight at once while a stage is dry-run or written.
 pub(crate) const CONCURRENT_REQUESTS: usize = 16;
 /// How often an object that changes meanwhile is taken over anew; each time somebody else has got a write done.
-const CONFLICT_LIMIT: usize = 10;
+pub(super) const CONFLICT_LIMIT: usize = 10;
 
 /// What applying did, also when it stopped half way: nothing applied is ever missing from `handled`.
 #[derive(Debug, Default)]

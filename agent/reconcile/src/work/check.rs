@@ -102,7 +102,8 @@ pub(super) fn needing_requests(work: &Work<'_>, objects: Vec<Placed>) -> Vec<Nee
         let digest = fingerprint::digest(&object);
         let known = work.ledger.verdict(work.name, &object.key(), &digest);
         // What cannot be watched is looked at in every regular work.
-        let unseen = known == Verdict::Unchanged && work.at_interval && !resource.watchable;
+        let unseen =
+            known == Verdict::Unchanged && work.at_interval && !work.is_watched(&object, &resource);
         let verdict = if unseen { Verdict::Unknown } else { known };
         let skipped = work.skips(&object, None);
         let needed = verdict != Verdict::Unchanged && !skipped;
@@ -265,7 +266,8 @@ async fn is_right_already(
     let live = work.client.get(resource, namespace, object.name()).await;
     let right = live.as_ref().is_ok_and(|live| {
         live.as_ref().is_some_and(|live| {
-            !change::differs(live, answer) && change::takeover(work.by, object, live).is_none()
+            let owned = work.only_content || change::takeover(work.by, object, live).is_none();
+            owned && !change::differs(live, answer)
         })
     });
     match live {
