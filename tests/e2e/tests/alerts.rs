@@ -167,7 +167,13 @@ fn an_event_arrives_at_the_webhook_as_flux_writes_it_and_signed() {
     let provider = json!({ "type": "generic-hmac", "secretRef": { "name": "hook" } });
     admin.apply(&api("Provider", "hook", &provider));
     admin.apply(&alert(json!({})));
-    // Another Alert that wants failures only, one that is suspended, and one without a Provider.
+    let address = format!("http://127.0.0.1:{}/chat", hook.port);
+    let chat = json!({ "type": "slack", "address": address, "channel": "general" });
+    admin.apply(&api("Provider", "chat", &chat));
+    let mut chatting = alert(json!({ "providerRef": { "name": "chat" } }));
+    chatting["metadata"]["name"] = "chatting".into();
+    admin.apply(&chatting);
+    // Another Alert that wants failures only, and one that is suspended.
     let failures = alert(json!({ "eventSeverity": "error" }));
     let suspended = alert(json!({ "suspend": true }));
     for (name, mut other) in [("failures", failures), ("suspended", suspended)] {
@@ -192,7 +198,19 @@ fn an_event_arrives_at_the_webhook_as_flux_writes_it_and_signed() {
     wait::until_true("the Alerts to be seen", LIMIT, seen);
 
     let commit = house.push(&[("a.yaml", &config_map("two"))], "Change it");
-    let told = hook.wait(1);
+    let (told, chatted): (Vec<_>, Vec<_>) = hook
+        .wait(2)
+        .into_iter()
+        .partition(|told| told.head.contains(PATH));
+    assert_eq!((told.len(), chatted.len()), (1, 1));
+    let message = chatted[0].event();
+    assert_eq!(message["channel"], "general");
+    let attachment = &message["attachments"][0];
+    assert_eq!(
+        attachment["author_name"],
+        "kustomization/flux-system.flux-system"
+    );
+    assert_eq!(attachment["color"], "good");
     let event = told[0].event();
     assert_eq!(event["involvedObject"]["kind"], "Kustomization");
     assert_eq!(event["involvedObject"]["name"], "flux-system");
@@ -217,7 +235,7 @@ fn an_event_arrives_at_the_webhook_as_flux_writes_it_and_signed() {
 
     house.applied(&commit);
     wait::holds("nobody is told twice", Duration::from_secs(3), || {
-        hook.told().len() == 1
+        hook.told().len() == 2
     });
     no_secret_is_told(&house);
     let said: jiff::Timestamp = event["timestamp"].as_str().unwrap().parse().unwrap();

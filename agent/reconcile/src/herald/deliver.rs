@@ -107,3 +107,100 @@ fn request(outgoing: Outgoing, access: &Access, spec: &ProviderSpec) -> PostRequ
 pub(super) fn shown(object: &InvolvedObject) -> String {
     format!("{}/{}/{}", object.kind, object.namespace, object.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use windlass_wire::{FailureClass, Piece, Request, read_request, write_piece};
+
+    use super::*;
+
+    fn request(number: u8) -> PostRequest {
+        PostRequest {
+            method: PostMethod::Post,
+            url: "https://hooks.test/".to_owned().into(),
+            headers: Vec::new(),
+            body: vec![number],
+            expected: PostExpected::Success,
+            ca_bundle: None,
+            identity: None,
+            proxy: None,
+            timeout_seconds: 5,
+        }
+    }
+
+    fn failed(class: FailureClass) -> Piece {
+        Piece::Failed {
+            class,
+            message: "no".to_owned(),
+        }
+    }
+
+    /// Sends two requests to a windlass-net that gives these answers; the bodies that it saw, and the rest.
+    fn sent(
+        store: &Store,
+        place: (i64, u32),
+        answers: Vec<Piece>,
+    ) -> (Vec<u8>, Result<(), Problem>) {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("net.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let net = std::thread::spawn(move || {
+            let mut bodies = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let Request::Post(post) = read_request(&mut stream).unwrap() else {
+                    panic!("a request to be sent");
+                };
+                bodies.extend(post.body);
+                write_piece(&mut stream, &answer).unwrap();
+            }
+            bodies
+        });
+        let result = send(
+            &Net::new(socket, None),
+            store,
+            &[request(1), request(2)],
+            place,
+        );
+        (net.join().unwrap(), result)
+    }
+
+    #[test]
+    fn what_was_sent_of_a_notice_is_not_sent_again() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("state")).unwrap();
+        store.queue_notice(0, "a/b", "notice").unwrap();
+        let waiting = || store.next_notice("a/b").unwrap().unwrap();
+        let answers = vec![Piece::Done { bytes: 0 }, failed(FailureClass::Unreachable)];
+        let (bodies, result) = sent(&store, (waiting().id, 0), answers);
+        assert_eq!(
+            (bodies, result),
+            (vec![1, 2], Err(Problem::Later("no".to_owned())))
+        );
+        assert_eq!(waiting().sent, 1);
+        let again = (waiting().id, waiting().sent);
+        let (bodies, result) = sent(&store, again, vec![Piece::Done { bytes: 0 }]);
+        assert_eq!((bodies, result), (vec![2], Ok(())));
+    }
+
+    #[test]
+    fn what_is_refused_is_not_tried_again_and_what_cannot_be_reached_is() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("state")).unwrap();
+        for (class, later) in [
+            (FailureClass::Unreachable, true),
+            (FailureClass::Timeout, true),
+            (FailureClass::Tls, true),
+            (FailureClass::Authentication, false),
+            (FailureClass::NotFound, false),
+            (FailureClass::Protocol, false),
+            (FailureClass::InvalidUrl, false),
+        ] {
+            let (_, result) = sent(&store, (1, 0), vec![failed(class)]);
+            let found = matches!(result, Err(Problem::Later(_)));
+            assert_eq!(found, later, "{class}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use windlass_api::names;
 use windlass_api::provider::ProviderSpec;
@@ -27,7 +27,8 @@ const MISSING_SECONDS: i64 = 120;
 /// One Provider's.
 #[derive(Debug, Default)]
 struct Lane {
-    busy: bool,
+    /// What sends the next notice.
+    sending: Option<Id>,
     failures: u32,
     /// Not before this.
     due: Option<Instant>,
@@ -102,7 +103,7 @@ impl Lanes {
     /// Starts what is due.
     pub(super) fn start(&mut self, providers: &Known<ProviderSpec>) {
         let now = Instant::now();
-        let due = |lane: &Lane| !lane.busy && lane.due.is_none_or(|due| due <= now);
+        let due = |lane: &Lane| lane.sending.is_none() && lane.due.is_none_or(|due| due <= now);
         let names: Vec<Named> = self
             .lanes
             .iter()
@@ -147,10 +148,10 @@ impl Lanes {
             tracing::info!(%recipient, "the Provider is suspended; a notification is dropped");
             return self.forget(recipient, waiting.id);
         }
-        self.lanes.entry(recipient.clone()).or_default().busy = true;
+        let lane = self.lanes.entry(recipient.clone()).or_default();
         let (context, recipient, spec) =
             (Arc::clone(&self.context), recipient.clone(), spec.cloned());
-        self.sending.spawn(async move {
+        let sending = self.sending.spawn(async move {
             let place = (waiting.id, waiting.sent);
             let result = match &spec {
                 Some(spec) => {
@@ -167,17 +168,34 @@ impl Lanes {
                 result,
             }
         });
+        lane.sending = Some(sending.id());
         false
     }
 
     /// Waits until a notice was told, or an attempt is due; says what went wrong if it is news.
     pub(super) async fn next(&mut self) -> Option<Told> {
         let far = Instant::now() + Duration::from_secs(3600);
-        let waiting = self.lanes.values().filter(|lane| !lane.busy);
+        let waiting = self.lanes.values().filter(|lane| lane.sending.is_none());
         let due = waiting.filter_map(|lane| lane.due).fold(far, Instant::min);
         tokio::select! {
-            Some(sent) = self.sending.join_next() => Some(sent.ok().and_then(|sent| self.finished(sent))),
+            Some(sent) = self.sending.join_next() => Some(match sent {
+                Ok(sent) => self.finished(sent),
+                Err(error) => {
+                    self.broke(&error);
+                    None
+                }
+            }),
             () = tokio::time::sleep_until(due) => Some(None),
+        }
+    }
+
+    /// A notice that broke what sends it is tried again much later.
+    fn broke(&mut self, error: &JoinError) {
+        tracing::error!(%error, "sending a notification broke off");
+        for lane in self.lanes.values_mut() {
+            if lane.sending == Some(error.id()) {
+                (lane.sending, lane.due) = (None, Some(Instant::now() + LONGEST_WAIT));
+            }
         }
     }
 
@@ -193,7 +211,7 @@ impl Lanes {
         let what = shown(&notice.event.involved_object);
         let alert = Named::new(&recipient.namespace, &notice.alert);
         let lane = self.lanes.entry(recipient.clone()).or_default();
-        lane.busy = false;
+        lane.sending = None;
         let (again, message) = match result {
             Ok(()) => {
                 tracing::info!(kind = names::PROVIDER, name = %recipient, %alert, age, "told of {what}: {}", notice.event.reason);
