@@ -10,6 +10,7 @@
 )]
 
 mod house;
+mod policed;
 mod range;
 mod report;
 mod rows;

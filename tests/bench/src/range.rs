@@ -32,7 +32,7 @@ pub(crate) struct Took {
     pub(crate) peak_bytes: u64,
 }
 
-fn key() -> Key {
+pub(crate) fn key() -> Key {
     Key::new(7)
 }
 
@@ -91,7 +91,7 @@ impl History {
     }
 }
 
-fn commit_text(tree: Oid, parent: Option<&Oid>, number: usize) -> String {
+pub(crate) fn commit_text(tree: Oid, parent: Option<&Oid>, number: usize) -> String {
     let parent = parent
         .map(|parent| format!("parent {parent}\n"))
         .unwrap_or_default();

@@ -4,6 +4,7 @@ use windlass_state::Store;
 
 use super::Scene;
 use crate::house::folder;
+use crate::policed::{self, By};
 use crate::range::{History, Took, policy, verify_apart, verify_here};
 use crate::report::{Reach, Row};
 use crate::sample::Sample;
@@ -17,13 +18,18 @@ const SINCE: usize = 1_000;
 
 const PUSHES: usize = 20;
 
+/// A few years of a busy house.
+const POLICED: usize = 20_000;
+
 pub(super) const SCENE: Scene = Scene {
-    what: "verifying: 100,000 commits at once, 1,000 behind 49,000 others, and a push of one",
+    what: "verifying: 100,000 commits at once, 1,000 behind 49,000 others, a push of one, and by a policy",
     rows: &[
         "verify_commit",
         "verify_memory",
         "verify_first",
         "verify_push",
+        "policy_walk",
+        "policy_diff",
     ],
     run,
 };
@@ -31,7 +37,7 @@ pub(super) const SCENE: Scene = Scene {
 fn run() -> Vec<Row> {
     let [commit, memory] = long_range();
     let [first, push] = long_history();
-    vec![commit, memory, first, push]
+    vec![commit, memory, first, push, policy_walk(), policy_diff()]
 }
 
 fn long_range() -> [Row; 2] {
@@ -101,6 +107,46 @@ fn long_history() -> [Row; 2] {
         note: sample.words(),
     };
     [first, push]
+}
+
+/// What it costs that somebody signed whom the policy lets, and no root: each change is looked at.
+fn policy_walk() -> Row {
+    let median = |by| {
+        let place = folder("policed");
+        let state = place.path().join("state");
+        let history = policed::line(&state, by, POLICED);
+        let rounds = [(); 3].map(|()| verify_apart(&state, &history));
+        assert!(rounds.iter().all(|took| took.commits == POLICED));
+        Sample::of(rounds.map(|took| took.core).to_vec()).median()
+    };
+    Row {
+        name: "policy_walk",
+        value: median(By::Signer),
+        unit: "ms",
+        reach: Reach::Times {
+            times: 1.2,
+            rival: "the same changes signed by a root, without a policy",
+            needed: median(By::Root),
+        },
+        note: format!("{POLICED} commits, each of one file among 10,000"),
+    }
+}
+
+fn policy_diff() -> Row {
+    let place = folder("sweep");
+    let state = place.path().join("state");
+    let history = policed::sweep(&state);
+    let store = Store::open(&state).expect("the state can be opened");
+    let policy = policy(history.introduction);
+    let rounds = (0..PUSHES).map(|_| verify_here(&store, &policy, None, history.head).wall);
+    let sample = Sample::of(rounds.collect());
+    Row {
+        name: "policy_diff",
+        value: sample.median(),
+        unit: "ms",
+        reach: Reach::AtMost(50.0),
+        note: format!("a commit that changes 10,000 files; {}", sample.words()),
+    }
 }
 
 fn words(took: &Took) -> String {
