@@ -196,6 +196,8 @@ reasons! {
     NEWS_WITHHELD = "NewsWithheld";
     /// A root's override took a source back to an older commit. Not Flux's.
     RATCHET_OVERRIDDEN = "RatchetOverridden";
+    /// A person on the node let trust begin anew with another commit. Not Flux's.
+    TRUST_RESET = "TrustReset";
     /// Nothing vouches any more for the revision that is applied: its key was taken away. Not Flux's.
     APPLIED_BY_REVOKED_KEY = "AppliedByRevokedKey";
     /// A trust file of the node cannot be read; what it said before counts. Not Flux's.

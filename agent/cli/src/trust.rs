@@ -17,6 +17,7 @@ mod policy;
 mod programs;
 mod recall;
 mod report;
+mod reset;
 mod revision;
 mod signing_key;
 mod survey;
@@ -48,6 +49,7 @@ pub(crate) fn run(screen: &mut Screen<'_>, arguments: &TrustArguments) -> Result
         TrustWhat::Explain(explain) => explain::run(screen, explain),
         TrustWhat::Show(show) => node::show(screen, node::known(arguments.node.as_ref())?, show),
         TrustWhat::Log(what) => log::run(screen, node::known(arguments.node.as_ref())?, what),
+        TrustWhat::Reset(reset) => reset::run(screen, node::known(arguments.node.as_ref())?, reset),
         TrustWhat::Accept(accept) => {
             accept::run(screen, node::known(arguments.node.as_ref())?, accept)
         }

@@ -13,6 +13,10 @@ mod store;
 /// lost, in lines `namespace/name COMMIT`. It is removed when it was followed.
 pub const ACCEPT_FILE: &str = "accept";
 
+/// The file of the state directory in which every reset of trust is noted for ever, a line each: when, which source, the new
+/// introduction commit, and what was before.
+pub const RESET_FILE: &str = "trust-resets";
+
 pub use directory::DirectoryError;
 pub use durable::WriteError;
 pub use line::Line;

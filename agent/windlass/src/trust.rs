@@ -1,4 +1,4 @@
-//! What `windlass trust show`, `trust log` and `trust accept` need to know of the node's configuration.
+//! What the `windlass trust` commands of a node need to know of the node's configuration.
 
 use std::path::Path;
 
@@ -17,6 +17,7 @@ fn node(config: &Path) -> Result<NodeTrust, ConfigError> {
     let settings = config::load(config)?;
     let root = settings.root;
     Ok(NodeTrust {
+        source: format!("{}/{}", root.namespace, root.name),
         key_files: root.key_files(),
         sources: settings.trust.sources,
         url: root.url,

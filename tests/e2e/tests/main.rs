@@ -63,6 +63,7 @@ mod release_values;
 mod releases;
 mod remote;
 mod repositories;
+mod reset;
 mod secrets;
 mod sources;
 mod status;

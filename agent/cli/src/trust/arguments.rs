@@ -62,6 +62,8 @@ pub(crate) enum TrustWhat {
     Log(LogArguments),
     /// Say at which commit a source stood whose ratchet is lost (on a node)
     Accept(AcceptArguments),
+    /// Let trust in the root begin anew, with another commit and other keys, when all keys are lost (on a node)
+    Reset(ResetArguments),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -280,6 +282,22 @@ fn length(text: &str) -> Result<SignedDuration, jiff::Error> {
     span.to_duration(SpanRelativeTo::days_are_24_hours())
 }
 
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ResetArguments {
+    /// The commit with which trust begins anew, all 40 digits of it
+    #[arg(long, value_name = "COMMIT")]
+    pub(crate) introduction: Oid,
+    /// Who may sign from now on, in OpenSSH's allowed_signers format [default: who may now]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signers: Option<PathBuf>,
+    /// The node's configuration
+    #[arg(long, default_value = "/etc/windlass/config.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Begin anew without being asked
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
 // === impl TrustArguments ===
 
 impl TrustArguments {
@@ -290,6 +308,7 @@ impl TrustArguments {
             TrustWhat::Show(arguments) => Some(&arguments.config),
             TrustWhat::Log(arguments) => Some(&arguments.config),
             TrustWhat::Accept(arguments) => Some(&arguments.config),
+            TrustWhat::Reset(arguments) => Some(&arguments.config),
             _ => None,
         }
     }

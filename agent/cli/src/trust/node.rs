@@ -22,6 +22,8 @@ use crate::{table, words};
 /// What a node's configuration says about trust.
 #[derive(Debug, Clone)]
 pub struct NodeTrust {
+    /// The root source, as NAMESPACE/NAME.
+    pub source: String,
     /// The repository of the root source.
     pub url: String,
     /// Its branch.

@@ -1,7 +1,7 @@
 //! The verdict on a head, by the rule that holds for its source.
 
 use windlass_api::reasons;
-use windlass_state::Tip;
+use windlass_state::{Line, Tip};
 use windlass_trust::{
     Accepted, Found, Introduction, ObjectReader, Oid, Pin, Policy, Ratchet, Refusal, RefusalReason,
     Selector, Verdict, verify, verify_pinned, verify_reference,
@@ -52,6 +52,10 @@ pub(super) fn judge(
     } else {
         keep.ratchet(&line)?
     };
+    let (lifted, ratchet) = match ratchet {
+        Some(ratchet) if is_reset(keep, spec, &ratchet) => (Some(ratchet), None),
+        ratchet => (None, ratchet),
+    };
     let case = Case {
         reader,
         spec,
@@ -66,13 +70,41 @@ pub(super) fn judge(
     {
         return Ok(Err(rejection));
     }
-    let judged = case.by_rule()?;
-    match &judged {
-        Ok(accepted) if accepted.source.commit() != head => Err(FetchError::Unexpected {
-            what: "another commit than the one that its reference leads to",
-        }),
-        _ => Ok(judged),
+    let mut judged = case.by_rule()?;
+    match &mut judged {
+        Ok(accepted) if accepted.source.commit() != head => {
+            return Err(FetchError::Unexpected {
+                what: "another commit than the one that its reference leads to",
+            });
+        }
+        Ok(accepted) => {
+            if let Some(before) = lifted {
+                begin_anew(keep, &line, &before, &mut accepted.ratchet);
+            }
+        }
+        Err(_) => {}
     }
+    Ok(judged)
+}
+
+/// Whether a person on the node let trust begin anew since the ratchet moved last: with the introduction that the
+/// configuration pins now, so that both have to say it.
+fn is_reset(keep: &Keep, spec: &SourceSpec, ratchet: &Ratchet) -> bool {
+    let Introduction::Commit(introduction) = spec.trust.policy.introduction else {
+        return false;
+    };
+    ratchet.introduction != introduction && keep.reset_to(&spec.line().source) == Some(introduction)
+}
+
+/// The new line's ratchet goes on counting, and what is spent stays spent.
+fn begin_anew(keep: &Keep, line: &Line, before: &Ratchet, ratchet: &mut Ratchet) {
+    ratchet.counter = before.counter.saturating_add(1);
+    ratchet.spent.clone_from(&before.spent);
+    let message = format!(
+        "trust was reset on this node: it begins anew with {} and left {}",
+        ratchet.introduction, before.head
+    );
+    keep.remark(line, reasons::TRUST_RESET, message);
 }
 
 /// Judges what is kept of a line whose ratchet is lost, as if nothing had been accepted.

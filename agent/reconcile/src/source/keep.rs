@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use windlass_api::reasons;
 use windlass_host::files::{Guard, TRUST_LIMIT, read_text};
 use windlass_state::{
-    ACCEPT_FILE, Line, RatchetError, RatchetFile, RatchetNotice, Refused, Store, StoreError, Tip,
+    ACCEPT_FILE, Line, RESET_FILE, RatchetError, RatchetFile, RatchetNotice, Refused, Store,
+    StoreError, Tip,
 };
 use windlass_trust::{Accepted, LoadError, Oid, Ratchet};
 
@@ -112,6 +113,17 @@ impl Keep {
 
     fn person_file(&self) -> PathBuf {
         self.store.directory().join(ACCEPT_FILE)
+    }
+
+    /// The introduction with which a person on the node last let trust in a source begin anew.
+    pub(super) fn reset_to(&self, source: &str) -> Option<Oid> {
+        let file = self.store.directory().join(RESET_FILE);
+        let text = read_text(&file, TRUST_LIMIT, Guard::Trusted).ok()?;
+        text.lines().rev().find_map(|line| {
+            let mut words = line.split(' ').skip(1);
+            let of_this = words.next() == Some(source);
+            of_this.then(|| words.next()?.parse().ok())?
+        })
     }
 
     /// What became of the ratchet of a source since the start.
