@@ -6,7 +6,7 @@ use windlass_kit::controlplane::Options;
 use windlass_kit::homelab::{self, KUSTOMIZATIONS};
 
 use super::Scene;
-use crate::house::{House, KUSTOMIZATION, is_ready};
+use crate::house::{House, KUSTOMIZATION, is_ready, root};
 use crate::report::{Reach, Row};
 
 /// A figure missed by so much is not worth more waiting.
@@ -25,6 +25,8 @@ fn run() -> Vec<Row> {
     house.agent.set("root", "interval", "1h");
     let start = Instant::now();
     house.agent.start();
+    // Before its definition is there, nothing can be listed.
+    house.poll(&root(), |found| found.is_some());
     loop {
         let all = house.admin().list(KUSTOMIZATION, "Kustomization", "", "");
         let ready = all.iter().filter(|one| is_ready(one)).count();

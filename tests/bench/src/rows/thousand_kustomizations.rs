@@ -6,7 +6,7 @@ use serde_json::json;
 use windlass_kit::api::ObjectRef;
 
 use super::Scene;
-use crate::house::{House, KUSTOMIZATION, config_map, is_ready, kustomization};
+use crate::house::{House, KUSTOMIZATION, config_map, is_ready, kustomization, root};
 use crate::report::{Reach, Row};
 
 const KUSTOMIZATIONS: usize = 1000;
@@ -58,6 +58,8 @@ fn name(number: usize) -> String {
 fn first_sync(house: &mut House) -> Row {
     let start = Instant::now();
     house.agent.start();
+    // Before its definition is there, nothing can be listed.
+    house.poll(&root(), |found| found.is_some());
     wait_for_all(house, start, "ready", is_ready);
     let took = start.elapsed();
     Row {
