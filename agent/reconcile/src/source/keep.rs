@@ -268,9 +268,17 @@ impl Keep {
         }
     }
 
-    /// Drops what no kept head reaches any more; it costs nothing when there is nothing.
+    /// Drops what no kept head reaches any more; it costs nothing when there is nothing. What the ratchet of a kept line
+    /// stands at stays, too: a crash while going back leaves the two apart, and the override is judged against it again.
     pub(super) fn tidy(&self) {
-        if let Err(error) = self.store.collect_garbage(&[]) {
+        let dropped = self.store.kept_lines().and_then(|kept| {
+            let stands = kept
+                .iter()
+                .filter_map(|(line, _)| self.ratchets().get(line));
+            let heads: Vec<Oid> = stands.map(|ratchet| ratchet.head).collect();
+            self.store.collect_garbage(&heads)
+        });
+        if let Err(error) = dropped {
             tracing::warn!(%error, "old objects could not be dropped; it is tried again with the next revision");
         }
     }
