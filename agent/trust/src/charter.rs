@@ -92,6 +92,30 @@ pub fn policy_file(reader: &dyn ObjectReader, commit: &Oid) -> Result<Option<Vec
         .transpose()
 }
 
+/// Whether a line may move from one commit to another that need not descend from it: the policy may not go back, or a key
+/// that was revoked since would count again.
+///
+/// # Errors
+/// A commit, its directory or its policy could not be loaded.
+pub(crate) fn policy_stays(
+    reader: &dyn ObjectReader,
+    from: &Oid,
+    to: &Oid,
+) -> Result<Result<(), RefusalReason>, LoadError> {
+    let (Some(before), now) = (policy_file(reader, from)?, policy_file(reader, to)?) else {
+        return Ok(Ok(()));
+    };
+    Ok(match now {
+        None => Err(RefusalReason::PolicyRemoved),
+        Some(now) if now == before => Ok(()),
+        Some(now) => in_order(&before, &now),
+    })
+}
+
+fn in_order(before: &[u8], now: &[u8]) -> Result<(), RefusalReason> {
+    Charter::parse(now)?.follows(&Charter::parse(before)?)
+}
+
 // === impl Charter ===
 
 impl Charter {
@@ -217,6 +241,15 @@ impl Charter {
 
     fn owner(&self, key: &str) -> Option<&Principal> {
         self.principals.get(*self.owners.get(key)?)
+    }
+}
+
+// === impl RefusalReason ===
+
+impl From<CharterError> for RefusalReason {
+    fn from(error: CharterError) -> Self {
+        let detail = error.to_string();
+        Self::PolicyInvalid { detail }
     }
 }
 

@@ -108,6 +108,11 @@ fn find_again(refusal: &Refusal) -> String {
             "push the tag {accepted} or a higher one; to go back on purpose, commit another range to the source, \
              such as \"{found}\": it begins a line of its own"
         ),
+        RefusalReason::VersionNotSigned { accepted, tag, .. } => format!(
+            "sign the tag with a key that is pinned on the nodes (`git tag -s -f {tag} {}`) and push it, or release from a \
+             commit on top of {accepted}",
+            refusal.commit
+        ),
         RefusalReason::NotAVersion { .. } => {
             "push a tag such as v1.2.3; `windlass trust show` prints what was accepted".to_owned()
         }

@@ -4,6 +4,7 @@ use crate::charter::Charter;
 use crate::judge::{Judge, Stop};
 use crate::proof::SignerCount;
 use crate::range::Range;
+use crate::reference::still_counts;
 use crate::signature::TimeFloor;
 use crate::walk::Walk;
 use crate::{
@@ -57,7 +58,7 @@ pub(crate) fn judge_head(task: Task<'_>, tell: Tell<'_>) -> Result<Verdict, Veri
     }
 }
 
-fn introduction(policy: &Policy, ratchet: Option<&Ratchet>) -> Option<Oid> {
+pub(crate) fn introduction(policy: &Policy, ratchet: Option<&Ratchet>) -> Option<Oid> {
     match policy.introduction {
         Introduction::Commit(introduction) => Some(introduction),
         Introduction::FirstSigned => ratchet.map(|ratchet| ratchet.introduction),
@@ -84,9 +85,10 @@ fn first(judge: Judge<'_>, tell: Tell<'_>) -> Result<Accepted, Stop> {
     if let Some(tell) = tell {
         tell(CommitReport::new(head, Role::Checked, &looked));
     }
-    let signed = match judge.tag {
-        Some((_, signer)) => Ok(signer.clone()),
-        None => looked.signed,
+    let signed = match (judge.tag, looked.signed) {
+        (Some((_, signer)), _) => Ok(signer.clone()),
+        (None, Ok(signer)) => still_counts(judge.reader, &head, signer).map_err(Stop::Failed)?,
+        (None, refused) => refused,
     };
     let (tree, signer) = match (looked.tree, signed) {
         (Some(tree), Ok(signer)) => (tree, signer),

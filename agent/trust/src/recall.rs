@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 pub use self::text::{Recall, recall_tag};
 
-use crate::charter::Charter;
+use crate::charter::{Charter, policy_stays};
 use crate::commit;
-use crate::head::{Task, judge_head, since};
+use crate::head::{Task, introduction, judge_head, since};
 use crate::object::{hash, load_kind};
 use crate::reference::judge;
 use crate::signature::{TimeFloor, judge_tag};
@@ -72,9 +72,10 @@ pub fn verify_recall(
         }
         Err(No::Failed(source)) => return Err(VerifyError::Load { head, source }),
     };
-    // Under the introduction of the line the way back is as long as it was.
+    // A line that introduced itself did so there.
+    let introduction = introduction(policy, Some(ratchet)).unwrap_or(ratchet.introduction);
     let policy = Policy {
-        introduction: Introduction::Commit(ratchet.introduction),
+        introduction: Introduction::Commit(introduction),
         ..policy.clone()
     };
     let task = Task {
@@ -135,8 +136,12 @@ impl Case<'_> {
                 self.ratchet.head
             )));
         }
+        if policy_stays(self.reader, &self.ratchet.head, &self.head)?.is_err() {
+            return Err(not(
+                "windlass.policy was changed since, and does not go back; revert the other files in a new commit",
+            ));
+        }
         let accepted = self.charter(&self.ratchet.head)?;
-        self.policy_stays(accepted.as_ref())?;
         let signers = self.signers(&stack, accepted.as_ref())?;
         Ok(Word {
             recall,
@@ -173,32 +178,11 @@ impl Case<'_> {
         }
     }
 
-    /// Going back must not bring a revoked key back, or a grant that was taken away.
-    fn policy_stays(&self, accepted: Option<&Charter>) -> Result<(), No> {
-        let Some(accepted) = accepted else {
-            return Ok(());
-        };
-        let then = self.charter(&self.head)?;
-        if then.as_ref() == Some(accepted) {
-            return Ok(());
-        }
-        let follows = then.is_some_and(|then| then.follows(accepted).is_ok());
-        if follows {
-            return Ok(());
-        }
-        Err(not(
-            "windlass.policy was changed since, and does not go back; revert the other files in a new commit",
-        ))
-    }
-
     fn charter(&self, commit: &Oid) -> Result<Option<Charter>, No> {
         let Some(bytes) = policy_file(self.reader, commit)? else {
             return Ok(None);
         };
-        let charter = Charter::parse(&bytes).map_err(|error| RefusalReason::PolicyInvalid {
-            detail: error.to_string(),
-        })?;
-        Ok(Some(charter))
+        Ok(Some(Charter::parse(&bytes).map_err(RefusalReason::from)?))
     }
 }
 
@@ -210,7 +194,7 @@ impl Word {
         spent.push(self.id);
         accepted.ratchet = Ratchet {
             head: accepted.source.commit(),
-            introduction: ratchet.introduction,
+            introduction: accepted.ratchet.introduction,
             counter: ratchet.counter.saturating_add(1),
             version: ratchet.version.clone(),
             spent,

@@ -1,5 +1,6 @@
 //! The verdict on what a reference names: the way its line may go, the tag over the commit, the range behind it.
 
+use crate::charter::{Charter, policy_file, policy_stays};
 use crate::commit;
 use crate::head::{Task, judge_head, since};
 use crate::judge::Judge;
@@ -8,9 +9,9 @@ use crate::selector::{advance, higher};
 use crate::signature::{self, TimeFloor};
 use crate::tag::Tag;
 use crate::{
-    Accepted, Candidate, Found, Mode, ObjectKind, ObjectReader, Oid, Policy, Ratchet, Refusal,
-    RefusalReason, Rule, Selector, Signer, Since, Step, Verdict, VerifiedSource, VerifyError, load,
-    text,
+    Accepted, Candidate, Found, LoadError, Mode, ObjectKind, ObjectReader, Oid, Policy, Ratchet,
+    Refusal, RefusalReason, Rule, Selector, Signer, Since, Step, Verdict, VerifiedSource,
+    VerifyError, load, text,
 };
 
 /// Most tags over one commit. Git makes a tag of a tag when asked to; nobody stacks more.
@@ -122,14 +123,8 @@ pub fn verify_reference(
             )));
         }
     };
-    let signed = peeled.tag.as_ref().and_then(|(_, bytes)| {
-        signed_tag(
-            policy,
-            bytes,
-            candidate.tag.as_deref(),
-            floor(reader, since),
-        )
-    });
+    let floor = floor(reader, since);
+    let signed = signed_tag(reader, policy, &peeled, candidate.tag.as_deref(), floor)?;
     let tag = match (&peeled.tag, &signed) {
         (Some((oid, _)), Some(Ok(signer))) if policy.mode != Mode::All => {
             Some((*oid, signer.clone()))
@@ -145,7 +140,12 @@ pub fn verify_reference(
         charter: None,
     };
     let verdict = match judge_head(task, None)? {
-        Verdict::Refused(_) if step == Step::Rise => judge_head(from_the_beginning(task), None)?,
+        Verdict::Refused(refusal) if step == Step::Rise && is_beside(&refusal.reason) => {
+            match leaves_the_line(task, &candidate, &signed)? {
+                Ok(()) => judge_head(from_the_beginning(task), None)?,
+                Err(reason) => Verdict::Refused(Refusal { reason, ..refusal }),
+            }
+        }
         verdict => verdict,
     };
     Ok(match verdict {
@@ -181,6 +181,39 @@ fn from_the_beginning(task: Task<'_>) -> Task<'_> {
         ratchet: None,
         ..task
     }
+}
+
+fn is_beside(reason: &RefusalReason) -> bool {
+    matches!(reason, RefusalReason::NotFastForward { .. })
+}
+
+/// Whether a higher version may stand elsewhere than on top of what was accepted: a root signed that it is this version,
+/// because whoever holds the server can write any name over an older commit; and its policy does not go back.
+fn leaves_the_line(
+    task: Task<'_>,
+    candidate: &Candidate,
+    signed: &Option<Result<Signer, RefusalReason>>,
+) -> Result<Result<(), RefusalReason>, VerifyError> {
+    let Some(Ratchet { head: accepted, .. }) = task.ratchet else {
+        return Ok(Ok(()));
+    };
+    let cause = match signed {
+        Some(Ok(_)) => {
+            let stays = policy_stays(task.reader, accepted, &task.head);
+            return stays.map_err(|source| failed(task.head, source));
+        }
+        Some(Err(why)) => why.to_string(),
+        None => RefusalReason::Unsigned.to_string(),
+    };
+    Ok(Err(RefusalReason::VersionNotSigned {
+        accepted: *accepted,
+        tag: text::shown(candidate.tag.as_deref().unwrap_or_default().as_bytes()),
+        cause,
+    }))
+}
+
+fn failed(head: Oid, source: LoadError) -> VerifyError {
+    VerifyError::Load { head, source }
 }
 
 /// Numbers the step and notes the version.
@@ -244,20 +277,53 @@ pub(crate) fn peel(judge: &Judge<'_>, target: Oid) -> Result<Result<Peeled, Refu
     )
 }
 
-/// Says who signed a tag, if its name is the one that was asked for: a signed tag under another name says nothing.
+/// Says who signed the tag over a commit, if its name is the one that was asked for: a signed tag under another name says
+/// nothing. Nor does one by a key that the commit's own policy revokes: the tag was made after it.
+///
+/// # Errors
+/// The commit's policy could not be loaded.
 pub(crate) fn signed_tag(
+    reader: &dyn ObjectReader,
     policy: &Policy,
-    bytes: &[u8],
+    Peeled { commit, tag }: &Peeled,
     asked: Option<&str>,
     floor: TimeFloor,
-) -> Option<Result<Signer, RefusalReason>> {
-    let tag = Tag::parse(bytes).ok()?;
+) -> Result<Option<Result<Signer, RefusalReason>>, VerifyError> {
+    let tag = tag.as_ref().and_then(|(_, bytes)| Tag::parse(bytes).ok());
+    let Some(tag) = tag else {
+        return Ok(None);
+    };
     if asked.map(str::as_bytes) != Some(tag.name) {
-        return Some(Err(RefusalReason::AmbiguousObject {
+        return Ok(Some(Err(RefusalReason::AmbiguousObject {
             detail: format!("it was signed under the name {:?}", text::shown(tag.name)),
-        }));
+        })));
     }
-    Some(signature::judge_tag(&tag, &policy.signers, floor))
+    let judged = match signature::judge_tag(&tag, &policy.signers, floor) {
+        Ok(signer) => still_counts(reader, commit, signer)?,
+        refused => refused,
+    };
+    Ok(Some(judged))
+}
+
+/// Gives a signer back whom the policy in a commit does not revoke.
+///
+/// # Errors
+/// The policy could not be loaded.
+pub(crate) fn still_counts(
+    reader: &dyn ObjectReader,
+    commit: &Oid,
+    signer: Signer,
+) -> Result<Result<Signer, RefusalReason>, VerifyError> {
+    let policy = policy_file(reader, commit).map_err(|source| failed(*commit, source))?;
+    // What is wrong with one that cannot be read is said where the commit is judged.
+    let charter = policy.and_then(|bytes| Charter::parse(&bytes).ok());
+    Ok(match charter {
+        Some(charter) if charter.revokes(&signer.key) => Err(RefusalReason::RevokedByPolicy {
+            fingerprint: signer.key,
+            principal: signer.principal,
+        }),
+        _ => Ok(signer),
+    })
 }
 
 /// When the commit that vouches for what is behind was made.

@@ -193,6 +193,16 @@ pub enum RefusalReason {
         /// The version offered now.
         found: String,
     },
+    /// A range of versions offers a higher one that does not descend from the commit accepted last, and nobody signed that
+    /// it is one.
+    VersionNotSigned {
+        /// The commit accepted last.
+        accepted: Oid,
+        /// The tag, safe to print.
+        tag: String,
+        /// Why the tag's signature does not count.
+        cause: String,
+    },
     /// A range of versions was answered with a tag that is no version.
     NotAVersion {
         /// The tag.
@@ -309,6 +319,7 @@ impl RefusalReason {
             Self::NotOnFirstParents { .. } => "NotOnFirstParents",
             Self::TagNotTrusted { .. } => "TagNotTrusted",
             Self::LowerVersion { .. } => "LowerVersion",
+            Self::VersionNotSigned { .. } => "VersionNotSigned",
             Self::NotAVersion { .. } => "NotAVersion",
             Self::NotThePinnedCommit { .. } => "NotThePinnedCommit",
             Self::NotFastForward { .. } => "NotFastForward",

@@ -33,10 +33,7 @@ pub fn disowned(
         return Ok(None);
     }
     let asked = found.reference.strip_prefix("refs/tags/");
-    let tag = peeled
-        .tag
-        .as_ref()
-        .and_then(|(_, bytes)| signed_tag(policy, bytes, asked, TimeFloor::NONE)?.ok());
+    let tag = signed_tag(reader, policy, &peeled, asked, TimeFloor::NONE)?.and_then(Result::ok);
     let judge = judge(reader, policy, peeled.commit, Since::FirstSigned);
     if let Some(signer) = tag.filter(|_| policy.mode != Mode::All) {
         let vouched = Steps::behind(judge)?.judge(&Step {

@@ -97,6 +97,14 @@ impl RefusalReason {
             Self::LowerVersion { accepted, found } => {
                 format!("its version {found} is lower than {accepted}, the version accepted last")
             }
+            Self::VersionNotSigned {
+                accepted,
+                tag,
+                cause,
+            } => format!(
+                "it does not descend from {accepted}, the commit accepted last, and its tag {tag} does not vouch for the higher \
+                 version: {cause}"
+            ),
             Self::NotAVersion { tag } => format!("its tag {tag:?} is no version"),
             Self::NotThePinnedCommit { pinned } => format!("it is not the pinned commit {pinned}"),
             Self::NotFastForward { accepted } => {

@@ -35,4 +35,5 @@ mod sk;
 mod standing;
 mod stricter;
 mod validity;
+mod versions;
 mod view;

@@ -203,6 +203,17 @@ fn a_commit_that_would_not_be_accepted_is_not_gone_back_to() {
     assert_eq!(refusal.reason.code(), "NotDescendantOfIntroduction");
 }
 
+#[test]
+fn what_lies_before_a_newer_introduction_is_not_gone_back_to() {
+    let mut it = Standing::new();
+    let word = it.recall();
+    let over = signed(&mut it.house, &ada(), it.to, &word);
+    // The nodes pin another commit than the one under which the head was accepted.
+    it.house.base = it.between;
+    let refusal = it.judged(over).unwrap_err();
+    assert_eq!(refusal.reason.code(), "NotDescendantOfIntroduction");
+}
+
 /// A house whose policy asks for so many roots, that stands at a commit after it; and where it may go back to.
 fn with_policy(policy: &str) -> (Charted, Oid, Ratchet) {
     let mut it = Charted::with(policy, &[("apps/web.yaml", "web: 1\n")]);

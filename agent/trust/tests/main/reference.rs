@@ -9,14 +9,14 @@ use crate::house::House;
 use crate::kit::{Key, accepted};
 
 impl House {
-    fn others(&self) -> Policy {
+    pub(crate) fn others(&self) -> Policy {
         Policy {
             introduction: Introduction::FirstSigned,
             ..self.policy(Mode::Path)
         }
     }
 
-    fn judge(
+    pub(crate) fn judge(
         &self,
         policy: &Policy,
         ratchet: Option<&Ratchet>,
@@ -31,7 +31,7 @@ impl House {
     }
 }
 
-fn semver() -> Selector {
+pub(crate) fn semver() -> Selector {
     Selector::Semver(">=1.0.0".to_owned())
 }
 
@@ -128,6 +128,7 @@ fn a_higher_version_on_a_branch_of_its_own_is_accepted_and_a_lower_one_never() {
     let patched = house.good(&[one], "1.0.1 on its release branch");
     let main = house.good(&[one], "main");
     let two = house.good(&[main], "1.1");
+    let release = house.signed_tag("v1.1.0", two);
     for policy in [house.policy(Mode::Path), house.others()] {
         let first = house
             .judge(&policy, None, &semver(), ("refs/tags/v1.0.1", patched))
@@ -138,7 +139,7 @@ fn a_higher_version_on_a_branch_of_its_own_is_accepted_and_a_lower_one_never() {
                 &policy,
                 Some(&first.ratchet),
                 &semver(),
-                ("refs/tags/v1.1.0", two),
+                ("refs/tags/v1.1.0", release),
             )
             .unwrap();
         assert_eq!((next.ratchet.head, next.ratchet.counter), (two, 2));
