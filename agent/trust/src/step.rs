@@ -122,9 +122,7 @@ impl<'a> Steps<'a> {
             Ok(root) => root.clone(),
             Err(reason) => self.admitted(step, &before, reason)?,
         };
-        if let Some(barring) = &self.barring
-            && barring.bars(&signer.key)
-        {
+        if self.is_revoked(&before, &signer.key) {
             return Err(Barred::Refused(RefusalReason::RevokedByPolicy {
                 fingerprint: signer.key,
                 principal: signer.principal,
@@ -135,6 +133,17 @@ impl<'a> Steps<'a> {
             self.changes_are_its(&now, &before, &signer)?;
         }
         Ok(signer)
+    }
+
+    /// Whether a key, a root's included, is revoked by a policy before, or barred from all that is new.
+    fn is_revoked(&mut self, before: &[Option<Place>], key: &str) -> bool {
+        let barred = self.barring.as_ref().is_some_and(|it| it.bars(key));
+        barred
+            || before.iter().any(|place| {
+                // One that cannot be read or loaded says so where it is asked for what it grants.
+                let charter = self.charter_at(place).ok().flatten();
+                charter.is_some_and(|charter| charter.revokes(key))
+            })
     }
 
     /// Gives the signer if the policy of every commit before knows the key.
@@ -189,7 +198,7 @@ impl<'a> Steps<'a> {
         if taken || needed <= 1 {
             return Ok(());
         }
-        let found = self.roots_behind(step, place, now)?.len();
+        let found = self.roots_behind(step, before, place, now)?.len();
         if found < needed {
             return Err(RefusalReason::PolicyNeedsMore { needed, found }.into());
         }
@@ -198,8 +207,9 @@ impl<'a> Steps<'a> {
 
     /// The roots that signed a policy: the commit that brings it, or the file itself.
     fn roots_behind(
-        &self,
+        &mut self,
         step: &Step<'_>,
+        before: &[Option<Place>],
         place: &Place,
         policy: Oid,
     ) -> Result<BTreeSet<String>, Barred> {
@@ -215,10 +225,13 @@ impl<'a> Steps<'a> {
         // One that does not count, such as one over an older file, is in nobody's way.
         let beside = judged.filter_map(Result::ok);
         let roots = beside.chain(step.root.iter().cloned());
-        Ok(roots.map(|signer| signer.key).collect())
+        let mut roots: BTreeSet<String> = roots.map(|signer| signer.key).collect();
+        roots.retain(|key| !self.is_revoked(before, key));
+        Ok(roots)
     }
 
-    /// Whether every change is the signer's to make under each policy.
+    /// Whether every change is the signer's to make under each policy: what a merge changes against all of its sides, and all
+    /// that it changes against one of them. Otherwise it could take a part of each, and nobody vouched for the parts together.
     fn changes_are_its(
         &mut self,
         now: &Place,
@@ -230,19 +243,30 @@ impl<'a> Steps<'a> {
             charters.extend(self.charter_at(place)?);
         }
         let old: Vec<Oid> = before.iter().flatten().map(|place| place.tree).collect();
-        let mut barred = None;
-        changed_paths(self.reader, now.tree, &old, &mut |changed| {
-            let one =
-                |charter: &Arc<Charter>| change_is_its(self.reader, charter, signer, &changed);
-            match charters.iter().try_for_each(one) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(why) => {
-                    barred = Some(why);
-                    ControlFlow::Break(())
+        let differences_are_its = |old: &[Oid]| {
+            let mut barred = None;
+            changed_paths(self.reader, now.tree, old, &mut |changed| {
+                let one =
+                    |charter: &Arc<Charter>| change_is_its(self.reader, charter, signer, &changed);
+                match charters.iter().try_for_each(one) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(why) => {
+                        barred = Some(why);
+                        ControlFlow::Break(())
+                    }
                 }
+            })?;
+            barred.map_or(Ok(()), Err)
+        };
+        differences_are_its(&old)?;
+        let mut judged = Ok(());
+        for side in old.chunks(1).filter(|_| old.len() > 1) {
+            judged = differences_are_its(side);
+            if !matches!(judged, Err(Barred::Refused(_))) {
+                break;
             }
-        })?;
-        barred.map_or(Ok(()), Err)
+        }
+        judged
     }
 
     /// The policy in force after a commit.

@@ -1,6 +1,9 @@
 //! `windlass.policy`: who beside the roots may change what. T42 of the matrix, and the rules of paths.
 
-use windlass_trust::{Mode, ObjectKind, RefusalReason};
+use windlass_trust::Introduction::FirstSigned;
+use windlass_trust::{
+    Found, Mode, ObjectKind, Policy, RefusalReason, Selector, Verdict, verify_reference,
+};
 
 use crate::charted::{Charted, EVERY, Files, ada, eve, principal, revoked, tree};
 use crate::house::House;
@@ -160,6 +163,38 @@ fn a_soft_revocation_counts_from_its_commit_on_and_a_hard_one_for_all_that_is_ne
 }
 
 #[test]
+fn a_root_that_the_policy_revokes_softly_signs_nothing_after_that() {
+    let mut it = Charted::new();
+    let start = it.start;
+    let text = format!("version = 2\n{}", revoked(&ada(), "soft"));
+    let revoking = it.change(&ada(), &[start], "windlass.policy", &text);
+    it.accepts(revoking);
+    let after = it.change(&ada(), &[revoking], "apps/web.yaml", "web: 3\n");
+    it.refuses(after, "RevokedByPolicy", after);
+    // Nor does its tag vouch for anything.
+    let unsigned = it.house.bad(&[revoking], "unsigned");
+    let tag = it.house.signed_tag("v1", unsigned);
+    let (reference, selector) = ("refs/tags/v1", Selector::Tag("v1".to_owned()));
+    let found = Found {
+        target: tag,
+        reference,
+    };
+    for introduction in [it.house.policy(Mode::Path).introduction, FirstSigned] {
+        let policy = Policy {
+            introduction,
+            ..it.house.policy(Mode::Path)
+        };
+        let objects = &it.house.history.objects;
+        let verdict = verify_reference(objects, &policy, None, &selector, &found).unwrap();
+        let Verdict::Refused(refusal) = verdict else {
+            panic!("accepted");
+        };
+        let text = refusal.to_string();
+        assert!(text.contains("revoked by windlass.policy"), "{text}");
+    }
+}
+
+#[test]
 fn a_merge_is_judged_by_what_it_brings() {
     let mut it = Charted::new();
     let start = it.start;
@@ -188,6 +223,29 @@ fn a_merge_is_judged_by_what_it_brings() {
             assert!(["Unsigned", "PathNotAllowed"].contains(&refusal.reason.code()));
         }
     }
+}
+
+#[test]
+fn a_merge_does_not_take_a_part_of_each_side() {
+    let mut it = Charted::new();
+    let start = it.start;
+    // A root opens the net and guards it; the signer's side has neither.
+    it.files
+        .insert("infra/guard.yaml", "guard: on\n".to_owned());
+    let main = it.change(&ada(), &[start], "infra/net.yaml", "net: open\n");
+    it.files.remove("infra/guard.yaml");
+    it.files.insert("infra/net.yaml", "net: 1\n".to_owned());
+    let side = it.change(&eve(), &[start], "apps/web.yaml", "web: 2\n");
+    // The net from one, no guard from the other.
+    it.files.insert("infra/net.yaml", "net: open\n".to_owned());
+    for parents in [[main, side], [side, main]] {
+        let merge = it.commit(&eve(), &parents, "merge");
+        it.refuses(merge, "PathNotAllowed", merge);
+    }
+    it.files
+        .insert("infra/guard.yaml", "guard: on\n".to_owned());
+    let merge = it.commit(&eve(), &[main, side], "merge");
+    it.accepts(merge);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use windlass_trust::{AllowedSigners, Mode, POLICY_SIGNATURES, Signers, policy_signers};
 
-use crate::charted::{Charted, ada, eve, principal};
+use crate::charted::{Charted, ada, eve, principal, revoked};
 use crate::kit::{Key, accepted, refused};
 
 const NAMESPACE: &str = "windlass-policy";
@@ -79,6 +79,35 @@ fn t42_as_many_roots_sign_as_the_policy_asks_for() {
             why.contains("2 keys that are pinned on the nodes must sign, and 1 did"),
             "{why}"
         );
+    }
+}
+
+#[test]
+fn t42_a_root_that_the_policy_revokes_is_not_counted() {
+    let carol = Key::new(6);
+    for how in ["soft", "hard"] {
+        let gone = revoked(&carol, how);
+        let text = |version| format!("{}{gone}", policy(version, 2));
+        let mut it = Charted::with(&text(1), &[("apps/web.yaml", "web: 1\n")]);
+        let (start, next) = (it.start, text(2));
+        let mut judged = |by: &Key| {
+            let signed = by.armour(NAMESPACE, next.as_bytes());
+            it.files.insert(POLICY_SIGNATURES, signed);
+            let head = it.change(&ada(), &[start], "windlass.policy", &next);
+            let lines = ada().line("ada") + &bob().line("bob") + &carol.line("carol");
+            let policy = windlass_trust::Policy {
+                introduction: windlass_trust::Introduction::Commit(start),
+                signers: AllowedSigners::parse(&lines).unwrap().into(),
+                ..it.house.policy(Mode::Path)
+            };
+            windlass_trust::verify(&it.house.history.objects, &policy, None, &head).unwrap()
+        };
+        let windlass_trust::Verdict::Refused(refusal) = judged(&carol) else {
+            panic!("a revoked root was counted");
+        };
+        assert_eq!(refusal.reason.code(), "PolicyNeedsMore");
+        let by_bob = judged(&bob());
+        assert!(matches!(by_bob, windlass_trust::Verdict::Accepted(_)));
     }
 }
 
