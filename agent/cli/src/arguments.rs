@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use windlass_api::duration::GoDuration;
 
 pub(crate) use self::targets::{
-    GetSource, GetWhat, ReconcileSource, ReconcileTarget, ReconcileWhat, Which, WhichSource,
+    GetSource, GetWhat, ReconcileSource, ReconcileTarget, ReconcileWhat, Which,
 };
 use crate::build::BuildArguments;
 use crate::confirm::ConfirmArguments;
@@ -69,6 +69,10 @@ pub enum Command {
     Tree(TreeArguments),
     /// Show events about objects
     Events(EventsArguments),
+    /// Print objects as they would be written into a repository
+    Export(ExportArguments),
+    /// Delete one object
+    Delete(DeleteArguments),
     /// Say how to read the logs, which stay on the nodes
     Logs(LogsArguments),
     /// Check the cluster, what is installed and who leads
@@ -168,6 +172,26 @@ pub struct ResumeArguments {
         default_missing_value = "true"
     )]
     pub(crate) wait: Option<bool>,
+    #[command(subcommand)]
+    pub(crate) what: Which,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Clone, Args)]
+pub struct ExportArguments {
+    /// Every object of the kind in the namespace
+    #[arg(long, global = true)]
+    pub(crate) all: bool,
+    #[command(subcommand)]
+    pub(crate) what: Which,
+}
+
+/// Arguments of `delete`.
+#[derive(Debug, Clone, Args)]
+pub struct DeleteArguments {
+    /// Without a question
+    #[arg(short, long, global = true)]
+    pub(crate) silent: bool,
     #[command(subcommand)]
     pub(crate) what: Which,
 }

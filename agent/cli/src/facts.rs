@@ -79,7 +79,11 @@ pub(crate) fn condition(object: &Object, type_: &str) -> Option<Condition> {
 /// Status and message of Ready, with Flux's words when it is not there.
 pub(crate) fn readiness(object: &Object) -> (String, String) {
     if is_static(object) {
-        return ("True".to_owned(), "Helm repository is Ready".to_owned());
+        let what = match object.kind() {
+            "HelmRepository" => "Helm repository",
+            kind => kind,
+        };
+        return ("True".to_owned(), format!("{what} is Ready"));
     }
     match condition(object, "Ready") {
         Some(ready) => (ready.status, ready.message),
@@ -108,9 +112,14 @@ pub(crate) fn short_revision(kind: Kind, object: &Object) -> String {
     }
 }
 
-/// Whether nothing is ever done about the object itself: a registry has no index to fetch.
+/// Whether nothing is ever done about the object itself: a registry has no index to fetch, and who is told of events no status.
 pub(crate) fn is_static(object: &Object) -> bool {
-    object.kind() == Kind::HelmRepository.name() && text(object, "/spec/type") == "oci"
+    let kind = object.kind();
+    let is_registry = kind == Kind::HelmRepository.name() && text(object, "/spec/type") == "oci";
+    is_registry
+        || [Kind::Alert, Kind::Provider]
+            .iter()
+            .any(|other| other.name() == kind)
 }
 
 /// What a Kustomization, HelmChart or HelmRelease is made of, as kind, namespace and name.

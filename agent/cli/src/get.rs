@@ -38,8 +38,13 @@ pub(crate) async fn run(
     };
     let (kind, name, source) = match &arguments.what {
         GetWhat::All => {
-            let applied = [Kind::HelmRelease, Kind::Kustomization];
-            let kinds: Vec<Kind> = SOURCES.into_iter().chain(applied).collect();
+            let others = [
+                Kind::HelmRelease,
+                Kind::Kustomization,
+                Kind::Provider,
+                Kind::Alert,
+            ];
+            let kinds: Vec<Kind> = SOURCES.into_iter().chain(others).collect();
             return several(session, screen, flags, &kinds).await;
         }
         GetWhat::Sources { what } => match what {
@@ -52,6 +57,8 @@ pub(crate) async fn run(
         },
         GetWhat::Kustomizations { name, show_source } => (Kind::Kustomization, name, *show_source),
         GetWhat::Helmreleases { name, show_source } => (Kind::HelmRelease, name, *show_source),
+        GetWhat::Alerts { name } => (Kind::Alert, name, false),
+        GetWhat::AlertProviders { name } => (Kind::Provider, name, false),
     };
     let columns = Columns { source, ..columns };
     one(session, screen, flags, kind, name.as_deref(), columns).await
@@ -259,7 +266,9 @@ fn render(kind: Kind, objects: &[Object], columns: Columns, flags: &GetFlags) ->
         header.extend(columns.namespace.then_some("Namespace"));
         header.push("Name");
         header.extend(columns.source.then_some("Source"));
-        header.extend(["Revision", "Suspended", "Ready", "Message"]);
+        header.extend((!kind.is_static()).then_some("Revision"));
+        header.extend((kind != Kind::Provider).then_some("Suspended"));
+        header.extend(["Ready", "Message"]);
     }
     let rows: Vec<Vec<String>> = objects
         .iter()
@@ -283,8 +292,13 @@ fn row(kind: Kind, object: &Object, columns: Columns) -> Vec<String> {
         cells.push(format!("{source_kind}/{namespace}/{name}"));
     }
     let (ready, message) = readiness(object);
-    cells.push(short_revision(kind, object));
-    cells.push(switch(flag(object, "/spec/suspend")).to_owned());
+    if !kind.is_static() {
+        cells.push(short_revision(kind, object));
+    }
+    // Flux's table of Providers has no such column.
+    if kind != Kind::Provider {
+        cells.push(switch(flag(object, "/spec/suspend")).to_owned());
+    }
     cells.push(ready);
     cells.push(shorten_digests(&message));
     cells

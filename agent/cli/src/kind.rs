@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     ExternalArtifact,
     HelmRelease,
     Kustomization,
+    Provider,
+    Alert,
 }
 
 /// Every source, in the order of `flux get sources all`.
@@ -43,6 +45,8 @@ impl Kind {
             Kind::ExternalArtifact => "ExternalArtifact",
             Kind::HelmRelease => names::HELM_RELEASE,
             Kind::Kustomization => names::KUSTOMIZATION,
+            Kind::Provider => names::PROVIDER,
+            Kind::Alert => names::ALERT,
         }
     }
 
@@ -57,6 +61,8 @@ impl Kind {
             Kind::ExternalArtifact => "source external",
             Kind::HelmRelease => "helmrelease",
             Kind::Kustomization => "kustomization",
+            Kind::Provider => "alert-provider",
+            Kind::Alert => "alert",
         }
     }
 
@@ -65,9 +71,15 @@ impl Kind {
         let api_version = match self {
             Kind::HelmRelease => names::HELM_API_VERSION,
             Kind::Kustomization => names::KUSTOMIZE_API_VERSION,
+            Kind::Provider | Kind::Alert => names::NOTIFICATION_API_VERSION,
             _ => names::SOURCE_API_VERSION,
         };
         GroupVersionKind::new(api_version, self.name())
+    }
+
+    /// Whether objects of the kind have no status: nothing is ever done about the object itself.
+    pub(crate) fn is_static(self) -> bool {
+        matches!(self, Kind::Provider | Kind::Alert)
     }
 
     /// What a successful pass is reported as, before the revision.

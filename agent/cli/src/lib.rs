@@ -7,11 +7,13 @@ mod arguments;
 mod build;
 mod check;
 mod confirm;
+mod delete;
 mod describe;
 mod diff;
 mod elsewhere;
 mod error;
 mod events;
+mod export;
 mod facts;
 mod get;
 mod helm;
@@ -44,9 +46,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 pub use crate::arguments::{
-    CheckArguments, Command, CompletionArguments, DescribeArguments, EventsArguments, GetArguments,
-    Globals, LogsArguments, PauseArguments, ReconcileArguments, ResumeArguments, SuspendArguments,
-    TreeArguments, VersionArguments,
+    CheckArguments, Command, CompletionArguments, DeleteArguments, DescribeArguments,
+    EventsArguments, ExportArguments, GetArguments, Globals, LogsArguments, PauseArguments,
+    ReconcileArguments, ResumeArguments, SuspendArguments, TreeArguments, VersionArguments,
 };
 use crate::arguments::{DescribeWhat, TreeWhat};
 pub use crate::build::BuildArguments;
@@ -284,6 +286,8 @@ async fn with_cluster(
                 },
         }) => tree::run(session, screen, name, *compact, *output).await,
         Command::Events(arguments) => events::run(session, screen, arguments).await,
+        Command::Export(arguments) => export::run(session, screen, arguments).await,
+        Command::Delete(arguments) => delete::run(session, screen, arguments).await,
         Command::Logs(arguments) => {
             let lead = lease::lead(session).await?;
             let node = lead.as_ref().map(|lead| lead.node.as_str());

@@ -10,7 +10,7 @@ use windlass_api::time::Time;
 use windlass_cluster::{Authority, Detail, PatchOptions, Scope};
 use windlass_object::{Object, Value};
 
-use crate::arguments::{ResumeArguments, SuspendArguments, Which, WhichSource};
+use crate::arguments::{ResumeArguments, SuspendArguments};
 use crate::error::CommandError;
 use crate::facts::revision;
 use crate::kind::Kind;
@@ -28,7 +28,7 @@ pub(crate) async fn suspend(
         .length
         .map(|length| end_of(now(), length))
         .transpose()?;
-    let (kind, names) = selected(&arguments.what);
+    let (kind, names) = arguments.what.objects();
     let found = find(session, screen, kind, names, arguments.all).await?;
     let patch = suspension::suspend(until);
     for object in &found.objects {
@@ -52,7 +52,7 @@ pub(crate) async fn resume(
     screen: &mut Screen<'_>,
     arguments: &ResumeArguments,
 ) -> Result<(), CommandError> {
-    let (kind, names) = selected(&arguments.what);
+    let (kind, names) = arguments.what.objects();
     let found = find(session, screen, kind, names, arguments.all).await?;
     for object in &found.objects {
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
@@ -95,6 +95,10 @@ async fn settle(
 ) -> Result<(), CommandError> {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
     screen.waiting(&format!("waiting for {} reconciliation", kind.name()))?;
+    if kind.is_static() {
+        screen.success(&format!("{} {name} reconciliation completed", kind.name()))?;
+        return Ok(screen.success(&format!("{} reconciliation completed", kind.name()))?);
+    }
     let done = wait_for(session, screen, kind, namespace, name, &Goal::Ready).await?;
     screen.success(&format!("{} {name} reconciliation completed", kind.name()))?;
     Ok(screen.success(&format!("{} {}", kind.success(), revision(kind, &done)))?)
@@ -202,21 +206,6 @@ async fn change(
         )
         .await?;
     Ok(())
-}
-
-fn selected(which: &Which) -> (Kind, &[String]) {
-    let (kind, names) = match which {
-        Which::Source { what } => match what {
-            WhichSource::Git(names) => (Kind::GitRepository, names),
-            WhichSource::Helm(names) => (Kind::HelmRepository, names),
-            WhichSource::Chart(names) => (Kind::HelmChart, names),
-            WhichSource::Oci(names) => (Kind::OciRepository, names),
-            WhichSource::Bucket(names) => (Kind::Bucket, names),
-        },
-        Which::Kustomization(names) => (Kind::Kustomization, names),
-        Which::Helmrelease(names) => (Kind::HelmRelease, names),
-    };
-    (kind, &names.names)
 }
 
 /// When a length of time from now ends.

@@ -15,6 +15,7 @@ mod commands;
 mod commands_flux;
 mod commands_helm;
 mod commands_kubectl;
+mod commands_notify;
 mod commands_pause;
 mod crd_corpus;
 mod disowned;

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use crate::kind::Kind;
+
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum GetWhat {
     /// Sources, HelmReleases and Kustomizations
@@ -29,6 +31,18 @@ pub(crate) enum GetWhat {
         /// With the source of each
         #[arg(long)]
         show_source: bool,
+    },
+    /// Who is told of which events
+    #[command(alias = "alert")]
+    Alerts {
+        /// Only this one
+        name: Option<String>,
+    },
+    /// Places that notifications are sent to
+    #[command(alias = "alert-provider")]
+    AlertProviders {
+        /// Only this one
+        name: Option<String>,
     },
 }
 
@@ -123,6 +137,10 @@ pub(crate) enum Which {
     /// Releases of charts
     #[command(visible_alias = "hr")]
     Helmrelease(Names),
+    /// Who is told of which events
+    Alert(Names),
+    /// Places that notifications are sent to
+    AlertProvider(Names),
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -143,4 +161,26 @@ pub(crate) enum WhichSource {
 pub(crate) struct Names {
     /// Their names
     pub(crate) names: Vec<String>,
+}
+
+// === impl Which ===
+
+impl Which {
+    /// The kind that is meant, and the names.
+    pub(crate) fn objects(&self) -> (Kind, &[String]) {
+        let (kind, names) = match self {
+            Which::Source { what } => match what {
+                WhichSource::Git(names) => (Kind::GitRepository, names),
+                WhichSource::Helm(names) => (Kind::HelmRepository, names),
+                WhichSource::Chart(names) => (Kind::HelmChart, names),
+                WhichSource::Oci(names) => (Kind::OciRepository, names),
+                WhichSource::Bucket(names) => (Kind::Bucket, names),
+            },
+            Which::Kustomization(names) => (Kind::Kustomization, names),
+            Which::Helmrelease(names) => (Kind::HelmRelease, names),
+            Which::Alert(names) => (Kind::Alert, names),
+            Which::AlertProvider(names) => (Kind::Provider, names),
+        };
+        (kind, &names.names)
+    }
 }

@@ -107,7 +107,7 @@ impl Keep {
         let said = text
             .lines()
             .rev()
-            .find_map(|line| line.trim().strip_prefix(source));
+            .find_map(|line| line.trim().strip_prefix(source)?.strip_prefix(' '));
         said?.trim().parse().ok()
     }
 
