@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use windlass_kit::api::ObjectRef;
 use windlass_kit::directory::Directory;
+use windlass_kit::ports::Port;
 use windlass_kit::wait;
 
 use crate::house::House;
@@ -93,12 +94,6 @@ fn take(mut stream: TcpStream) -> Option<Told> {
     let answer = "HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     stream.write_all(answer.as_bytes()).ok()?;
     Some(Told { head, body, at })
-}
-
-/// A port that nobody listens on.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 fn api(kind: &str, name: &str, spec: &Value) -> Value {
@@ -246,7 +241,8 @@ fn an_event_arrives_at_the_webhook_as_flux_writes_it_and_signed() {
 
 #[test]
 fn what_nobody_takes_waits_on_the_node_and_comes_once_and_in_order() {
-    let port = free_port();
+    let claim = Port::claim();
+    let port = claim.number();
     let mut house = House::start(&[("a.yaml", &config_map("one"))]);
     let provider = json!({ "type": "generic", "secretRef": { "name": "hook" } });
     // Everything comes with the commit that is told of first; the Secret only afterwards.
@@ -281,6 +277,14 @@ fn what_nobody_takes_waits_on_the_node_and_comes_once_and_in_order() {
         events.iter().any(|event| {
             event["involvedObject"]["name"] == alert.name.as_str()
                 && event["reason"] == "NotificationDispatchFailed"
+        })
+    });
+    // A pass announces after its status is written, and a process that is killed in between tells nobody.
+    wait::until_true("the last commit to be announced", LIMIT, || {
+        let events = house.admin().list("v1", "Event", "flux-system", "");
+        events.iter().any(|event| {
+            event["reason"] == "ReconciliationSucceeded"
+                && event.to_string().contains(commits[2].as_str())
         })
     });
     house.agent.kill();
