@@ -14,7 +14,7 @@ mod node;
 mod people;
 mod pins;
 mod policy;
-mod programs;
+pub(crate) mod programs;
 mod recall;
 mod report;
 mod reset;

@@ -137,9 +137,8 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         // The receiver is gone only when the agent stops.
         let _ = pass.events.send(found);
     }
-    disowned::look(context, &spec, snapshot.as_ref()).await;
     let answers = !only_loaded && !problem.as_ref().is_some_and(Problem::is_offline);
-    heartbeat::look(context, &spec, snapshot.as_ref(), answers).await;
+    look_again(context, &spec, snapshot.as_ref(), answers).await;
     let object = if found_nothing {
         None
     } else {
@@ -154,6 +153,26 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         loaded: true,
         generation,
         interval,
+    }
+}
+
+/// Whether somebody still vouches for the revision in use, and its repository's owner was heard lately.
+async fn look_again(
+    context: &Arc<Context>,
+    spec: &SourceSpec,
+    snapshot: Option<&Snapshot>,
+    answers: bool,
+) {
+    let Some(snapshot) = snapshot.cloned() else {
+        return;
+    };
+    let (context, spec) = (Arc::clone(context), spec.clone());
+    let looked = tokio::task::spawn_blocking(move || {
+        disowned::look(&context.keep, &spec, &snapshot);
+        heartbeat::look(&context, &spec, &snapshot, answers);
+    });
+    if let Err(panic) = looked.await {
+        tracing::error!(%panic, "a look at the revision in use broke off");
     }
 }
 

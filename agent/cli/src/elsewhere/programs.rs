@@ -11,17 +11,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::trust::programs::git;
+
 /// How long a file may take.
 const TIMEOUT_SECONDS: &str = "60";
-
-/// What git sets for hooks and aliases.
-const SET_BY_GIT: [&str; 5] = [
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_PREFIX",
-    "GIT_OBJECT_DIRECTORY",
-];
 
 /// Files come as they are committed, whatever the repository's attributes say.
 const ATTRIBUTES: &str = "* -text -eol -filter -ident -working-tree-encoding\n";
@@ -124,15 +117,6 @@ pub(crate) fn download(url: &str, file: &Path, byte_limit: u64) -> Result<(), Pr
     curl.args(["--max-time", TIMEOUT_SECONDS, "--max-filesize", &limit]);
     curl.arg("--output").arg(file).arg("--url").arg(url);
     output("curl", curl.stdin(Stdio::null())).map(drop)
-}
-
-fn git() -> Command {
-    let mut git = Command::new("git");
-    for name in SET_BY_GIT {
-        git.env_remove(name);
-    }
-    git.env("LC_ALL", "C").stdin(Stdio::inherit());
-    git
 }
 
 /// Runs a program to its end and gives what it printed, without the last line break.

@@ -56,10 +56,7 @@ fn vouch(
     show(screen, &git, &gap)?;
     let question = format!("Vouch for all of it, as it is now on {}?", gap.branch);
     agreed(screen, &question, arguments.yes)?;
-    let signing = match &arguments.key {
-        Some(key) => SigningKey::named(&git, key)?.signs(git.clone()),
-        None => git.clone(),
-    };
+    let signing = SigningKey::signing(&git, arguments.key.as_deref())?;
     let merge = merge(clone, &signing, &gap)?;
     // The objects that git just wrote are there for a reader that opens now.
     let fresh = LocalClone::open(clone.path())?;

@@ -29,10 +29,7 @@ pub(crate) fn run(
     let clone = LocalClone::open(&arguments.repository)?;
     let git = Git::new(clone.work_dir());
     let commit = revision::commit(&clone, &arguments.commit)?;
-    let signing = match &arguments.key {
-        Some(key) => SigningKey::named(&git, key)?.signs(git.clone()),
-        None => git.clone(),
-    };
+    let signing = SigningKey::signing(&git, arguments.key.as_deref())?;
     let until = Timestamp::now() + length;
     let message = heartbeat_message(until.as_second());
     signing.tag_signed(HEARTBEAT_TAG, &commit, &message)?;

@@ -1,4 +1,5 @@
-//! The one place that starts programs: a person's own `git`, `gpg` and `ssh-keygen`, on a laptop, to sign as they always do.
+//! A person's own `git`, `gpg` and `ssh-keygen`, started on a laptop to sign as they always do; what fetches there is
+//! `elsewhere/programs.rs`.
 //!
 //! The agent's process never comes here: no room that it is made of depends on `cli` (docs/architecture.md).
 #![expect(
@@ -214,18 +215,24 @@ impl Git {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new("git");
+        let mut command = git();
         command.arg("-C").arg(&self.work_dir);
-        for name in SET_BY_GIT {
-            command.env_remove(name);
-        }
         for setting in &self.settings {
             command.args(["-c", setting]);
         }
-        // For what is read; what a person reads is ours.
-        command.env("LC_ALL", "C").stdin(Stdio::inherit());
         command
     }
+}
+
+/// Git, for a repository that is named to it.
+pub(crate) fn git() -> Command {
+    let mut command = Command::new("git");
+    for name in SET_BY_GIT {
+        command.env_remove(name);
+    }
+    // For what is read; what a person reads is ours.
+    command.env("LC_ALL", "C").stdin(Stdio::inherit());
+    command
 }
 
 fn cannot_sign(error: TrustError) -> TrustError {

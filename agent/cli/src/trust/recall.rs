@@ -51,10 +51,7 @@ fn sign(
     show(screen, &git, &way, &draft)?;
     let question = format!("Take nodes back to {}?", short(&way.to));
     agreed(screen, &question, arguments.yes)?;
-    let signing = match &arguments.key {
-        Some(key) => SigningKey::named(&git, key)?.signs(git.clone()),
-        None => git.clone(),
-    };
+    let signing = SigningKey::signing(&git, arguments.key.as_deref())?;
     let name = recall_tag(&way.to);
     let tag = signing.tag_signed(&name, &draft.target, &draft.recall.message())?;
     match judge(clone, arguments, &way, signers, tag) {

@@ -108,6 +108,14 @@ impl SigningKey {
         })
     }
 
+    /// A git that signs with the key that a person names, or as it always does.
+    pub(crate) fn signing(git: &Git, name: Option<&str>) -> Result<Git, TrustError> {
+        match name {
+            Some(name) => Ok(Self::named(git, name)?.signs(git.clone())),
+            None => Ok(git.clone()),
+        }
+    }
+
     /// The same git, signing with this key.
     pub(crate) fn signs(&self, git: Git) -> Git {
         git.with(format!("gpg.format={}", self.format()))

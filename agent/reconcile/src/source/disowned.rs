@@ -2,8 +2,6 @@
 //!
 //! Nothing is undone by it, and drift goes on being corrected: what runs may be all that keeps the house warm. A person hears.
 
-use std::sync::Arc;
-
 use windlass_trust::{Found, RefusalReason};
 
 use super::basis::Rule;
@@ -11,26 +9,17 @@ use super::fetch::{FetchError, Snapshot};
 use super::keep::Keep;
 use super::spec::SourceSpec;
 use super::status::chain;
-use crate::context::Context;
 
-/// Looks at the revision in use by what the node and the repository say now, and notes what comes of it.
-pub(super) async fn look(context: &Arc<Context>, spec: &SourceSpec, snapshot: Option<&Snapshot>) {
-    let Some(snapshot) = snapshot.cloned() else {
-        return;
-    };
-    let (context, spec) = (Arc::clone(context), spec.clone());
-    let looked = tokio::task::spawn_blocking(move || {
-        match judge(&context.keep, &spec, &snapshot) {
-            Ok(reason) => context
-                .keep
-                .note_disowned(&spec.name, reason.map(|reason| said(&snapshot, &reason))),
-            Err(error) => {
-                tracing::warn!(source = %spec.name, error = %chain(&error), "the revision in use could not be looked at again");
-            }
+/// Looks at the revision in use by what the node and the repository say now, and notes what comes of it. Blocks.
+pub(super) fn look(keep: &Keep, spec: &SourceSpec, snapshot: &Snapshot) {
+    match judge(keep, spec, snapshot) {
+        Ok(reason) => {
+            let message = reason.map(|reason| said(snapshot, &reason));
+            keep.note_disowned(&spec.name, message);
         }
-    });
-    if let Err(panic) = looked.await {
-        tracing::error!(%panic, "a look at the revision in use broke off");
+        Err(error) => {
+            tracing::warn!(source = %spec.name, error = %chain(&error), "the revision in use could not be looked at again");
+        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! Whether the repository's owner was heard lately. Where its policy asks for a heartbeat and none comes, the server may be keeping
 //! news back: a person hears, and nothing else changes.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use windlass_api::meta::ConditionStatus;
 use windlass_api::reasons;
@@ -41,24 +39,10 @@ pub(crate) enum Heard {
     },
 }
 
-/// Listens for the heartbeat, if the policy of the revision in use asks for one.
-pub(super) async fn look(
-    context: &Arc<Context>,
-    spec: &SourceSpec,
-    snapshot: Option<&Snapshot>,
-    listens: bool,
-) {
-    let Some(snapshot) = snapshot.cloned() else {
-        return;
-    };
-    let (context, spec) = (Arc::clone(context), spec.clone());
-    let looked = tokio::task::spawn_blocking(move || {
-        if let Err(error) = hear(&context, &spec, &snapshot, listens) {
-            tracing::warn!(source = %spec.name, error = %chain(&error), "the heartbeat could not be looked for");
-        }
-    });
-    if let Err(panic) = looked.await {
-        tracing::error!(%panic, "listening for a heartbeat broke off");
+/// Listens for the heartbeat, if the policy of the revision in use asks for one. Blocks.
+pub(super) fn look(context: &Context, spec: &SourceSpec, snapshot: &Snapshot, listens: bool) {
+    if let Err(error) = hear(context, spec, snapshot, listens) {
+        tracing::warn!(source = %spec.name, error = %chain(&error), "the heartbeat could not be looked for");
     }
 }
 
