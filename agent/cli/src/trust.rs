@@ -1,7 +1,9 @@
 //! `trust`: where trust begins, what is vouched for, and what to do about the rest.
 
 mod accept;
+mod apply;
 mod arguments;
+mod change;
 mod clone;
 mod countersign;
 mod error;
@@ -19,6 +21,7 @@ mod recall;
 mod report;
 mod reset;
 mod revision;
+mod roots;
 mod signing_key;
 mod survey;
 mod verify;
@@ -50,6 +53,8 @@ pub(crate) fn run(screen: &mut Screen<'_>, arguments: &TrustArguments) -> Result
         TrustWhat::Show(show) => node::show(screen, node::known(arguments.node.as_ref())?, show),
         TrustWhat::Log(what) => log::run(screen, node::known(arguments.node.as_ref())?, what),
         TrustWhat::Reset(reset) => reset::run(screen, node::known(arguments.node.as_ref())?, reset),
+        TrustWhat::Roots { what } => roots::run(screen, arguments.node.as_ref(), what),
+        TrustWhat::Apply(apply) => apply::run(screen, arguments.node.as_ref(), apply),
         TrustWhat::Accept(accept) => {
             accept::run(screen, node::known(arguments.node.as_ref())?, accept)
         }

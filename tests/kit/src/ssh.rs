@@ -29,6 +29,12 @@ impl SshServer {
     /// Starts sshd with a new host key and a new client key.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with more lines of `sshd_config`.
+    #[must_use]
+    pub fn start_with(more: &[String]) -> Self {
         let directory = Directory::new("sshd");
         let host_key = directory.join("host_key");
         let mut keygen = Command::new("ssh-keygen");
@@ -39,7 +45,7 @@ impl SshServer {
         let authorized = directory.join("authorized_keys");
         std::fs::write(&authorized, client_key.public_key()).expect("the kit's folder is writable");
         let port = Port::claim();
-        let lines = [
+        let mut lines = vec![
             format!("ListenAddress 127.0.0.1:{}", port.number()),
             format!("HostKey {}", host_key.display()),
             format!("AuthorizedKeysFile {}", authorized.display()),
@@ -51,6 +57,7 @@ impl SshServer {
             "PidFile none".to_owned(),
             "LogLevel VERBOSE".to_owned(),
         ];
+        lines.extend_from_slice(more);
         let config = lines.join("\n") + "\n";
         std::fs::write(directory.join("sshd_config"), config).expect("writable");
         let user = run(Command::new("id").arg("-un")).trim().to_owned();
@@ -77,6 +84,17 @@ impl SshServer {
             self.user,
             self.port.number(),
             path.display()
+        )
+    }
+
+    /// The lines of an `ssh_config` by which a client reaches it under a name.
+    #[must_use]
+    pub fn host(&self, name: &str, known_hosts: &Path) -> String {
+        let (user, port, identity) = (&self.user, self.port.number(), self.identity());
+        format!(
+            "Host {name}\n HostName 127.0.0.1\n Port {port}\n User {user}\n IdentityFile {}\n UserKnownHostsFile {}\n",
+            identity.display(),
+            known_hosts.display()
         )
     }
 

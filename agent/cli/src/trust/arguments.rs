@@ -1,10 +1,16 @@
 //! The command line of `trust`.
 
 mod policy;
+mod roots;
 
 pub(crate) use self::policy::{
     AddArguments, PolicyCheckArguments, PolicyShowArguments, PolicySignArguments, PolicyWhat,
     RepositoryArguments, RetireArguments, RevokeArguments,
+};
+
+pub(crate) use self::roots::{
+    ApplyArguments, FarArguments, RootsAddArguments, RootsFetchArguments, RootsRemoveArguments,
+    RootsWhat,
 };
 
 use std::path::{Path, PathBuf};
@@ -54,6 +60,13 @@ pub(crate) enum TrustWhat {
         #[command(subcommand)]
         what: PolicyWhat,
     },
+    /// The keys that nodes pin, as this clone knows them
+    Roots {
+        #[command(subcommand)]
+        what: RootsWhat,
+    },
+    /// Write the keys that this clone knows onto nodes, over ssh
+    Apply(ApplyArguments),
     /// Say which rule lets a commit in, or keeps it out
     Explain(ExplainArguments),
     /// Show what this node trusts and how far it got (on a node)
@@ -309,6 +322,10 @@ impl TrustArguments {
             TrustWhat::Log(arguments) => Some(&arguments.config),
             TrustWhat::Accept(arguments) => Some(&arguments.config),
             TrustWhat::Reset(arguments) => Some(&arguments.config),
+            TrustWhat::Apply(arguments) if arguments.node.is_empty() => Some(&arguments.far.config),
+            TrustWhat::Roots {
+                what: RootsWhat::Print(arguments),
+            } => Some(&arguments.config),
             _ => None,
         }
     }

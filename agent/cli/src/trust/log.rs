@@ -78,6 +78,10 @@ fn accepted_detail(entry: &HistoryEntry) -> String {
     if side > 0 {
         let _ = write!(text, "; {side} from the side, vouched for by a merge");
     }
+    if !proof.left.is_empty() {
+        let left = counted(proof.left.len(), "commit");
+        let _ = write!(text, "; an override left {left}");
+    }
     text
 }
 

@@ -7,7 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use windlass_trust::{Oid, Signers};
+use serde::{Deserialize, Serialize};
+use windlass_trust::{Oid, Signer, Signers};
 
 use super::clone::LocalClone;
 use super::error::TrustError;
@@ -19,10 +20,10 @@ const SIGNERS: &str = "allowed_signers";
 const INTRODUCTION: &str = "introduction";
 
 /// What files with OpenPGP certificates end with.
-const CERTIFICATE: &str = "asc";
+pub(crate) const CERTIFICATE: &str = "asc";
 
 /// Who may sign.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Keys {
     /// Lines of `allowed_signers`.
     pub(crate) lines: String,
@@ -67,28 +68,14 @@ impl Pins {
 
     /// The keys that the clone pins.
     pub(crate) fn keys(&self) -> Result<Keys, TrustError> {
-        let path = self.signers_file();
-        let lines = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(TrustError::NoSigners {
-                    path: self.0.clone(),
-                });
-            }
-            read => read.map_err(|source| TrustError::Read { path, source })?,
-        };
-        let mut certificates = BTreeMap::new();
-        for path in self.certificates() {
-            let text = fs::read_to_string(&path).map_err(|source| TrustError::Read {
-                path: path.clone(),
-                source,
-            })?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            certificates.insert(name.into_owned(), text);
+        let list = self.signers_file();
+        if !list.exists() {
+            return Err(TrustError::NoSigners {
+                path: self.0.clone(),
+            });
         }
-        Ok(Keys {
-            lines,
-            certificates,
-        })
+        let files: Vec<PathBuf> = [list].into_iter().chain(self.certificates()).collect();
+        Keys::read(&files)
     }
 
     fn certificates(&self) -> Vec<PathBuf> {
@@ -117,30 +104,55 @@ impl Pins {
 
     /// Writes both, so that the commands and the hook find them; keys of before are gone.
     pub(crate) fn write(&self, keys: &Keys, introduction: &Oid) -> Result<(), TrustError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| TrustError::Write { path, source }
-        };
-        fs::create_dir_all(&self.0).map_err(failed(&self.0))?;
+        self.write_keys(keys)?;
+        let path = self.0.join(INTRODUCTION);
+        fs::write(&path, format!("{introduction}\n")).map_err(not_written(&path))
+    }
+
+    /// Writes the keys in the place of those of before.
+    pub(crate) fn write_keys(&self, keys: &Keys) -> Result<(), TrustError> {
+        fs::create_dir_all(&self.0).map_err(not_written(&self.0))?;
         for old in self.certificates() {
-            fs::remove_file(&old).map_err(failed(&old))?;
+            fs::remove_file(&old).map_err(not_written(&old))?;
         }
-        let introduction = format!("{introduction}\n");
         let certificates = keys.certificates.iter();
         let files = certificates
             .map(|(name, text)| (name.as_str(), text.as_str()))
-            .chain([(SIGNERS, &*keys.lines), (INTRODUCTION, &*introduction)]);
+            .chain([(SIGNERS, &*keys.lines)]);
         for (name, text) in files {
             let path = self.0.join(name);
-            fs::write(&path, text).map_err(failed(&path))?;
+            fs::write(&path, text).map_err(not_written(&path))?;
         }
         Ok(())
     }
 }
 
+fn not_written(path: &Path) -> impl FnOnce(io::Error) -> TrustError {
+    let path = path.to_owned();
+    move |source| TrustError::Write { path, source }
+}
+
 // === impl Keys ===
 
 impl Keys {
+    /// Reads the file with the list, which comes first, and those with certificates.
+    pub(crate) fn read(files: &[PathBuf]) -> Result<Self, TrustError> {
+        let mut keys = Keys::default();
+        for (number, path) in files.iter().enumerate() {
+            let text = fs::read_to_string(path).map_err(|source| TrustError::Read {
+                path: path.clone(),
+                source,
+            })?;
+            if number == 0 {
+                keys.lines = text;
+            } else {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                keys.certificates.insert(name.into_owned(), text);
+            }
+        }
+        Ok(keys)
+    }
+
     /// Adds a key under a name.
     pub(crate) fn add(&mut self, name: &str, public: &Public) {
         match public {
@@ -153,6 +165,29 @@ impl Keys {
         }
     }
 
+    /// Takes out every key of a name, or the one with this fingerprint, and gives what was taken out.
+    pub(crate) fn remove(&mut self, who: &str) -> Result<Vec<String>, TrustError> {
+        let mut gone = Vec::new();
+        let mut lines = String::new();
+        for line in self.lines.lines() {
+            if !names(SIGNERS, line, who, &mut gone)? {
+                lines += line;
+                lines.push('\n');
+            }
+        }
+        let mut certificates = BTreeMap::new();
+        for (file, text) in &self.certificates {
+            if !names(file, text, who, &mut gone)? {
+                certificates.insert(file.clone(), text.clone());
+            }
+        }
+        *self = Keys {
+            lines,
+            certificates,
+        };
+        Ok(gone)
+    }
+
     /// Reads them.
     pub(crate) fn signers(&self) -> Result<Signers, TrustError> {
         let certificates = self.certificates.iter();
@@ -161,4 +196,22 @@ impl Keys {
             .chain([(SIGNERS, self.lines.as_bytes())]);
         Ok(Signers::parse(files)?)
     }
+}
+
+/// Whether a line or a certificate is of somebody, whose keys are noted then.
+fn names(file: &str, text: &str, who: &str, gone: &mut Vec<String>) -> Result<bool, TrustError> {
+    let signers = Signers::parse([(file, text.as_bytes())])?;
+    let keys = signers.keys();
+    let is_it = keys
+        .iter()
+        .any(|key| key.principal == who || key.key == who);
+    if is_it {
+        gone.extend(keys.into_iter().map(|key| shown(&key)));
+    }
+    Ok(is_it)
+}
+
+/// A key as people read it.
+pub(crate) fn shown(key: &Signer) -> String {
+    format!("{} {}", key.principal, key.key)
 }

@@ -1,4 +1,4 @@
-//! A person's own `git`, `gpg` and `ssh-keygen`, started on a laptop to sign as they always do; what fetches there is
+//! A person's own `git`, `gpg` and `ssh-keygen`, started on a laptop to sign as they always do, and `ssh`; what fetches there is
 //! `elsewhere/programs.rs`.
 //!
 //! The agent's process never comes here: no room that it is made of depends on `cli` (docs/architecture.md).
@@ -7,10 +7,13 @@
     reason = "git signs with the person's own settings, key and agent; windlass holds no private key"
 )]
 
+pub(crate) mod ssh;
+
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use windlass_trust::{Oid, POLICY_NAMESPACE};
 
@@ -263,18 +266,19 @@ pub(crate) fn agent_keys() -> Vec<String> {
 /// Runs a program to its end and gives what it printed.
 fn output(command: &mut Command) -> Result<String, TrustError> {
     let output = command.stderr(Stdio::piped()).output();
+    let printed = ended(&shown(command), output)?;
+    Ok(printed.trim_end_matches('\n').to_owned())
+}
+
+/// What a program printed that did what it should.
+fn ended(command: &str, output: io::Result<Output>) -> Result<String, TrustError> {
     let failed = |said: String| TrustError::Program {
-        command: shown(command),
+        command: command.to_owned(),
         said,
     };
-    let output = match output {
-        Ok(output) => output,
-        Err(error) => return Err(failed(error.to_string())),
-    };
+    let output = output.map_err(|error| failed(error.to_string()))?;
     if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout)
-            .trim_end_matches('\n')
-            .to_owned());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(failed(said.trim().replace('\n', "; ")))

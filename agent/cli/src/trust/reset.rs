@@ -6,7 +6,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use toml_edit::{DocumentMut, value};
@@ -15,15 +15,11 @@ use windlass_trust::Signers;
 
 use super::agreed;
 use super::arguments::ResetArguments;
+use super::change::Change;
 use super::error::TrustError;
 use super::node::NodeTrust;
+use super::pins;
 use crate::screen::Screen;
-
-/// A file to be written, whole.
-struct Change {
-    path: PathBuf,
-    text: String,
-}
 
 pub(crate) fn run(
     screen: &mut Screen<'_>,
@@ -37,7 +33,7 @@ pub(crate) fn run(
     agreed(screen, &question, arguments.yes)?;
     note(node, arguments, &keys)?;
     for change in signers.iter().chain([&config]) {
-        change.write()?;
+        change.write(&change.path)?;
     }
     screen.success(&format!(
         "trust in {} begins with {} on this node",
@@ -68,10 +64,7 @@ fn keys(
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_bytes()));
     let signers = Signers::parse(files)?;
-    let keys = signers.keys().into_iter();
-    let keys: Vec<String> = keys
-        .map(|key| format!("{} {}", key.principal, key.key))
-        .collect();
+    let keys: Vec<String> = signers.keys().iter().map(pins::shown).collect();
     if keys.is_empty() {
         return Err(TrustError::Wanted {
             what: "there would be no key that may sign".to_owned(),
@@ -155,22 +148,4 @@ fn read_file(path: &Path) -> Result<String, TrustError> {
         path: path.to_owned(),
         source,
     })
-}
-
-// === impl Change ===
-
-impl Change {
-    /// Writes it beside and puts it there in one step, with the rights of the file that it takes the place of.
-    fn write(&self) -> Result<(), TrustError> {
-        let mut beside = self.path.clone();
-        beside.as_mut_os_string().push(".new");
-        let written = fs::write(&beside, &self.text)
-            .and_then(|()| fs::set_permissions(&beside, fs::metadata(&self.path)?.permissions()))
-            .and_then(|()| fs::File::open(&beside)?.sync_all())
-            .and_then(|()| fs::rename(&beside, &self.path));
-        written.map_err(|source| TrustError::Write {
-            path: self.path.clone(),
-            source,
-        })
-    }
 }

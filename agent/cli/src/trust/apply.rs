@@ -1,0 +1,207 @@
+//! `trust apply`: the roots of a clone written onto nodes, over ssh; and what a node does with them.
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::Path;
+
+use windlass_trust::Signers;
+
+use super::agreed;
+use super::arguments::ApplyArguments;
+use super::change::Change;
+use super::clone::LocalClone;
+use super::error::TrustError;
+use super::node::{NodeTrust, known};
+use super::pins::{CERTIFICATE, Keys, Pins, shown};
+use super::programs::ssh::Ssh;
+use crate::screen::Screen;
+
+/// What a node says that has them already.
+const SAME: &str = "has these keys already\n";
+
+/// Most bytes that a node takes.
+const LIMIT: u64 = 1024 * 1024;
+
+pub(crate) fn run(
+    screen: &mut Screen<'_>,
+    node: Option<&NodeTrust>,
+    arguments: &ApplyArguments,
+) -> Result<(), TrustError> {
+    if arguments.node.is_empty() {
+        return take(screen, known(node)?, arguments);
+    }
+    let keys = Pins::of(&LocalClone::open(&arguments.repository)?).keys()?;
+    give(screen, &keys, arguments)
+}
+
+/// Shows what would change on each node, and changes it.
+fn give(
+    screen: &mut Screen<'_>,
+    keys: &Keys,
+    arguments: &ApplyArguments,
+) -> Result<(), TrustError> {
+    let bundle =
+        serde_json::to_string(keys).map_err(|error| TrustError::Usage(error.to_string()))?;
+    let (mut wanting, mut failed) = (Vec::new(), Vec::new());
+    for name in &arguments.node {
+        let node = Ssh::new(&arguments.far, name)?;
+        match node.windlass(&["trust", "apply", "--check"], &bundle) {
+            Ok(said) => {
+                screen.print(&format!("{name}\n{}", indented(&said)))?;
+                if !said.contains(SAME.trim_end()) {
+                    wanting.push(node);
+                }
+            }
+            Err(error) => {
+                screen.failure(&format!("{name}: {error}"))?;
+                failed.push(name.clone());
+            }
+        }
+    }
+    if arguments.check {
+        wanting.clear();
+    }
+    if !wanting.is_empty() {
+        let question = format!("Write them to {}?", names(&wanting));
+        agreed(screen, &question, arguments.yes)?;
+    }
+    for node in wanting {
+        match node.windlass(&["trust", "apply", "--yes"], &bundle) {
+            Ok(_) => screen.success(&format!("{}: its roots are these now", node.name()))?,
+            Err(error) => {
+                screen.failure(&format!("{}: {error}", node.name()))?;
+                failed.push(node.name().to_owned());
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(TrustError::Wanted {
+        what: format!(
+            "not told: {}; each goes by the roots that it has",
+            failed.join(", ")
+        ),
+        next: format!(
+            "windlass trust apply --node {}, when they answer",
+            failed.join(",")
+        ),
+    })
+}
+
+fn names(nodes: &[Ssh<'_>]) -> String {
+    let names: Vec<&str> = nodes.iter().map(Ssh::name).collect();
+    names.join(", ")
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// On the node: reads keys from its standard input, looks at all of them, and puts them in the place of those that count.
+fn take(
+    screen: &mut Screen<'_>,
+    node: &NodeTrust,
+    arguments: &ApplyArguments,
+) -> Result<(), TrustError> {
+    let keys = read()?;
+    let text = changes(node, &keys)?;
+    screen.print(&text)?;
+    if arguments.check || text == SAME {
+        return Ok(());
+    }
+    agreed(screen, "Let these keys count on this node?", arguments.yes)?;
+    write(node, &keys)
+}
+
+fn read() -> Result<Keys, TrustError> {
+    let mut text = String::new();
+    std::io::stdin().take(LIMIT).read_to_string(&mut text)?;
+    let keys: Keys = serde_json::from_str(&text).map_err(|error| TrustError::Wanted {
+        what: format!("what was to be read are no keys: {error}"),
+        next: "run it on your laptop, in the clone: windlass trust apply --node NODE".to_owned(),
+    })?;
+    for name in keys.certificates.keys() {
+        let path = Path::new(name);
+        let is_plain = path
+            .file_name()
+            .is_some_and(|file| file == path.as_os_str());
+        if !is_plain
+            || name.starts_with('.')
+            || path.extension().is_none_or(|ending| ending != CERTIFICATE)
+        {
+            return Err(TrustError::Usage(format!(
+                "{name:?} is no name for a certificate"
+            )));
+        }
+    }
+    Ok(keys)
+}
+
+/// What counts from then on and did not, and what does no more.
+fn changes(node: &NodeTrust, keys: &Keys) -> Result<String, TrustError> {
+    let of = |signers: Signers| -> BTreeSet<String> { signers.keys().iter().map(shown).collect() };
+    let (now, then) = (of(node.signers()?), of(keys.signers()?));
+    if then.is_empty() {
+        return Err(TrustError::Usage(
+            "no key could sign any more; nothing was changed".to_owned(),
+        ));
+    }
+    if is_written(node, keys) {
+        return Ok(SAME.to_owned());
+    }
+    let mut text = String::new();
+    for (sign, keys) in [("+", then.difference(&now)), ("-", now.difference(&then))] {
+        text.extend(keys.map(|key| format!("{sign} {key}\n")));
+    }
+    if text.is_empty() {
+        text.push_str("the same keys with other options\n");
+    }
+    if now.is_disjoint(&then) {
+        text.push_str("! nobody who could sign until now can any more\n");
+    }
+    Ok(text)
+}
+
+fn is_written(node: &NodeTrust, keys: &Keys) -> bool {
+    let files = files(node, keys);
+    let there = |change: &Change| {
+        std::fs::read_to_string(&change.path).is_ok_and(|text| text == change.text)
+    };
+    files.len() == node.key_files.len() && files.iter().all(there)
+}
+
+/// The files of a node that say it, the list of keys first.
+fn files(node: &NodeTrust, keys: &Keys) -> Vec<Change> {
+    let Some(list) = node.key_files.first() else {
+        return Vec::new();
+    };
+    let certificates = keys.certificates.iter().map(|(name, text)| Change {
+        path: list.with_file_name(name),
+        text: text.clone(),
+    });
+    let lines = Change {
+        path: list.clone(),
+        text: keys.lines.clone(),
+    };
+    [lines].into_iter().chain(certificates).collect()
+}
+
+/// What is new comes before what is old goes: at no time does nobody's key count.
+fn write(node: &NodeTrust, keys: &Keys) -> Result<(), TrustError> {
+    let files = files(node, keys);
+    let Some(list) = node.key_files.first() else {
+        return Ok(());
+    };
+    for change in files.iter().rev() {
+        change.write(list)?;
+    }
+    let stays = |path: &&std::path::PathBuf| !files.iter().any(|change| change.path == **path);
+    for path in node.key_files.iter().filter(stays) {
+        std::fs::remove_file(path).map_err(|source| TrustError::Write {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(())
+}
