@@ -184,6 +184,8 @@ reasons! {
     TAG_MOVED = "TagMoved";
     /// The node lost its ratchet and waits for a person. Not Flux's.
     RATCHET_LOST = "RatchetLost";
+    /// What the node keeps is older than what it once told: somebody put an older state back. Not Flux's.
+    ROLLBACK_SUSPECTED = "RollbackSuspected";
     /// A lost or damaged ratchet was made again. Not Flux's.
     RATCHET_HEALED = "RatchetHealed";
     /// The repository's heartbeat is good. Not Flux's.
@@ -194,6 +196,8 @@ reasons! {
     NO_HEARTBEAT = "NoHeartbeat";
     /// The heartbeat is over a commit that the branch does not show. Not Flux's.
     NEWS_WITHHELD = "NewsWithheld";
+    /// Nodes accepted heads of which neither goes on from the other. Not Flux's.
+    SPLIT_VIEW = "SplitView";
     /// A root's override took a source back to an older commit. Not Flux's.
     RATCHET_OVERRIDDEN = "RatchetOverridden";
     /// A person on the node let trust begin anew with another commit. Not Flux's.

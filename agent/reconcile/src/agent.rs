@@ -43,6 +43,7 @@ use crate::view::Choice;
 use crate::vouch::Vouchers;
 use crate::watches::watch_all;
 use crate::witness;
+use crate::witness::peers::Peers;
 
 /// The Leases of the Flux controllers whose work windlass does (decision 2).
 const FLUX_LEASES: [&str; 2] = [
@@ -111,7 +112,12 @@ pub async fn run(
     let (sender, events) = mpsc::unbounded_channel();
     let net = Arc::new(Net::new(settings.net.socket.clone(), start_net));
     let (herald, heard) = Herald::new();
-    let context = Arc::new(context((cluster, net, herald), keep, &name, &sender)?);
+    let context = Arc::new(context(
+        (cluster, net, herald),
+        keep,
+        (&name, &settings),
+        &sender,
+    )?);
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
     let (own, own_annotations) = watch::channel(BTreeMap::new());
     let state = settings.state.dir.clone();
@@ -126,9 +132,10 @@ pub async fn run(
     )?;
     tokio::spawn(establish::namespace(context.cluster.clone(), mark.clone()));
     let node = settings.node.name.clone();
+    let begins = loaded.trust.root.introduction;
     tokio::spawn(witness::follow(
         Arc::clone(&context),
-        node,
+        (node, begins),
         own_annotations,
         sender.clone(),
     ));
@@ -182,13 +189,14 @@ pub(crate) fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
 fn context(
     (cluster, net, herald): (Cluster, Arc<Net>, Herald),
     keep: Arc<Keep>,
-    root: &Named,
+    (root, settings): (&Named, &Settings),
     sender: &UnboundedSender<Event>,
 ) -> Result<Context, StoreError> {
     let (ledger, release_ledger) = (Ledger::default(), Ledger::default());
     let watched = |ledger, by| DriftWatch::new(cluster.clone(), (ledger, by), sender.clone());
     Ok(Context {
         vouchers: Arc::new(Vouchers::open(keep.store.clone())?),
+        peers: Peers::new(settings.node.name.clone()),
         drift: watched(ledger.clone(), Applier::Kustomization),
         release_drift: watched(release_ledger.clone(), Applier::HelmRelease),
         release_ledger,

@@ -14,6 +14,7 @@ use crate::left_out::LeftOut;
 use crate::net::Net;
 use crate::source::keep::Keep;
 use crate::vouch::Vouchers;
+use crate::witness::peers::Peers;
 use crate::work::Corrections;
 use crate::work::remote::Remotes;
 
@@ -33,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) remotes: Arc<Remotes>,
     pub(crate) left_out: LeftOut,
     pub(crate) vouchers: Arc<Vouchers>,
+    /// What the other nodes accepted.
+    pub(crate) peers: Peers,
     /// Tells others what happens.
     pub(crate) herald: Herald,
     pub(crate) kinds: Kinds,

@@ -193,6 +193,7 @@ impl Controller {
             Event::ApiGoing(what) => self.api_is_going(what),
             Event::Pause(event) => self.pause_seen(event),
             Event::Values(kind, event) => self.values_seen(kind, event),
+            Event::Peer(event) => self.context.peers.take(event),
             Event::Record(event) => self.record_seen(event),
             Event::Drift(owner) => self.wake_kustomization(&owner),
             Event::ReleaseDrift(owner) => self.release_queue.wake(&owner),
@@ -201,11 +202,12 @@ impl Controller {
             Event::Reloaded(new) => self.reloaded(*new),
             Event::WebhookMoved { asked, news } => self.webhook_moved(&asked, news),
             Event::Vouched(names) => self.sources_vouched_for(&names),
+            Event::OwnWordRead { is_behind } => self.own_word_read(is_behind),
             Event::Witnessed(witnessed) => self.witnessed(witnessed),
             Event::Leadership(leadership) => self.leadership_changed(leadership),
             Event::Flux(standing) => self.flux_standing_changed(standing),
             Event::Established(result) => self.established(result),
-            Event::SourceFound { name, snapshot } => self.offer(&name, Some(*snapshot)),
+            Event::SourceFound { name, snapshot } => self.source_found(&name, *snapshot),
             Event::SourceFinished { name, outcome } => self.source_finished(&name, *outcome),
             Event::RepositoryFinished { name, outcome } => {
                 self.repository_finished(&name, *outcome);

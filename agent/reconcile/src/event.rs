@@ -48,6 +48,8 @@ pub(crate) enum Event {
     Pause(WatchEvent),
     /// A ConfigMap or Secret with Flux's label for it appeared, changed or went.
     Values(ValuesKind, WatchEvent),
+    /// A node said otherwise than before where its ratchets stand.
+    Peer(WatchEvent),
     /// A Secret that holds a revision of a release appeared, changed or went.
     Record(WatchEvent),
     /// Somebody changed an object of this Kustomization.
@@ -71,6 +73,10 @@ pub(crate) enum Event {
     },
     /// A build holds other sources than before, or holds these otherwise.
     Vouched(Vec<Named>),
+    /// What this node told the cluster when it ran last was compared with what it keeps.
+    OwnWordRead {
+        is_behind: bool,
+    },
     /// What the nodes said of where ratchets stood, asked for because this one lost its own.
     Witnessed(Vec<Witnessed>),
     /// Definitions, namespace and root pair are there, or why not.

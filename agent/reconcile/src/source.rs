@@ -16,11 +16,13 @@ pub(crate) mod lost;
 mod recall;
 pub(crate) mod secret;
 pub(crate) mod spec;
+mod split;
 pub(crate) mod status;
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 use windlass_api::reasons;
 use windlass_cluster::Leadership;
 use windlass_object::Object;
@@ -33,6 +35,7 @@ use self::fetch::{FetchError, Fetched, Loaded, Snapshot};
 use self::include::Included;
 use self::lost::Remembered;
 use self::spec::{Secrets, SourceSpec, Unusable};
+use self::split::Shown;
 use self::status::Problem;
 use crate::context::Context;
 use crate::event::Event;
@@ -108,6 +111,7 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         Err(unusable) => return stalled(context, pass, &unusable).await,
     };
     let interval = spec.interval;
+    let began = Instant::now();
     let found = if pass.loaded {
         ask(context, &spec, &pass).await
     } else {
@@ -138,7 +142,11 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         let _ = pass.events.send(found);
     }
     let answers = !only_loaded && !problem.as_ref().is_some_and(Problem::is_offline);
-    look_again(context, &spec, snapshot.as_ref(), answers).await;
+    let shown = Shown {
+        complete_since: (!only_loaded && problem.is_none()).then_some(began),
+        refused: refused.clone(),
+    };
+    look_again(context, &spec, snapshot.as_ref(), (answers, shown)).await;
     let object = if found_nothing {
         None
     } else {
@@ -156,12 +164,13 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
     }
 }
 
-/// Whether somebody still vouches for the revision in use, and its repository's owner was heard lately.
+/// Whether somebody still vouches for the revision in use, its repository's owner was heard lately, and the other nodes hold
+/// the same history.
 async fn look_again(
     context: &Arc<Context>,
     spec: &SourceSpec,
     snapshot: Option<&Snapshot>,
-    answers: bool,
+    (answers, shown): (bool, Shown),
 ) {
     let Some(snapshot) = snapshot.cloned() else {
         return;
@@ -170,6 +179,7 @@ async fn look_again(
     let looked = tokio::task::spawn_blocking(move || {
         disowned::look(&context.keep, &spec, &snapshot);
         heartbeat::look(&context, &spec, &snapshot, answers);
+        split::look(&context.keep, &context.peers, (&spec, &snapshot), &shown);
     });
     if let Err(panic) = looked.await {
         tracing::error!(%panic, "a look at the revision in use broke off");

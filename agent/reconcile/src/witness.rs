@@ -1,5 +1,7 @@
 //! What each node writes into the cluster of where its ratchets stand, and reads there when it lost its own.
 
+pub(crate) mod peers;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use tokio::sync::watch;
 use windlass_api::names;
 use windlass_cluster::{Cluster, RequestError, Witnesses};
 use windlass_state::{Line, StoreError, Tip};
-use windlass_trust::{Memory, Oid, Origin, Ratchet};
+use windlass_trust::{Introduction, Memory, Oid, Origin, Ratchet};
 
 use crate::context::Context;
 use crate::event::Event;
@@ -52,17 +54,21 @@ struct Said {
     introduction: Option<String>,
 }
 
-/// Reads what all nodes say if this one lost its ratchets, then says where they stand whenever one moves.
+/// Reads what this node said last, and what all say if it lost its ratchets; then says where they stand whenever one moves.
 ///
 /// `own` is what else the node says of itself; it is told when it changes.
 pub(crate) async fn follow(
     context: Arc<Context>,
-    node: String,
+    (node, begins): (String, Introduction),
     mut own: watch::Receiver<BTreeMap<String, String>>,
     sender: UnboundedSender<Event>,
 ) {
     let witnesses = witnesses(context.cluster.clone());
     let keep = &context.keep;
+    let is_behind = is_behind(&witnesses, keep, (&node, begins)).await;
+    if sender.send(Event::OwnWordRead { is_behind }).is_err() {
+        return;
+    }
     if keep.was_lost() {
         let witnessed = all(&witnesses).await;
         if sender.send(Event::Witnessed(witnessed)).is_err() {
@@ -121,6 +127,35 @@ enum TellError {
     Request(#[from] RequestError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Whether what the node keeps is older than what it told when it ran last. Where history begins elsewhere since, it is.
+async fn is_behind(
+    witnesses: &Witnesses,
+    keep: &Keep,
+    (node, begins): (&str, Introduction),
+) -> bool {
+    let text = loop {
+        match witnesses.of(node).await {
+            Ok(said) => break said.and_then(|mut said| said.remove(names::ACCEPTED)),
+            Err(error) => {
+                tracing::debug!(%error, "what this node said last could not be read; trying again");
+                tokio::time::sleep(SETTLE).await;
+            }
+        }
+    };
+    let begins_there = |said: &Said| match begins {
+        Introduction::Commit(commit) => said.introduction.as_deref() == Some(&*commit.to_string()),
+        _ => true,
+    };
+    let said = read(text.as_deref().unwrap_or_default())
+        .into_iter()
+        .filter(begins_there);
+    let said: Vec<(Line, u64)> = said.map(|said| (said.line, said.counter)).collect();
+    keep.distrust_if_behind(&said).unwrap_or_else(|error| {
+        tracing::error!(%error, "the ratchet is behind, and could not be begun anew");
+        true
+    })
 }
 
 async fn all(witnesses: &Witnesses) -> Vec<Witnessed> {

@@ -66,7 +66,7 @@ pub(crate) fn next_step(refusal: &Refusal) -> String {
 /// stands.
 fn countersign(refusal: &Refusal) -> String {
     let from = match (&refusal.reason, refusal.rule.since.commit()) {
-        (RefusalReason::NotFastForward { accepted }, _) => Some(*accepted),
+        (RefusalReason::NotFastForward { accepted, .. }, _) => Some(*accepted),
         (_, since) => since,
     };
     let from = from.map_or_else(String::new, |oid| format!(" --from {oid}"));
@@ -119,7 +119,7 @@ fn find_again(refusal: &Refusal) -> String {
         RefusalReason::NotThePinnedCommit { pinned } => format!(
             "ask the owner of the Git server why it answers with another commit than {pinned}"
         ),
-        RefusalReason::NotFastForward { accepted } => format!(
+        RefusalReason::NotFastForward { accepted, .. } => format!(
             "what is followed was rewound or rewritten: push a commit on top of {accepted}, or {}; to go back on purpose, \
              sign that with `windlass trust override {}`",
             countersign(refusal),

@@ -132,15 +132,13 @@ fn behind(
                 RefusalReason::NotDescendantOfIntroduction { introduction },
             );
         }
-        let accepted = ratchet.head;
-        return judge.refuse(head, RefusalReason::NotFastForward { accepted });
+        let reason = not_fast_forward(&judge, ratchet.head, introduction);
+        return judge.refuse(head, reason);
     }
     let walk = Walk::over(judge, range, &base).map_err(Stop::Failed)?;
     let Some(mut walk) = walk else {
         let reason = match vouching {
-            Some(ratchet) => RefusalReason::NotFastForward {
-                accepted: ratchet.head,
-            },
+            Some(ratchet) => not_fast_forward(&judge, ratchet.head, introduction),
             None => RefusalReason::NotDescendantOfIntroduction { introduction },
         };
         return judge.refuse(head, reason);
@@ -202,4 +200,13 @@ fn is_forward(
     // A newer introduction may lie beyond the last accepted head; the walk ends there.
     let beyond = Range::walk(judge.reader, introduction, &[ratchet.head]);
     Ok(judge.walked(beyond)?.reaches(&ratchet.head))
+}
+
+/// By how much the head lies behind what was accepted last, if it does: a server that was set back, or that does not have it yet.
+fn not_fast_forward(judge: &Judge<'_>, accepted: Oid, introduction: Oid) -> RefusalReason {
+    let walked = Range::walk(judge.reader, accepted, &[introduction, judge.head]).ok();
+    let reaching = walked.filter(|range| range.reaches(&judge.head));
+    // The head itself is met, too, and is not new.
+    let behind = reaching.map(|range| range.new_commits().len());
+    RefusalReason::NotFastForward { accepted, behind }
 }

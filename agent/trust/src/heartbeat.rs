@@ -68,9 +68,15 @@ pub fn read_heartbeat(
     })
 }
 
-/// Whether a commit is this older one, or goes on from it; not where that cannot be seen.
-pub fn descends(reader: &dyn ObjectReader, commit: &Oid, older: &Oid) -> bool {
-    Range::walk(reader, *commit, &[*older]).is_ok_and(|range| range.reaches(older))
+/// Whether a commit is this older one, or goes on from it; not where that cannot be seen. What lies behind `begins`, the
+/// introduction, is not looked at.
+pub fn descends(
+    reader: &dyn ObjectReader,
+    (commit, older): (&Oid, &Oid),
+    begins: Option<&Oid>,
+) -> bool {
+    let vouched: Vec<Oid> = begins.into_iter().chain([older]).copied().collect();
+    Range::walk(reader, *commit, &vouched).is_ok_and(|range| range.reaches(older))
 }
 
 fn judged(

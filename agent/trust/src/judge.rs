@@ -141,6 +141,7 @@ impl Judge<'_> {
             signers: signers.finish(),
             new_commits,
             tag: self.tag.map(|(oid, _)| *oid),
+            left: Vec::new(),
         }
     }
 

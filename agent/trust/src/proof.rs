@@ -23,6 +23,9 @@ pub struct Proof {
     /// The signed tag that vouches for the head and all that is new, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<Oid>,
+    /// The commits that were left on purpose, by an override.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Oid>,
 }
 
 /// The commit that vouches for everything behind it: the range of what is new begins after it.

@@ -199,6 +199,7 @@ impl Word {
             version: ratchet.version.clone(),
             spent,
         };
+        accepted.proof.left.clone_from(&self.recall.from);
         Recalled {
             accepted,
             recall: self.recall,

@@ -217,6 +217,8 @@ pub enum RefusalReason {
     NotFastForward {
         /// The commit accepted last.
         accepted: Oid,
+        /// By how many commits it lies behind that; none where it lies beside it.
+        behind: Option<usize>,
     },
     /// An override would go back to it, and does not count.
     OverrideNotTrusted {

@@ -111,6 +111,12 @@ impl House {
         );
     }
 
+    /// The request that the root source answered last.
+    pub(crate) fn handled(&self) -> Value {
+        let source = self.admin().get(&root_source()).expect("it is there");
+        source["status"]["lastHandledReconcileAt"].clone()
+    }
+
     pub(crate) fn root_ready(&self) -> Value {
         self.admin()
             .wait_for("the root to be ready", &root(), is_ready)

@@ -20,7 +20,7 @@ fn start(mode: &str) -> House {
 }
 
 /// Runs git as the owner, who signs what it commits.
-fn owner(house: &House, arguments: &[&str]) {
+pub(crate) fn owner(house: &House, arguments: &[&str]) {
     let key = format!("user.signingkey={}", house.signer.key().display());
     let mut all = vec!["-c", "user.name=Test", "-c", "user.email=test@example.org"];
     all.extend([

@@ -104,7 +104,7 @@ fn a_nodes_lease_is_written_when_something_changes_and_not_with_every_pass() {
             said(lease, "revision").contains(&commit) && said(lease, "role") == "leader"
         });
     for _ in 0..3 {
-        let before = handled(&house);
+        let before = house.handled();
         house.request();
         house
             .admin()
@@ -118,9 +118,4 @@ fn a_nodes_lease_is_written_when_something_changes_and_not_with_every_pass() {
         settled["metadata"]["resourceVersion"]
     );
     assert!(condition(&house.ready("flux-system", "flux-system"), "Ready").is_some());
-}
-
-fn handled(house: &House) -> Value {
-    let source = house.admin().get(&root_source()).expect("it is there");
-    source["status"]["lastHandledReconcileAt"].clone()
 }

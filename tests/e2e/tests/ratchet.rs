@@ -1,5 +1,6 @@
 //! A ratchet that was lost, torn or written by a newer program: what a node does then, on a real cluster.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::person::{Person, done, words};
 use crate::tenant::map;
 use crate::trust::refused;
 
-fn ratchet_files(house: &House) -> [std::path::PathBuf; 2] {
+pub(crate) fn ratchet_files(house: &House) -> [std::path::PathBuf; 2] {
     ["ratchet.0", "ratchet.1"].map(|name| house.agent.state().join(name))
 }
 
@@ -165,7 +166,7 @@ fn witness(node: &str) -> ObjectRef {
 }
 
 /// Waits until a node has said that it accepted a commit.
-fn witnessed(house: &House, node: &str, commit: &str) {
+pub(crate) fn witnessed(house: &House, node: &str, commit: &str) {
     let what = format!("{node} to say that it accepted {commit}");
     house.admin().wait_for(&what, &witness(node), |lease| {
         let said = &lease["metadata"]["annotations"]["windlass.dev/accepted"];
@@ -235,4 +236,84 @@ fn t45_a_lost_ratchet_and_a_lost_cache_are_made_again_from_the_nodes_own_word() 
     house.request();
     remarks(&house, "RatchetHealed");
     house.applied(&second);
+}
+
+/// T39: somebody who can write on the node's disk puts a whole older state back while the agent is stopped, and holds the Git server:
+/// nothing of it is applied, and the node goes on by itself once the server shows what was accepted.
+#[test]
+fn t39_an_older_state_put_back_is_noticed_and_nothing_of_it_is_applied() {
+    let mut house = House::start(&[("root.yaml", &map("default", "root", "one"))]);
+    let first = house.repo.id("HEAD");
+    witnessed(&house, "node-a", &first);
+    house.agent.stop();
+    let older = house.agent.path().join("older");
+    copy(&house.agent.state(), &older);
+    house.agent.start();
+    let second = house.push(&[("root.yaml", &map("default", "root", "two"))], "Two");
+    house.applied(&second);
+    witnessed(&house, "node-a", &second);
+    house.agent.stop();
+    std::fs::remove_dir_all(house.agent.state()).unwrap();
+    copy(&older, &house.agent.state());
+    house.repo.push_ref(&first, "refs/heads/main");
+    let map_of_root = config_map("default", "root");
+    let before = house.admin().get(&map_of_root).unwrap();
+    house.agent.start();
+    let message = remarks(&house, "RollbackSuspected");
+    assert!(
+        message.contains("step 1") && message.contains("step 2"),
+        "{message}"
+    );
+    refused(&house, &root_source(), "RatchetLost", &["node node-a"]);
+    for _ in 0..2 {
+        let asked = house.handled();
+        house.request();
+        house
+            .admin()
+            .wait_for("another look", &root_source(), |source| {
+                source["status"]["lastHandledReconcileAt"] != asked
+            });
+    }
+    let after = house.admin().get(&map_of_root).unwrap();
+    assert_eq!(
+        after["metadata"]["resourceVersion"],
+        before["metadata"]["resourceVersion"]
+    );
+    assert_eq!(after["data"]["value"], "two");
+
+    house.repo.push_ref(&second, "refs/heads/main");
+    house.request();
+    remarks(&house, "RatchetHealed");
+    let third = house.push(&[("root.yaml", &map("default", "root", "three"))], "Three");
+    house.applied(&third);
+}
+
+/// A state directory that is taken away with all that is in it is no new node, as long as the cluster remembers.
+#[test]
+fn t39_a_state_that_was_deleted_does_not_open_the_way_back() {
+    let mut house = House::start(&[("root.yaml", &map("default", "root", "one"))]);
+    let first = house.repo.id("HEAD");
+    let second = house.push(&[("root.yaml", &map("default", "root", "two"))], "Two");
+    house.applied(&second);
+    witnessed(&house, "node-a", &second);
+    house.agent.stop();
+    std::fs::remove_dir_all(house.agent.state()).unwrap();
+    house.repo.push_ref(&first, "refs/heads/main");
+    house.agent.start();
+    refused(&house, &root_source(), "RatchetLost", &["node node-a"]);
+    let value = house.admin().get(&config_map("default", "root")).unwrap();
+    assert_eq!(value["data"]["value"], "two");
+    house.repo.push_ref(&second, "refs/heads/main");
+    house.request();
+    remarks(&house, "RatchetHealed");
+    house.applied(&second);
+}
+
+/// Copies the files of a folder, and those below.
+fn copy(from: &Path, to: &Path) {
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .args([from, to])
+        .status();
+    assert!(copied.unwrap().success());
 }

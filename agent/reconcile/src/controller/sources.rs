@@ -33,6 +33,8 @@ pub(super) struct SourceSlot {
     failures: u32,
     /// Seen in the list that is under way.
     listed: bool,
+    /// What the pass under way works by does not hold any more: nothing comes of it.
+    outdated: bool,
 }
 
 impl SourceSlot {
@@ -45,6 +47,7 @@ impl SourceSlot {
     pub(super) fn look_again(&mut self) {
         self.loaded = false;
         self.refused = None;
+        self.outdated = true;
     }
 }
 
@@ -152,6 +155,9 @@ impl Controller {
     }
 
     pub(super) fn start_source(&mut self, name: Named) {
+        if let Some(slot) = self.sources.get_mut(&name) {
+            slot.outdated = false;
+        }
         let Some(slot) = self.sources.get(&name) else {
             self.source_queue.finish(&name);
             return;
@@ -217,6 +223,10 @@ impl Controller {
             self.source_queue.forget(name);
             return;
         };
+        if slot.outdated {
+            self.source_queue.wake(name);
+            return;
+        }
         if !outcome.only_loaded {
             self.status.source_asked(name, outcome.problem.as_ref());
         }
@@ -254,6 +264,13 @@ impl Controller {
         self.offer(name, outcome.snapshot);
     }
 
+    /// Takes what the pass under way came to, before it ends.
+    pub(super) fn source_found(&mut self, name: &Named, snapshot: Snapshot) {
+        if self.sources.get(name).is_some_and(|slot| !slot.outdated) {
+            self.offer(name, Some(snapshot));
+        }
+    }
+
     /// Makes a revision, or none, the one that passes of Kustomizations work with, and wakes them when it is
     /// another than before.
     pub(super) fn offer(&mut self, name: &Named, snapshot: Option<Snapshot>) {
@@ -277,6 +294,18 @@ impl Controller {
         self.wake_users_of(name);
         self.wake_charts_of(HelmChartSourceKind::GitRepository, name);
         self.wake_includers_of(name);
+    }
+
+    /// Lets go of every revision: what is kept is judged anew, and nothing comes of a pass that is under way.
+    pub(super) fn distrust_sources(&mut self) {
+        let names: Vec<Named> = self.sources.keys().cloned().collect();
+        for name in names {
+            self.offer(&name, None);
+            if let Some(slot) = self.sources.get_mut(&name) {
+                slot.look_again();
+            }
+            self.source_queue.wake(&name);
+        }
     }
 
     pub(super) fn source_broke(&mut self, name: &Named) {

@@ -35,7 +35,6 @@ pub(crate) struct Standing {
     pub(crate) leadership: Option<Leadership>,
     pub(crate) epoch_floor: EpochFloor,
     pub(crate) flux: FluxStanding,
-    /// Whether Flux's Leases count.
     pub(crate) flux_leases: bool,
     established: Established,
     /// The preparation under way is to be followed by another.
@@ -47,6 +46,7 @@ pub(crate) struct Standing {
     pub(super) repositories_listed: bool,
     pub(crate) kustomizations_listed: bool,
     pub(crate) kustomizations_listing: bool,
+    pub(super) own_word_read: bool,
     pub(crate) pause: Option<Pause>,
     /// Whether the cluster was asked for a pause at all.
     pub(super) pause_known: bool,
@@ -91,6 +91,7 @@ impl Standing {
             repositories_listed: false,
             kustomizations_listed: false,
             kustomizations_listing: false,
+            own_word_read: false,
             pause: None,
             pause_known: false,
             pause_found: false,
@@ -191,6 +192,7 @@ impl Controller {
     /// Whether Kustomizations may be worked on now.
     pub(super) fn may_reconcile(&self) -> bool {
         self.may_write()
+            && self.standing.own_word_read
             && self.standing.established == Established::Done
             && self.standing.sources_listed
             && self.standing.kustomizations_listed

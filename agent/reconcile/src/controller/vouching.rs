@@ -137,6 +137,14 @@ impl Controller {
         self.context.vouchers.made_kustomization(name, live)
     }
 
+    /// What this node once told is known. If what it keeps is older, nothing of it is used before it is made out where it stood.
+    pub(super) fn own_word_read(&mut self, is_behind: bool) {
+        self.standing.own_word_read = true;
+        if is_behind {
+            self.distrust_sources();
+        }
+    }
+
     /// The nodes said what they remember: a source that waits for it is looked at again.
     pub(super) fn witnessed(&mut self, witnessed: Vec<Witnessed>) {
         self.witnessed = Some(Arc::new(witnessed));

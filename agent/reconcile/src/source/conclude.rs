@@ -9,6 +9,7 @@ use windlass_object::Object;
 use super::Pass;
 use super::fetch::Snapshot;
 use super::heartbeat;
+use super::split;
 use super::status::{self, Finding, Problem, Remark};
 use crate::announce::{announce, event};
 use crate::context::Context;
@@ -39,7 +40,8 @@ pub(super) async fn conclude(
     let now = jiff::Timestamp::now();
     let keep = &context.keep;
     let (disowned, ratchet) = (keep.disowned(&pass.name), keep.remarked(&pass.name));
-    let remark = Remark::of(pass.trust_problem.as_deref(), disowned, ratchet);
+    let split = split::said(&keep.compared(&pass.name.to_string()));
+    let remark = Remark::of(pass.trust_problem.as_deref(), disowned, split, ratchet);
     let heard = keep.heard(&pass.name);
     let fresh = heard.map(|heard| heartbeat::say(&heard, problem.is_none(), now.as_second()));
     let finding = Finding {

@@ -103,7 +103,7 @@ fn listen(
             }
         })?;
     let is_shown = match &said {
-        Ok(beat) => descends(&incoming, &commit, &beat.commit),
+        Ok(beat) => descends(&incoming, (&commit, &beat.commit), None),
         Err(_) => true,
     };
     Ok(Heard::Tag {

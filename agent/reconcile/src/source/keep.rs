@@ -15,6 +15,7 @@ use windlass_trust::{Accepted, LoadError, Oid, Ratchet};
 
 use super::fetch::FetchError;
 use super::heartbeat::Heard;
+use super::split::{self, Compared};
 use crate::agent::AgentError;
 use crate::kustomization::pinned::base;
 use crate::named::Named;
@@ -35,6 +36,8 @@ pub(crate) struct Keep {
     disowned: Mutex<BTreeMap<String, String>>,
     /// What was heard of the owners of repositories, by source.
     heard: Mutex<BTreeMap<String, Heard>>,
+    /// How what other nodes accepted was found to stand to it, by source.
+    compared: Mutex<BTreeMap<String, Vec<Compared>>>,
 }
 
 impl Keep {
@@ -71,12 +74,40 @@ impl Keep {
             remarks: Mutex::new(remarks),
             disowned: Mutex::default(),
             heard: Mutex::default(),
+            compared: Mutex::default(),
         })
     }
 
     /// Whether the ratchets were lost once.
     pub(crate) fn was_lost(&self) -> bool {
         self.ratchets().was_lost()
+    }
+
+    /// Begins the ratchets anew where one of them is behind what this node itself once said, or where there is none at all
+    /// though it said something: somebody put an older state in place, or took it away. Says whether it is so.
+    pub(crate) fn distrust_if_behind(&self, said: &[(Line, u64)]) -> Result<bool, RatchetError> {
+        let mut ratchets = self.ratchets();
+        if ratchets.was_lost() {
+            return Ok(false);
+        }
+        let is_empty = ratchets.lines().next().is_none();
+        let is_ahead = |(line, counter): &&(Line, u64)| match ratchets.get(line) {
+            Some(ratchet) => ratchet.counter < *counter,
+            None => is_empty,
+        };
+        let Some((line, counter)) = said.iter().find(is_ahead) else {
+            return Ok(false);
+        };
+        let stands = ratchets.get(line).map_or(0, |ratchet| ratchet.counter);
+        let message = format!(
+            "the ratchet of {line} stands at step {stands}, and this node once told the cluster that it was at step {counter}: somebody \
+             put an older state in {}, or removed it; nothing of it is used before it is made out where it stood",
+            self.store.directory().display()
+        );
+        *ratchets = RatchetFile::begin_anew(self.store.directory(), &message)?;
+        drop(ratchets);
+        self.remark(line, reasons::ROLLBACK_SUSPECTED, message);
+        Ok(true)
     }
 
     /// Tells each time that a ratchet moved.
@@ -172,13 +203,43 @@ impl Keep {
         heard.insert(source.to_string(), what);
     }
 
-    /// Takes the person's word out of the way when it has been followed: it was for this once.
-    fn drop_person_file(&self) {
-        match std::fs::remove_file(self.person_file()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                tracing::warn!(%error, file = %self.person_file().display(), "remove it");
+    /// How what other nodes accepted of a source stood to the revision in use, when it was looked at last.
+    pub(crate) fn compared(&self, source: &str) -> Vec<Compared> {
+        let compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        compared.get(source).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn note_compared(&self, source: &Named, found: Vec<Compared>) {
+        let source = source.to_string();
+        let said = split::said(&found);
+        if said != split::said(&self.compared(&source)) {
+            match said {
+                Some(message) => tracing::error!(source, "{message}"),
+                None => tracing::info!(source, "all nodes go on from one history again"),
             }
-            _ => {}
+        }
+        let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        compared.insert(source, found);
+    }
+
+    /// Takes the person's word about a source out of the way when it has been followed: it was for this once.
+    fn drop_word_on(&self, source: &str) {
+        let file = self.person_file();
+        let Ok(text) = read_text(&file, TRUST_LIMIT, Guard::Trusted) else {
+            return;
+        };
+        let is_of_another = |line: &&str| !line.trim().starts_with(&format!("{source} "));
+        let others: Vec<&str> = text.lines().filter(is_of_another).collect();
+        let done = match others.as_slice() {
+            [] => std::fs::remove_file(&file),
+            others => {
+                let beside = file.with_extension("new");
+                std::fs::write(&beside, others.join("\n") + "\n")
+                    .and_then(|()| std::fs::rename(&beside, &file))
+            }
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, file = %file.display(), "take the line of {source} out of it");
         }
     }
 
@@ -186,7 +247,7 @@ impl Keep {
     pub(super) fn restore(&self, line: &Line, ratchet: &Ratchet) -> Result<(), FetchError> {
         self.ratchets().advance(line, ratchet)?;
         self.moves.send_replace(());
-        self.drop_person_file();
+        self.drop_word_on(&line.source);
         Ok(())
     }
 
@@ -291,5 +352,25 @@ impl Keep {
             self.moves.send_replace(());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_s_word_about_one_source_goes_and_that_about_another_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let state = place.path().join("state");
+        let keep = Keep::open(&state, &Named::new("flux-system", "flux-system")).unwrap();
+        let commit = "1".repeat(40);
+        let file = keep.person_file();
+        std::fs::write(&file, format!("a/one {commit}\na/one-more {commit}\n")).unwrap();
+        keep.drop_word_on("a/one");
+        assert_eq!(keep.said_by_person("a/one"), None);
+        assert_eq!(keep.said_by_person("a/one-more"), commit.parse().ok());
+        keep.drop_word_on("a/one-more");
+        assert!(!file.exists());
     }
 }

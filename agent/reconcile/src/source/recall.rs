@@ -2,7 +2,8 @@
 //! was accepted last.
 
 use windlass_api::reasons;
-use windlass_trust::{Recalled, recall_tag, verify_recall};
+use windlass_state::{Incoming, Tip};
+use windlass_trust::{Oid, Recalled, recall_tag, verify_recall};
 use windlass_wire::{FailureClass, History, Reference};
 
 use super::RefusedHead;
@@ -15,6 +16,8 @@ use super::status::chain;
 use crate::net::Net;
 
 /// Looks for the override of a refused head and follows it. Gives nothing where there is none.
+///
+/// A crash between the two writes of going back leaves a kept head at which the ratchet does not stand: its override comes first.
 pub(super) fn look(
     keep: &Keep,
     net: &Net,
@@ -25,35 +28,19 @@ pub(super) fn look(
     let (Some(ratchet), kept) = (keep.ratchet(&line)?, keep.store.kept(&line)?) else {
         return Ok(None);
     };
-    let tag = Reference::Tag(recall_tag(&refused.head));
-    let question = request(spec, &tag, (kept.as_ref(), None), History::All);
-    let (found, incoming) = match ask(&keep.store, net, &question) {
-        Ok(Some(Came { tip, incoming, .. })) => (tip.target, incoming),
-        Ok(None) => return Ok(None),
-        Err(error) => {
-            let is_none = matches!(
-                error,
-                FetchError::Failed {
-                    class: FailureClass::NoSuchReference,
-                    ..
-                }
-            );
-            if !is_none {
-                tracing::warn!(source = %spec.name, error = %chain(&error), "no override could be looked for");
-            }
-            return Ok(None);
-        }
+    let half = kept.filter(|kept| kept.head != ratchet.head && kept.head != refused.head);
+    if let Some((head, tip)) = half.and_then(|kept| Some((kept.head, kept.tip?)))
+        && let Some((found, incoming)) = find(keep, net, spec, &head)?
+        && let Ok(recalled) = verify_recall(&incoming, &spec.trust.policy, &ratchet, (head, found))?
+    {
+        return follow(keep, spec, incoming, recalled, tip).map(Some);
+    }
+    let Some((found, incoming)) = find(keep, net, spec, &refused.head)? else {
+        return Ok(None);
     };
     let policy = &spec.trust.policy;
     match verify_recall(&incoming, policy, &ratchet, (refused.head, found))? {
-        Ok(recalled) => {
-            let message = said(&recalled);
-            let settled = settle(keep, spec, incoming, recalled.accepted, refused.tip.clone())?;
-            if let Fetched::Accepted(_) = &settled {
-                keep.remark(&line, reasons::RATCHET_OVERRIDDEN, message);
-            }
-            Ok(Some(settled))
-        }
+        Ok(recalled) => follow(keep, spec, incoming, recalled, refused.tip.clone()).map(Some),
         Err(refusal) => {
             let revision = spec.revision(refused.head, Some(&refused.tip));
             let rejection = rejection(spec, &revision, &refusal);
@@ -66,6 +53,44 @@ pub(super) fn look(
             })))
         }
     }
+}
+
+/// Asks for the override that goes back to a commit.
+fn find(
+    keep: &Keep,
+    net: &Net,
+    spec: &SourceSpec,
+    to: &Oid,
+) -> Result<Option<(Oid, Incoming)>, FetchError> {
+    let tag = Reference::Tag(recall_tag(to));
+    let kept = keep.store.kept(&spec.line())?;
+    let question = request(spec, &tag, (kept.as_ref(), None), History::All);
+    match ask(&keep.store, net, &question) {
+        Ok(came) => Ok(came.map(|Came { tip, incoming, .. }| (tip.target, incoming))),
+        Err(FetchError::Failed {
+            class: FailureClass::NoSuchReference,
+            ..
+        }) => Ok(None),
+        Err(error) => {
+            tracing::warn!(source = %spec.name, error = %chain(&error), "no override could be looked for");
+            Ok(None)
+        }
+    }
+}
+
+fn follow(
+    keep: &Keep,
+    spec: &SourceSpec,
+    incoming: Incoming,
+    recalled: Recalled,
+    tip: Tip,
+) -> Result<Fetched, FetchError> {
+    let message = said(&recalled);
+    let settled = settle(keep, spec, incoming, recalled.accepted, tip)?;
+    if let Fetched::Accepted(_) = &settled {
+        keep.remark(&spec.line(), reasons::RATCHET_OVERRIDDEN, message);
+    }
+    Ok(settled)
 }
 
 fn said(recalled: &Recalled) -> String {

@@ -148,10 +148,12 @@ pub(crate) struct Remark {
 }
 
 impl Remark {
-    /// A trust file is broken, the revision in use lost whoever vouched for it, or a ratchet did not simply go forward.
+    /// A trust file is broken, the revision in use lost whoever vouched for it, other nodes are shown another history, or a
+    /// ratchet did not simply go forward.
     pub(crate) fn of(
         trust_problem: Option<&str>,
         disowned: Option<String>,
+        split: Option<String>,
         ratchet: Option<RatchetRemark>,
     ) -> Option<Self> {
         if let Some(problem) = trust_problem {
@@ -167,6 +169,13 @@ impl Remark {
             return Some(Remark {
                 status: ConditionStatus::False,
                 reason: reasons::APPLIED_BY_REVOKED_KEY,
+                message,
+            });
+        }
+        if let Some(message) = split {
+            return Some(Remark {
+                status: ConditionStatus::False,
+                reason: reasons::SPLIT_VIEW,
                 message,
             });
         }

@@ -90,6 +90,22 @@ impl Store {
         })
     }
 
+    /// Whether a head of a line was accepted once, or left by an override: wherever the line stands now, it went on or back
+    /// from there on purpose.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn was_passed(&self, line: &Line, head: &Oid) -> Result<bool, StoreError> {
+        let history = self.history(usize::MAX)?;
+        let mut accepted = history
+            .iter()
+            .filter(|entry| entry.line == *line && entry.verdict == Verdict::Accepted);
+        Ok(accepted.any(|entry| {
+            let left = entry.proof.as_ref().map(|proof| &proof.left);
+            entry.to == *head || left.is_some_and(|left| left.contains(head))
+        }))
+    }
+
     /// Gives the newest verdicts, newest first.
     ///
     /// # Errors

@@ -107,8 +107,18 @@ impl RefusalReason {
             ),
             Self::NotAVersion { tag } => format!("its tag {tag:?} is no version"),
             Self::NotThePinnedCommit { pinned } => format!("it is not the pinned commit {pinned}"),
-            Self::NotFastForward { accepted } => {
+            Self::NotFastForward {
+                accepted,
+                behind: None,
+            } => {
                 format!("it does not descend from {accepted}, the commit accepted last")
+            }
+            Self::NotFastForward {
+                accepted,
+                behind: Some(commits),
+            } => {
+                let end = if *commits == 1 { "" } else { "s" };
+                format!("it is {commits} commit{end} behind {accepted}, the commit accepted last")
             }
             Self::OverrideNotTrusted { cause } => {
                 format!("the override that would go back to it does not count: {cause}")

@@ -150,7 +150,7 @@ fn a_commit_that_is_not_shown_is_not_behind_the_revision() {
         (next, Oid::from_bytes([7; 20]), false),
     ] {
         assert_eq!(
-            descends(objects, &commit, &older),
+            descends(objects, (&commit, &older), None),
             goes_on,
             "{commit} {older}"
         );

@@ -13,10 +13,10 @@
 )]
 
 mod agreement;
-mod archives;
 mod bump;
 mod chain;
 mod charted;
+mod charted_model;
 mod charter;
 mod corpus;
 mod crafted;

@@ -70,7 +70,10 @@ fn t40_a_branch_that_is_set_back_is_refused_and_both_commits_are_named() {
     assert_eq!(refusal.commit, one);
     assert_eq!(
         refusal.reason,
-        RefusalReason::NotFastForward { accepted: two }
+        RefusalReason::NotFastForward {
+            accepted: two,
+            behind: Some(1)
+        }
     );
     let text = refusal.to_string();
     assert!(
@@ -87,7 +90,10 @@ fn t40_a_signed_sibling_branch_is_refused() {
     let refusal = refused(&history.objects, &policy, Some(&ratchet), sibling);
     assert_eq!(
         refusal.reason,
-        RefusalReason::NotFastForward { accepted: two }
+        RefusalReason::NotFastForward {
+            accepted: two,
+            behind: None
+        }
     );
 }
 
@@ -105,7 +111,10 @@ fn t40_an_unrelated_history_signed_with_the_same_key_is_refused() {
     let refusal = refused(&history.objects, &policy, Some(&ratchet), head);
     assert_eq!(
         refusal.reason,
-        RefusalReason::NotFastForward { accepted: two }
+        RefusalReason::NotFastForward {
+            accepted: two,
+            behind: None
+        }
     );
 }
 
@@ -242,7 +251,10 @@ fn the_first_signed_head_introduces_itself_and_then_holds() {
     let refusal = refused(&history.objects, &policy, Some(&two.ratchet), other);
     assert_eq!(
         refusal.reason,
-        RefusalReason::NotFastForward { accepted: next }
+        RefusalReason::NotFastForward {
+            accepted: next,
+            behind: None
+        }
     );
 }
 
@@ -284,7 +296,10 @@ fn a_newer_introduction_is_taken_over_and_still_nothing_goes_back() {
     let refusal = refused(&history.objects, &newer, Some(&ahead), two);
     assert_eq!(
         refusal.reason,
-        RefusalReason::NotFastForward { accepted: three }
+        RefusalReason::NotFastForward {
+            accepted: three,
+            behind: Some(1)
+        }
     );
 }
 
@@ -384,7 +399,10 @@ fn a_kept_commit_that_is_lost_counts_as_not_descended_from() {
     let refusal = refused(&history.objects, &policy, Some(&ratchet), head);
     assert_eq!(
         refusal.reason,
-        RefusalReason::NotFastForward { accepted: lost }
+        RefusalReason::NotFastForward {
+            accepted: lost,
+            behind: None
+        }
     );
 }
 

@@ -193,7 +193,7 @@ fn t40_a_moved_tag_must_descend_from_what_it_named() {
             .judge(&policy, Some(&first.ratchet), &selector, (reference, two))
             .unwrap();
         assert_eq!(forward.ratchet.head, two);
-        for other in [beside, one] {
+        for (other, behind) in [(beside, None), (one, Some(1))] {
             let refusal = house
                 .judge(
                     &policy,
@@ -204,7 +204,10 @@ fn t40_a_moved_tag_must_descend_from_what_it_named() {
                 .unwrap_err();
             assert_eq!(
                 refusal.reason,
-                RefusalReason::NotFastForward { accepted: two }
+                RefusalReason::NotFastForward {
+                    accepted: two,
+                    behind
+                }
             );
         }
     }
@@ -368,7 +371,10 @@ fn a_branch_is_judged_as_a_plain_head() {
     );
     assert_eq!(
         back.unwrap_err().reason,
-        RefusalReason::NotFastForward { accepted: two }
+        RefusalReason::NotFastForward {
+            accepted: two,
+            behind: Some(1)
+        }
     );
 }
 

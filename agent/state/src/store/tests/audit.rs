@@ -39,6 +39,7 @@ fn an_accepted_head_is_recorded_with_its_proof_and_read_back_offline() {
         signers: accepted.proof.signers.clone(),
         new_commits: 0,
         tag: None,
+        left: Vec::new(),
     };
     assert_eq!(history[0].proof.as_ref(), Some(&expected));
     assert_eq!(history[0].proof, Some(accepted.proof));

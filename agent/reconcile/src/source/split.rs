@@ -1,0 +1,191 @@
+//! Whether all nodes are shown one history (P9). A server that shows two of them, each well signed, is noticed by what the nodes
+//! tell each other; a person hears, and nothing else changes.
+
+use tokio::time::Instant;
+use windlass_state::{Reader, StoreError};
+use windlass_trust::{ObjectReader, Oid, ReadError, descends};
+
+use super::RefusedHead;
+use super::basis::Rule;
+use super::fetch::{FetchError, Snapshot};
+use super::keep::Keep;
+use super::spec::SourceSpec;
+use super::status::chain;
+use crate::witness::peers::{PeerHead, Peers};
+
+const CURE: &str = "somebody forced the branch, or the server shows the nodes different histories; compare both commits with \
+                    your clone, then push one signed merge of them, or go back with `windlass trust override`; drift goes on being \
+                    corrected";
+
+/// What the fetch came to that ended just now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shown {
+    /// When it began, if the server showed all that it has.
+    pub(super) complete_since: Option<Instant>,
+    /// What it offers and this node does not take.
+    pub(super) refused: Option<RefusedHead>,
+}
+
+/// How the head of another node was found to stand to this node's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Compared {
+    node: String,
+    ours: Oid,
+    theirs: Oid,
+    how: How,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// One goes on from the other, or was left on purpose.
+    Line,
+    /// Neither does.
+    Beside,
+    /// The server does not show theirs to this node.
+    Unseen,
+    /// It cannot be said yet.
+    Unknown,
+}
+
+/// Compares the revision in use with what the other nodes accepted. Blocks.
+pub(super) fn look(
+    keep: &Keep,
+    peers: &Peers,
+    (spec, snapshot): (&SourceSpec, &Snapshot),
+    shown: &Shown,
+) {
+    if spec.trust.rule != Rule::Signed {
+        return;
+    }
+    match compare(keep, peers, snapshot, shown) {
+        Ok(compared) => keep.note_compared(&spec.name, compared),
+        Err(error) => {
+            tracing::warn!(source = %spec.name, error = %chain(&error), "what the other nodes accepted could not be compared");
+        }
+    }
+}
+
+fn compare(
+    keep: &Keep,
+    peers: &Peers,
+    snapshot: &Snapshot,
+    shown: &Shown,
+) -> Result<Vec<Compared>, CompareError> {
+    let ours = snapshot.source.commit();
+    let others = peers.on(&snapshot.line).into_iter();
+    let others: Vec<PeerHead> = others.filter(|peer| peer.head != ours).collect();
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    let introduction = keep
+        .ratchet(&snapshot.line)?
+        .map(|ratchet| ratchet.introduction);
+    let case = Case {
+        keep,
+        reader: keep.store.reader()?,
+        snapshot,
+        introduction,
+        shown,
+    };
+    let before = keep.compared(&snapshot.line.source);
+    let compared = others.into_iter().map(|peer| {
+        let same = |known: &&Compared| (known.ours, known.theirs) == (ours, peer.head);
+        let known = before
+            .iter()
+            .filter(|known| known.node == peer.node)
+            .find(same);
+        let how = case.how(&peer, known.map_or(How::Unknown, |known| known.how))?;
+        Ok(Compared {
+            ours,
+            theirs: peer.head,
+            node: peer.node,
+            how,
+        })
+    });
+    compared.collect()
+}
+
+struct Case<'a> {
+    keep: &'a Keep,
+    reader: Reader,
+    snapshot: &'a Snapshot,
+    introduction: Option<Oid>,
+    shown: &'a Shown,
+}
+
+impl Case<'_> {
+    fn how(&self, peer: &PeerHead, before: How) -> Result<How, CompareError> {
+        if matches!(before, How::Line | How::Beside) {
+            return Ok(before);
+        }
+        let refused = self.shown.refused.as_ref();
+        if let Some(refused) = refused.filter(|refused| refused.head == peer.head) {
+            // Why this node does not take it otherwise, its status says.
+            return Ok(if refused.lies_back {
+                How::Beside
+            } else {
+                How::Unknown
+            });
+        }
+        let (ours, theirs) = (self.snapshot.source.commit(), peer.head);
+        let begins = self.introduction.as_ref();
+        let is_here = self.reader.contains(&theirs)?;
+        let goes_on = |from: &Oid, to: &Oid| descends(&self.reader, (to, from), begins);
+        if is_here && (goes_on(&theirs, &ours) || goes_on(&ours, &theirs)) {
+            return Ok(How::Line);
+        }
+        if self.keep.store.was_passed(&self.snapshot.line, &theirs)? {
+            return Ok(How::Line);
+        }
+        if is_here {
+            return Ok(How::Beside);
+        }
+        // Nodes that begin elsewhere hold other parts of history.
+        let is_shown_all = self
+            .shown
+            .complete_since
+            .is_some_and(|began| peer.since < began);
+        let is_comparable = peer.introduction.is_some() && peer.introduction == self.introduction;
+        Ok(if is_shown_all && is_comparable {
+            How::Unseen
+        } else {
+            before
+        })
+    }
+}
+
+/// What keeps heads from being compared.
+#[derive(Debug, thiserror::Error)]
+enum CompareError {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// What a person hears of it; nothing where all is well.
+pub(super) fn said(compared: &[Compared]) -> Option<String> {
+    let said: Vec<String> = compared.iter().filter_map(Compared::said).collect();
+    (!said.is_empty()).then(|| format!("{}; {CURE}", said.join("; ")))
+}
+
+impl Compared {
+    fn said(&self) -> Option<String> {
+        let Compared {
+            node,
+            ours,
+            theirs,
+            how,
+        } = self;
+        let what = match how {
+            How::Line | How::Unknown => return None,
+            How::Beside => format!("which neither goes on from {ours} here nor leads to it"),
+            How::Unseen => {
+                format!("which the server does not show to this node; {ours} is in use here")
+            }
+        };
+        Some(format!("node {node} accepted commit {theirs}, {what}"))
+    }
+}

@@ -1,0 +1,105 @@
+//! P9: a server that shows two nodes two histories, each of them well signed, is noticed by what the nodes tell each other.
+
+use serde_json::json;
+use windlass_kit::api::condition;
+
+use crate::house::{House, config_map, root_source};
+use crate::modes::owner;
+use crate::person::Person;
+use crate::ratchet::witnessed;
+use crate::recall::sign;
+use crate::tenant::map;
+
+fn one(value: &str) -> String {
+    map("default", "root", value)
+}
+
+#[test]
+fn two_histories_are_named_and_a_merge_of_them_ends_it() {
+    let mut house = House::start(&[("root.yaml", &one("one"))]);
+    let first = house.repo.id("HEAD");
+    let mut second = house.second_agent();
+    second.start();
+    witnessed(&house, "node-b", &first);
+
+    // One history for the one, another for the other.
+    house.agent.stop();
+    let theirs = house.repo.publish(
+        &[("b.yaml", &map("default", "b", "b"))],
+        "For b",
+        &house.signer,
+    );
+    house.applied(&theirs);
+    witnessed(&house, "node-b", &theirs);
+    second.stop();
+    house.repo.git(&["reset", "--quiet", "--hard", &first]);
+    let ours = house
+        .repo
+        .publish(&[("root.yaml", &one("two"))], "For a", &house.signer);
+    house.agent.start();
+    house.applied(&ours);
+    let split = house
+        .admin()
+        .wait_for("the split to be named", &root_source(), |source| {
+            condition(source, "NodeTrust").is_some_and(|said| said["reason"] == "SplitView")
+        });
+    let message = condition(&split, "NodeTrust").unwrap()["message"].to_string();
+    for part in ["node-b", &theirs, &ours, "does not show", "drift goes on"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    assert_eq!(condition(&split, "Ready").unwrap()["status"], "True");
+    let name = config_map("default", "root");
+    let drifted = json!({"data": {"value": "drifted"}});
+    house.admin().patch(&name, &drifted);
+    house
+        .admin()
+        .wait_for("drift to be corrected all the same", &name, |map| {
+            map["data"]["value"] == "two"
+        });
+
+    // What both accept is one history again.
+    let merge = ["merge", "--quiet", "--no-ff", "-m", "Merge both", &theirs];
+    owner(&house, &merge);
+    house.repo.push();
+    house.request();
+    house.applied(&house.repo.id("HEAD"));
+    house
+        .admin()
+        .wait_for("the alarm to end by itself", &root_source(), |source| {
+            condition(source, "NodeTrust").is_none()
+        });
+}
+
+#[test]
+fn a_node_that_was_off_while_the_others_went_back_on_purpose_is_no_split() {
+    let mut house = House::start(&[("root.yaml", &one("one"))]);
+    let first = house.repo.id("HEAD");
+    let mut second = house.second_agent();
+    second.start();
+    let left = house.push(&[("root.yaml", &one("two"))], "Two");
+    house.applied(&left);
+    witnessed(&house, "node-b", &left);
+    second.stop();
+
+    let person = Person::of(&house);
+    sign(&person, &house.signer, (&left, &first), "the boiler burns");
+    house.repo.git(&["reset", "--quiet", "--hard", &first]);
+    house.repo.push();
+    house.request();
+    house.applied(&first);
+    let third = house.push(&[("root.yaml", &one("three"))], "Three");
+    house.applied(&third);
+    for _ in 0..2 {
+        let before = house.handled();
+        house.request();
+        house
+            .admin()
+            .wait_for("another look", &root_source(), |source| {
+                source["status"]["lastHandledReconcileAt"] != before
+            });
+    }
+    let source = house.admin().get(&root_source()).unwrap();
+    let said = condition(&source, "NodeTrust").unwrap();
+    assert_eq!(said["reason"], "RatchetOverridden", "{said}");
+    assert!(!house.agent.log().contains("node node-b accepted"));
+}

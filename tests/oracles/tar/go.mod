@@ -1,3 +1,0 @@
-module windlass.test/tar
-
-go 1.26.0
