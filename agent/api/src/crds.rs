@@ -14,6 +14,7 @@ use crate::kustomization::Kustomization;
 use crate::names;
 use crate::oci_repository::OciRepository;
 use crate::provider::Provider;
+use crate::receiver::Receiver;
 
 /// First line of each file in packaging/crds.
 const GENERATED: &str = "# Generated from agent/api: cargo run -p windlass-api --example crds\n";
@@ -36,6 +37,7 @@ pub fn crds() -> Vec<Object> {
             names::KUSTOMIZE_CONTROLLER,
         ),
         (serde_json::to_value(Provider::crd()), notification),
+        (serde_json::to_value(Receiver::crd()), notification),
     ];
     let finished = generated.into_iter();
     finished

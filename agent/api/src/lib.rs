@@ -24,6 +24,7 @@ pub mod parse;
 pub mod pause;
 pub mod provider;
 pub mod reasons;
+pub mod receiver;
 pub mod suspension;
 mod text;
 pub mod time;

@@ -20,6 +20,10 @@ pub const NOTIFICATION_API_VERSION: &str = "notification.toolkit.fluxcd.io/v1bet
 pub const ALERT: &str = "Alert";
 /// Kind of a place that notifications are sent to.
 pub const PROVIDER: &str = "Provider";
+/// apiVersion of Receivers.
+pub const RECEIVER_API_VERSION: &str = "notification.toolkit.fluxcd.io/v1";
+/// Kind of what webhooks come to.
+pub const RECEIVER: &str = "Receiver";
 /// Kind of a release of a chart.
 pub const HELM_RELEASE: &str = "HelmRelease";
 /// Kind of a Git source.

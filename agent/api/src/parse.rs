@@ -12,9 +12,11 @@ use crate::helm_repository::HelmRepository;
 use crate::kustomization::Kustomization;
 use crate::names::{
     ALERT, GIT_REPOSITORY, HELM_CHART, HELM_GROUP, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION,
-    KUSTOMIZE_GROUP, NOTIFICATION_API_VERSION, NOTIFICATION_GROUP, PROVIDER, SOURCE_GROUP,
+    KUSTOMIZE_GROUP, NOTIFICATION_API_VERSION, NOTIFICATION_GROUP, PROVIDER, RECEIVER,
+    RECEIVER_API_VERSION, SOURCE_GROUP,
 };
 use crate::provider::Provider;
+use crate::receiver::Receiver;
 
 /// Why an object could not be read.
 #[derive(Debug, Error)]
@@ -123,6 +125,14 @@ pub fn provider(object: &Object) -> Result<Provider, ParseError> {
         PROVIDER,
         NOTIFICATION_API_VERSION,
     )
+}
+
+/// Reads a Receiver of any version of its group (the fields are the same).
+///
+/// # Errors
+/// When it is of another kind or a field is missing or of the wrong type.
+pub fn receiver(object: &Object) -> Result<Receiver, ParseError> {
+    typed(object, NOTIFICATION_GROUP, RECEIVER, RECEIVER_API_VERSION)
 }
 
 fn typed<T: DeserializeOwned>(

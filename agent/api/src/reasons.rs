@@ -165,6 +165,10 @@ reasons! {
     NO_DRIFT_DETECTED = "NoDriftDetected";
     /// Foreign changes could not be undone.
     DRIFT_CORRECTION_FAILED = "DriftCorrectionFailed";
+    /// A Receiver says something that cannot be.
+    VALIDATION_FAILED = "ValidationFailed";
+    /// The token of a Receiver is not there.
+    TOKEN_NOT_FOUND = "TokenNotFound";
     /// The patterns in ignore cannot be read.
     SOURCE_IGNORE_ERROR = "SourceIgnoreError";
 

@@ -30,6 +30,7 @@ fn read(object: &Object) -> Result<windlass_object::Value, String> {
         "HelmRelease" => serde_json::to_value(parse::helm_release(object).map_err(text)?.spec),
         "Kustomization" => serde_json::to_value(parse::kustomization(object).map_err(text)?.spec),
         "Alert" => serde_json::to_value(parse::alert(object).map_err(text)?.spec),
+        "Receiver" => serde_json::to_value(parse::receiver(object).map_err(text)?.spec),
         "Provider" => serde_json::to_value(parse::provider(object).map_err(text)?.spec),
         _ => serde_json::to_value(parse::git_repository(object).map_err(text)?.spec),
     };

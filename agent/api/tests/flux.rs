@@ -65,6 +65,11 @@ const DEFINITIONS: &[(&str, &str, &str)] = &[
         "notification.toolkit.fluxcd.io_providers.yaml",
         "providers.notification.toolkit.fluxcd.io",
     ),
+    (
+        "github.com/fluxcd/notification-controller",
+        "notification.toolkit.fluxcd.io_receivers.yaml",
+        "receivers.notification.toolkit.fluxcd.io",
+    ),
 ];
 
 fn oracles() -> PathBuf {

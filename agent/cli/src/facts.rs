@@ -103,6 +103,14 @@ pub(crate) fn revision(kind: Kind, object: &Object) -> &str {
     }
 }
 
+/// What is said when a pass of the object is done.
+pub(crate) fn done_message(kind: Kind, object: &Object) -> String {
+    if kind.has_revision() {
+        return format!("{} {}", kind.success(), revision(kind, object));
+    }
+    format!("{} reconciliation completed", kind.name())
+}
+
 /// The revision, with digests shortened; versions of charts stay whole.
 pub(crate) fn short_revision(kind: Kind, object: &Object) -> String {
     let revision = revision(kind, object);

@@ -41,6 +41,7 @@ pub(crate) async fn run(
             let others = [
                 Kind::HelmRelease,
                 Kind::Kustomization,
+                Kind::Receiver,
                 Kind::Provider,
                 Kind::Alert,
             ];
@@ -59,6 +60,7 @@ pub(crate) async fn run(
         GetWhat::Helmreleases { name, show_source } => (Kind::HelmRelease, name, *show_source),
         GetWhat::Alerts { name } => (Kind::Alert, name, false),
         GetWhat::AlertProviders { name } => (Kind::Provider, name, false),
+        GetWhat::Receivers { name } => (Kind::Receiver, name, false),
     };
     let columns = Columns { source, ..columns };
     one(session, screen, flags, kind, name.as_deref(), columns).await
@@ -266,7 +268,7 @@ fn render(kind: Kind, objects: &[Object], columns: Columns, flags: &GetFlags) ->
         header.extend(columns.namespace.then_some("Namespace"));
         header.push("Name");
         header.extend(columns.source.then_some("Source"));
-        header.extend((!kind.is_static()).then_some("Revision"));
+        header.extend(kind.has_revision().then_some("Revision"));
         header.extend((kind != Kind::Provider).then_some("Suspended"));
         header.extend(["Ready", "Message"]);
     }
@@ -292,7 +294,7 @@ fn row(kind: Kind, object: &Object, columns: Columns) -> Vec<String> {
         cells.push(format!("{source_kind}/{namespace}/{name}"));
     }
     let (ready, message) = readiness(object);
-    if !kind.is_static() {
+    if kind.has_revision() {
         cells.push(short_revision(kind, object));
     }
     // Flux's table of Providers has no such column.

@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     Kustomization,
     Provider,
     Alert,
+    Receiver,
 }
 
 /// Every source, in the order of `flux get sources all`.
@@ -47,6 +48,7 @@ impl Kind {
             Kind::Kustomization => names::KUSTOMIZATION,
             Kind::Provider => names::PROVIDER,
             Kind::Alert => names::ALERT,
+            Kind::Receiver => names::RECEIVER,
         }
     }
 
@@ -63,6 +65,7 @@ impl Kind {
             Kind::Kustomization => "kustomization",
             Kind::Provider => "alert-provider",
             Kind::Alert => "alert",
+            Kind::Receiver => "receiver",
         }
     }
 
@@ -72,6 +75,7 @@ impl Kind {
             Kind::HelmRelease => names::HELM_API_VERSION,
             Kind::Kustomization => names::KUSTOMIZE_API_VERSION,
             Kind::Provider | Kind::Alert => names::NOTIFICATION_API_VERSION,
+            Kind::Receiver => names::RECEIVER_API_VERSION,
             _ => names::SOURCE_API_VERSION,
         };
         GroupVersionKind::new(api_version, self.name())
@@ -80,6 +84,11 @@ impl Kind {
     /// Whether objects of the kind have no status: nothing is ever done about the object itself.
     pub(crate) fn is_static(self) -> bool {
         matches!(self, Kind::Provider | Kind::Alert)
+    }
+
+    /// Whether objects of the kind have a revision.
+    pub(crate) fn has_revision(self) -> bool {
+        !self.is_static() && self != Kind::Receiver
     }
 
     /// What a successful pass is reported as, before the revision.

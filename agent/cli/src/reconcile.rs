@@ -10,7 +10,7 @@ use windlass_object::Object;
 
 use crate::arguments::{ReconcileSource, ReconcileTarget, ReconcileWhat};
 use crate::error::CommandError;
-use crate::facts::{flag, is_static, revision, source, text};
+use crate::facts::{done_message, flag, is_static, source, text};
 use crate::kind::Kind;
 use crate::screen::Screen;
 use crate::session::{MANAGER, Paused, Session};
@@ -38,6 +38,10 @@ pub(crate) async fn run(
             let annotations = annotations.into_iter();
             let annotations = annotations.filter_map(|(asked, name)| asked.then_some(name));
             release(session, screen, target, &annotations.collect::<Vec<_>>()).await
+        }
+        ReconcileWhat::Receiver { name } => {
+            let object = session.get(Kind::Receiver, name).await?;
+            request(session, screen, Kind::Receiver, &object, &[]).await
         }
     }
 }
@@ -200,7 +204,7 @@ async fn request_at(
         before,
     };
     let done = wait_for(session, screen, kind, namespace, name, &goal).await?;
-    Ok(screen.success(&format!("{} {}", kind.success(), revision(kind, &done)))?)
+    Ok(screen.success(&done_message(kind, &done))?)
 }
 
 fn refuse_suspended(kind: Kind, object: &Object) -> Result<(), CommandError> {

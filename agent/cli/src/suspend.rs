@@ -12,7 +12,7 @@ use windlass_object::{Object, Value};
 
 use crate::arguments::{ResumeArguments, SuspendArguments};
 use crate::error::CommandError;
-use crate::facts::revision;
+use crate::facts::done_message;
 use crate::kind::Kind;
 use crate::screen::Screen;
 use crate::session::{MANAGER, Session, now};
@@ -101,7 +101,7 @@ async fn settle(
     }
     let done = wait_for(session, screen, kind, namespace, name, &Goal::Ready).await?;
     screen.success(&format!("{} {name} reconciliation completed", kind.name()))?;
-    Ok(screen.success(&format!("{} {}", kind.success(), revision(kind, &done)))?)
+    Ok(screen.success(&done_message(kind, &done))?)
 }
 
 /// What a command acts on.

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 pub use self::problem::{ConfigError, Problem};
 pub use self::settings::{
     ClusterSettings, LeadershipSettings, LimitSettings, LogSettings, NetSettings, NodeSettings,
-    PruneSettings, RemoteSettings, RootAccess, RootSettings, Settings, SopsSettings, StateSettings,
-    TenancySettings, TrustMode, TrustSettings, Unpinned,
+    PruneSettings, ReceiverSettings, RemoteSettings, RootAccess, RootSettings, Settings,
+    SopsSettings, StateSettings, TenancySettings, TrustMode, TrustSettings, Unpinned,
 };
 
 use self::inputs::Inputs;

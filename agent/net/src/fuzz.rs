@@ -6,6 +6,7 @@ use gix_zlib::Decompress;
 use windlass_wire::Reference;
 
 use crate::cache::Cache;
+use crate::incoming;
 use crate::known_hosts::KnownHosts;
 use crate::limits::Limits;
 use crate::origin::Origin;
@@ -113,6 +114,11 @@ pub fn known_hosts(text: &str) {
         let _ = known_hosts.algorithms(host, port);
     }
     let _ = known_hosts.unreadable_line();
+}
+
+/// The head of a request, as somebody on the network sends it.
+pub fn head(bytes: &[u8]) {
+    incoming::parse_head(bytes);
 }
 
 /// A URL as an object of the cluster gives it.

@@ -15,6 +15,7 @@ mod fetch;
 pub mod fuzz;
 mod host_key;
 mod http;
+mod incoming;
 mod known_hosts;
 mod limits;
 mod memory;

@@ -68,3 +68,9 @@ pub(crate) const TAG_DEPTH: usize = 8;
 
 /// Seconds to wait for a TCP connection to one address; the fetch's own time may be shorter.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Connections to a socket that is served which did not name a known path: a slow one costs some 3 KiB.
+pub(crate) const STRANGERS: usize = 256;
+
+/// Bytes of bodies that may be there at once: one of the largest, or many of the usual ones.
+pub(crate) const BODY_ROOM: usize = windlass_wire::limits::TAKEN_BYTES + 256 * 1024;

@@ -17,6 +17,7 @@ use crate::cache;
 use crate::download;
 use crate::failure::Failure;
 use crate::fetch::{Context, answer};
+use crate::incoming;
 use crate::limits::{AGENT_TIMEOUT, CONNECTIONS, Limits};
 use crate::post;
 use crate::reach::ReachError;
@@ -162,6 +163,12 @@ fn connection(stream: &UnixStream, context: &Context) {
         Ok(Request::Fetch(request)) => {
             tracing::debug!(url = %DisplayUrl(&request.url), reference = ?request.reference, "fetch");
             answer(&request, context, &mut out)
+        }
+        Ok(Request::Serve(routes)) => {
+            if let Err(error) = incoming::answer(stream, routes) {
+                tracing::warn!(%error, "requests of others are not taken any more; the agent tries again");
+            }
+            return;
         }
         Err(windlass_wire::WireError::Closed) => return,
         Err(error) => {

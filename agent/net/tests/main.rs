@@ -18,6 +18,7 @@ mod first_fetch;
 mod hostile_repository;
 mod hostile_server;
 mod http;
+mod incoming;
 mod known_hosts;
 mod local;
 mod post;

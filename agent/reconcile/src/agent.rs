@@ -31,6 +31,7 @@ use crate::net::{Net, StartCommand};
 use crate::newcomer::OtherIntroduction;
 use crate::node::NodeStatus;
 use crate::ours;
+use crate::receivers::{self, Receivers};
 use crate::reload::{self, Reloaded};
 use crate::secrets::{KeyFileError, SecretPolicy};
 use crate::source::basis::{Rule, Trust};
@@ -112,8 +113,11 @@ pub async fn run(
     let (sender, events) = mpsc::unbounded_channel();
     let net = Arc::new(Net::new(settings.net.socket.clone(), start_net));
     let (herald, heard) = Herald::new();
+    let (receivers, hooked) = Receivers::new();
+    let told = (herald, receivers);
     let context = Arc::new(context(
-        (cluster, net, herald),
+        (cluster, net),
+        told,
         keep,
         (&name, &settings),
         &sender,
@@ -145,6 +149,11 @@ pub async fn run(
     let (settings, current) = watch::channel(settings);
     let trust = Arc::clone(&loaded.trust);
     tokio::spawn(herald::follow(Arc::clone(&context), current.clone(), heard));
+    tokio::spawn(receivers::follow(
+        Arc::clone(&context),
+        current.clone(),
+        hooked,
+    ));
     tokio::spawn(trust::follow(current, trust, sender.clone()));
     tokio::spawn(reload::follow(name, reloads, settings, sender.clone()));
     let controller = Controller::new(
@@ -187,7 +196,8 @@ pub(crate) fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
 }
 
 fn context(
-    (cluster, net, herald): (Cluster, Arc<Net>, Herald),
+    (cluster, net): (Cluster, Arc<Net>),
+    (herald, receivers): (Herald, Receivers),
     keep: Arc<Keep>,
     (root, settings): (&Named, &Settings),
     sender: &UnboundedSender<Event>,
@@ -207,8 +217,10 @@ fn context(
         kinds: Kinds::new(),
         installed: watch::Sender::default(),
         may_tell: watch::Sender::default(),
+        writer: watch::Sender::default(),
         cluster,
         herald,
+        receivers,
         keep,
         net,
         ledger,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use windlass_api::names;
-use windlass_cluster::{Cluster, Resource};
+use windlass_cluster::{Cluster, Leadership, Resource};
 use windlass_object::GroupVersionKind;
 
 use crate::drift::DriftWatch;
@@ -12,6 +12,7 @@ use crate::herald::Herald;
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::net::Net;
+use crate::receivers::Receivers;
 use crate::source::keep::Keep;
 use crate::vouch::Vouchers;
 use crate::witness::peers::Peers;
@@ -38,11 +39,15 @@ pub(crate) struct Context {
     pub(crate) peers: Peers,
     /// Tells others what happens.
     pub(crate) herald: Herald,
+    /// Takes webhooks.
+    pub(crate) receivers: Receivers,
     pub(crate) kinds: Kinds,
     /// Tells each time the definitions of our kinds have been installed.
     pub(crate) installed: tokio::sync::watch::Sender<()>,
     /// Whether this node may say what it accepted: not while everything is paused.
     pub(crate) may_tell: tokio::sync::watch::Sender<bool>,
+    /// The leadership under which everything may be written now, if it may.
+    pub(crate) writer: tokio::sync::watch::Sender<Option<Leadership>>,
     /// Set while nothing may be written: paused, or Flux was uninstalled. Passes under way look at it.
     pub(crate) halted: Arc<AtomicBool>,
 }
@@ -57,6 +62,7 @@ pub(crate) struct Kinds {
     pub(crate) helm_repository: Resource,
     pub(crate) kustomization: Resource,
     pub(crate) provider: Resource,
+    pub(crate) receiver: Resource,
 }
 
 impl Context {
@@ -93,6 +99,7 @@ impl Kinds {
                 names::PROVIDER,
                 "providers",
             )),
+            receiver: own(names::RECEIVER_API_VERSION, names::RECEIVER, "receivers"),
         }
     }
 }

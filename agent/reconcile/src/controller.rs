@@ -17,6 +17,7 @@ mod standing;
 mod values;
 mod vouching;
 mod webhooks;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -188,6 +189,7 @@ impl Controller {
             Event::HelmRelease(event) => self.helm_release_seen(event),
             Event::Alert(event) => self.context.herald.hear(Heard::Alert(event)),
             Event::Provider(event) => self.context.herald.hear(Heard::Provider(event)),
+            Event::Receiver(event) => self.context.receivers.hear(event),
             Event::Definition(event) => self.definition_seen(&event),
             Event::Namespace(event) => self.api_seen(&event),
             Event::ApiGoing(what) => self.api_is_going(what),

@@ -36,6 +36,7 @@ pub(crate) enum Event {
     HelmRelease(WatchEvent),
     Alert(WatchEvent),
     Provider(WatchEvent),
+    Receiver(WatchEvent),
     /// A Kustomization appeared, changed or went.
     Kustomization(WatchEvent),
     /// The namespace of Flux appeared, changed or went.

@@ -6,7 +6,6 @@
 
 mod access;
 mod deliver;
-mod known;
 mod lanes;
 
 use std::collections::VecDeque;
@@ -25,10 +24,10 @@ use windlass_host::config::Settings;
 use windlass_notify::{Event, InvolvedObject, Recent, Rules, Severity, combine, takes};
 use windlass_object::Object;
 
-use self::known::Known;
 use self::lanes::Lanes;
 use crate::announce::News;
 use crate::context::Context;
+use crate::known::Known;
 use crate::named::Named;
 use crate::seen::Meta;
 

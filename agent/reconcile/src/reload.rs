@@ -136,6 +136,7 @@ fn keep_fixed(old: &Settings, new: &mut Settings) -> Vec<&'static str> {
     keep("[leadership]", old.leadership != new.leadership);
     keep("[node]", old.node != new.node);
     keep("[limits]", old.limits != new.limits);
+    keep("[receiver]", old.receiver != new.receiver);
     new.root.name.clone_from(&old.root.name);
     new.root.namespace.clone_from(&old.root.namespace);
     new.cluster = old.cluster.clone();
@@ -144,5 +145,6 @@ fn keep_fixed(old: &Settings, new: &mut Settings) -> Vec<&'static str> {
     new.leadership = old.leadership.clone();
     new.node = old.node.clone();
     new.limits = old.limits.clone();
+    new.receiver = old.receiver;
     changed
 }

@@ -11,6 +11,7 @@ use windlass_api::helm_repository::{HelmRepositorySpec, HelmRepositoryStatus};
 use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
 use windlass_api::names;
 use windlass_api::parse::{self, ParseError};
+use windlass_api::receiver::{ReceiverSpec, ReceiverStatus};
 use windlass_object::Object;
 
 use crate::named::Named;
@@ -37,6 +38,9 @@ pub(crate) type SeenHelmRelease = Seen<HelmReleaseSpec, HelmReleaseStatus>;
 
 /// A HelmRepository as the watch shows it.
 pub(crate) type SeenHelmRepository = Seen<HelmRepositorySpec, HelmRepositoryStatus>;
+
+/// A Receiver as the watch shows it.
+pub(crate) type SeenReceiver = Seen<ReceiverSpec, ReceiverStatus>;
 
 /// The metadata that decides whether a pass is due.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +106,14 @@ impl SeenHelmRepository {
     pub(crate) fn parse(object: &Value) -> Option<Self> {
         Seen::parse_with(object, |object| {
             parse::helm_repository(object).map(|typed| (typed.spec, typed.status))
+        })
+    }
+}
+
+impl SeenReceiver {
+    pub(crate) fn parse(object: &Value) -> Option<Self> {
+        Seen::parse_with(object, |object| {
+            parse::receiver(object).map(|typed| (typed.spec, typed.status))
         })
     }
 }

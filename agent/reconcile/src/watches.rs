@@ -45,7 +45,7 @@ pub(crate) fn watch_all(
             while follow(&context, &resource, &scope, detail, event, &sender).await {}
         })
     };
-    let ours: [(&Resource, ToEvent); 7] = [
+    let ours: [(&Resource, ToEvent); 8] = [
         (&kinds.git_repository, Event::GitRepository),
         (&kinds.helm_repository, Event::HelmRepository),
         (&kinds.helm_chart, Event::HelmChart),
@@ -53,6 +53,7 @@ pub(crate) fn watch_all(
         (&kinds.helm_release, Event::HelmRelease),
         (&kinds.alert, Event::Alert),
         (&kinds.provider, Event::Provider),
+        (&kinds.receiver, Event::Receiver),
     ];
     let ours = ours.map(|(kind, event)| watch(kind, &everything, Detail::Object, event));
     let others = [

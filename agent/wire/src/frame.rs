@@ -71,6 +71,16 @@ impl Encoder {
         }
     }
 
+    /// Bytes of the frame so far.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Writes what there is without a length before it, which was written already, as of more that follows.
+    pub(crate) fn write_bare(self, writer: &mut impl Write) -> Result<(), WireError> {
+        writer.write_all(&self.0).map_err(WireError::Io)
+    }
+
     pub(crate) fn write(
         self,
         writer: &mut impl Write,

@@ -4,7 +4,8 @@
 //! Never: opens a socket, trusts a length it did not bound.
 //!
 //! One connection carries one [`FetchRequest`] and then [`Answer`]s until a final one
-//! ([`Answer::is_final`]), or one [`DownloadRequest`], [`RegistryRequest`] or [`PostRequest`] and then [`Piece`]s. A frame is a big-endian `u32` length, a tag byte, and the fields; the length
+//! ([`Answer::is_final`]), or one [`DownloadRequest`], [`RegistryRequest`] or [`PostRequest`] and then
+//! [`Piece`]s, or one [`Routes`] and then [`FromNet`] one way and [`ToNet`] the other. A frame is a big-endian `u32` length, a tag byte, and the fields; the length
 //! counts the tag byte. Integers are big-endian, texts and byte strings carry a `u32` length.
 
 mod answer;
@@ -18,6 +19,7 @@ mod registry;
 mod request;
 mod secret;
 mod semver_range;
+mod serve;
 
 pub use answer::{Answer, FailureClass, read_answer, write_answer};
 pub use download::{
@@ -32,3 +34,7 @@ pub use request::{
 };
 pub use secret::Secret;
 pub use semver_range::{Range, parse_tag};
+pub use serve::{
+    FromNet, Reply, Routes, Taken, ToNet, read_from_net, read_to_net, write_from_net, write_serve,
+    write_to_net,
+};

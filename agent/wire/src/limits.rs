@@ -47,3 +47,24 @@ pub const PIECE_BYTES: usize = 256 * 1024;
 
 /// Bytes of a server's tag for its content. Apache's and nginx's have some thirty.
 pub const ETAG_BYTES: usize = 1024;
+
+/// Paths that are served. Each is of one Receiver; a homelab has a handful.
+pub const ROUTES: usize = 1000;
+
+/// Bytes of one such path: /hook/ and a SHA-256.
+pub const ROUTE_BYTES: usize = 256;
+
+/// Bytes of the head of a request that comes in. Those of GitHub have a thousand; a token of OpenID may have some more.
+pub const TAKEN_HEAD_BYTES: usize = 16 * 1024;
+
+/// Headers of such a request.
+pub const TAKEN_HEADERS: usize = 64;
+
+/// Bytes of its body, as in Flux (notification-controller, `limits.go`).
+pub const TAKEN_BYTES: usize = 3 * 1024 * 1024;
+
+/// Bytes of a reply: the metrics of ten thousand objects.
+pub const REPLY_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of a frame while requests are served.
+pub const SERVED_BYTES: usize = REPLY_BYTES + 64 * 1024;

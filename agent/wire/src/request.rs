@@ -9,9 +9,10 @@ use crate::download::{TAG_DOWNLOAD, decode_download};
 use crate::frame::{Decoder, Encoder, check_oid, read_bytes, read_length};
 use crate::post::{TAG_POST, decode_post};
 use crate::registry::{TAG_REGISTRY, decode_registry};
+use crate::serve::{TAG_SERVE, decode_routes};
 use crate::{
-    DisplayUrl, DownloadRequest, PostRequest, Range, RegistryRequest, Secret, WireError, limits,
-    parse_tag,
+    DisplayUrl, DownloadRequest, PostRequest, Range, RegistryRequest, Routes, Secret, WireError,
+    limits, parse_tag,
 };
 
 /// What one connection asks for.
@@ -25,6 +26,8 @@ pub enum Request {
     Registry(RegistryRequest),
     /// Something that somebody is to be told.
     Post(PostRequest),
+    /// Requests of others, on a socket that is handed over.
+    Serve(Routes),
 }
 
 /// Asks for everything one reference reaches and the agent does not have.
@@ -174,8 +177,8 @@ pub fn write_request(writer: &mut impl Write, request: &FetchRequest) -> Result<
     writer.flush().map_err(WireError::Io)
 }
 
-/// Reads one request. Fails on anything [`write_request`], [`crate::write_download`], [`crate::write_registry`] and
-/// [`crate::write_post`] would not have written; never allocates more than has arrived.
+/// Reads one request. Fails on anything [`write_request`], [`crate::write_download`], [`crate::write_registry`],
+/// [`crate::write_post`] and [`crate::write_serve`] would not have written; never allocates more than has arrived.
 pub fn read_request(reader: &mut impl Read) -> Result<Request, WireError> {
     let length = read_length(reader, WHAT, limits::REQUEST_BYTES)?;
     let body = Zeroizing::new(read_bytes(reader, length)?);
@@ -185,6 +188,7 @@ pub fn read_request(reader: &mut impl Read) -> Result<Request, WireError> {
         TAG_DOWNLOAD => Request::Download(decode_download(&mut decoder)?),
         TAG_REGISTRY => Request::Registry(decode_registry(&mut decoder)?),
         TAG_POST => Request::Post(decode_post(&mut decoder)?),
+        TAG_SERVE => Request::Serve(decode_routes(&mut decoder)?),
         tag => return Err(WireError::UnknownTag { what: WHAT, tag }),
     };
     decoder.finish()?;

@@ -2,6 +2,7 @@
 
 mod download;
 mod post;
+mod serve;
 
 use proptest::prelude::*;
 use windlass_wire::{

@@ -9,7 +9,7 @@ use windlass_kit::controlplane::{ControlPlane, Options};
 use crate::oracle::{module, top};
 
 /// Module, file of the definition there, and its name.
-const DEFINITIONS: [(&str, &str, &str); 5] = [
+const DEFINITIONS: [(&str, &str, &str); 6] = [
     (
         "github.com/fluxcd/source-controller",
         "source.toolkit.fluxcd.io_gitrepositories.yaml",
@@ -35,6 +35,11 @@ const DEFINITIONS: [(&str, &str, &str); 5] = [
         "notification.toolkit.fluxcd.io_providers.yaml",
         "providers.notification.toolkit.fluxcd.io",
     ),
+    (
+        "github.com/fluxcd/notification-controller",
+        "notification.toolkit.fluxcd.io_receivers.yaml",
+        "receivers.notification.toolkit.fluxcd.io",
+    ),
 ];
 
 fn definition(name: &str) -> ObjectRef {
@@ -59,6 +64,7 @@ fn install(admin: &Client, file: &Path, name: &str, valid: &[(String, String)]) 
         Some("helmreleases") => "hr-minimal.yaml",
         Some("alerts") => "alert-minimal.yaml",
         Some("providers") => "provider-minimal.yaml",
+        Some("receivers") => "receiver-minimal.yaml",
         _ => "ks-minimal.yaml",
     };
     let minimal: Vec<_> = valid
@@ -102,6 +108,7 @@ fn verdicts(admin: &Client, objects: &[(String, String)]) -> Vec<Result<(Value, 
             "HelmRelease" => "helmreleases",
             "Alert" => "alerts",
             "Provider" => "providers",
+            "Receiver" => "receivers",
             other => panic!("{name}: {other}"),
         };
         let api = value_of(text, "apiVersion: ");

@@ -53,6 +53,7 @@ mod pinned;
 mod prune_guard;
 mod ratchet;
 mod recall;
+mod receivers;
 mod reference;
 mod registries;
 mod registry_server;

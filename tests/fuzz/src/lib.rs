@@ -23,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     ("kustomize_substitution", kustomize::substitution),
     ("net_delta", net::delta),
     ("net_greeting", net::greeting),
+    ("net_head", net::head),
     ("net_known_hosts", net::known_hosts),
     ("net_list", net::list),
     ("net_pack", net::pack),
@@ -43,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     ("wire_answer", wire::answer),
     ("wire_piece", wire::piece),
     ("wire_range", wire::range),
+    ("wire_taken", wire::taken),
 ];
 
 /// Gives a target by its name.

@@ -1,8 +1,9 @@
 //! The protocol between the two processes, and the ranges of versions that both read.
 
 use windlass_wire::{
-    Range, Request, parse_tag, read_answer, read_piece, read_request, write_answer, write_download,
-    write_piece, write_post, write_registry, write_request,
+    Range, Request, parse_tag, read_answer, read_from_net, read_piece, read_request, write_answer,
+    write_download, write_from_net, write_piece, write_post, write_registry, write_request,
+    write_serve,
 };
 
 /// Answers that are read from one input at most.
@@ -17,6 +18,7 @@ pub(crate) fn request(bytes: &[u8]) {
             Request::Download(download) => write_download(&mut written, download),
             Request::Registry(registry) => write_registry(&mut written, registry),
             Request::Post(post) => write_post(&mut written, post),
+            Request::Serve(routes) => write_serve(&mut written, routes),
         };
         let written = wrote.is_ok() && bytes.starts_with(&written);
         assert!(written, "{request:?} was read and is not what was written");
@@ -48,6 +50,20 @@ pub(crate) fn piece(bytes: &[u8]) {
         let mut written = Vec::new();
         let written = write_piece(&mut written, &piece).is_ok() && before.starts_with(&written);
         assert!(written, "{piece:?} was read and is not what was written");
+    }
+}
+
+/// What the agent reads of webhooks from such a windlass-net.
+pub(crate) fn taken(bytes: &[u8]) {
+    let mut rest = bytes;
+    for _ in 0..ANSWERS {
+        let before = rest;
+        let Ok(taken) = read_from_net(&mut rest) else {
+            return;
+        };
+        let mut written = Vec::new();
+        let written = write_from_net(&mut written, &taken).is_ok() && before.starts_with(&written);
+        assert!(written, "{taken:?} was read and is not what was written");
     }
 }
 

@@ -44,6 +44,12 @@ pub(crate) enum GetWhat {
         /// Only this one
         name: Option<String>,
     },
+    /// What webhooks come to
+    #[command(alias = "receiver")]
+    Receivers {
+        /// Only this one
+        name: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -99,6 +105,11 @@ pub(crate) enum ReconcileWhat {
         #[arg(long)]
         reset: bool,
     },
+    /// What webhooks come to
+    Receiver {
+        /// Its name
+        name: String,
+    },
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -141,6 +152,8 @@ pub(crate) enum Which {
     Alert(Names),
     /// Places that notifications are sent to
     AlertProvider(Names),
+    /// What webhooks come to
+    Receiver(Names),
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -180,6 +193,7 @@ impl Which {
             Which::Helmrelease(names) => (Kind::HelmRelease, names),
             Which::Alert(names) => (Kind::Alert, names),
             Which::AlertProvider(names) => (Kind::Provider, names),
+            Which::Receiver(names) => (Kind::Receiver, names),
         };
         (kind, &names.names)
     }

@@ -54,6 +54,10 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &["unpinned"],
     },
     Section {
+        name: "receiver",
+        keys: &["listen"],
+    },
+    Section {
         name: "state",
         keys: &["dir"],
     },
@@ -72,7 +76,7 @@ pub(super) const SECTIONS: &[Section] = &[
     },
     Section {
         name: "node",
-        keys: &["name"],
+        keys: &["name", "address"],
     },
     Section {
         name: "limits",

@@ -4,17 +4,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fragment::Origin;
-use super::inputs::{Inputs, Located, SectionReader};
+use super::inputs::{Inputs, SectionReader};
 use super::problem::Problems;
 use crate::files::{self, Guard};
 use crate::log::Level;
 use crate::{identity, systemd};
 
+mod listen;
+mod node;
 mod prune;
 mod remote;
 mod root;
 mod tenancy;
 
+pub use self::listen::ReceiverSettings;
+pub use self::node::NodeSettings;
 pub use self::prune::PruneSettings;
 pub use self::remote::{RemoteSettings, Unpinned};
 pub use self::root::{RootAccess, RootSettings, TrustMode};
@@ -44,6 +48,8 @@ pub struct Settings {
     pub tenancy: TenancySettings,
     /// What becomes of content that is named elsewhere.
     pub remote: RemoteSettings,
+    /// Where webhooks come in.
+    pub receiver: ReceiverSettings,
     /// Where the node remembers.
     pub state: StateSettings,
     /// How to reach the network process.
@@ -116,13 +122,6 @@ pub struct LeadershipSettings {
     pub flux_leases: bool,
 }
 
-/// `[node]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeSettings {
-    /// The name this node goes by in Leases and events.
-    pub name: String,
-}
-
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitSettings {
@@ -182,6 +181,7 @@ pub(super) fn judge(
     let prune = prune::judge(reader.section("prune"));
     let tenancy = tenancy::judge(reader.section("tenancy"));
     let remote = remote::judge(reader.section("remote"));
+    let receiver = listen::receiver(reader.section("receiver"));
     let state = StateSettings {
         dir: path_or(reader.section("state"), "dir", "/var/lib/windlass"),
     };
@@ -198,7 +198,7 @@ pub(super) fn judge(
     let level = reader
         .section("log")
         .parsed("level", Level::Info, str::parse);
-    let node = node(
+    let node = node::judge(
         reader.section("node"),
         main,
         surroundings.hostname.as_deref(),
@@ -211,6 +211,7 @@ pub(super) fn judge(
         prune,
         tenancy,
         remote,
+        receiver,
         state,
         net,
         leadership,
@@ -335,28 +336,6 @@ fn complain(
     if let Some(origin) = written.map(|written| written.origin.clone()) {
         section.wrong(&origin, key, message);
     }
-}
-
-fn node(
-    section: &mut SectionReader<'_>,
-    main: &Path,
-    hostname: Option<&str>,
-) -> Option<NodeSettings> {
-    let name = match section.text("name") {
-        Some(Located { value, origin }) => {
-            check_name(section, "name", &value, &origin, is_subdomain);
-            value
-        }
-        None => hostname
-            .map(str::to_ascii_lowercase)
-            .filter(|name| is_subdomain(name))
-            .or_else(|| {
-                let message = "[node] name is needed: the host name is unreadable or no valid name";
-                section.problems.add(main, None, message);
-                None
-            })?,
-    };
-    Some(NodeSettings { name })
 }
 
 fn check_name(

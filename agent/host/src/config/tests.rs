@@ -112,6 +112,8 @@ fn the_example_shows_every_key_with_its_default() {
         "age_key_file",
         "pgp_key_file",
         "default_service_account",
+        "listen",
+        "address",
     ];
     let is_shown = |line: &&str| {
         !without
@@ -464,4 +466,24 @@ fn keys_for_secrets_are_files_or_credentials() {
         judge(&[("main.toml", URL)]).unwrap().sops,
         SopsSettings::default()
     );
+}
+
+#[test]
+fn webhooks_come_in_only_where_the_config_says() {
+    let judged = |text: &str| judge(&[("main.toml", &format!("{URL}{text}"))]);
+    assert_eq!(judged("").unwrap().receiver, ReceiverSettings::default());
+    let open =
+        judged("[receiver]\nlisten = \"[::]:9292\"\n[node]\naddress = \"192.0.2.1\"\n").unwrap();
+    assert_eq!(open.receiver.listen, Some("[::]:9292".parse().unwrap()));
+    assert_eq!(open.node.address, Some("192.0.2.1".parse().unwrap()));
+    for text in [
+        "[receiver]\nlisten = \":9292\"\n",
+        "[receiver]\nlisten = \"0.0.0.0:0\"\n",
+        "[receiver]\nlisten = \"localhost:9292\"\n",
+        "[node]\naddress = \"127.0.0.1\"\n",
+        "[node]\naddress = \"0.0.0.0\"\n",
+    ] {
+        let refused = judged(text).unwrap_err().to_string();
+        assert!(refused.contains("main.toml:"), "{refused}");
+    }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Standing {
     pub(crate) epoch_floor: EpochFloor,
     pub(crate) flux: FluxStanding,
     pub(crate) flux_leases: bool,
-    established: Established,
+    pub(super) established: Established,
     /// The preparation under way is to be followed by another.
     establish_again: bool,
     /// Definitions and namespace that were seen and are not being deleted.
@@ -61,7 +61,7 @@ pub(crate) struct Standing {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Established {
+pub(super) enum Established {
     Done,
     UnderWay,
     Due(Instant),
@@ -153,7 +153,7 @@ impl Standing {
     }
 
     /// Whether a node may say what it accepted, whoever leads.
-    fn may_tell(&self) -> bool {
+    pub(super) fn may_tell(&self) -> bool {
         self.pause_known && self.pause.is_none() && self.uninstall.is_none()
     }
 
@@ -371,10 +371,7 @@ impl Controller {
         if matches!(self.standing.established, Established::Due(at) if at <= Instant::now()) {
             self.prepare();
         }
-        let may_tell = self.standing.may_tell();
-        self.context
-            .may_tell
-            .send_if_modified(|before| std::mem::replace(before, may_tell) != may_tell);
+        self.show_writer();
         let root = self.sources.get(&self.root.name);
         let revision = root
             .and_then(|slot| slot.snapshot.as_ref())

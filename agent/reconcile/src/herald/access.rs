@@ -2,14 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
 use windlass_api::meta::LocalReference;
 use windlass_api::provider::ProviderSpec;
 use windlass_cluster::Cluster;
-use windlass_notify::{Fields, Secret};
-use windlass_object::GroupVersionKind;
+use windlass_notify::Fields;
 use windlass_wire::{ClientIdentity, Proxy};
 
 use super::deliver::Problem;
@@ -54,28 +50,17 @@ pub(super) async fn read(
 }
 
 async fn fields(cluster: &Cluster, namespace: &str, name: &str) -> Result<Fields, Problem> {
-    let later = |error: windlass_cluster::RequestError| {
+    let read = crate::fields::read(cluster, namespace, name).await;
+    let read = read.map_err(|error| {
         Problem::Later(format!(
             "failed to get secret '{namespace}/{name}': {error}"
         ))
-    };
-    let kind = GroupVersionKind::new("v1", "Secret");
-    let secrets = cluster.resolve(&kind).await.map_err(later)?;
-    let secret = cluster
-        .get(&secrets, namespace, name)
-        .await
-        .map_err(later)?;
-    let secret = secret.ok_or_else(|| {
+    })?;
+    read.ok_or_else(|| {
         Problem::NotThere(format!(
             "failed to get secret '{namespace}/{name}': secret \"{name}\" not found; create it"
         ))
-    })?;
-    let data = secret.pointer("/data").and_then(Value::as_object);
-    let decoded = data.into_iter().flatten().filter_map(|(field, value)| {
-        let bytes = STANDARD.decode(value.as_str()?).ok()?;
-        Some((field.clone(), Secret::new(String::from_utf8(bytes).ok()?)))
-    });
-    Ok(decoded.collect())
+    })
 }
 
 /// The first of these keys that is there.
@@ -126,6 +111,8 @@ fn proxy(
 
 #[cfg(test)]
 mod tests {
+    use windlass_notify::Secret;
+
     use super::*;
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {

@@ -12,8 +12,8 @@ use windlass_plan::backoff;
 
 use super::Notice;
 use super::deliver::{Problem, deliver, shown};
-use super::known::Known;
 use crate::context::Context;
+use crate::known::Known;
 use crate::named::Named;
 
 /// Waits between attempts: long enough not to be a burden, short enough that news are news when the network is back.

@@ -10,7 +10,7 @@ use crate::seen::Meta;
 
 /// The objects of one kind.
 #[derive(Debug)]
-pub(super) struct Known<Kept> {
+pub(crate) struct Known<Kept> {
     objects: BTreeMap<Named, Kept>,
     /// What a list that has begun did not show yet.
     unlisted: BTreeSet<Named>,
@@ -29,7 +29,7 @@ impl<Kept> Default for Known<Kept> {
 
 impl<Kept> Known<Kept> {
     /// Takes what the watch says. An object that `read` makes nothing of is not there.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         event: WatchEvent,
         read: impl FnOnce(&Value) -> Option<(Named, Kept)>,
@@ -62,15 +62,15 @@ impl<Kept> Known<Kept> {
     }
 
     /// Whether all of them were listed once.
-    pub(super) fn is_listed(&self) -> bool {
+    pub(crate) fn is_listed(&self) -> bool {
         self.listed
     }
 
-    pub(super) fn get(&self, name: &Named) -> Option<&Kept> {
+    pub(crate) fn get(&self, name: &Named) -> Option<&Kept> {
         self.objects.get(name)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Named, &Kept)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Named, &Kept)> {
         self.objects.iter()
     }
 }

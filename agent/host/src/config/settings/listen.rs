@@ -1,0 +1,45 @@
+//! The sections that open ports: none is open unless the config says so.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::config::inputs::{Located, SectionReader};
+
+/// `[receiver]`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReceiverSettings {
+    /// Where webhooks come in; nowhere unless it is set.
+    pub listen: Option<SocketAddr>,
+}
+
+pub(super) fn receiver(section: &mut SectionReader<'_>) -> ReceiverSettings {
+    ReceiverSettings {
+        listen: listen(section),
+    }
+}
+
+/// An address of this node and a port, such as `0.0.0.0:9292` or `[::]:9292`.
+fn listen(section: &mut SectionReader<'_>) -> Option<SocketAddr> {
+    let Located { value, origin } = section.text("listen")?;
+    let address = value.parse::<SocketAddr>().ok();
+    let address = address.filter(|address| address.port() != 0);
+    if address.is_none() {
+        let message = format!(
+            "must be an address of this node and a port, such as \"0.0.0.0:9292\", not {value:?}"
+        );
+        section.wrong(&origin, "listen", &message);
+    }
+    address
+}
+
+/// How the rest of the cluster reaches this node: an address that others can use.
+pub(super) fn address(section: &mut SectionReader<'_>) -> Option<IpAddr> {
+    let Located { value, origin } = section.text("address")?;
+    let address = value.parse::<IpAddr>().ok();
+    let address = address.filter(|address| !address.is_loopback() && !address.is_unspecified());
+    if address.is_none() {
+        let message =
+            format!("must be an IP address at which the cluster reaches this node, not {value:?}");
+        section.wrong(&origin, "address", &message);
+    }
+    address
+}
