@@ -18,6 +18,7 @@ mod commands_kubectl;
 mod commands_notify;
 mod commands_pause;
 mod crd_corpus;
+mod depends;
 mod disowned;
 mod etcd_restored;
 mod expressions;
