@@ -51,6 +51,13 @@ pub const FINALIZER: &str = "finalizers.fluxcd.io";
 pub const OWNER_NAME: &str = "kustomize.toolkit.fluxcd.io/name";
 /// Label with the namespace of the Kustomization that applied an object.
 pub const OWNER_NAMESPACE: &str = "kustomize.toolkit.fluxcd.io/namespace";
+/// Label with the name of the node whose folder of manifests an object is from. Not Flux's.
+pub const MANIFESTS: &str = "windlass.dev/manifests";
+/// ConfigMaps in [`FLUX_SYSTEM`], one for each node that has manifests of its own, are called this and the node's name: what
+/// was applied from them. Not Flux's.
+pub const MANIFESTS_OF: &str = "windlass-manifests-";
+/// Field manager of what is applied from a node's folder. Not Flux's.
+pub const MANIFESTS_MANAGER: &str = "windlass-manifests";
 /// Label with the name of the HelmRelease that made an object.
 pub const HELM_OWNER_NAME: &str = "helm.toolkit.fluxcd.io/name";
 /// Label with the namespace of the HelmRelease that made an object.
@@ -165,9 +172,6 @@ pub const WINDOW: &str = "windlass.dev/window";
 pub const ON_ERROR: &str = "windlass.dev/on-error";
 /// Value of [`ON_ERROR`] (compared without case).
 pub const CONTINUE: &str = "continue";
-/// Annotation of a Kustomization or HelmRelease: what has to be ready first beside `spec.dependsOn`, of either kind, such as
-/// `HelmRelease/cert-manager/cert-manager, Kustomization/crds`. Not Flux's.
-pub const DEPENDS_ON: &str = "windlass.dev/depends-on";
 /// ConfigMap in [`FLUX_SYSTEM`] that stops every node's writes. Not Flux's.
 pub const PAUSE: &str = "windlass-pause";
 /// Lease in [`FLUX_SYSTEM`] that the leading node holds. Not Flux's.
@@ -180,3 +184,5 @@ pub const WITNESS_LABEL: &str = "windlass.dev/witness";
 pub const OWN_PREFIX: &str = "windlass.dev/";
 /// Annotation of those Leases with the ratchets. Not Flux's.
 pub const ACCEPTED: &str = "windlass.dev/accepted";
+/// The socket by which commands on a node ask the agent there, unless its config says otherwise. Not Flux's.
+pub const CONTROL_SOCKET: &str = "/run/windlass-agent/control.sock";

@@ -13,6 +13,7 @@ const READY: &str = "windlass.dev/ready";
 const ROLE: &str = "windlass.dev/role";
 const REFUSED: &str = "windlass.dev/refused";
 const ROOTS: &str = "windlass.dev/roots";
+const MANIFESTS: &str = "windlass.dev/manifests-problem";
 const FREE_DISK: &str = "windlass.dev/free-disk";
 
 /// The state of a node. What is not known, or not said in that Lease, is `None`.
@@ -34,6 +35,8 @@ pub struct NodeStatus {
     pub refused: Option<String>,
     /// Digest of what the node holds history to; nodes of one cluster should have the same.
     pub roots: Option<String>,
+    /// What is wrong with the manifests in the node's own folder.
+    pub manifests: Option<String>,
     /// Bytes left where the node keeps its state.
     pub free_disk: Option<u64>,
 }
@@ -54,6 +57,7 @@ impl NodeStatus {
             (ROLE, self.role.clone()),
             (REFUSED, self.refused.clone()),
             (ROOTS, self.roots.clone()),
+            (MANIFESTS, self.manifests.clone()),
             (FREE_DISK, self.free_disk.map(|bytes| bytes.to_string())),
         ];
         let said = all
@@ -82,6 +86,7 @@ impl NodeStatus {
             role: text(ROLE),
             refused: text(REFUSED),
             roots: text(ROOTS),
+            manifests: text(MANIFESTS),
             free_disk: annotations
                 .get(FREE_DISK)
                 .and_then(|text| text.parse().ok()),
@@ -105,6 +110,7 @@ mod tests {
             role: Some("leader".to_owned()),
             refused: Some("InvalidCommit: unsigned".to_owned()),
             roots: Some("01ff".to_owned()),
+            manifests: Some("a.yaml: bad".to_owned()),
             free_disk: Some(5_000_000_000),
         };
         assert_eq!(

@@ -41,6 +41,9 @@ pub struct Globals {
     /// How long a command may wait
     #[arg(long, global = true, default_value = "5m")]
     pub(crate) timeout: GoDuration,
+    /// Socket of the agent on this node, asked where the API server does not answer
+    #[arg(long, global = true, env = "WINDLASS_AGENT_SOCKET", hide = true)]
+    pub(crate) agent_socket: Option<PathBuf>,
     /// Accepted for scripts written for Flux; nothing is left out here anyway
     #[arg(long, global = true, hide = true)]
     pub(crate) verbose: bool,
@@ -97,6 +100,18 @@ pub enum Command {
     Helm(HelmArguments),
     /// Print a completion script
     Completion(CompletionArguments),
+}
+
+impl Command {
+    /// Whether it only looks at what is there now, which the agent of this node can answer too.
+    pub(crate) fn looks(&self) -> bool {
+        match self {
+            Command::Get(arguments) => !arguments.flags.watch,
+            Command::Events(arguments) => !arguments.watch,
+            Command::Status | Command::Describe(_) | Command::Tree(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Arguments of `get`.

@@ -4,16 +4,17 @@ use jiff::Timestamp;
 use windlass_api::duration::GoDuration;
 use windlass_api::parse;
 use windlass_cluster::Scope;
-use windlass_object::{Object, Value};
+use windlass_object::{GroupVersionKind, Object, Value};
 
 use crate::error::CommandError;
 use crate::events;
 use crate::facts::{Condition, conditions, field, flag, list, short_revision, source, text, time};
 use crate::kind::Kind;
 use crate::screen::Screen;
-use crate::session::{Session, now};
+use crate::session::now;
 use crate::table;
 use crate::tree::applied;
+use crate::view::View;
 use crate::words::{age, shorten_digests};
 
 /// Events that are shown; the newest. More is what `windlass events` is for.
@@ -30,16 +31,17 @@ struct Facts {
 
 /// Runs the command.
 pub(crate) async fn run(
-    session: &Session,
+    view: &View<'_>,
     screen: &mut Screen<'_>,
     name: &str,
 ) -> Result<(), CommandError> {
-    let kustomization = session.get(Kind::Kustomization, name).await?;
+    let kustomization = view
+        .get_in(Kind::Kustomization, view.namespace(), name)
+        .await?;
     let (kind, namespace, source_name) = source(&kustomization);
     let source = if kind == Kind::GitRepository.name() {
         found(
-            session
-                .get_in(Kind::GitRepository, &namespace, &source_name)
+            view.get_in(Kind::GitRepository, &namespace, &source_name)
                 .await,
         )?
     } else {
@@ -48,19 +50,21 @@ pub(crate) async fn run(
     let mut dependencies = Vec::new();
     for dependency in list(&kustomization, "/spec/dependsOn") {
         let namespace = match field(dependency, "namespace") {
-            "" => session.namespace.as_str(),
+            "" => view.namespace(),
             namespace => namespace,
         };
         let name = field(dependency, "name");
-        let object = found(session.get_in(Kind::Kustomization, namespace, name).await)?;
+        let object = found(view.get_in(Kind::Kustomization, namespace, name).await)?;
         dependencies.push((format!("Kustomization/{namespace}/{name}"), object));
     }
     let field_selector = format!("involvedObject.kind=Kustomization,involvedObject.name={name}");
     let scope = Scope {
         field_selector,
-        ..Scope::in_namespace(&session.namespace)
+        ..Scope::in_namespace(view.namespace())
     };
-    let mut events = session.list_known("v1", "Event", &scope).await?;
+    let mut events = view
+        .list_known(&GroupVersionKind::new("v1", "Event"), &scope)
+        .await?;
     events.sort_by_key(events::seen_at);
     events.drain(..events.len().saturating_sub(EVENTS));
     let facts = Facts {

@@ -12,8 +12,9 @@ use crate::error::CommandError;
 use crate::facts::{source, text};
 use crate::kind::Kind;
 use crate::screen::Screen;
-use crate::session::{Session, now};
+use crate::session::now;
 use crate::table;
+use crate::view::View;
 use crate::words::age;
 
 /// The kinds whose events are shown.
@@ -45,17 +46,17 @@ struct About {
 
 /// Runs the command.
 pub(crate) async fn run(
-    session: &Session,
+    view: &View<'_>,
     screen: &mut Screen<'_>,
     arguments: &EventsArguments,
 ) -> Result<(), CommandError> {
     let namespace = if arguments.all_namespaces {
         String::new()
     } else {
-        session.namespace.clone()
+        view.namespace().to_owned()
     };
     let abouts = match &arguments.about {
-        Some(selector) => wanted(session, selector, &namespace).await?,
+        Some(selector) => wanted(view, selector, &namespace).await?,
         None => Vec::new(),
     };
     let elsewhere = abouts.iter().any(|about| about.namespace != namespace);
@@ -67,11 +68,10 @@ pub(crate) async fn run(
         }],
         abouts => abouts.iter().map(scope).collect(),
     };
-    let resource = session
-        .cluster
-        .resolve(&GroupVersionKind::new("v1", "Event"))
-        .await?;
+    let kind = GroupVersionKind::new("v1", "Event");
     if arguments.watch {
+        let session = view.session()?;
+        let resource = session.cluster.resolve(&kind).await?;
         let streams = scopes
             .into_iter()
             .map(|scope| Box::pin(session.cluster.watch(&resource, scope, Detail::Object)));
@@ -80,12 +80,7 @@ pub(crate) async fn run(
     }
     let mut events = Vec::new();
     for scope in &scopes {
-        events.extend(
-            session
-                .cluster
-                .list(&resource, scope, Detail::Object)
-                .await?,
-        );
+        events.extend(view.list(&kind, scope).await?);
     }
     events.retain(|event| shown(event, &arguments.types));
     if events.is_empty() {
@@ -138,7 +133,7 @@ async fn watch(
 
 /// Reads `Kind` or `Kind/name`. Events of one Kustomization include those of its source.
 async fn wanted(
-    session: &Session,
+    view: &View<'_>,
     selector: &str,
     namespace: &str,
 ) -> Result<Vec<About>, CommandError> {
@@ -162,7 +157,9 @@ async fn wanted(
     if let Some(one) = about_one
         && one.kind == Kind::Kustomization.name()
     {
-        let object = session.get(Kind::Kustomization, &one.name).await?;
+        let object = view
+            .get_in(Kind::Kustomization, view.namespace(), &one.name)
+            .await?;
         let (kind, namespace, name) = source(&object);
         abouts.push(About {
             kind,

@@ -13,8 +13,8 @@ use crate::error::CommandError;
 use crate::facts::{flag, readiness, short_revision, source};
 use crate::kind::{Kind, SOURCES};
 use crate::screen::Screen;
-use crate::session::Session;
 use crate::table;
+use crate::view::View;
 use crate::words::{shorten_digests, switch};
 
 /// Which columns a table has beside the usual ones.
@@ -27,7 +27,7 @@ struct Columns {
 
 /// Runs the command.
 pub(crate) async fn run(
-    session: &Session,
+    view: &View<'_>,
     screen: &mut Screen<'_>,
     arguments: &GetArguments,
 ) -> Result<(), CommandError> {
@@ -46,10 +46,10 @@ pub(crate) async fn run(
                 Kind::Alert,
             ];
             let kinds: Vec<Kind> = SOURCES.into_iter().chain(others).collect();
-            return several(session, screen, flags, &kinds).await;
+            return several(view, screen, flags, &kinds).await;
         }
         GetWhat::Sources { what } => match what {
-            GetSource::All => return several(session, screen, flags, &SOURCES).await,
+            GetSource::All => return several(view, screen, flags, &SOURCES).await,
             GetSource::Git { name } => (Kind::GitRepository, name, false),
             GetSource::Helm { name } => (Kind::HelmRepository, name, false),
             GetSource::Chart { name } => (Kind::HelmChart, name, false),
@@ -63,12 +63,12 @@ pub(crate) async fn run(
         GetWhat::Receivers { name } => (Kind::Receiver, name, false),
     };
     let columns = Columns { source, ..columns };
-    one(session, screen, flags, kind, name.as_deref(), columns).await
+    one(view, screen, flags, kind, name.as_deref(), columns).await
 }
 
 /// Tables of several kinds, one after the other; a kind the cluster does not have is left out.
 async fn several(
-    session: &Session,
+    view: &View<'_>,
     screen: &mut Screen<'_>,
     flags: &GetFlags,
     kinds: &[Kind],
@@ -83,11 +83,11 @@ async fn several(
         kind: true,
         source: false,
     };
-    let scope = scope(session, flags, None)?;
+    let scope = scope(view, flags, None)?;
     let mut everything = Vec::new();
     let (mut failed, mut unknown) = (0, None);
     for kind in kinds {
-        let objects = match list(session, *kind, &scope).await {
+        let objects = match list(view, *kind, &scope).await {
             Ok(objects) => picked(objects, flags),
             Err(CommandError::Request(error)) if error.class() == ErrorClass::UnknownKind => {
                 unknown = Some((error, unknown.map_or(1, |(_, count)| count + 1)));
@@ -133,18 +133,18 @@ fn place(scope: &Scope) -> String {
 }
 
 async fn one(
-    session: &Session,
+    view: &View<'_>,
     screen: &mut Screen<'_>,
     flags: &GetFlags,
     kind: Kind,
     name: Option<&str>,
     columns: Columns,
 ) -> Result<(), CommandError> {
-    let scope = scope(session, flags, name)?;
+    let scope = scope(view, flags, name)?;
     if flags.watch {
-        return watch(session, screen, flags, kind, scope, columns).await;
+        return watch(view, screen, flags, kind, scope, columns).await;
     }
-    let objects = list(session, kind, &scope).await?;
+    let objects = list(view, kind, &scope).await?;
     if objects.is_empty() {
         let namespace = place(&scope);
         return Err(match name {
@@ -169,13 +169,14 @@ async fn one(
 
 /// Prints what is there, then each change.
 async fn watch(
-    session: &Session,
+    view: &View<'_>,
     screen: &mut Screen<'_>,
     flags: &GetFlags,
     kind: Kind,
     scope: Scope,
     columns: Columns,
 ) -> Result<(), CommandError> {
+    let session = view.session()?;
     let resource = session.resource(kind).await?;
     let mut events = pin!(session.cluster.watch(&resource, scope, Detail::Object));
     let mut first: Option<Vec<Object>> = Some(Vec::new());
@@ -223,15 +224,11 @@ async fn watch(
     Ok(())
 }
 
-async fn list(session: &Session, kind: Kind, scope: &Scope) -> Result<Vec<Object>, CommandError> {
-    let resource = session.resource(kind).await?;
-    Ok(session
-        .cluster
-        .list(&resource, scope, Detail::Object)
-        .await?)
+async fn list(view: &View<'_>, kind: Kind, scope: &Scope) -> Result<Vec<Object>, CommandError> {
+    Ok(view.list(&kind.gvk(), scope).await?)
 }
 
-fn scope(session: &Session, flags: &GetFlags, name: Option<&str>) -> Result<Scope, CommandError> {
+fn scope(view: &View<'_>, flags: &GetFlags, name: Option<&str>) -> Result<Scope, CommandError> {
     let label_selector = flags.label_selector.clone().unwrap_or_default();
     if let Err(error) = LabelSelector::parse(&label_selector) {
         return Err(CommandError::Usage(format!("--label-selector: {error}")));
@@ -239,7 +236,7 @@ fn scope(session: &Session, flags: &GetFlags, name: Option<&str>) -> Result<Scop
     let namespace = if flags.all_namespaces {
         String::new()
     } else {
-        session.namespace.clone()
+        view.namespace().to_owned()
     };
     let field_selector = name
         .map(|name| format!("metadata.name={name}"))

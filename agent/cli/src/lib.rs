@@ -1,6 +1,6 @@
 //! Job: the commands a person types, and every printed word.
 //! Takes → gives: arguments, a kubeconfig or a clone → text and an exit code.
-//! May touch: stdout, stderr, stdin to ask, the API server through `cluster`; a clone; the person's own git, gpg, curl and cache.
+//! May touch: stdout, stderr, stdin to ask, the API server through `cluster`, the agent's socket; a clone; the person's own git, gpg, curl and cache.
 //! Never: needs the agent to be reachable.
 
 mod arguments;
@@ -35,6 +35,7 @@ mod tree;
 mod trust;
 mod uninstall;
 mod version;
+mod view;
 mod wait;
 mod words;
 
@@ -62,6 +63,7 @@ use crate::screen::{Eyes, Screen};
 use crate::session::{Paused, Session};
 pub use crate::trust::{NodeTrust, TrustArguments};
 pub use crate::uninstall::UninstallArguments;
+use crate::view::{Instead, Sight, View};
 pub use windlass_trust::Mode;
 
 /// Keeps a cluster equal to a signed Git repository.
@@ -247,15 +249,66 @@ async fn dispatch(
         }
         _ => {}
     }
-    let session = Session::new(globals)?;
+    on_cluster(globals, command, screen).await
+}
+
+/// Where the API server cannot answer and the command only looks, the agent of this node is asked instead.
+async fn on_cluster(
+    globals: &Globals,
+    command: &Command,
+    screen: &mut Screen<'_>,
+) -> Result<(), CommandError> {
+    let session = Session::new(globals);
+    if command.looks() {
+        let instead = session.as_ref();
+        let instead = instead.map_or(Instead::NoKubeconfig, Instead::Unasked);
+        if let Some(sight) = Sight::instead(globals, &instead).await {
+            return look(&View::Node(&sight), command, screen).await;
+        }
+    }
+    let session = session?;
     let unpausing = matches!(command, Command::Pause(_) | Command::Unpause);
     let paused = if unpausing {
-        Paused::No
+        Ok(Paused::No)
     } else {
-        session.paused().await?
+        session.paused().await
     };
+    if paused.is_err()
+        && command.looks()
+        && let Some(sight) = Sight::instead(globals, &Instead::Silent(&session)).await
+    {
+        return look(&View::Node(&sight), command, screen).await;
+    }
+    let paused = paused?;
     paused.show(screen)?;
     with_cluster(&session, command, &paused, screen).await
+}
+
+/// The commands that only look.
+async fn look(
+    view: &View<'_>,
+    command: &Command,
+    screen: &mut Screen<'_>,
+) -> Result<(), CommandError> {
+    view.introduce(screen)?;
+    match command {
+        Command::Get(arguments) => get::run(view, screen, arguments).await,
+        Command::Describe(DescribeArguments {
+            what: DescribeWhat::Kustomization { name },
+        }) => describe::run(view, screen, name).await,
+        Command::Tree(TreeArguments {
+            what:
+                TreeWhat::Kustomization {
+                    name,
+                    compact,
+                    output,
+                },
+        }) => tree::run(view, screen, name, *compact, *output).await,
+        Command::Events(arguments) => events::run(view, screen, arguments).await,
+        Command::Status => status::run(view, screen).await,
+        // The others do more than look.
+        _ => Ok(()),
+    }
 }
 
 async fn with_cluster(
@@ -265,7 +318,11 @@ async fn with_cluster(
     screen: &mut Screen<'_>,
 ) -> Result<(), CommandError> {
     match command {
-        Command::Get(arguments) => get::run(session, screen, arguments).await,
+        Command::Get(_)
+        | Command::Describe(_)
+        | Command::Tree(_)
+        | Command::Events(_)
+        | Command::Status => look(&View::Cluster(session), command, screen).await,
         Command::Reconcile(arguments) => {
             reconcile::run(session, screen, &arguments.what, paused).await
         }
@@ -274,18 +331,6 @@ async fn with_cluster(
         Command::Resume(arguments) => suspend::resume(session, screen, arguments).await,
         Command::Pause(arguments) => pause::pause(session, screen, arguments).await,
         Command::Unpause => pause::unpause(session, screen).await,
-        Command::Describe(DescribeArguments {
-            what: DescribeWhat::Kustomization { name },
-        }) => describe::run(session, screen, name).await,
-        Command::Tree(TreeArguments {
-            what:
-                TreeWhat::Kustomization {
-                    name,
-                    compact,
-                    output,
-                },
-        }) => tree::run(session, screen, name, *compact, *output).await,
-        Command::Events(arguments) => events::run(session, screen, arguments).await,
         Command::Export(arguments) => export::run(session, screen, arguments).await,
         Command::Delete(arguments) => delete::run(session, screen, arguments).await,
         Command::Logs(arguments) => {
@@ -295,7 +340,6 @@ async fn with_cluster(
             Ok(screen.print(&logs::render(node, &session.namespace, arguments))?)
         }
         Command::Check(arguments) => check::run(session, screen, arguments.pre).await,
-        Command::Status => status::run(session, screen).await,
         Command::Uninstall(arguments) => uninstall::run(session, screen, arguments).await,
         Command::Version(arguments) => version::run(Some(session), screen, arguments).await,
         // Answered without a cluster, in `dispatch`.

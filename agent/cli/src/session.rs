@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use windlass_api::pause::{Pause, PauseError};
 use windlass_api::{names, time::Time};
-use windlass_cluster::{Cluster, Connect, Detail, ErrorClass, RequestError, Resource, Scope};
+use windlass_cluster::{Cluster, Connect, ErrorClass, RequestError, Resource};
 use windlass_object::{GroupVersionKind, Object};
 
 use crate::arguments::Globals;
@@ -81,25 +81,6 @@ impl Session {
             name: name.to_owned(),
             namespace: format!("{namespace:?}"),
         })
-    }
-
-    /// Every object of a kind that has no place in [`Kind`]; none when the cluster has no such kind.
-    pub(crate) async fn list_known(
-        &self,
-        api_version: &str,
-        kind: &str,
-        scope: &Scope,
-    ) -> Result<Vec<Object>, RequestError> {
-        let resource = match self
-            .cluster
-            .resolve(&GroupVersionKind::new(api_version, kind))
-            .await
-        {
-            Ok(resource) => resource,
-            Err(error) if error.class() == ErrorClass::UnknownKind => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        self.cluster.list(&resource, scope, Detail::Object).await
     }
 
     /// An object in the namespace, for messages.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use windlass_api::conditions::{FETCH_FAILED, READY, SOURCE_VERIFIED};
 use windlass_api::names::FLUX_SYSTEM;
 use windlass_api::node::NodeStatus;
-use windlass_cluster::{Detail, ErrorClass, RequestError, Scope};
+use windlass_cluster::{RequestError, Scope};
 use windlass_object::Object;
 
 use crate::error::CommandError;
@@ -14,14 +14,16 @@ use crate::facts::{condition, flag, readiness, revision, short_revision, text};
 use crate::kind::Kind;
 use crate::lease::{Lead, lead, nodes};
 use crate::screen::Screen;
-use crate::session::{Session, now};
+use crate::session::now;
 use crate::table;
+use crate::view::View;
 use crate::words::{age, shorten_digests};
 
 /// Everything the screen shows.
 struct Facts {
     server: String,
-    version: String,
+    /// What the API server calls itself; `None` when it does not answer, and this is the word of a node.
+    version: Option<String>,
     lead: Option<Lead>,
     nodes: Vec<(String, NodeStatus)>,
     sources: Vec<Object>,
@@ -30,31 +32,31 @@ struct Facts {
 }
 
 /// Runs the command.
-pub(crate) async fn run(session: &Session, screen: &mut Screen<'_>) -> Result<(), CommandError> {
+pub(crate) async fn run(view: &View<'_>, screen: &mut Screen<'_>) -> Result<(), CommandError> {
+    let (server, version, lead, nodes) = match view {
+        View::Cluster(session) => (
+            session.cluster.server(),
+            Some(session.cluster.version().await?),
+            lead(session).await?,
+            nodes(session).await?,
+        ),
+        View::Node(sight) => (sight.server().to_owned(), None, None, vec![sight.node()]),
+    };
     let facts = Facts {
-        server: session.cluster.server(),
-        version: session.cluster.version().await?,
-        lead: lead(session).await?,
-        nodes: nodes(session).await?,
-        sources: all(session, Kind::GitRepository).await?,
-        kustomizations: all(session, Kind::Kustomization).await?,
-        releases: all(session, Kind::HelmRelease).await?,
+        server,
+        version,
+        lead,
+        nodes,
+        sources: all(view, Kind::GitRepository).await?,
+        kustomizations: all(view, Kind::Kustomization).await?,
+        releases: all(view, Kind::HelmRelease).await?,
     };
     Ok(screen.print(&render(&facts, now().timestamp()))?)
 }
 
 /// Every object of a kind; none when the cluster does not know the kind.
-async fn all(session: &Session, kind: Kind) -> Result<Vec<Object>, RequestError> {
-    match session.resource(kind).await {
-        Ok(resource) => {
-            session
-                .cluster
-                .list(&resource, &Scope::all(), Detail::Object)
-                .await
-        }
-        Err(error) if error.class() == ErrorClass::UnknownKind => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
+async fn all(view: &View<'_>, kind: Kind) -> Result<Vec<Object>, RequestError> {
+    view.list_known(&kind.gvk(), &Scope::all()).await
 }
 
 fn render(facts: &Facts, now: Timestamp) -> String {
@@ -74,12 +76,9 @@ fn render(facts: &Facts, now: Timestamp) -> String {
     let mut text = table::aligned(
         &[],
         &[
-            line(
-                "Cluster",
-                format!("Kubernetes {} at {}", facts.version, facts.server),
-            ),
-            line("Leader", leader(facts.lead.as_ref(), now)),
-            line("Root", root(facts.lead.as_ref(), &facts.sources, now)),
+            line("Cluster", cluster(facts)),
+            line("Leader", leader(facts, now)),
+            line("Root", root(facts, now)),
             line("Ready", format!("{ready} of {total}")),
         ],
     );
@@ -129,8 +128,18 @@ fn section(text: &mut String, header: &[&str], rows: &[Vec<String>]) {
     }
 }
 
-fn leader(lead: Option<&Lead>, now: Timestamp) -> String {
-    let Some(lead) = lead else {
+fn cluster(facts: &Facts) -> String {
+    match &facts.version {
+        Some(version) => format!("Kubernetes {version} at {}", facts.server),
+        None => format!("not asked: {}", facts.server),
+    }
+}
+
+fn leader(facts: &Facts, now: Timestamp) -> String {
+    if facts.version.is_none() {
+        return "unknown: only the API server knows".to_owned();
+    }
+    let Some(lead) = &facts.lead else {
         return "none: no node has ever led (is the agent running? see `windlass check`)"
             .to_owned();
     };
@@ -153,13 +162,15 @@ fn leader(lead: Option<&Lead>, now: Timestamp) -> String {
     format!("{}, windlass {version}, renewed {renewed}", lead.node)
 }
 
-/// The root source as the leading node sees it. The Lease says so at its next renewal only; where the
+/// The root source as the leading node sees it, or this one where nobody else can be asked. The Lease says so at its next renewal only; where the
 /// source's object has its usual name it is ahead.
-fn root(lead: Option<&Lead>, sources: &[Object], now: Timestamp) -> String {
-    let Some(status) = lead.map(|lead| &lead.status) else {
+fn root(facts: &Facts, now: Timestamp) -> String {
+    let node = facts.nodes.first().map(|(_, status)| status);
+    let node = node.filter(|_| facts.version.is_none());
+    let Some(status) = facts.lead.as_ref().map(|lead| &lead.status).or(node) else {
         return "unknown".to_owned();
     };
-    let object = sources.iter().find(|source| {
+    let object = facts.sources.iter().find(|source| {
         source.name() == FLUX_SYSTEM && source.namespace().unwrap_or_default() == FLUX_SYSTEM
     });
     let revision = object.map(|object| revision(Kind::GitRepository, object));

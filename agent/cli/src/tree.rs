@@ -12,7 +12,7 @@ use crate::error::CommandError;
 use crate::facts::{field, list};
 use crate::kind::Kind;
 use crate::screen::Screen;
-use crate::session::Session;
+use crate::view::View;
 
 /// Deeper than any repository nests Kustomizations; what lies below is not shown.
 const DEPTH: usize = 32;
@@ -29,24 +29,18 @@ struct Node {
 
 /// Runs the command.
 pub(crate) async fn run(
-    session: &Session,
+    view: &View<'_>,
     screen: &mut Screen<'_>,
     name: &str,
     compact: bool,
     output: Option<DataOutput>,
 ) -> Result<(), CommandError> {
-    let root = session.get(Kind::Kustomization, name).await?;
+    let root = view
+        .get_in(Kind::Kustomization, view.namespace(), name)
+        .await?;
     let mut seen = BTreeSet::from([root.key()]);
     let mut problems = Vec::new();
-    let below = Box::pin(grow(
-        session,
-        &root,
-        compact,
-        &mut seen,
-        &mut problems,
-        DEPTH,
-    ))
-    .await?;
+    let below = Box::pin(grow(view, &root, compact, &mut seen, &mut problems, DEPTH)).await?;
     let tree = Node {
         key: root.key(),
         below,
@@ -63,7 +57,7 @@ pub(crate) async fn run(
 }
 
 async fn grow(
-    session: &Session,
+    view: &View<'_>,
     object: &Object,
     compact: bool,
     seen: &mut BTreeSet<ObjectKey>,
@@ -79,13 +73,13 @@ async fn grow(
         let nested = key.group == KUSTOMIZE_GROUP && key.kind == KUSTOMIZATION && !remote;
         let mut below = Vec::new();
         if nested && depth > 0 && seen.insert(key.clone()) {
-            match session
+            match view
                 .get_in(Kind::Kustomization, &key.namespace, &key.name)
                 .await
             {
                 Ok(object) => {
-                    below = Box::pin(grow(session, &object, compact, seen, problems, depth - 1))
-                        .await?;
+                    below =
+                        Box::pin(grow(view, &object, compact, seen, problems, depth - 1)).await?;
                 }
                 Err(error @ CommandError::NotFound { .. }) => problems.push(error.to_string()),
                 Err(error) => return Err(error),

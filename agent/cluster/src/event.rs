@@ -84,6 +84,16 @@ impl From<&Object> for ObjectReference {
     }
 }
 
+// === impl EventSpec ===
+
+impl EventSpec {
+    /// The Event as it would be written now, where nobody can be told of it.
+    #[must_use]
+    pub fn unwritten(&self) -> Option<Object> {
+        event(self, Timestamp::now(), 0).ok()
+    }
+}
+
 // === impl Cluster ===
 
 impl Cluster {

@@ -24,7 +24,7 @@ pub struct BootClock;
 
 /// Evidence of leadership: its epoch and, shared with the elector, the moment it ends.
 ///
-/// Only an [`crate::Elector`] builds one. Clones stay good for as long as the Lease is renewed
+/// An [`crate::Elector`] builds one, or a node for what is its own alone. Clones stay good for as long as the Lease is renewed
 /// without a break.
 #[derive(Clone)]
 #[must_use = "a write needs it"]
@@ -75,6 +75,13 @@ impl Leadership {
             deadline: Arc::new(AtomicU64::new(milliseconds(deadline))),
             clock,
         }
+    }
+
+    /// The term of a node over what no other node writes: its own folder. It has no end but that of the process, since
+    /// nobody takes over; the lock on the node's state keeps a second process away, and the epoch, above that of the
+    /// process before, keeps one off that has the node's name elsewhere.
+    pub fn of_a_node(epoch: u64) -> Self {
+        Self::new(epoch, Duration::from_millis(u64::MAX), Arc::new(BootClock))
     }
 
     /// The Lease's count of transitions: higher for every later leader.

@@ -17,9 +17,10 @@ use std::path::{Path, PathBuf};
 
 pub use self::problem::{ConfigError, Problem};
 pub use self::settings::{
-    ClusterSettings, LeadershipSettings, LimitSettings, LogSettings, NetSettings, NodeSettings,
-    PruneSettings, ReceiverSettings, RemoteSettings, RootAccess, RootSettings, Settings,
-    SopsSettings, StateSettings, TenancySettings, TrustMode, TrustSettings, Unpinned,
+    ClusterSettings, ControlSettings, LeadershipSettings, LimitSettings, LogSettings,
+    ManifestsSettings, NetSettings, NodeSettings, PruneSettings, ReceiverSettings, RemoteSettings,
+    Role, RootAccess, RootSettings, Settings, SopsSettings, StateSettings, TenancySettings,
+    TrustMode, TrustSettings, Unpinned,
 };
 
 use self::inputs::Inputs;

@@ -31,6 +31,8 @@ pub enum Guard {
     /// Whoever writes it decides what this node runs: owned by root, by us or by the unit's user, written by nobody
     /// else.
     Trusted,
+    /// As `Trusted`, and root's: not ours either.
+    Root,
     /// As `Trusted`, and read by nobody else either.
     Secret,
 }
@@ -106,6 +108,14 @@ pub enum FileError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// Owned by somebody else where only root's word counts.
+    #[error("{}: belongs to uid {owner}, and only what is root's counts here: run `chown root {}`", path.display(), path.display())]
+    NotRoots {
+        /// Which file or directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
     },
     /// Owned by somebody who could change it at any time.
     #[error(
@@ -224,13 +234,13 @@ fn open(path: &Path, guard: Guard) -> Result<File, FileError> {
     }
     if guard != Guard::Plain {
         check_metadata(path, &metadata, guard)?;
-        check_parent(path)?;
+        check_parent(path, guard)?;
     }
     Ok(file)
 }
 
 /// Whoever can write the directory can put another file in place of this one.
-fn check_parent(path: &Path) -> Result<(), FileError> {
+fn check_parent(path: &Path, guard: Guard) -> Result<(), FileError> {
     let real = path
         .canonicalize()
         .map_err(|source| io_error(path, source))?;
@@ -241,14 +251,19 @@ fn check_parent(path: &Path) -> Result<(), FileError> {
         .metadata()
         .map_err(|source| io_error(parent, source))?;
     let sticky = metadata.mode() & 0o1000 != 0;
+    // Who may read the directory is of no interest.
+    let guard = match guard {
+        Guard::Secret => Guard::Trusted,
+        other => other,
+    };
     if sticky {
-        return check_owner(parent, &metadata);
+        return check_owner(parent, &metadata, guard);
     }
-    check_metadata(parent, &metadata, Guard::Trusted)
+    check_metadata(parent, &metadata, guard)
 }
 
 fn check_metadata(path: &Path, metadata: &Metadata, guard: Guard) -> Result<(), FileError> {
-    check_owner(path, metadata)?;
+    check_owner(path, metadata, guard)?;
     let mode = metadata.mode() & 0o7777;
     if guard == Guard::Secret && mode & 0o044 != 0 {
         return Err(FileError::Readable {
@@ -265,9 +280,15 @@ fn check_metadata(path: &Path, metadata: &Metadata, guard: Guard) -> Result<(), 
     Ok(())
 }
 
-fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
+fn check_owner(path: &Path, metadata: &Metadata, guard: Guard) -> Result<(), FileError> {
     let us = nix::unistd::geteuid().as_raw();
     let owner = metadata.uid();
+    if guard == Guard::Root {
+        let path = path.to_owned();
+        return (owner == 0)
+            .then_some(())
+            .ok_or(FileError::NotRoots { path, owner });
+    }
     if may_own(owner, us, agent_user) {
         return Ok(());
     }

@@ -10,6 +10,8 @@ use crate::metadata::ManagerEntry;
 pub enum Applier {
     /// A Kustomization's.
     Kustomization,
+    /// A node's, from its own folder of manifests.
+    Folder,
     /// A HelmRelease's.
     HelmRelease,
     /// A HelmRelease's whose objects are worked out by the client.
@@ -27,8 +29,15 @@ impl Applier {
     pub const fn manager(self) -> &'static str {
         match self {
             Self::Kustomization => names::APPLY_MANAGER,
+            Self::Folder => names::MANIFESTS_MANAGER,
             Self::HelmRelease | Self::ClientSideRelease => names::HELM_CONTROLLER,
         }
+    }
+
+    /// Whether manifests are applied as they are written, so that what their annotations say of that counts.
+    #[must_use]
+    pub const fn takes_manifests(self) -> bool {
+        matches!(self, Self::Kustomization | Self::Folder)
     }
 
     /// Says whether an entry is the one that applying makes.
@@ -43,7 +52,7 @@ impl Applier {
     pub(crate) fn takes_over(self, entry: ManagerEntry<'_>) -> bool {
         entry.is_main()
             && match self {
-                Self::Kustomization => is_flux_or_kubectl(entry),
+                Self::Kustomization | Self::Folder => is_flux_or_kubectl(entry),
                 Self::HelmRelease => is_helm(entry),
                 Self::ClientSideRelease => false,
             }

@@ -116,7 +116,7 @@ pub fn differs(live: &Object, dry_run: &Object) -> bool {
 /// What `kubectl rollout restart` wrote stays with `kubectl`: moved to us it would be removed by
 /// the next apply, and every pod restarted again.
 pub fn takeover(by: Applier, desired: &Object, live: &Object) -> Option<Value> {
-    let kustomized = by == Applier::Kustomization;
+    let kustomized = by.takes_manifests();
     if kustomized && is_merged(desired, Some(live)) {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Puts the agent together: opens what it keeps, connects, watches, and runs the loop.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -10,9 +10,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use windlass_api::names;
 use windlass_cluster::{
-    Cluster, Connect, ConnectError, Elector, ElectorSettings, EpochFloor, FluxLeases, SettingsError,
+    Cluster, Connect, ConnectError, Elector, ElectorSettings, EpochFloor, FluxLeases,
+    SettingsError, WatchEvent,
 };
-use windlass_host::config::{RootAccess, RootSettings, Settings};
+use windlass_host::config::{Role, RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
 use windlass_plan::applier::Applier;
 use windlass_state::{OpenError, RatchetError, StoreError};
@@ -23,9 +24,10 @@ use crate::controller::{Controller, Standing};
 use crate::drift::DriftWatch;
 use crate::establish;
 use crate::event::Event;
-use crate::herald::{self, Herald};
+use crate::herald::{self, Heard, Herald};
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
+use crate::local::{self, Local};
 use crate::named::Named;
 use crate::net::{Net, StartCommand};
 use crate::newcomer::OtherIntroduction;
@@ -34,6 +36,7 @@ use crate::ours;
 use crate::receivers::{self, Receivers};
 use crate::reload::{self, Reloaded};
 use crate::secrets::{KeyFileError, SecretPolicy};
+use crate::sight::{self, Sight};
 use crate::source::basis::{Rule, Trust};
 use crate::source::confirm::Verification;
 use crate::source::keep::Keep;
@@ -112,48 +115,40 @@ pub async fn run(
     let cluster = connect(&settings)?;
     let (sender, events) = mpsc::unbounded_channel();
     let net = Arc::new(Net::new(settings.net.socket.clone(), start_net));
-    let (herald, heard) = Herald::new();
+    let sight = Arc::new(Sight::open(settings.state.dir.clone()));
+    let (herald, heard) = Herald::new(Arc::clone(&sight));
     let (receivers, hooked) = Receivers::new();
-    let told = (herald, receivers);
-    let context = Arc::new(context(
-        (cluster, net),
-        told,
-        keep,
-        (&name, &settings),
-        &sender,
-    )?);
+    let told = (herald, receivers, Arc::clone(&sight));
+    let made = context((cluster, net), told, keep, (&name, &settings), &sender);
+    let context = Arc::new(made?);
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
     let (own, own_annotations) = watch::channel(BTreeMap::new());
     let state = settings.state.dir.clone();
     let status = NodeStatus::new(name.clone(), state, annotations, own);
     let mark = settings.state.dir.join(UNINSTALL_MARK);
-    let (election, epoch_floor) = elect(
+    let elected = elect(
         &context.cluster,
         &settings,
         lease_annotations,
         &sender,
         &stop,
-    )?;
-    tokio::spawn(establish::namespace(context.cluster.clone(), mark.clone()));
-    let node = settings.node.name.clone();
+    );
+    let (election, epoch_floor) = elected?;
+    let control = sight::serve(&context, &settings, own_annotations.clone());
     let begins = loaded.trust.root.introduction;
     tokio::spawn(witness::follow(
         Arc::clone(&context),
-        (node, begins),
+        (settings.node.name.clone(), begins),
         own_annotations,
         sender.clone(),
     ));
+    write_unled(&context, &settings, &mark, &sender);
     let watches = watch_all(&context, &sender);
-    let standing = Standing::new(settings.leadership.flux_leases, epoch_floor, mark);
+    let standing = Standing::new(&settings, epoch_floor, mark);
     let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);
     let (settings, current) = watch::channel(settings);
     let trust = Arc::clone(&loaded.trust);
-    tokio::spawn(herald::follow(Arc::clone(&context), current.clone(), heard));
-    tokio::spawn(receivers::follow(
-        Arc::clone(&context),
-        current.clone(),
-        hooked,
-    ));
+    hear(&context, &current, (heard, hooked));
     tokio::spawn(trust::follow(current, trust, sender.clone()));
     tokio::spawn(reload::follow(name, reloads, settings, sender.clone()));
     let controller = Controller::new(
@@ -169,9 +164,37 @@ pub async fn run(
     }
     controller.run(stop).await;
     watches.iter().for_each(JoinHandle::abort);
+    control.abort();
+    sight.keep();
     // The Lease is given back before the process ends, so that another node goes on at once.
     let _ = election.await;
     Ok(())
+}
+
+/// Starts what a node writes whoever leads, unless it is one that only keeps.
+fn write_unled(
+    context: &Arc<Context>,
+    settings: &Settings,
+    mark: &Path,
+    sender: &UnboundedSender<Event>,
+) {
+    if settings.node.role == Role::Cache {
+        return;
+    }
+    let cluster = context.cluster.clone();
+    tokio::spawn(establish::namespace(cluster, mark.to_owned()));
+    tokio::spawn(local::follow(Local::new(context, settings, sender)));
+}
+
+/// Starts what tells others, and what others tell.
+fn hear(
+    context: &Arc<Context>,
+    current: &watch::Receiver<Settings>,
+    (heard, hooked): (UnboundedReceiver<Heard>, UnboundedReceiver<WatchEvent>),
+) {
+    let (context, current) = (Arc::clone(context), current.clone());
+    tokio::spawn(herald::follow(Arc::clone(&context), current.clone(), heard));
+    tokio::spawn(receivers::follow(context, current, hooked));
 }
 
 /// Looks at what [`run`] reads before it starts anything: the keys, the introduction, every file with a credential.
@@ -197,7 +220,7 @@ pub(crate) fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
 
 fn context(
     (cluster, net): (Cluster, Arc<Net>),
-    (herald, receivers): (Herald, Receivers),
+    (herald, receivers, sight): (Herald, Receivers, Arc<Sight>),
     keep: Arc<Keep>,
     (root, settings): (&Named, &Settings),
     sender: &UnboundedSender<Event>,
@@ -214,11 +237,13 @@ fn context(
         halted: Arc::default(),
         remotes: Arc::default(),
         left_out: LeftOut::new(root.clone()),
+        folder_drift: Arc::default(),
         kinds: Kinds::new(),
         installed: watch::Sender::default(),
         may_tell: watch::Sender::default(),
         writer: watch::Sender::default(),
         cluster,
+        sight,
         herald,
         receivers,
         keep,
@@ -290,6 +315,12 @@ fn elect(
     sender: &UnboundedSender<Event>,
     stop: &CancellationToken,
 ) -> Result<(JoinHandle<()>, EpochFloor), AgentError> {
+    if settings.node.role == Role::Cache {
+        return Ok((
+            tokio::spawn(stop.clone().cancelled_owned()),
+            EpochFloor::default(),
+        ));
+    }
     let elector = Elector::new(
         cluster.clone(),
         ElectorSettings {

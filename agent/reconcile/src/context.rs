@@ -13,6 +13,7 @@ use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::net::Net;
 use crate::receivers::Receivers;
+use crate::sight::Sight;
 use crate::source::keep::Keep;
 use crate::vouch::Vouchers;
 use crate::witness::peers::Peers;
@@ -39,6 +40,10 @@ pub(crate) struct Context {
     pub(crate) peers: Peers,
     /// Tells others what happens.
     pub(crate) herald: Herald,
+    /// What the cluster looked like last, for whoever asks on this node.
+    pub(crate) sight: Arc<Sight>,
+    /// Notified when somebody changed an object of this node's folder.
+    pub(crate) folder_drift: Arc<tokio::sync::Notify>,
     /// Takes webhooks.
     pub(crate) receivers: Receivers,
     pub(crate) kinds: Kinds,

@@ -2,7 +2,6 @@
 
 mod assemble;
 mod charts;
-mod dependencies;
 mod halt;
 mod including;
 mod kinds;
@@ -15,6 +14,7 @@ mod remote_content;
 mod repositories;
 mod sources;
 mod standing;
+mod suspensions;
 mod values;
 mod vouching;
 mod webhooks;
@@ -200,6 +200,8 @@ impl Controller {
             Event::Record(event) => self.record_seen(event),
             Event::Drift(owner) => self.wake_kustomization(&owner),
             Event::ReleaseDrift(owner) => self.release_queue.wake(&owner),
+            Event::FolderDrift => self.context.folder_drift.notify_one(),
+            Event::ManifestsComplain(text) => self.status.manifests_complain(text),
             Event::Waits(name) => self.kustomization_queue.park(&name),
             Event::Trust(read) => self.trust_changed(read),
             Event::Reloaded(new) => self.reloaded(*new),

@@ -70,6 +70,7 @@ impl DriftWatch {
     pub(crate) fn report(&self, owner: &Named) {
         let event = match self.by {
             Applier::Kustomization => Event::Drift(owner.clone()),
+            Applier::Folder => Event::FolderDrift,
             Applier::HelmRelease | Applier::ClientSideRelease => Event::ReleaseDrift(owner.clone()),
         };
         // The receiver is gone only when the agent stops.
@@ -94,6 +95,7 @@ async fn follow(drift: DriftWatch, resource: Resource) {
     let scope = Scope {
         label_selector: match drift.by {
             Applier::Kustomization => names::OWNER_NAME.to_owned(),
+            Applier::Folder => names::MANIFESTS.to_owned(),
             Applier::HelmRelease | Applier::ClientSideRelease => names::HELM_OWNER_NAME.to_owned(),
         },
         ..Scope::default()

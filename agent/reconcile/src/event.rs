@@ -57,6 +57,10 @@ pub(crate) enum Event {
     Drift(Named),
     /// Somebody changed an object of this HelmRelease, which wants to know.
     ReleaseDrift(Named),
+    /// Somebody changed an object of this node's folder.
+    FolderDrift,
+    /// What is wrong with this node's folder, if anything is.
+    ManifestsComplain(Option<String>),
     /// A pass of this Kustomization only waits from now on.
     Waits(Named),
     /// Leadership was won or lost.

@@ -30,13 +30,17 @@ use crate::context::Context;
 use crate::known::Known;
 use crate::named::Named;
 use crate::seen::Meta;
+use crate::sight::Sight;
 
 /// Events that wait for the list of Alerts; a start makes a few for each object. Of more the newest count.
 const WAITING: usize = 1000;
 
 /// Where passes hand their events to.
 #[derive(Clone, Debug)]
-pub(crate) struct Herald(UnboundedSender<Heard>);
+pub(crate) struct Herald {
+    sender: UnboundedSender<Heard>,
+    sight: Arc<Sight>,
+}
 
 /// What the task hears of.
 #[derive(Debug)]
@@ -80,13 +84,15 @@ struct Task {
 // === impl Herald ===
 
 impl Herald {
-    pub(crate) fn new() -> (Self, UnboundedReceiver<Heard>) {
+    /// `sight` remembers what is told, for whoever asks on this node.
+    pub(crate) fn new(sight: Arc<Sight>) -> (Self, UnboundedReceiver<Heard>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
+        (Self { sender, sight }, receiver)
     }
 
     /// Takes an event of a pass; only as long as this node leads.
     pub(crate) fn tell(&self, leadership: &Leadership, news: &News) {
+        self.sight.announced(news.event.unwritten());
         if leadership.check().is_ok() {
             self.hear(Heard::News(Box::new((news.clone(), leadership.clone()))));
         }
@@ -95,7 +101,7 @@ impl Herald {
     /// Takes what a watch shows.
     pub(crate) fn hear(&self, heard: Heard) {
         // Without the task the agent is about to end.
-        let _ = self.0.send(heard);
+        let _ = self.sender.send(heard);
     }
 }
 

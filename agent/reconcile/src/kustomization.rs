@@ -29,6 +29,8 @@ use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 use windlass_plan::order;
 
+pub(crate) use self::decrypt::refuse_ciphertext;
+
 use self::conclude::{conclude, finalized, written_status};
 use self::inputs::Inputs;
 pub(crate) use self::outcome::{Next, Outcome};
@@ -127,7 +129,7 @@ async fn stages(
     let mut fence = pass.fence();
     add_finalizer(pass, &mut fence, progress).await?;
     let snapshot = source(pass)?;
-    depends::check(pass.unmet.as_deref(), &pass.dependencies, || {
+    depends::check(pass.cycle.as_deref(), &pass.dependencies, || {
         kustomization_object(&pass.meta, Some(&pass.spec), &pass.status)
     })?;
     aimed?;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use windlass_api::node::NodeStatus as Said;
 use windlass_api::time::Time;
 use windlass_cluster::FluxStanding;
+use windlass_host::config::Role;
 use windlass_host::files;
 use windlass_host::systemd::{self, Watchdog};
 
@@ -32,6 +33,8 @@ pub(crate) struct NodeStatus {
     fetched_at: Option<Time>,
     /// Why what the root offers is not taken.
     refused: Option<String>,
+    /// What is wrong with the node's own manifests.
+    manifests: Option<String>,
     /// Where the state is, and what is left there, as it was said last.
     state: (PathBuf, Option<u64>),
     annotations: watch::Sender<BTreeMap<String, String>>,
@@ -57,6 +60,7 @@ impl NodeStatus {
             unfetched: None,
             fetched_at: None,
             refused: None,
+            manifests: None,
             state: (state, free),
             annotations,
             own,
@@ -105,6 +109,12 @@ impl NodeStatus {
         if failed.is_none() {
             self.fetched_at = Some(Timestamp::now().into());
         }
+    }
+
+    /// Takes what is wrong with the node's own manifests.
+    pub(crate) fn manifests_complain(&mut self, complaint: Option<String>) {
+        let short = |text: String| text.chars().take(REFUSAL_LIMIT).collect();
+        self.manifests = complaint.map(short);
     }
 
     /// A tenth more or less is worth saying.
@@ -194,6 +204,7 @@ impl NodeStatus {
             refused: self.refused.clone(),
             roots: Some(roots.to_owned()),
             free_disk: self.state.1,
+            manifests: self.manifests.clone(),
             ..Said::default()
         };
         say(&self.own, &said);
@@ -217,6 +228,7 @@ fn role(standing: &Standing) -> String {
         return "paused".to_owned();
     }
     match (&standing.leadership, &standing.flux) {
+        (None, _) if standing.role == Role::Cache => "cache".to_owned(),
         (None, _) => "standby".to_owned(),
         (Some(_), FluxStanding::HeldBy { holder, .. }) => format!("standby: Flux leads ({holder})"),
         (Some(_), _) => "leader".to_owned(),

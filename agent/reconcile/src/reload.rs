@@ -133,6 +133,8 @@ fn keep_fixed(old: &Settings, new: &mut Settings) -> Vec<&'static str> {
     keep("[cluster]", old.cluster != new.cluster);
     keep("[state]", old.state != new.state);
     keep("[net]", old.net != new.net);
+    keep("[manifests]", old.manifests != new.manifests);
+    keep("[control]", old.control != new.control);
     keep("[leadership]", old.leadership != new.leadership);
     keep("[node]", old.node != new.node);
     keep("[limits]", old.limits != new.limits);
@@ -142,6 +144,8 @@ fn keep_fixed(old: &Settings, new: &mut Settings) -> Vec<&'static str> {
     new.cluster = old.cluster.clone();
     new.state = old.state.clone();
     new.net = old.net.clone();
+    new.manifests = old.manifests.clone();
+    new.control = old.control.clone();
     new.leadership = old.leadership.clone();
     new.node = old.node.clone();
     new.limits = old.limits.clone();

@@ -102,6 +102,9 @@ async fn follow(
         };
         let Some(seen) = seen else { return false };
         failing = matches!(seen, WatchEvent::Failed(_));
+        if detail == Detail::Object && !resource.gvk.group.is_empty() {
+            context.sight.take(resource, &seen);
+        }
         if sender.send(event(seen)).is_err() {
             return false;
         }

@@ -148,13 +148,13 @@ impl Work<'_> {
 
     /// Whether an object says hands off. To a HelmRelease what it says to a Kustomization is nothing.
     fn skips(&self, object: &Object, live: Option<&Object>) -> bool {
-        self.by == Applier::Kustomization && change::treatment(object, live) == Treatment::Skip
+        self.by.takes_manifests() && change::treatment(object, live) == Treatment::Skip
     }
 
     /// Whether the watch tells of changes to an object. That of releases sees what carries their label, which what
     /// helm installed does not.
     fn is_watched(&self, object: &Object, resource: &Resource) -> bool {
-        let kustomized = self.by == Applier::Kustomization;
+        let kustomized = self.by.takes_manifests();
         resource.watchable && (kustomized || object.label(names::HELM_OWNER_NAME).is_some())
     }
 

@@ -7,6 +7,7 @@ mod directory;
 mod durable;
 mod line;
 mod ratchet;
+pub mod scrap;
 mod store;
 
 /// The file of the state directory in which a person on the node says at which commit a source stood whose ratchet is

@@ -10,6 +10,7 @@
 
 mod alerts;
 mod bad_input;
+mod cache;
 mod charts;
 mod commands;
 mod commands_flux;
@@ -17,8 +18,8 @@ mod commands_helm;
 mod commands_kubectl;
 mod commands_notify;
 mod commands_pause;
+mod control;
 mod crd_corpus;
-mod depends;
 mod disowned;
 mod etcd_restored;
 mod expressions;
@@ -39,6 +40,7 @@ mod lock_command;
 mod locked_down;
 mod lying_net;
 mod main_job;
+mod manifests;
 mod modes;
 mod no_change;
 mod node;

@@ -51,6 +51,8 @@ impl Agent {
             ("trust", "sources", path("sources")),
             ("state", "dir", path("state")),
             ("net", "socket", path("net.sock")),
+            ("control", "socket", path("control.sock")),
+            ("manifests", "dir", path("manifests")),
             ("net", "cache_dir", path("net-cache")),
         ];
         for (section, key, value) in files {

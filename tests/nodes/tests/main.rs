@@ -12,6 +12,7 @@ mod faults;
 mod house;
 mod install;
 mod life;
+mod local;
 mod node;
 mod second;
 mod service;

@@ -24,7 +24,7 @@ pub(super) fn show(
         "Node", "Version", "Role", "Revision", "State", "Roots", "Free",
     ];
     section(text, &header, &rows);
-    for complaint in apart(nodes) {
+    for complaint in manifests(nodes).into_iter().chain(apart(nodes)) {
         text.push_str(&complaint);
         text.push('\n');
     }
@@ -53,6 +53,15 @@ fn row(node: &str, status: &NodeStatus, lead: Option<&Lead>, now: Timestamp) -> 
         or_unknown(&status.roots),
         status.free_disk.map_or("unknown".to_owned(), bytes),
     ]
+}
+
+/// A sentence for each node with something wrong in its own folder.
+fn manifests(nodes: &[(String, NodeStatus)]) -> Vec<String> {
+    let wrong = nodes.iter().filter_map(|(node, status)| {
+        let problem = status.manifests.as_deref()?;
+        Some(format!("! manifests of {node}: {problem}"))
+    });
+    wrong.collect()
 }
 
 /// A sentence for each group of nodes whose roots are others than those of the largest.

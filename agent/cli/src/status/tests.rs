@@ -65,7 +65,7 @@ fn facts() -> Facts {
     let broken = ready("False", "BuildFailed", "apps/web.yaml:3: bad indentation");
     Facts {
         server: "https://127.0.0.1:6443".to_owned(),
-        version: "v1.37.2".to_owned(),
+        version: Some("v1.37.2".to_owned()),
         lead: Some(lead()),
         nodes: Vec::new(),
         sources: vec![
@@ -161,4 +161,20 @@ fn the_root_is_as_its_object_says_while_the_lease_is_behind() {
     let text = shown(&facts);
     let root = "\nRoot     main@sha1:67e2c98a verified, checked 70s ago\n";
     assert!(text.contains(root), "{text}");
+}
+
+#[test]
+fn the_word_of_a_node_is_shown_as_such() {
+    let mut facts = facts();
+    let lead = facts.lead.take().unwrap();
+    facts.version = None;
+    facts.nodes = vec![("node-1".to_owned(), lead.status)];
+    let text = shown(&facts);
+    let head = text.split("\n\n").next().unwrap();
+    insta::assert_snapshot!(head, @r"
+    Cluster  not asked: https://127.0.0.1:6443
+    Leader   unknown: only the API server knows
+    Root     main@sha1:67e2c98a verified, checked 70s ago, offline for 60s
+    Ready    2 of 6
+    ");
 }

@@ -66,6 +66,14 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &["socket", "cache_dir"],
     },
     Section {
+        name: "manifests",
+        keys: &["dir"],
+    },
+    Section {
+        name: "control",
+        keys: &["socket"],
+    },
+    Section {
         name: "leadership",
         keys: &[
             "lease_duration",
@@ -76,7 +84,7 @@ pub(super) const SECTIONS: &[Section] = &[
     },
     Section {
         name: "node",
-        keys: &["name", "address"],
+        keys: &["name", "role", "address"],
     },
     Section {
         name: "limits",

@@ -10,15 +10,21 @@ use crate::files::{self, Guard};
 use crate::log::Level;
 use crate::{identity, systemd};
 
+mod control;
+mod leadership;
 mod listen;
+mod manifests;
 mod node;
 mod prune;
 mod remote;
 mod root;
 mod tenancy;
 
+pub use self::control::ControlSettings;
+pub use self::leadership::LeadershipSettings;
 pub use self::listen::ReceiverSettings;
-pub use self::node::NodeSettings;
+pub use self::manifests::ManifestsSettings;
+pub use self::node::{NodeSettings, Role};
 pub use self::prune::PruneSettings;
 pub use self::remote::{RemoteSettings, Unpinned};
 pub use self::root::{RootAccess, RootSettings, TrustMode};
@@ -27,9 +33,6 @@ pub use self::tenancy::TenancySettings;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// client-go jitters retries by 20 %, so the deadline must leave room for one jittered retry.
-const RETRY_JITTER_PERCENT: u32 = 120;
 
 /// Everything the agent is told by the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +57,10 @@ pub struct Settings {
     pub state: StateSettings,
     /// How to reach the network process.
     pub net: NetSettings,
+    /// What root puts on this node to be applied.
+    pub manifests: ManifestsSettings,
+    /// How commands reach the agent.
+    pub control: ControlSettings,
     /// Timing of the Leases.
     pub leadership: LeadershipSettings,
     /// This node.
@@ -109,19 +116,6 @@ pub struct NetSettings {
     pub cache_dir: PathBuf,
 }
 
-/// `[leadership]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeadershipSettings {
-    /// How long a silent leader is believed.
-    pub lease_duration: Duration,
-    /// How long a leader tries to renew before it stops.
-    pub renew_deadline: Duration,
-    /// How often everybody tries.
-    pub retry_period: Duration,
-    /// Whether Flux's own Leases are held too.
-    pub flux_leases: bool,
-}
-
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitSettings {
@@ -169,13 +163,7 @@ pub(super) fn judge(
         problems,
     };
     let root = root::judge(&mut reader, main);
-    let trust = TrustSettings {
-        sources: path_or(
-            reader.section("trust"),
-            "sources",
-            "/etc/windlass/trust.d/sources",
-        ),
-    };
+    let trust = trust(reader.section("trust"));
     let cluster = cluster(reader.section("cluster"));
     let sops = sops(reader.section("sops"));
     let prune = prune::judge(reader.section("prune"));
@@ -193,7 +181,9 @@ pub(super) fn judge(
             "/var/cache/windlass-net",
         ),
     };
-    let leadership = leadership(reader.section("leadership"));
+    let manifests = manifests::judge(reader.section("manifests"));
+    let control = control::judge(reader.section("control"));
+    let leadership = leadership::judge(reader.section("leadership"));
     let concurrency = reader.section("limits").number("concurrency", 4, 1, 64);
     let level = reader
         .section("log")
@@ -214,6 +204,8 @@ pub(super) fn judge(
         receiver,
         state,
         net,
+        manifests,
+        control,
         leadership,
         node: node?,
         limits: LimitSettings { concurrency },
@@ -281,6 +273,12 @@ pub(super) fn check_files(
     }
 }
 
+fn trust(section: &mut SectionReader<'_>) -> TrustSettings {
+    TrustSettings {
+        sources: path_or(section, "sources", "/etc/windlass/trust.d/sources"),
+    }
+}
+
 /// Without a key, the kubeconfig is the credential of that name, which the shipped unit loads.
 fn cluster(section: &mut SectionReader<'_>) -> ClusterSettings {
     let loaded = section
@@ -298,43 +296,6 @@ fn sops(section: &mut SectionReader<'_>) -> SopsSettings {
         age_key_file: section.path("age_key_file").map(|path| path.value),
         pgp_key_file: section.path("pgp_key_file").map(|path| path.value),
         require_mac: section.boolean("require_mac", false),
-    }
-}
-
-fn leadership(section: &mut SectionReader<'_>) -> LeadershipSettings {
-    let lease_duration = section.duration("lease_duration", 15 * SECOND, 5 * SECOND, 10 * MINUTE);
-    let renew_deadline = section.duration("renew_deadline", 10 * SECOND, 2 * SECOND, 10 * MINUTE);
-    let retry_period = section.duration("retry_period", 2 * SECOND, SECOND, 5 * MINUTE);
-    if renew_deadline >= lease_duration {
-        let message = "must be shorter than lease_duration, or two nodes could lead at once";
-        complain(section, "renew_deadline", "lease_duration", message);
-    }
-    if retry_period * RETRY_JITTER_PERCENT / 100 >= renew_deadline {
-        let message = "must be well below renew_deadline (at most five sixths of it), or one lost request ends a term";
-        complain(section, "retry_period", "renew_deadline", message);
-    }
-    let flux_leases = section.boolean("flux_leases", true);
-    LeadershipSettings {
-        lease_duration,
-        renew_deadline,
-        retry_period,
-        flux_leases,
-    }
-}
-
-/// Reports at the first of two keys that is written; one of them is, since the defaults fit.
-fn complain(
-    section: &mut SectionReader<'_>,
-    key: &'static str,
-    other: &'static str,
-    message: &str,
-) {
-    let written = section
-        .inputs
-        .get(section.name, key)
-        .or_else(|| section.inputs.get(section.name, other));
-    if let Some(origin) = written.map(|written| written.origin.clone()) {
-        section.wrong(&origin, key, message);
     }
 }
 

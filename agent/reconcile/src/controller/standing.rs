@@ -9,25 +9,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use windlass_api::pause::Pause;
-use windlass_api::{names, suspension, time::Time};
-use windlass_cluster::{
-    Authority, Cluster, EpochFloor, ErrorClass, FluxStanding, Leadership, PatchOptions,
-    RequestError,
-};
+use windlass_api::time::Time;
+use windlass_cluster::{Cluster, EpochFloor, ErrorClass, FluxStanding, Leadership, RequestError};
+use windlass_host::config::{Role, Settings};
 
 use super::Controller;
-use super::kustomizations::suspended_until;
 use crate::establish::establish;
 use crate::event::Event;
 use crate::flux_pods;
 use crate::named::Named;
-use crate::ours;
 
 /// How soon a failed preparation of the cluster is tried again.
 const ESTABLISH_AGAIN: Duration = Duration::from_secs(5);
-
-/// A suspension that could not be lifted in time is looked at again this soon.
-const SUSPENSION_AGAIN: Duration = Duration::from_secs(5);
 
 /// What decides whether this node may write.
 #[derive(Debug)]
@@ -35,6 +28,9 @@ pub(crate) struct Standing {
     pub(crate) leadership: Option<Leadership>,
     pub(crate) epoch_floor: EpochFloor,
     pub(crate) flux: FluxStanding,
+    /// Whether this node may lead at all.
+    pub(crate) role: Role,
+    /// Whether Flux's Leases count.
     pub(crate) flux_leases: bool,
     pub(super) established: Established,
     /// The preparation under way is to be followed by another.
@@ -76,13 +72,18 @@ pub(super) enum OwnKind {
 }
 
 impl Standing {
-    pub(crate) fn new(flux_leases: bool, epoch_floor: EpochFloor, uninstall_mark: PathBuf) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        epoch_floor: EpochFloor,
+        uninstall_mark: PathBuf,
+    ) -> Self {
         let uninstall = std::fs::read_to_string(&uninstall_mark).ok();
         Standing {
             leadership: None,
             epoch_floor,
             flux: FluxStanding::Unknown,
-            flux_leases,
+            flux_leases: settings.leadership.flux_leases,
+            role: settings.node.role,
             established: Established::Due(Instant::now()),
             establish_again: false,
             alive: BTreeSet::new(),
@@ -291,59 +292,6 @@ impl Controller {
                 self.standing.established = Established::Due(Instant::now() + ESTABLISH_AGAIN);
             }
         }
-    }
-
-    /// Ends a suspension whose time is up; one that is not yet is looked at again then.
-    pub(super) fn resume_if_due(&mut self, kind: &OwnKind, name: &Named) {
-        let (resource, meta) = match kind {
-            OwnKind::GitRepository => (
-                &self.context.kinds.git_repository,
-                self.sources
-                    .get(name)
-                    .and_then(|slot| slot.seen.as_ref())
-                    .map(|seen| &seen.meta),
-            ),
-            OwnKind::Kustomization => (
-                &self.context.kinds.kustomization,
-                self.kustomizations.get(name).map(|slot| &slot.seen.meta),
-            ),
-            OwnKind::HelmRelease => (
-                &self.context.kinds.helm_release,
-                self.releases.get(name).map(|slot| &slot.seen.meta),
-            ),
-        };
-        if let Some(at) = meta.and_then(|meta| suspended_until(meta, true)) {
-            let queue = match kind {
-                OwnKind::GitRepository => &mut self.source_queue,
-                OwnKind::Kustomization => &mut self.kustomization_queue,
-                OwnKind::HelmRelease => &mut self.release_queue,
-            };
-            queue.schedule(name, at.max(Instant::now() + SUSPENSION_AGAIN));
-        }
-        let until = meta.and_then(|meta| meta.annotation(names::SUSPEND_UNTIL));
-        let due = until.and_then(|until| until.parse::<Timestamp>().ok());
-        let Some(leadership) = self.standing.leadership.clone() else {
-            return;
-        };
-        if due.is_none_or(|due| due > Timestamp::now()) || !self.may_write() {
-            return;
-        }
-        let (context, resource, name) = (Arc::clone(&self.context), resource.clone(), name.clone());
-        self.passes.spawn(async move {
-            let body = suspension::resume(None);
-            let options = PatchOptions {
-                subresource: None,
-                manager: ours::MANAGER,
-            };
-            let (authority, namespace) = (Authority::Leader(&leadership), &name.namespace);
-            let cluster = &context.cluster;
-            let resumed = cluster
-                .patch_merge(authority, &resource, namespace, &name.name, &body, &options)
-                .await;
-            if let Err(error) = resumed {
-                tracing::warn!(%name, %error, "the suspension has ended but could not be lifted");
-            }
-        });
     }
 
     /// Starts work that ends in an event, also when it panics.

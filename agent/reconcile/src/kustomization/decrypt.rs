@@ -328,7 +328,7 @@ impl Tree for Decrypted<'_> {
 }
 
 /// Fails for a Secret that would reach the cluster with ciphertext in it.
-pub(super) fn refuse_ciphertext(object: &Object) -> Result<(), StageError> {
+pub(crate) fn refuse_ciphertext(object: &Object) -> Result<(), StageError> {
     let is_secret = object.kind() == "Secret" && object.api_version() == "v1";
     if !is_secret || is_left_alone(object) {
         return Ok(());

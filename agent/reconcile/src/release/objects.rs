@@ -6,13 +6,14 @@ use windlass_api::inventory::Inventory;
 use windlass_api::{names, reasons};
 use windlass_cluster::{Authority, ErrorClass, Preconditions, Propagation, RequestError};
 use windlass_helm::ApplyMethod;
-use windlass_object::yaml::{self, Dialect, Limits};
+use windlass_object::yaml::{Dialect, Limits};
 use windlass_object::{Object, ObjectKey};
 use windlass_plan::order;
 
 use super::course::Course;
 use super::pass::Pass;
 use super::switches::Writes;
+use crate::manifest;
 use crate::work::apply::{self, Change, Report};
 use crate::work::client_side;
 use crate::work::error::StageError;
@@ -57,29 +58,7 @@ pub(super) async fn of_manifest(pass: &Pass, manifest: &str) -> Result<Vec<Objec
 
 /// Reads the objects of a text; lists are taken apart.
 pub(super) fn parse(text: &str) -> Result<Vec<Object>, String> {
-    let documents = yaml::parse_documents_as(Dialect::Lenient, text.as_bytes(), &Limits::DEFAULT)
-        .map_err(|error| error.to_string())?;
-    let mut objects = Vec::with_capacity(documents.len());
-    for document in documents {
-        if document.value.is_null() {
-            continue;
-        }
-        let kind = document.value.get("kind").and_then(|kind| kind.as_str());
-        let listed = kind.is_some_and(|kind| kind.ends_with("List"));
-        match document
-            .value
-            .get("items")
-            .and_then(|items| items.as_array())
-        {
-            Some(items) if listed => {
-                for item in items {
-                    objects.push(Object::from_value(item.clone()).map_err(|e| e.to_string())?);
-                }
-            }
-            _ => objects.push(Object::from_value(document.value).map_err(|e| e.to_string())?),
-        }
-    }
-    Ok(objects)
+    manifest::parse(Dialect::Lenient, text.as_bytes(), &Limits::DEFAULT)
 }
 
 /// Fails with the first object that is there and is not the release's.

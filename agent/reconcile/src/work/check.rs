@@ -2,8 +2,10 @@
 //! says to them.
 
 use futures::stream::{self, StreamExt};
+use windlass_api::names;
 use windlass_cluster::{Cluster, ErrorClass, RequestError, Resource};
 use windlass_object::Object;
+use windlass_plan::applier::Applier;
 use windlass_plan::change;
 use windlass_plan::fingerprint;
 
@@ -151,6 +153,7 @@ async fn check(work: &Work<'_>, needed: Needed) -> Result<Checked, StageError> {
     let finding = find(work, (&mut object, digest), &resource, &verdict)
         .await
         .map_err(|error| refused(&object, &error))?;
+    leave_to_a_node(work, &object, &finding)?;
     Ok(Checked {
         object,
         digest,
@@ -158,6 +161,24 @@ async fn check(work: &Work<'_>, needed: Needed) -> Result<Checked, StageError> {
         verdict,
         finding,
     })
+}
+
+/// What the folder of a node has applied is that node's: the first owner keeps it (decision 273).
+fn leave_to_a_node(work: &Work<'_>, object: &Object, finding: &Finding) -> Result<(), StageError> {
+    let Finding::Accepted { answer, .. } = finding else {
+        return Ok(());
+    };
+    let node = answer.label(names::MANIFESTS);
+    match node.filter(|_| work.by != Applier::Folder && object.label(names::MANIFESTS).is_none()) {
+        None => Ok(()),
+        Some(node) => Err(StageError::retry(
+            windlass_api::reasons::RECONCILIATION_FAILED,
+            format!(
+                "{} is kept by the manifests of node {node}; take it out of one of both places",
+                object.key()
+            ),
+        )),
+    }
 }
 
 async fn find(

@@ -50,6 +50,11 @@ impl<'a> Fence<'a> {
         resource_version.clone_into(&mut self.resource_version);
     }
 
+    /// The resourceVersion of the last write.
+    pub(crate) fn resource_version(&self) -> &str {
+        &self.resource_version
+    }
+
     /// Makes the conditional write. An error of class `NotLeading` means another leader has been here.
     pub(crate) async fn raise(&mut self) -> Result<(), StageError> {
         for _ in 0..CONFLICT_LIMIT {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use windlass_cluster::{Authority, Preconditions, Propagation, RequestError, Resource};
 use windlass_object::Object;
-use windlass_plan::applier::Applier;
 use windlass_plan::change;
 
 use super::Work;
@@ -15,7 +14,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Whether this refusal is of the kind that a new object would not meet, and force is on.
 pub(crate) fn helps(work: &Work<'_>, object: &Object, error: &RequestError) -> bool {
-    let kustomized = work.by == Applier::Kustomization;
+    let kustomized = work.by.takes_manifests();
     let forced = work.replaces || (kustomized && change::is_forced(object, None));
     // The words are the API server's own, for fields that no update may touch.
     let immutable = error.message.contains("is immutable")

@@ -1,4 +1,4 @@
-//! The section that says who this node is.
+//! The section that says what this node is.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -11,8 +11,20 @@ use crate::config::inputs::{Located, SectionReader};
 pub struct NodeSettings {
     /// The name this node goes by in Leases and events.
     pub name: String,
+    /// What it does in the cluster.
+    pub role: Role,
     /// At which address the cluster reaches it; else the one that its Node has.
     pub address: Option<IpAddr>,
+}
+
+/// What a node does in the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Leads when it is its turn, and stands by otherwise.
+    #[default]
+    Leader,
+    /// Fetches, verifies, keeps and bears witness. It never leads, and writes nothing but its own Lease.
+    Cache,
 }
 
 pub(super) fn judge(
@@ -34,8 +46,14 @@ pub(super) fn judge(
                 None
             })?,
     };
+    let role = section.parsed("role", Role::default(), |text| match text {
+        "leader" => Ok(Role::Leader),
+        "cache" => Ok(Role::Cache),
+        _ => Err(format!("must be \"leader\" or \"cache\", not {text:?}")),
+    });
     Some(NodeSettings {
         name,
+        role,
         address: listen::address(section),
     })
 }

@@ -1,0 +1,18 @@
+//! Job: what a command on a node asks of the agent there, and who may ask it.
+//! Takes → gives: questions → answers, as length-framed JSON; the asker's user → how much of an answer it gets.
+//! May touch: the socket whose path or listener is passed in.
+//! Never: knows what is asked about; acts on the cluster or the state.
+//!
+//! A connection carries one question and one answer. A frame is a big-endian `u32` length and that many bytes of JSON.
+
+mod ask;
+mod asker;
+mod frame;
+mod question;
+mod serve;
+
+pub use ask::{AskError, ask};
+pub use asker::Asker;
+pub use frame::FrameError;
+pub use question::{Answer, Question, Sight, Standing};
+pub use serve::{listen, serve};

@@ -1,0 +1,58 @@
+//! What can be asked, and what is answered.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a command asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "camelCase")]
+pub enum Question {
+    /// How the agent stands: cheap, to find out whether more is to be asked.
+    Standing,
+    /// Everything the agent has seen of the cluster.
+    Sight,
+}
+
+/// What the agent answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", content = "with", rename_all = "camelCase")]
+pub enum Answer {
+    /// To [`Question::Standing`].
+    Standing(Standing),
+    /// To [`Question::Sight`].
+    Sight(Box<Sight>),
+    /// Whoever asks may not know.
+    Refused(String),
+}
+
+/// How the agent stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    /// The node's name.
+    pub node: String,
+    /// The agent's version.
+    pub version: String,
+    /// The API server's URL, as the agent knows it.
+    pub server: String,
+    /// Since when the API server does not answer the agent; `None` while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<Timestamp>,
+    /// What the node says of itself, as annotations of its Lease.
+    pub says: BTreeMap<String, String>,
+}
+
+/// What the agent has seen of the cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sight {
+    /// How the agent stands.
+    pub standing: Standing,
+    /// Objects of Flux's kinds, as they were seen last.
+    pub objects: Vec<Value>,
+    /// Events that this node announced, the newest last.
+    pub events: Vec<Value>,
+}

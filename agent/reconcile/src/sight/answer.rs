@@ -1,0 +1,111 @@
+//! Answers commands on this node from what it saw.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use windlass_api::names;
+use windlass_control::{Answer, Asker, Question, Standing};
+use windlass_host::config::Settings;
+
+use super::{Known, Sight};
+use crate::context::Context;
+
+/// What may hold a secret: plain values, and addresses with a token in them. Only who can read the agent's files sees it.
+const GUARDED: [(&str, &str); 3] = [
+    (names::HELM_RELEASE, "/spec/values"),
+    (names::KUSTOMIZATION, "/spec/postBuild/substitute"),
+    (names::PROVIDER, "/spec/address"),
+];
+
+/// Answers on the node's socket until the task is ended; `says` is what the node says of itself. A node without a socket
+/// does its work all the same.
+pub(crate) fn serve(
+    context: &Arc<Context>,
+    settings: &Settings,
+    says: watch::Receiver<BTreeMap<String, String>>,
+) -> JoinHandle<()> {
+    let answer = answers(context, settings.node.name.clone(), says);
+    let socket = settings.control.socket.clone();
+    tokio::spawn(async move {
+        match windlass_control::listen(&socket) {
+            Ok(listener) => windlass_control::serve(listener, answer).await,
+            Err(error) => not_there(&socket, &error),
+        }
+    })
+}
+
+/// Where nobody made the directory (a laptop, a test), commands ask the API server.
+fn not_there(socket: &Path, error: &std::io::Error) {
+    let socket = socket.display();
+    if error.kind() == std::io::ErrorKind::NotFound {
+        tracing::debug!(%socket, "no directory for the socket: commands on this node ask the API server only");
+    } else {
+        tracing::warn!(%socket, %error, "commands on this node cannot ask the agent");
+    }
+}
+
+fn answers(
+    context: &Arc<Context>,
+    node: String,
+    says: watch::Receiver<BTreeMap<String, String>>,
+) -> impl Fn(Asker, Question) -> Answer + Send + Sync + 'static {
+    let context = Arc::clone(context);
+    move |asker, question| {
+        let standing = Standing {
+            node: node.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            server: context.cluster.server(),
+            silent_since: context.sight.silent_since(),
+            says: says.borrow().clone(),
+        };
+        match question {
+            Question::Standing => Answer::Standing(standing),
+            Question::Sight => Answer::Sight(Box::new(context.sight.look(asker, standing))),
+        }
+    }
+}
+
+impl Sight {
+    pub(super) fn silent_since(&self) -> Option<jiff::Timestamp> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.silent_since
+    }
+
+    pub(super) fn look(&self, asker: Asker, standing: Standing) -> windlass_control::Sight {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut objects: Vec<Value> = known.objects().collect();
+        if asker != Asker::Owner {
+            objects.iter_mut().for_each(guard);
+        }
+        windlass_control::Sight {
+            standing,
+            objects,
+            events: known.events.iter().cloned().collect(),
+        }
+    }
+}
+
+/// Takes out what may hold a secret.
+fn guard(object: &mut Value) {
+    let kind = object
+        .get("kind")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let guarded = GUARDED.iter().find(|(of, _)| *of == kind);
+    let place = guarded.and_then(|(_, pointer)| object.pointer_mut(pointer));
+    if let Some(place) = place {
+        *place = Value::Null;
+    }
+}
+
+impl Known {
+    /// Every object; they were serialised here.
+    pub(super) fn objects(&self) -> impl Iterator<Item = Value> {
+        let objects = self.kinds.values().flat_map(|seen| seen.objects.values());
+        objects.filter_map(|object| serde_json::from_str(&object.text).ok())
+    }
+}
