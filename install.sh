@@ -40,7 +40,7 @@ step() {
 
 repo='' signers='' branch='' path='' introduction='' kubeconfig='' binary='' dry_run=''
 identity='' known_hosts='' username='' password_file='' ca='' undo='' upgrade='' before=''
-uninstall='' keep_api='' node_only=''
+uninstall='' keep_api='' node_only='' trial='' trial_net=''
 while [ $# -gt 0 ]; do
     case $1 in
     --repo | --signers | --branch | --path | --introduction | --kubeconfig | --binary | \
@@ -60,6 +60,9 @@ while [ $# -gt 0 ]; do
     esac
 done
 
+# What the units need (tests/units.rs of the room host), and room in MB for the program twice and a state that grows.
+oldest_systemd=249
+least_disk=250
 config=/etc/windlass/config.toml
 trusted=/etc/windlass/trust.d/allowed_signers
 credential=/etc/windlass/kubeconfig
@@ -184,14 +187,74 @@ hand_over() {
         done
 }
 
+# What this machine has to be like. Each line says one thing; nothing is changed.
+check_machine() {
+    local wrong='' version free
+    version=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+    if [ "${version:-0}" -ge "$oldest_systemd" ]; then
+        printf '  ✔ systemd %s\n' "$version"
+    else
+        wrong=1
+        printf '  ✗ systemd %s: the units need %s (Debian 12, Ubuntu 22.04) or newer\n' "${version:-unknown}" "$oldest_systemd" >&2
+    fi
+    free=$(df -Pk /var/lib | awk 'NR == 2 { print int($4 / 1024) }')
+    if [ "${free:-0}" -ge "$least_disk" ]; then
+        printf '  ✔ disk: %s MB free in /var/lib\n' "$free"
+    else
+        wrong=1
+        printf '  ✗ disk: %s MB free in /var/lib; program and state need %s\n' "${free:-?}" "$least_disk" >&2
+    fi
+    if [ "$(date +%s)" -ge "$(stat -c %Y "$binary")" ]; then
+        printf '  ✔ clock: %s\n' "$(date -u '+%Y-%m-%d %H:%M UTC')"
+    else
+        printf '  ! clock: it says %s, and this program is newer; hosts will be refused until it is right\n' "$(date -u '+%Y-%m-%d %H:%M UTC')"
+    fi
+    [ -z "$wrong" ] || fail 'this machine is not ready, see above; nothing was changed'
+}
+
+# The repository is asked as the agent will have it asked: by the network process, as its own user and walled in. The
+# program is copied to where that user reaches it; /run may not hold programs.
+start_trial() {
+    local read=()
+    trial=$(mktemp -d /var/lib/windlass-trial-XXXXXX)
+    chmod 0755 "$trial"
+    install -m 0755 "$binary" "$trial/windlass"
+    install -d -m 0700 "$trial/judge"
+    install -d -m 0700 -o windlass-net -g windlass-net "$trial/net"
+    case $repo in /*) read=(--read "$repo") ;; esac
+    setpriv --reuid=windlass-net --regid=windlass-net --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs -- \
+        "$trial/windlass" net --socket "$trial/net/net.sock" --cache "$trial/net/cache" "${read[@]}" >"$trial/log" 2>&1 &
+    trial_net=$!
+    for _ in $(seq 50); do
+        [ ! -S "$trial/net/net.sock" ] || return 0
+        sleep 0.1
+    done
+    cat "$trial/log" >&2
+    return 1
+}
+
+end_trial() {
+    [ -n "$trial" ] || return 0
+    [ -z "$trial_net" ] || kill "$trial_net" 2>/dev/null || true
+    rm -rf "$trial"
+    trial='' trial_net=''
+}
+
 # The binary that is about to be installed judges. It gets the credentials as the unit hands them over: as copies that
-# nobody else reads.
+# nobody else reads. On a node where it does not run yet the repository is fetched too, for trial; a node that is to be
+# upgraded may be offline.
 check_settings() {
+    local fetch=()
     mkdir -p "$scratch/credentials" &&
         hand_over &&
-        install -m 0600 "$credential" "$scratch/credentials/kubeconfig" &&
-        CREDENTIALS_DIRECTORY="$scratch/credentials" "$binary" check --config "$config" 2>&1 |
-        sed "s|$scratch/credentials/kubeconfig|$credential|g"
+        install -m 0600 "$credential" "$scratch/credentials/kubeconfig" || return 1
+    if [ -z "$upgrade" ]; then
+        start_trial || return 1
+        fetch=(--fetch-by "$trial/net/net.sock")
+    fi
+    CREDENTIALS_DIRECTORY="$scratch/credentials" TMPDIR="${trial:-$scratch}/judge" \
+        "$binary" check --config "$config" "${fetch[@]}" 2>&1 |
+        sed "s|$scratch/credentials/kubeconfig|$credential|g; s|^|  |"
 }
 
 # What is wrong goes again, and what was before comes back: a restart must not meet it. When the new program ran
@@ -199,6 +262,7 @@ check_settings() {
 go_back() {
     local file
     trap - EXIT
+    end_trial
     for file in $undo; do
         rm -f "$file"
         [ ! -e "$scratch$file" ] && [ ! -L "$scratch$file" ] || cp -a "$scratch$file" "$file"
@@ -224,8 +288,15 @@ change_settings() {
     write_settings
     check_settings ||
         fail 'these settings are refused, see above; nothing was started, and the settings are as they were before'
+    end_trial
     # A node that is installed for the first time has nothing to go back to.
     [ -n "$upgrade" ] || undo=''
+}
+
+# The state is the agent's; what root puts into this folder of it is root's.
+make_folder() {
+    [ -d /var/lib/windlass ] || install -d -m 0700 -o windlass -g windlass /var/lib/windlass
+    install -d -m 0755 /var/lib/windlass/manifests
 }
 
 # The program of before stays beside the new one until that has shown that it works. It is not copied: the new one
@@ -357,6 +428,8 @@ if [ -x "$program" ] && systemctl --quiet is-active windlass; then
     before=$(said)
 fi
 
+printf '► check of this machine\n'
+check_machine
 step 'users: windlass, windlass-net' install -D -m 0644 "$here/systemd/sysusers.d/windlass.conf" /usr/lib/sysusers.d/windlass.conf
 step 'users are made: systemd-sysusers' systemd-sysusers /usr/lib/sysusers.d/windlass.conf
 step 'directories' install -D -m 0644 "$here/systemd/tmpfiles.d/windlass.conf" /usr/lib/tmpfiles.d/windlass.conf
@@ -366,13 +439,14 @@ step 'explained settings: /etc/windlass/config.toml.example' install -m 0644 "$h
 [ -z "$signers" ] || printf '► keys: %s\n' "$trusted"
 each_private show_private
 [ -z "$kubeconfig" ] || printf '► credential: %s → %s\n' "$credential" "$kubeconfig"
-step 'check of the settings (what is refused is not kept)' change_settings
+step 'check of settings, keys, cluster and repository (what is refused is not kept)' change_settings
 step "binary: $program" put_program
 for unit in $units; do
     step "unit: /etc/systemd/system/$unit" install -m 0644 "$here/systemd/$unit" "/etc/systemd/system/$unit"
 done
 step 'systemd reads the units' systemctl daemon-reload
 step 'started at every boot' systemctl --quiet enable windlass-net.socket windlass.service
+step 'folder for manifests of this node: /var/lib/windlass/manifests' make_folder
 # The network process goes with its socket, so that both processes are of one version.
 step 'socket (re)start' systemctl restart windlass-net.socket
 step 'agent (re)start' start_agent

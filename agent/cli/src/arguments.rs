@@ -338,6 +338,9 @@ pub struct CheckArguments {
     /// A node's configuration file, checked without a cluster
     #[arg(long)]
     pub config: Option<PathBuf>,
+    /// With --config: fetch the repository too, by the network process that listens on this socket, and judge it; nothing is kept
+    #[arg(long, requires = "config", value_name = "SOCKET", hide = true)]
+    pub fetch_by: Option<PathBuf>,
 }
 
 /// Arguments of `version`.

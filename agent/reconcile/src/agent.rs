@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use windlass_api::names;
 use windlass_cluster::{
-    Cluster, Connect, ConnectError, Elector, ElectorSettings, EpochFloor, FluxLeases,
+    Cluster, Connect, ConnectError, Elector, ElectorSettings, EpochFloor, FluxLeases, RequestError,
     SettingsError, WatchEvent,
 };
 use windlass_host::config::{Role, RootAccess, RootSettings, Settings};
@@ -87,6 +87,9 @@ pub enum AgentError {
     /// The kubeconfig cannot be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The API server does not know the credential.
+    #[error("the kubeconfig's credential is refused: {0}")]
+    Credential(RequestError),
     /// The node would begin otherwise than the nodes that are there.
     #[error(transparent)]
     Newcomer(OtherIntroduction),

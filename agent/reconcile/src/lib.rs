@@ -33,6 +33,7 @@ mod post;
 mod queue;
 mod receivers;
 mod registry;
+mod rehearse;
 mod release;
 mod reload;
 mod repository;
@@ -51,5 +52,6 @@ mod work;
 
 pub use agent::{AgentError, check, run};
 pub use net::StartCommand;
-pub use newcomer::{OtherIntroduction, check_newcomer};
+pub use newcomer::{OtherIntroduction, ask_cluster, check_newcomer};
+pub use rehearse::{RehearsalError, Rehearsed, rehearse};
 pub use trust::TrustError;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use windlass_cluster::ErrorClass;
 use windlass_host::config::Settings;
 
 use crate::agent::{AgentError, connect, root_spec};
@@ -56,5 +57,22 @@ pub async fn check_newcomer(settings: &Settings) -> Result<(), AgentError> {
             theirs,
             node,
         })),
+    }
+}
+
+/// Asks the API server for its version; the inner error is that it does not answer, which may be so before a cluster is
+/// started.
+///
+/// # Errors
+/// The settings cannot be used, or the credential is refused.
+pub async fn ask_cluster(settings: &Settings) -> Result<Result<String, String>, AgentError> {
+    let cluster = connect(settings)?;
+    match tokio::time::timeout(PATIENCE, cluster.version()).await {
+        Ok(Ok(version)) => Ok(Ok(version)),
+        Ok(Err(error)) if error.class() == ErrorClass::Unauthorized => {
+            Err(AgentError::Credential(error))
+        }
+        Ok(Err(error)) => Ok(Err(error.to_string())),
+        Err(_) => Ok(Err(format!("no answer from {}", cluster.server()))),
     }
 }

@@ -45,35 +45,47 @@ pub(crate) fn main(arguments: &Arguments) -> ExitCode {
 }
 
 /// Says what is wrong with a configuration before anything is started.
-#[expect(clippy::print_stdout, reason = "a command for a person")]
-pub(crate) fn check(file: &Path) -> ExitCode {
-    let checked = config::load(file)
-        .map_err(|error| error.to_string())
-        .and_then(|settings| match look(&settings) {
-            Ok(()) => Ok(settings),
-            Err(error) => Err(chain(error.as_ref())),
-        });
-    match checked {
-        Ok(settings) => {
-            let root = &settings.root;
-            println!("✔ {} is fine", file.display());
-            println!(
-                "  follows {} of {}, path {}",
-                root.branch, root.url, root.path
-            );
-            ExitCode::SUCCESS
-        }
+///
+/// With a socket, the network process that listens there fetches the repository for trial.
+pub(crate) fn check(file: &Path, fetch_by: Option<&Path>) -> ExitCode {
+    match config::load(file) {
         Err(error) => refused_config(&error),
+        Ok(settings) => match look(file, &settings, fetch_by) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => refused_config(&chain(error.as_ref())),
+        },
     }
 }
 
-/// What the settings name is there, and the node fits to the others.
-fn look(settings: &Settings) -> Result<(), Box<dyn Error>> {
-    windlass_reconcile::check(settings)?;
+/// What the settings name is there, the node fits to the others, and there is something to apply.
+#[expect(clippy::print_stdout, reason = "a command for a person")]
+fn look(file: &Path, settings: &Settings, fetch_by: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    Ok(runtime.block_on(windlass_reconcile::check_newcomer(settings))?)
+    runtime.block_on(async { windlass_reconcile::check(settings) })?;
+    println!("✔ {} is fine", file.display());
+    let root = &settings.root;
+    println!(
+        "  follows {} of {}, path {}",
+        root.branch, root.url, root.path
+    );
+    runtime.block_on(windlass_reconcile::check_newcomer(settings))?;
+    let Some(socket) = fetch_by else {
+        return Ok(());
+    };
+    match runtime.block_on(windlass_reconcile::ask_cluster(settings))? {
+        Ok(version) => println!("✔ the cluster answers: Kubernetes {version}"),
+        Err(why) => {
+            println!("! the cluster does not answer, and nothing is applied until it does: {why}")
+        }
+    }
+    let found = windlass_reconcile::rehearse(settings, socket)?;
+    println!(
+        "✔ the repository has {}, signed by {}",
+        found.revision, found.signer
+    );
+    Ok(())
 }
 
 /// Says to a person what is wrong with the configuration.

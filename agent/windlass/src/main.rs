@@ -46,7 +46,8 @@ fn main() -> ExitCode {
         Command::Agent(arguments) => agent::main(&arguments),
         Command::Net(arguments) => net::main(&arguments),
         Command::Person(windlass_cli::Command::Check(check)) if check.config.is_some() => {
-            agent::check(check.config.as_deref().unwrap_or(agent::CONFIG.as_ref()))
+            let config = check.config.as_deref().unwrap_or(agent::CONFIG.as_ref());
+            agent::check(config, check.fetch_by.as_deref())
         }
         Command::Person(windlass_cli::Command::Trust(arguments)) => {
             match trust::on_node(*arguments) {

@@ -16,7 +16,7 @@ const FULL: &str =
     "--binary /opt/windlass --repo https://git.example.com/house.git --signers /root/signers";
 
 /// Lists whatever of an installation is there.
-const INSTALLED: &str = "{ ls /usr/bin/windlass /etc/systemd/system/windlass*; cd /etc/windlass && \
+const INSTALLED: &str = "{ ls -d /usr/bin/windlass /etc/systemd/system/windlass* /var/lib/windlass-trial-*; cd /etc/windlass && \
      ls config.toml kubeconfig git-* known_hosts trust.d/*; } 2>/dev/null || true";
 
 /// Every file of the node with size and time of its last change, but for what systemd itself keeps writing.
@@ -78,6 +78,8 @@ fn a_dry_run_and_a_refused_setting_change_nothing_on_a_node() {
             &format!("{FULL} {private} --known-hosts /root/signers"),
             "known_hosts_file is for ssh",
         ),
+        // All is well but for the repository, which is asked by the process that will ask it.
+        (FULL, "https://git.example.com/house.git cannot be fetched"),
         (&format!("{FULL} --ca /root/away"), "/root/away is not"),
         (&format!("{FULL} --signers /root/away"), "/root/away is not"),
         (
@@ -143,6 +145,10 @@ fn shows_every_step(node: &Node, private: &str) {
     for step in [
         "/etc/rancher/k3s/k3s.yaml",
         "/usr/bin/windlass",
+        "✔ systemd 2",
+        "✔ disk: ",
+        " clock: ",
+        "check of settings, keys, cluster and repository",
         "password file: /etc/windlass/git-password (windlass, 0600)",
         "nothing was done",
     ] {
