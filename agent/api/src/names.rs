@@ -172,6 +172,9 @@ pub const WINDOW: &str = "windlass.dev/window";
 pub const ON_ERROR: &str = "windlass.dev/on-error";
 /// Value of [`ON_ERROR`] (compared without case).
 pub const CONTINUE: &str = "continue";
+/// Annotation of a Kustomization or HelmRelease: what has to be ready first beside `spec.dependsOn`, of either kind, such as
+/// `HelmRelease/cert-manager/cert-manager, Kustomization/crds`. Not Flux's.
+pub const DEPENDS_ON: &str = "windlass.dev/depends-on";
 /// ConfigMap in [`FLUX_SYSTEM`] that stops every node's writes. Not Flux's.
 pub const PAUSE: &str = "windlass-pause";
 /// Lease in [`FLUX_SYSTEM`] that the leading node holds. Not Flux's.

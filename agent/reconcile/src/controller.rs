@@ -2,6 +2,7 @@
 
 mod assemble;
 mod charts;
+mod dependencies;
 mod halt;
 mod including;
 mod kinds;

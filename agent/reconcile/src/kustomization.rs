@@ -129,7 +129,7 @@ async fn stages(
     let mut fence = pass.fence();
     add_finalizer(pass, &mut fence, progress).await?;
     let snapshot = source(pass)?;
-    depends::check(pass.cycle.as_deref(), &pass.dependencies, || {
+    depends::check(pass.unmet.as_deref(), &pass.dependencies, || {
         kustomization_object(&pass.meta, Some(&pass.spec), &pass.status)
     })?;
     aimed?;

@@ -148,7 +148,7 @@ async fn stages(course: &mut Course<'_>, aimed: Result<(), StageError>) -> Resul
         return Err(StageError::stalled(refusal.reason, refusal.message.clone()));
     }
     add_finalizer(course).await?;
-    depends::check(pass.cycle.as_deref(), &pass.dependencies, || {
+    depends::check(pass.unmet.as_deref(), &pass.dependencies, || {
         seen::helm_release_object(&pass.meta, Some(&pass.spec), &pass.status)
     })?;
     template::reconcile(course).await?;

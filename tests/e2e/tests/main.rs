@@ -20,6 +20,7 @@ mod commands_notify;
 mod commands_pause;
 mod control;
 mod crd_corpus;
+mod depends;
 mod disowned;
 mod etcd_restored;
 mod expressions;

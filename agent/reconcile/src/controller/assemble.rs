@@ -1,6 +1,5 @@
 //! Collects what a pass of a Kustomization works with.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -8,19 +7,18 @@ use tokio_util::sync::CancellationToken;
 use windlass_api::kustomization::{KustomizationSpec, SourceKind};
 use windlass_api::{names, reasons};
 use windlass_cluster::Cluster;
-use windlass_plan::graph;
 use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 
 use super::Controller;
-use super::kustomizations::{source_name, source_named, suspended};
+use super::kustomizations::{source_named, suspended};
 use super::standing::OwnKind;
 use crate::kustomization;
 
 use crate::kustomization::pass::{Pass, Refusal, SourceState, Vouching};
 use crate::named::Named;
 use crate::seen::SeenKustomization;
-use crate::work::depends::{self, Dependency, DependencyState};
+use crate::work::depends::Waiter;
 use crate::work::hidden::Hidden;
 
 impl Controller {
@@ -41,12 +39,13 @@ impl Controller {
         let spec = (seen.spec).unwrap_or_else(|_| kustomization::placeholder_spec());
         let spec = self.overruled(name, spec);
         let client = self.client(name, &spec);
+        let node = (Waiter::Kustomization, name.clone());
         let overtaken = CancellationToken::new();
         let pass = Pass {
             source: self.source_of(name, &spec),
             vouching: self.vouching(name, &spec),
-            dependencies: self.dependencies_of(name, &spec),
-            cycle: self.cycle_through(name, &spec),
+            dependencies: self.dependencies_of(&node),
+            unmet: self.unmet(&node),
             name: name.clone(),
             meta: seen.meta,
             refusal: stripped
@@ -124,40 +123,6 @@ impl Controller {
         }
     }
 
-    fn dependencies_of(&self, name: &Named, spec: &KustomizationSpec) -> Vec<Dependency> {
-        let own_source = source_named(name, spec);
-        let snapshot = self
-            .sources
-            .get(&own_source)
-            .and_then(|slot| slot.snapshot.as_ref());
-        let revision = snapshot.map(|snapshot| snapshot.revision.clone());
-        let needed = depends::names(&name.namespace, &spec.depends_on)
-            .into_iter()
-            .zip(&spec.depends_on)
-            .map(|(dependency, reference)| {
-                let ready_expr = reference.ready_expr.clone().filter(|text| !text.is_empty());
-                let state = self.kustomizations.get(&dependency).map(|slot| {
-                    let (meta, status) = (&slot.seen.meta, &slot.seen.status);
-                    let shared = source_name(&dependency, &slot.seen).as_ref() == Some(&own_source);
-                    DependencyState {
-                        object: ready_expr.as_ref().map(|_| slot.seen.as_object()),
-                        ready: depends::is_ready(
-                            meta.generation,
-                            status.observed_generation,
-                            &status.conditions,
-                        ),
-                        outdated: shared && status.last_applied_revision != revision,
-                    }
-                });
-                Dependency {
-                    name: dependency,
-                    ready_expr,
-                    state,
-                }
-            });
-        needed.collect()
-    }
-
     fn client(&self, name: &Named, spec: &KustomizationSpec) -> Result<Cluster, String> {
         let default = self.policy.tenancy.default_service_account.as_deref();
         let default = default.filter(|_| *name != self.root.name);
@@ -195,23 +160,6 @@ impl Controller {
                 name.namespace
             ),
         })
-    }
-
-    fn cycle_through(&self, name: &Named, spec: &KustomizationSpec) -> Option<String> {
-        if spec.depends_on.is_empty() {
-            return None;
-        }
-        let edges = self.kustomizations.iter().filter_map(|(from, slot)| {
-            let spec = slot.seen.spec.as_ref().ok()?;
-            let needs = depends::names(&from.namespace, &spec.depends_on);
-            Some((
-                from.to_string(),
-                needs.iter().map(Named::to_string).collect(),
-            ))
-        });
-        let edges: BTreeMap<String, Vec<String>> = edges.collect();
-        let cycle = graph::cycle_through(&edges, &name.to_string())?;
-        Some(cycle.join(" → "))
     }
 }
 

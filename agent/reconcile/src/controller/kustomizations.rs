@@ -19,13 +19,14 @@ use crate::kustomization::settled::Settled;
 use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
 use crate::seen::{Meta, SeenKustomization};
-use crate::work::depends;
+use crate::work::depends::Waiter;
 use crate::work::webhook::Asked;
 
 /// Annotations whose change asks for a pass.
-const ANNOTATIONS: [&str; 6] = [
+const ANNOTATIONS: [&str; 7] = [
     names::REQUESTED_AT,
     names::SUSPEND_UNTIL,
+    names::DEPENDS_ON,
     names::ON_ERROR,
     names::PRUNE_GUARD,
     names::CONFIRM_PRUNE,
@@ -140,9 +141,9 @@ impl Controller {
         if asks {
             self.wake_kustomization(&name);
             // One that waits for it may find it now, or find a cycle.
-            self.wake_dependents_of(&name);
+            self.wake_dependents_of(&(Waiter::Kustomization, name));
         } else {
-            self.wake_asking(&name);
+            self.wake_asking(&(Waiter::Kustomization, name));
         }
     }
 
@@ -179,20 +180,6 @@ impl Controller {
         names.iter().for_each(|name| self.wake_kustomization(name));
     }
 
-    /// Wakes what waits for a Kustomization, or may be about to: a pass that is under way knows only how it was.
-    fn wake_dependents_of(&mut self, dependency: &Named) {
-        let dependents = self.kustomizations.iter().filter(|(name, slot)| {
-            let spec = slot.seen.spec.as_ref();
-            spec.is_ok_and(|spec| {
-                depends::names(&name.namespace, &spec.depends_on).contains(dependency)
-            })
-        });
-        let waiting = dependents
-            .filter(|(name, slot)| slot.blocked || self.kustomization_queue.is_running(name));
-        let names: Vec<Named> = waiting.map(|(name, _)| name.clone()).collect();
-        self.wake_in_turn(&names);
-    }
-
     /// Asks for passes that cut no other short.
     pub(super) fn wake_in_turn(&mut self, names: &[Named]) {
         for name in names {
@@ -204,20 +191,6 @@ impl Controller {
     fn wake_held(&mut self) {
         let held = self.kustomizations.iter().filter(|(_, slot)| slot.held);
         let names: Vec<Named> = held.map(|(name, _)| name.clone()).collect();
-        self.wake_in_turn(&names);
-    }
-
-    /// Wakes what waits for an expression over a Kustomization whose status has changed.
-    fn wake_asking(&mut self, dependency: &Named) {
-        let asks = |name: &Named, spec: &KustomizationSpec| {
-            let needed = depends::names(&name.namespace, &spec.depends_on);
-            let mut needed = needed.iter().zip(&spec.depends_on);
-            needed.any(|(needed, reference)| needed == dependency && reference.ready_expr.is_some())
-        };
-        let asking = self.kustomizations.iter().filter(|(name, slot)| {
-            slot.blocked && slot.seen.spec.as_ref().is_ok_and(|spec| asks(name, spec))
-        });
-        let names: Vec<Named> = asking.map(|(name, _)| name.clone()).collect();
         self.wake_in_turn(&names);
     }
 
@@ -273,7 +246,7 @@ impl Controller {
         }
         self.follow_webhooks();
         if outcome.ready {
-            self.wake_dependents_of(name);
+            self.wake_dependents_of(&(Waiter::Kustomization, name.clone()));
             if outcome.object.is_some() {
                 self.wake_held();
             }

@@ -1,17 +1,13 @@
 //! What a HelmRelease needs first: its chart, other HelmReleases, and the leave of the node's config.
 
-use std::collections::BTreeMap;
-
 use windlass_api::helm_release::{ChartReferenceKind, HelmReleaseSpec};
 use windlass_api::{conditions, reasons};
-use windlass_plan::graph;
 
 use super::Controller;
 use crate::kustomization::pass::Refusal;
 use crate::named::Named;
 use crate::release::pass::{ChartState, ReleaseChart};
 use crate::release::template;
-use crate::work::depends::{self, Dependency, DependencyState};
 
 impl Controller {
     pub(super) fn chart_state(&self, name: &Named, spec: &HelmReleaseSpec) -> ChartState {
@@ -42,48 +38,6 @@ impl Controller {
                 ChartState::NotReady(format!("HelmChart '{chart}' is not ready: {why}"))
             }
         }
-    }
-
-    pub(super) fn releases_before(&self, name: &Named, spec: &HelmReleaseSpec) -> Vec<Dependency> {
-        let needed = depends::names(&name.namespace, &spec.depends_on);
-        let needed = needed.into_iter().zip(&spec.depends_on);
-        needed
-            .map(|(dependency, reference)| {
-                let ready_expr = reference.ready_expr.clone().filter(|text| !text.is_empty());
-                let state = self.releases.get(&dependency).map(|slot| {
-                    let (meta, status) = (&slot.seen.meta, &slot.seen.status);
-                    DependencyState {
-                        object: ready_expr.as_ref().map(|_| slot.seen.as_object()),
-                        ready: depends::is_ready(
-                            meta.generation,
-                            status.observed_generation,
-                            &status.conditions,
-                        ),
-                        outdated: false,
-                    }
-                });
-                Dependency {
-                    name: dependency,
-                    ready_expr,
-                    state,
-                }
-            })
-            .collect()
-    }
-
-    pub(super) fn release_cycle(&self, name: &Named, spec: &HelmReleaseSpec) -> Option<String> {
-        if spec.depends_on.is_empty() {
-            return None;
-        }
-        let edges = self.releases.iter().filter_map(|(from, slot)| {
-            let spec = slot.seen.spec.as_ref().ok()?;
-            let needs = depends::names(&from.namespace, &spec.depends_on);
-            let needs = needs.iter().map(Named::to_string).collect();
-            Some((from.to_string(), needs))
-        });
-        let edges: BTreeMap<String, Vec<String>> = edges.collect();
-        let cycle = graph::cycle_through(&edges, &name.to_string())?;
-        Some(cycle.join(" → "))
     }
 
     /// Why the spec names what this node's config forbids.

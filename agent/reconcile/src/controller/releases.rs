@@ -28,11 +28,12 @@ use crate::release::pass::Pass;
 use crate::release::storage::Kept;
 use crate::release::{self, Outcome, drift, template};
 use crate::seen::{Meta, SeenHelmRelease};
-use crate::work::depends;
+use crate::work::depends::Waiter;
 use crate::work::hidden::Hidden;
 
 /// Annotations whose change asks for a pass.
-const WATCHED: [&str; 4] = [
+const WATCHED: [&str; 5] = [
+    names::DEPENDS_ON,
     names::REQUESTED_AT,
     names::FORCE_AT,
     names::RESET_AT,
@@ -49,7 +50,7 @@ pub(super) struct ReleaseSlot {
     /// Seen in the list that is under way.
     listed: bool,
     /// Waits for a dependency.
-    blocked: bool,
+    pub(super) blocked: bool,
     /// Waits for a kind that the API server does not have.
     pub(super) awaits_kind: bool,
     /// How often in a row its passes have failed.
@@ -127,26 +128,13 @@ impl Controller {
         if asks {
             self.release_queue.wake(&name);
         }
-        self.wake_releases_after(&name);
+        self.wake_dependents_of(&(Waiter::HelmRelease, name));
     }
 
     fn helm_release_gone(&mut self, name: &Named) {
         self.releases.remove(name);
         self.release_queue.forget(name);
         self.context.release_ledger.forget_owner(name);
-    }
-
-    /// Wakes the releases that wait for one.
-    fn wake_releases_after(&mut self, dependency: &Named) {
-        let waiting = self.releases.iter().filter(|(name, slot)| {
-            let spec = slot.seen.spec.as_ref();
-            slot.blocked
-                && spec.is_ok_and(|spec| {
-                    depends::names(&name.namespace, &spec.depends_on).contains(dependency)
-                })
-        });
-        let names: Vec<Named> = waiting.map(|(name, _)| name.clone()).collect();
-        names.iter().for_each(|name| self.release_queue.wake(name));
     }
 
     /// Wakes the releases of a chart.
@@ -232,7 +220,7 @@ impl Controller {
             Next::Never => {}
         }
         if outcome.ready {
-            self.wake_releases_after(name);
+            self.wake_dependents_of(&(Waiter::HelmRelease, name.clone()));
         }
     }
 
@@ -261,6 +249,7 @@ impl Controller {
         let refusal = refusal
             .map(super::assemble::malformed)
             .or_else(|| self.release_denied(name, &spec));
+        let node = (Waiter::HelmRelease, name.clone());
         let overtaken = CancellationToken::new();
         let (ledger, drift) = self.watched(name, &spec);
         let pass = Pass {
@@ -268,8 +257,8 @@ impl Controller {
             made: template::chart_name(name, &spec)
                 .and_then(|chart| self.charts.get(&chart))
                 .map(|slot| slot.seen.clone()),
-            dependencies: self.releases_before(name, &spec),
-            cycle: self.release_cycle(name, &spec),
+            dependencies: self.dependencies_of(&node),
+            unmet: self.unmet(&node),
             name: name.clone(),
             meta: seen.meta,
             status: seen.status,

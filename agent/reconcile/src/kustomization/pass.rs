@@ -63,8 +63,8 @@ pub(crate) struct Pass {
     pub(crate) dependencies: Vec<Dependency>,
     /// The Kustomization is not worked on; this is why.
     pub(crate) refusal: Option<Refusal>,
-    /// The dependencies form a circle; it is named here.
-    pub(crate) cycle: Option<String>,
+    /// Why no waiting for the dependencies helps.
+    pub(crate) unmet: Option<String>,
     pub(crate) left_out: LeftOut,
     /// What the node's config says, to compare with a copy in the repository.
     pub(crate) root_pair: Arc<[Object; 2]>,

@@ -58,8 +58,8 @@ pub(crate) struct Pass {
     pub(crate) dependencies: Vec<Dependency>,
     /// The HelmRelease is not worked on; this is why.
     pub(crate) refusal: Option<Refusal>,
-    /// The dependencies form a circle; it is named here.
-    pub(crate) cycle: Option<String>,
+    /// Why no waiting for the dependencies helps.
+    pub(crate) unmet: Option<String>,
     pub(crate) corrections: Corrections,
     /// What no message may say.
     pub(crate) hidden: Hidden,
