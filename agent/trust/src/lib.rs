@@ -3,6 +3,7 @@
 //! May touch: nothing; objects come through a reader passed in.
 //! Never: reads a clock; believes an object id it did not compute.
 
+mod archive;
 mod bump;
 mod charter;
 mod commit;
@@ -10,6 +11,7 @@ mod complete;
 mod cure;
 mod diff;
 mod digest;
+mod files;
 mod head;
 mod headers;
 mod heal;
@@ -43,12 +45,14 @@ mod walk;
 mod ways;
 mod wire;
 
+pub use archive::{ArchiveError, ENTRY_LIMIT, UNPACKED_LIMIT};
 pub use charter::{
     Charter, CharterError, Duty, POLICY_FILE, POLICY_NAMESPACE, POLICY_SIGNATURES, Revocation,
     policy_file, policy_signers, signatures,
 };
 pub use complete::{CompletenessError, missing_objects};
 pub use digest::{ContentDigest, ParseDigestError};
+pub use files::{FilesError, VerifiedFiles};
 pub use heal::{Doubt, Healed, Memory, Origin, heal};
 pub use heartbeat::{
     HEARTBEAT_TAG, Heartbeat, descends, heartbeat_message, read_heartbeat, wants_heartbeat,

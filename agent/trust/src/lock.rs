@@ -22,6 +22,7 @@ pub struct LockFile {
     git: Vec<GitPin>,
     bases: Vec<GitPin>,
     files: Vec<FilePin>,
+    artifacts: Vec<ArtifactPin>,
 }
 
 /// One `[[git]]` or `[[base]]`.
@@ -40,6 +41,17 @@ struct GitPin {
 #[serde(deny_unknown_fields)]
 struct FilePin {
     url: String,
+    digest: ContentDigest,
+}
+
+/// One `[[oci]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ArtifactPin {
+    url: String,
+    /// As it is asked for: tag or range of versions.
+    #[serde(rename = "ref")]
+    reference: String,
     digest: ContentDigest,
 }
 
@@ -63,6 +75,14 @@ pub enum LockError {
         /// What is asked for.
         reference: String,
     },
+    /// Two pins of an artifact contradict each other.
+    #[error("{LOCK_FILE}: {url} with ref {reference:?} is pinned to two digests; keep one of them")]
+    ArtifactTwice {
+        /// The repository of the registry.
+        url: String,
+        /// What is asked for.
+        reference: String,
+    },
     /// Two pins of a file contradict each other.
     #[error("{LOCK_FILE}: {url} is pinned to two digests; keep one of them")]
     FileTwice {
@@ -81,6 +101,8 @@ struct Document {
     base: Vec<GitPin>,
     #[serde(default)]
     file: Vec<FilePin>,
+    #[serde(default)]
+    oci: Vec<ArtifactPin>,
 }
 
 // === impl LockFile ===
@@ -103,6 +125,7 @@ impl LockFile {
         }
         check_commits(&document.git)?;
         check_commits(&document.base)?;
+        check_artifacts(&document.oci)?;
         let mut files = document.file.iter().enumerate();
         let twice = files.find(|(index, pin)| {
             let mut before = document.file.iter().take(*index);
@@ -115,6 +138,7 @@ impl LockFile {
             git: document.git,
             bases: document.base,
             files: document.file,
+            artifacts: document.oci,
         })
     }
 
@@ -126,6 +150,13 @@ impl LockFile {
     /// The commit that is pinned for a repository in which a kustomization names a directory.
     pub fn base(&self, url: &str, reference: &str) -> Option<Oid> {
         commit(&self.bases, url, reference)
+    }
+
+    /// The digest of the manifest that is pinned for an artifact of a registry.
+    pub fn artifact(&self, url: &str, reference: &str) -> Option<ContentDigest> {
+        let mut pins = self.artifacts.iter();
+        let found = pins.find(|pin| pin.url == url && pin.reference == reference)?;
+        Some(found.digest)
     }
 
     /// The digest that is pinned for the file behind a URL.
@@ -155,6 +186,24 @@ fn check_commits(pins: &[GitPin]) -> Result<(), LockError> {
     Ok(())
 }
 
+fn check_artifacts(pins: &[ArtifactPin]) -> Result<(), LockError> {
+    let mut all = pins.iter().enumerate();
+    let twice = all.find(|(index, pin)| {
+        let mut later = pins.iter().skip(*index);
+        later.any(|other| {
+            (&other.url, &other.reference) == (&pin.url, &pin.reference)
+                && other.digest != pin.digest
+        })
+    });
+    match twice {
+        None => Ok(()),
+        Some((_, ArtifactPin { url, reference, .. })) => Err(LockError::ArtifactTwice {
+            url: url.clone(),
+            reference: reference.clone(),
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,7 +217,8 @@ mod tests {
             "version = 1\n\n[[git]]\nurl = \"https://h/r\"\nref = \"main\"\ncommit = \"{COMMIT}\"\n\n\
              [[chart]]\nwhat = \"others read this\"\n\n\
              [[base]]\nurl = \"https://h/b\"\nref = \"\"\ncommit = \"{COMMIT}\"\n\n\
-             [[file]]\nurl = \"https://h/f.yaml\"\ndigest = \"{digest}\"\n"
+             [[file]]\nurl = \"https://h/f.yaml\"\ndigest = \"{digest}\"\n\n\
+             [[oci]]\nurl = \"oci://h/a\"\nref = \"1.x\"\ndigest = \"{digest}\"\n"
         );
         let lock = LockFile::parse(text.as_bytes()).unwrap();
         let pinned = Some(COMMIT.parse().unwrap());
@@ -180,6 +230,9 @@ mod tests {
         assert_eq!(lock.base("https://h/r", "main"), None);
         assert_eq!(lock.file("https://h/f.yaml"), Some(digest));
         assert_eq!(lock.file("https://h/f.yaml?v=2"), None);
+        assert_eq!(lock.artifact("oci://h/a", "1.x"), Some(digest));
+        assert_eq!(lock.artifact("oci://h/a", "latest"), None);
+        assert_eq!(lock.artifact("oci://h/b", "1.x"), None);
     }
 
     #[test]
@@ -209,6 +262,11 @@ mod tests {
         };
         check(
             &format!("version = 1\n{}{}", file(b"a"), file(b"b")),
+            "two digests",
+        );
+        let artifact = |text: &[u8]| file(text).replace("[[file]]", "[[oci]]\nref = \"1\"");
+        check(
+            &format!("version = 1\n{}{}", artifact(b"a"), artifact(b"b")),
             "two digests",
         );
         let old = file(b"a").replace("sha256:", "sha1:");

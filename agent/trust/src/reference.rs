@@ -10,8 +10,8 @@ use crate::signature::{self, TimeFloor};
 use crate::tag::Tag;
 use crate::{
     Accepted, Candidate, Found, LoadError, Mode, ObjectKind, ObjectReader, Oid, Policy, Ratchet,
-    Refusal, RefusalReason, Rule, Selector, Signer, Since, Step, Verdict, VerifiedSource,
-    VerifyError, load, text,
+    Refusal, RefusalReason, Rule, Selector, Signer, Since, Step, Verdict, VerifiedFiles,
+    VerifiedSource, VerifyError, load, text,
 };
 
 /// Most tags over one commit. Git makes a tag of a tag when asked to; nobody stacks more.
@@ -34,6 +34,12 @@ impl Pin {
     /// A commit whose id stands in a file of a verified commit.
     #[must_use]
     pub fn in_verified(commit: Oid, _naming: &VerifiedSource) -> Self {
+        Self(commit)
+    }
+
+    /// A commit whose id stands in a file of an artifact that somebody vouches for.
+    #[must_use]
+    pub fn in_files(commit: Oid, _naming: &VerifiedFiles) -> Self {
         Self(commit)
     }
 

@@ -13,6 +13,7 @@
 )]
 
 mod agreement;
+mod archives;
 mod bump;
 mod chain;
 mod charted;

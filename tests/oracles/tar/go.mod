@@ -1,0 +1,3 @@
+module windlass.test/tar
+
+go 1.26.0
