@@ -32,6 +32,7 @@ pub fn crds() -> Vec<Object> {
             names::HELM_CONTROLLER,
         ),
         (serde_json::to_value(HelmRepository::crd()), source),
+        (serde_json::to_value(OciRepository::crd()), source),
         (
             serde_json::to_value(Kustomization::crd()),
             names::KUSTOMIZE_CONTROLLER,
@@ -50,10 +51,7 @@ pub fn crds() -> Vec<Object> {
 pub fn all_crds() -> Vec<Object> {
     let mut crds = crds();
     let source = names::SOURCE_CONTROLLER;
-    let others = [
-        (serde_json::to_value(Bucket::crd()), source),
-        (serde_json::to_value(OciRepository::crd()), source),
-    ];
+    let others = [(serde_json::to_value(Bucket::crd()), source)];
     crds.extend(others.map(|(value, component)| finish(value, component)));
     crds
 }

@@ -12,9 +12,10 @@ use crate::helm_repository::HelmRepository;
 use crate::kustomization::Kustomization;
 use crate::names::{
     ALERT, GIT_REPOSITORY, HELM_CHART, HELM_GROUP, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION,
-    KUSTOMIZE_GROUP, NOTIFICATION_API_VERSION, NOTIFICATION_GROUP, PROVIDER, RECEIVER,
-    RECEIVER_API_VERSION, SOURCE_GROUP,
+    KUSTOMIZE_GROUP, NOTIFICATION_API_VERSION, NOTIFICATION_GROUP, OCI_REPOSITORY, PROVIDER,
+    RECEIVER, RECEIVER_API_VERSION, SOURCE_GROUP,
 };
+use crate::oci_repository::OciRepository;
 use crate::provider::Provider;
 use crate::receiver::Receiver;
 
@@ -102,6 +103,19 @@ pub fn helm_repository(object: &Object) -> Result<HelmRepository, ParseError> {
         object,
         SOURCE_GROUP,
         HELM_REPOSITORY,
+        crate::names::SOURCE_API_VERSION,
+    )
+}
+
+/// Reads an OCIRepository of any version of its group (the fields are the same).
+///
+/// # Errors
+/// When it is of another kind or a field is missing or of the wrong type.
+pub fn oci_repository(object: &Object) -> Result<OciRepository, ParseError> {
+    typed(
+        object,
+        SOURCE_GROUP,
+        OCI_REPOSITORY,
         crate::names::SOURCE_API_VERSION,
     )
 }

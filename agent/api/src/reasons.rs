@@ -119,7 +119,15 @@ reasons! {
     COPY_FAILURE = "CopyFailure";
     /// The index of a chart repository could not be had.
     INDEXATION_FAILED = "IndexationFailed";
-    /// A version of a chart has other bytes than when it was first used. Not Flux's.
+    /// An artifact of a registry could not be had.
+    OCI_ARTIFACT_PULL_FAILED = "OCIArtifactPullFailed";
+    /// The layer of an artifact is not there, or cannot be taken.
+    OCI_ARTIFACT_LAYER_OPERATION_FAILED = "OCIArtifactLayerOperationFailed";
+    /// A range of versions leads to a lower one than before. Not Flux's.
+    LOWER_VERSION = "LowerVersion";
+    /// Nothing names the digest, and the node takes nothing else. Not Flux's.
+    NOT_PINNED = "NotPinned";
+    /// A tag or the version of a chart has other bytes than when it was first used. Not Flux's.
     DIGEST_CHANGED = "DigestChanged";
     /// A release was installed.
     INSTALL_SUCCEEDED = "InstallSucceeded";

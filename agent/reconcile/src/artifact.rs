@@ -106,7 +106,12 @@ pub(crate) fn say(
             true => (conditions::STALLED, *reason),
             false => (conditions::RECONCILING, reasons::PROGRESSING_WITH_RETRY),
         };
-        set(condition, ConditionStatus::True, reason, message);
+        let value = match *condition {
+            // Of this one it is bad that it is not true.
+            conditions::SOURCE_VERIFIED => ConditionStatus::False,
+            _ => ConditionStatus::True,
+        };
+        set(condition, value, reason, message);
         set(conditions::READY, ConditionStatus::False, reason, message);
         set(standing, ConditionStatus::True, standing_reason, message);
         over.retain(|kind| kind != condition && *kind != standing);

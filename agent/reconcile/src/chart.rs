@@ -3,6 +3,7 @@
 mod build;
 mod package;
 pub(crate) mod pass;
+pub(crate) mod pins;
 mod pull;
 mod registry;
 mod status;

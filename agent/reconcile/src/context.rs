@@ -66,6 +66,7 @@ pub(crate) struct Kinds {
     pub(crate) helm_release: Resource,
     pub(crate) helm_repository: Resource,
     pub(crate) kustomization: Resource,
+    pub(crate) oci_repository: Resource,
     pub(crate) provider: Resource,
     pub(crate) receiver: Resource,
 }
@@ -98,6 +99,11 @@ impl Kinds {
                 names::KUSTOMIZE_API_VERSION,
                 names::KUSTOMIZATION,
                 "kustomizations",
+            ),
+            oci_repository: own(
+                names::SOURCE_API_VERSION,
+                names::OCI_REPOSITORY,
+                "ocirepositories",
             ),
             provider: without_status(own(
                 names::NOTIFICATION_API_VERSION,

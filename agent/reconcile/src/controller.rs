@@ -7,6 +7,7 @@ mod halt;
 mod including;
 mod kinds;
 mod kustomizations;
+mod oci;
 mod records;
 mod release_needs;
 mod releases;
@@ -34,6 +35,7 @@ use windlass_object::Object;
 
 use self::charts::ChartSlot;
 use self::kustomizations::KustomizationSlot;
+use self::oci::OciSlot;
 use self::records::Records;
 use self::releases::ReleaseSlot;
 use self::repositories::RepositorySlot;
@@ -55,7 +57,7 @@ use crate::witness::Witnessed;
 /// Fetches at once: each holds one transaction and one connection to windlass-net.
 const CONCURRENT_SOURCES: usize = 4;
 
-/// Charts packaged at once: each may hold a hundred MiB.
+/// Charts packaged at once, and archives unpacked: each may hold a hundred MiB.
 const CONCURRENT_CHARTS: usize = 2;
 
 /// Releases worked on at once: each may wait for minutes, and renders for a moment.
@@ -67,11 +69,13 @@ pub(crate) struct Controller {
     root: Root,
     sources: BTreeMap<Named, SourceSlot>,
     repositories: BTreeMap<Named, RepositorySlot>,
+    oci: BTreeMap<Named, OciSlot>,
     charts: BTreeMap<Named, ChartSlot>,
     kustomizations: BTreeMap<Named, KustomizationSlot>,
     releases: BTreeMap<Named, ReleaseSlot>,
     source_queue: Queue<Named>,
     repository_queue: Queue<Named>,
+    oci_queue: Queue<Named>,
     chart_queue: Queue<Named>,
     kustomization_queue: Queue<Named>,
     release_queue: Queue<Named>,
@@ -121,11 +125,13 @@ impl Controller {
             context,
             sources: BTreeMap::from([(root.name.clone(), SourceSlot::default())]),
             repositories: BTreeMap::new(),
+            oci: BTreeMap::new(),
             charts: BTreeMap::new(),
             kustomizations: BTreeMap::new(),
             releases: BTreeMap::new(),
             source_queue: Queue::new(CONCURRENT_SOURCES),
             repository_queue: Queue::new(CONCURRENT_SOURCES),
+            oci_queue: Queue::new(CONCURRENT_CHARTS),
             chart_queue: Queue::new(CONCURRENT_CHARTS),
             kustomization_queue: Queue::new(concurrency),
             release_queue: Queue::new(CONCURRENT_RELEASES),
@@ -186,6 +192,7 @@ impl Controller {
         match event {
             Event::GitRepository(event) => self.git_repository_seen(event),
             Event::HelmRepository(event) => self.helm_repository_seen(event),
+            Event::OciRepository(event) => self.oci_repository_seen(event),
             Event::HelmChart(event) => self.helm_chart_seen(event),
             Event::Kustomization(event) => self.kustomization_seen(event),
             Event::HelmRelease(event) => self.helm_release_seen(event),
@@ -218,6 +225,7 @@ impl Controller {
             Event::RepositoryFinished { name, outcome } => {
                 self.repository_finished(&name, *outcome);
             }
+            Event::OciFinished { name, outcome } => self.oci_finished(&name, *outcome),
             Event::ChartFinished { name, outcome } => self.chart_finished(&name, *outcome),
             Event::KustomizationFinished { name, outcome } => {
                 self.kustomization_finished(&name, outcome);
@@ -225,6 +233,7 @@ impl Controller {
             Event::ReleaseFinished { name, outcome } => self.release_finished(&name, *outcome),
             Event::SourceBroke { name } => self.source_broke(&name),
             Event::RepositoryBroke { name } => self.repository_broke(&name),
+            Event::OciBroke { name } => self.oci_broke(&name),
             Event::ChartBroke { name } => self.chart_broke(&name),
             Event::KustomizationBroke { name } => self.kustomization_broke(&name),
             Event::ReleaseBroke { name } => self.release_broke(&name),
@@ -238,6 +247,9 @@ impl Controller {
         }
         while let Some(name) = self.repository_queue.start(now) {
             self.start_repository(name);
+        }
+        while let Some(name) = self.oci_queue.start(now) {
+            self.start_oci(name);
         }
         while let Some(name) = self.chart_queue.start(now) {
             self.start_chart(name);
@@ -261,6 +273,7 @@ impl Controller {
         [
             self.source_queue.next_due(),
             self.repository_queue.next_due(),
+            self.oci_queue.next_due(),
             self.chart_queue.next_due(),
             kustomizations.filter(|_| reconciles),
             releases.filter(|_| reconciles),

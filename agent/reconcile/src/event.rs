@@ -7,6 +7,7 @@ use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
 use crate::chart::pass::Outcome as ChartOutcome;
 use crate::kustomization::Outcome as KustomizationOutcome;
 use crate::named::Named;
+use crate::oci::pass::Outcome as OciOutcome;
 use crate::release::Outcome as ReleaseOutcome;
 use crate::reload::Reloaded;
 use crate::repository::pass::Outcome as RepositoryOutcome;
@@ -32,6 +33,8 @@ pub(crate) enum Event {
     HelmChart(WatchEvent),
     /// A HelmRepository appeared, changed or went.
     HelmRepository(WatchEvent),
+    /// An OCIRepository appeared, changed or went.
+    OciRepository(WatchEvent),
     /// A HelmRelease appeared, changed or went.
     HelmRelease(WatchEvent),
     Alert(WatchEvent),
@@ -103,6 +106,10 @@ pub(crate) enum Event {
         name: Named,
         outcome: Box<RepositoryOutcome>,
     },
+    OciFinished {
+        name: Named,
+        outcome: Box<OciOutcome>,
+    },
     KustomizationFinished {
         name: Named,
         outcome: KustomizationOutcome,
@@ -119,6 +126,9 @@ pub(crate) enum Event {
         name: Named,
     },
     RepositoryBroke {
+        name: Named,
+    },
+    OciBroke {
         name: Named,
     },
     KustomizationBroke {

@@ -40,8 +40,8 @@ use self::status::HealthChecked;
 use crate::finalizer;
 use crate::ledger::Ledger;
 use crate::left_out;
+use crate::offer::Offer;
 use crate::seen::kustomization_object;
-use crate::source::fetch::Snapshot;
 use crate::work::apply::{self, Change};
 use crate::work::error::StageError;
 use crate::work::fence::Fence;
@@ -128,23 +128,23 @@ async fn stages(
     }
     let mut fence = pass.fence();
     add_finalizer(pass, &mut fence, progress).await?;
-    let snapshot = source(pass)?;
+    let offer = source(pass)?;
     depends::check(pass.unmet.as_deref(), &pass.dependencies, || {
         kustomization_object(&pass.meta, Some(&pass.spec), &pass.status)
     })?;
     aimed?;
-    window::check(pass, &snapshot.revision)?;
-    let inputs = inputs::read(pass, snapshot).await?;
+    window::check(pass, offer.revision())?;
+    let inputs = inputs::read(pass, offer).await?;
     let made_from = inputs.digest;
-    if !is_news(pass, snapshot)
+    if !is_news(pass, offer)
         && let Some(known) = &pass.settled
         && known.holds(pass, made_from).await?
     {
         let targets = known.recall(progress);
         progress.settled = Some(Arc::clone(known));
-        return health::check(pass, &mut fence, progress, snapshot, targets).await;
+        return health::check(pass, &mut fence, progress, offer, targets).await;
     }
-    let (left_out, wanted) = render(pass, progress, snapshot, inputs).await?;
+    let (left_out, wanted) = render(pass, progress, offer, inputs).await?;
     let kept: Vec<_> = left_out.iter().map(identity).collect();
     let planned = wanted.iter().map(identity).chain(kept.iter().cloned());
     let planned = inventory_of(&planned.collect::<Vec<_>>());
@@ -152,7 +152,7 @@ async fn stages(
         guard::correct_what_stays(pass, &mut fence, progress, wanted).await;
         return Err(held);
     }
-    begin(pass, &mut fence, progress, snapshot, planned).await?;
+    begin(pass, &mut fence, progress, offer, planned).await?;
     let mut report = apply::apply(&pass.work(), &mut fence, order::stages(wanted)).await;
     progress.changes = std::mem::take(&mut report.changes);
     progress.wrote = !progress.changes.is_empty();
@@ -165,7 +165,7 @@ async fn stages(
     }
     prune_stale(pass, &mut fence, progress).await?;
     progress.settled = Settled::of(pass, made_from, progress, &report).map(Arc::new);
-    health::check(pass, &mut fence, progress, snapshot, report.targets).await
+    health::check(pass, &mut fence, progress, offer, report.targets).await
 }
 
 /// Makes the pass work on the cluster that its spec names. Until this has succeeded nothing may be applied or deleted.
@@ -200,10 +200,10 @@ fn held(pass: &Pass, progress: &Progress) -> Vec<ObjectKey> {
 async fn render(
     pass: &Pass,
     progress: &mut Progress,
-    snapshot: &Snapshot,
+    offer: &Offer,
     inputs: Inputs,
 ) -> Result<(Vec<Object>, Vec<Object>), StageError> {
-    let mut rendered = build::build(pass, snapshot, inputs).await?;
+    let mut rendered = build::build(pass, offer, inputs).await?;
     pass.vouch(rendered.made);
     work::fit_scope(&pass.client, &mut rendered.objects).await;
     progress.digest = Some(rendered.digest);
@@ -213,9 +213,9 @@ async fn render(
         .objects
         .into_iter()
         .partition(|object| pass.left_out.covers(object));
-    if is_news(pass, snapshot) {
+    if is_news(pass, offer) {
         let differences = left_out::differences(&left_out, &*pass.root_pair);
-        report::overruled(pass, &differences, &snapshot.revision).await;
+        report::overruled(pass, &differences, offer.revision()).await;
     }
     Ok((left_out, wanted))
 }
@@ -231,26 +231,26 @@ async fn begin(
     pass: &Pass,
     fence: &mut Fence<'_>,
     progress: &mut Progress,
-    snapshot: &Snapshot,
+    offer: &Offer,
     planned: Inventory,
 ) -> Result<(), StageError> {
     let empty = Inventory::default();
     let new = !planned
         .without(pass.status.inventory.as_ref().unwrap_or(&empty))
         .is_empty();
-    if !new && !is_news(pass, snapshot) {
+    if !new && !is_news(pass, offer) {
         return Ok(());
     }
     pass.may_write()?;
     progress.inventory = Some(planned);
     keep_the_rest(pass, progress);
     let timeout = windlass_api::duration::GoDuration(pass.spec.effective_timeout());
-    let revision = &snapshot.revision;
+    let revision = offer.revision();
     let message = format!("Applying revision {revision} with a timeout of {timeout}");
-    report_progress(pass, fence, progress, snapshot, &message).await
+    report_progress(pass, fence, progress, offer, &message).await
 }
 
-fn source(pass: &Pass) -> Result<&Snapshot, StageError> {
+fn source(pass: &Pass) -> Result<&Offer, StageError> {
     let reference = &pass.spec.source_ref;
     let namespace = reference
         .namespace
@@ -259,7 +259,7 @@ fn source(pass: &Pass) -> Result<&Snapshot, StageError> {
     let name = format!("{}/{namespace}/{}", reference.kind.as_str(), reference.name);
     let wait = Duration::from_secs(30);
     match &pass.source {
-        SourceState::Ready(snapshot) => Ok(snapshot),
+        SourceState::Ready(offer) => Ok(offer),
         SourceState::NoRevision => Err(StageError::waiting(
             reasons::ARTIFACT_FAILED,
             format!("Source artifact not found, waiting for a verified revision of '{name}'"),
@@ -280,8 +280,8 @@ fn source(pass: &Pass) -> Result<&Snapshot, StageError> {
 }
 
 /// Whether this revision or this spec has not been applied yet: only then progress is worth a write.
-fn is_news(pass: &Pass, snapshot: &Snapshot) -> bool {
-    pass.status.last_applied_revision.as_deref() != Some(&snapshot.revision)
+fn is_news(pass: &Pass, offer: &Offer) -> bool {
+    pass.status.last_applied_revision.as_deref() != Some(offer.revision())
         || pass.status.observed_generation != Some(pass.meta.generation)
 }
 
@@ -304,14 +304,14 @@ async fn report_progress(
     pass: &Pass,
     fence: &mut Fence<'_>,
     progress: &mut Progress,
-    snapshot: &Snapshot,
+    offer: &Offer,
     message: &str,
 ) -> Result<(), StageError> {
     let base = written_status(pass, progress);
     let mut status = status::progressing(
         &base,
         pass.meta.generation,
-        &snapshot.revision,
+        offer.revision(),
         message,
         now(),
     );

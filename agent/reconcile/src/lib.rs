@@ -5,6 +5,7 @@
 
 mod agent;
 mod announce;
+mod archive;
 mod artifact;
 mod chart;
 mod context;
@@ -28,6 +29,8 @@ mod named;
 mod net;
 mod newcomer;
 mod node;
+mod oci;
+mod offer;
 mod ours;
 mod post;
 mod queue;

@@ -2,6 +2,7 @@
 
 mod act;
 mod adopt;
+mod chart_for_release;
 mod conclude;
 mod course;
 mod definitions;
@@ -43,7 +44,7 @@ use crate::kustomization::pass::Refusal;
 use crate::work::depends;
 use crate::work::error::StageError;
 use crate::work::remote;
-use crate::{chart, finalizer, seen};
+use crate::{finalizer, seen};
 
 /// A chart that comes wakes its releases; this is only for what no event tells.
 const CHART_AGAIN: Duration = Duration::from_secs(30);
@@ -188,23 +189,23 @@ async fn wanted(pass: &Pass) -> Result<Wanted, StageError> {
         }
     };
     let loaded = {
-        let (keep, snapshot) = (std::sync::Arc::clone(&pass.keep), source.snapshot.clone());
-        tokio::task::spawn_blocking(move || chart::load(&keep.store, &snapshot)).await
+        let (keep, source) = (std::sync::Arc::clone(&pass.keep), source.clone());
+        tokio::task::spawn_blocking(move || chart_for_release::load(&keep.store, &source)).await
     };
     let failed = |why: String| StageError::retry(reasons::ARTIFACT_FAILED, why);
     let chart = loaded
         .map_err(|error| failed(error.to_string()))?
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(failed)?;
     let values = values::compose(pass).await?;
     let spec = &pass.spec;
     let renderers = &spec.post_renderers;
     Ok(Wanted {
-        version: source.snapshot.version.clone(),
-        oci_digest: source.oci_digest.clone(),
+        version: chart.version,
+        oci_digest: chart.oci_digest,
         config_digest: config_digest(&values),
         post_renderers: (!renderers.is_empty()).then(|| json_digest(renderers)),
         common_metadata: spec.common_metadata.as_ref().map(json_digest),
-        chart: std::sync::Arc::new(chart),
+        chart: std::sync::Arc::new(chart.chart),
         values,
     })
 }

@@ -10,6 +10,7 @@ use windlass_api::helm_release::{HelmReleaseSpec, HelmReleaseStatus};
 use windlass_api::helm_repository::{HelmRepositorySpec, HelmRepositoryStatus};
 use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
 use windlass_api::names;
+use windlass_api::oci_repository::{OciRepositorySpec, OciRepositoryStatus};
 use windlass_api::parse::{self, ParseError};
 use windlass_api::receiver::{ReceiverSpec, ReceiverStatus};
 use windlass_object::Object;
@@ -41,6 +42,9 @@ pub(crate) type SeenHelmRepository = Seen<HelmRepositorySpec, HelmRepositoryStat
 
 /// A Receiver as the watch shows it.
 pub(crate) type SeenReceiver = Seen<ReceiverSpec, ReceiverStatus>;
+
+/// An OCIRepository as the watch shows it.
+pub(crate) type SeenOciRepository = Seen<OciRepositorySpec, OciRepositoryStatus>;
 
 /// The metadata that decides whether a pass is due.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +118,14 @@ impl SeenReceiver {
     pub(crate) fn parse(object: &Value) -> Option<Self> {
         Seen::parse_with(object, |object| {
             parse::receiver(object).map(|typed| (typed.spec, typed.status))
+        })
+    }
+}
+
+impl SeenOciRepository {
+    pub(crate) fn parse(object: &Value) -> Option<Self> {
+        Seen::parse_with(object, |object| {
+            parse::oci_repository(object).map(|typed| (typed.spec, typed.status))
         })
     }
 }

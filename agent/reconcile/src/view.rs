@@ -7,11 +7,13 @@ pub(crate) mod layers;
 use std::sync::Arc;
 
 use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
-use windlass_trust::{Listed, ObjectReader, VerifiedSource, VerifiedTree, ViewError};
+use windlass_trust::{
+    Listed, ObjectReader, VerifiedFiles, VerifiedSource, VerifiedTree, ViewError,
+};
 
 use self::artifact::{ArtifactDigest, ArtifactHasher};
 use self::ignore::{IGNORE_FILE, Ignore, IgnoreError, Sparse, join};
-use self::layers::{IncludeError, LayerError, Layers};
+use self::layers::{IncludeError, LayerError, Layers, Own};
 use crate::source::fetch::Snapshot;
 use crate::source::include::Included;
 
@@ -55,7 +57,7 @@ fn layers<'a>(
     reader: &'a dyn ObjectReader,
     includes: &[Included],
 ) -> Result<Layers<'a>, ViewFailure> {
-    let mut layers = Layers::new(VerifiedTree::new(source, reader));
+    let mut layers = Layers::new(Own::Tree(VerifiedTree::new(source, reader)));
     for included in includes {
         let view = View::of(&included.snapshot, reader)?;
         let name = &included.asked.repository.name;
@@ -106,6 +108,26 @@ impl<'a> View<'a> {
             tree: layers(&snapshot.source, reader, &snapshot.includes)?,
             ignore: Arc::clone(&snapshot.ignore),
         })
+    }
+
+    /// Opens an archive, of which the rules in it and in `choice` leave things out.
+    pub(crate) fn of_files(files: VerifiedFiles, choice: &Choice) -> Result<Self, ViewFailure> {
+        let tree = Layers::new(Own::Files(Box::new(files)));
+        let ignore = Arc::new(ignore_rules(&tree, choice)?);
+        Ok(View { tree, ignore })
+    }
+
+    /// Opens an archive, all of it.
+    pub(crate) fn of_all_files(files: VerifiedFiles) -> Self {
+        View {
+            tree: Layers::new(Own::Files(Box::new(files))),
+            ignore: Arc::new(Ignore::nothing()),
+        }
+    }
+
+    /// The archive that it is the files of, if it is one.
+    pub(crate) fn files(&self) -> Option<&VerifiedFiles> {
+        self.tree.files()
     }
 
     /// The rules.

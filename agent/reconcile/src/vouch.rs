@@ -13,13 +13,16 @@ use serde::{Deserialize, Serialize};
 use windlass_api::git_repository::{GitRepositorySpec, GitVerificationMode};
 use windlass_api::helm_repository::HelmRepositorySpec;
 use windlass_api::kustomization::KustomizationSpec;
-use windlass_api::oci_repository::RegistryProvider;
+use windlass_api::oci_repository::{
+    OciLayerOperation, OciLayerSelector, OciRepositorySpec, RegistryProvider,
+};
 use windlass_api::{names, parse};
 use windlass_object::Object;
-use windlass_state::{Store, StoreError};
-use windlass_trust::{LockFile, Oid};
+use windlass_state::{BlobDigest, Store, StoreError};
+use windlass_trust::{ChartPin, LockFile, Oid};
 
 use crate::named::Named;
+use crate::oci::followed;
 
 /// Where the copies are in the state.
 const PREFIX: &str = "vouched/";
@@ -37,12 +40,25 @@ pub(crate) struct Made {
     sources: BTreeMap<String, MadeSource>,
     #[serde(default)]
     repositories: BTreeMap<String, MadeRepository>,
+    /// The versions of charts that `windlass.lock` beside a HelmRepository names for its URL.
+    #[serde(default)]
+    charts: BTreeMap<String, Vec<ChartPin>>,
+    #[serde(default)]
+    oci: BTreeMap<String, MadeArtifact>,
     kustomizations: BTreeMap<String, KustomizationSpec>,
 }
 
 /// A repository of charts as a verified commit has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MadeRepository(HelmRepositorySpec);
+
+/// An artifact of a registry as a verified commit has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MadeArtifact {
+    spec: OciRepositorySpec,
+    /// The digest that `windlass.lock` beside it names for its URL and reference.
+    pub(crate) pin: Option<BlobDigest>,
+}
 
 /// A source as a verified commit has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,35 +75,53 @@ impl Made {
     pub(crate) fn of(objects: &[Object], lock: &LockFile) -> Self {
         let mut made = Made::default();
         for object in objects {
-            let name =
-                Named::new(object.namespace().unwrap_or("default"), object.name()).to_string();
+            let namespace = object.namespace().unwrap_or("default");
+            let name = Named::new(namespace, object.name()).to_string();
             let kind = object.gvk();
-            if kind.api_version() == names::SOURCE_API_VERSION && kind.kind == names::GIT_REPOSITORY
-            {
-                if let Ok(typed) = parse::git_repository(object) {
-                    let spec = &typed.spec;
-                    let pin = lock::of_source(lock, &spec.url, spec.reference.as_ref());
-                    let spec = typed.spec;
-                    made.sources.insert(name, MadeSource { spec, pin });
+            match (kind.api_version().as_str(), kind.kind.as_str()) {
+                (names::SOURCE_API_VERSION, kind) => made.take_source(name, (kind, object), lock),
+                (names::KUSTOMIZE_API_VERSION, names::KUSTOMIZATION) => {
+                    if let Ok(typed) = parse::kustomization(object) {
+                        made.kustomizations.insert(name, typed.spec);
+                    }
                 }
-            } else if kind.api_version() == names::SOURCE_API_VERSION
-                && kind.kind == names::HELM_REPOSITORY
-            {
-                if let Ok(typed) = parse::helm_repository(object) {
-                    made.repositories.insert(name, MadeRepository(typed.spec));
-                }
-            } else if kind.api_version() == names::KUSTOMIZE_API_VERSION
-                && kind.kind == names::KUSTOMIZATION
-                && let Ok(typed) = parse::kustomization(object)
-            {
-                made.kustomizations.insert(name, typed.spec);
+                _ => {}
             }
         }
         made
     }
 
+    fn take_source(&mut self, name: String, (kind, object): (&str, &Object), lock: &LockFile) {
+        match kind {
+            names::GIT_REPOSITORY => {
+                if let Ok(typed) = parse::git_repository(object) {
+                    let spec = typed.spec;
+                    let pin = lock::of_source(lock, &spec.url, spec.reference.as_ref());
+                    self.sources.insert(name, MadeSource { spec, pin });
+                }
+            }
+            names::HELM_REPOSITORY => {
+                if let Ok(typed) = parse::helm_repository(object) {
+                    let pins = lock.charts(&typed.spec.url);
+                    if !pins.is_empty() {
+                        self.charts.insert(name.clone(), pins);
+                    }
+                    self.repositories.insert(name, MadeRepository(typed.spec));
+                }
+            }
+            names::OCI_REPOSITORY => {
+                if let Ok(typed) = parse::oci_repository(object) {
+                    let spec = typed.spec;
+                    let pin = lock.artifact(&spec.url, followed(&spec));
+                    self.oci.insert(name, MadeArtifact { spec, pin });
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.repositories.is_empty() && self.kustomizations.is_empty()
+        *self == Made::default()
     }
 }
 
@@ -161,6 +195,23 @@ impl Vouchers {
             .find_map(|made| made.repositories.get(&name).cloned())
     }
 
+    /// The versions of charts that are pinned for a repository.
+    pub(crate) fn chart_pins(&self, name: &Named) -> Vec<ChartPin> {
+        let name = name.to_string();
+        let owners = self.owners();
+        let pins = owners.values().find_map(|made| made.charts.get(&name));
+        pins.cloned().unwrap_or_default()
+    }
+
+    /// The artifact of a registry as a verified commit has it.
+    pub(crate) fn artifact(&self, name: &Named) -> Option<MadeArtifact> {
+        let name = name.to_string();
+        let owners = self.owners();
+        owners
+            .values()
+            .find_map(|made| made.oci.get(&name).cloned())
+    }
+
     /// Whether a verified commit has the Kustomization, and has it as it is.
     pub(crate) fn made_kustomization(&self, name: &Named, live: &KustomizationSpec) -> bool {
         let name = name.to_string();
@@ -196,6 +247,35 @@ impl MadeRepository {
         };
         plain(&self.0) == plain(live)
     }
+}
+
+// === impl MadeArtifact ===
+
+impl MadeArtifact {
+    /// Whether the object in the cluster gives the same files: how often it is asked, and whether, anybody may say.
+    pub(crate) fn is(&self, live: &OciRepositorySpec) -> bool {
+        let same = OciRepositorySpec {
+            interval: live.interval,
+            timeout: live.timeout,
+            suspend: live.suspend,
+            // The API server fills in what the definition says.
+            provider: self.spec.provider.or(live.provider),
+            layer_selector: filled_in(self.spec.layer_selector.clone()),
+            ..self.spec.clone()
+        };
+        let live = OciRepositorySpec {
+            layer_selector: filled_in(live.layer_selector.clone()),
+            ..live.clone()
+        };
+        same == live
+    }
+}
+
+fn filled_in(selector: Option<OciLayerSelector>) -> Option<OciLayerSelector> {
+    selector.map(|selector| OciLayerSelector {
+        operation: selector.operation.or(Some(OciLayerOperation::Extract)),
+        ..selector
+    })
 }
 
 // === impl MadeSource ===
@@ -249,18 +329,24 @@ pub(crate) fn builds_the_same(made: &KustomizationSpec, live: &KustomizationSpec
 fn changed(before: Option<&Made>, after: &Made) -> Vec<Named> {
     let empty = Made::default();
     let before = before.unwrap_or(&empty);
-    let names: BTreeSet<&String> = before.sources.keys().chain(after.sources.keys()).collect();
-    let moved = names
+    let mut names = moved(&before.sources, &after.sources);
+    names.extend(moved(&before.repositories, &after.repositories));
+    names.extend(moved(&before.charts, &after.charts));
+    names.extend(moved(&before.oci, &after.oci));
+    names
         .into_iter()
-        .filter(|name| before.sources.get(*name) != after.sources.get(*name));
-    let repositories = before.repositories.keys().chain(after.repositories.keys());
-    let repositories: BTreeSet<&String> = repositories.collect();
-    let repositories = repositories
-        .into_iter()
-        .filter(|name| before.repositories.get(*name) != after.repositories.get(*name));
-    moved
-        .chain(repositories)
         .filter_map(|name| name.split_once('/'))
         .map(|(namespace, name)| Named::new(namespace, name))
+        .collect()
+}
+
+/// The names under which one has something else than the other.
+fn moved<'m, T: PartialEq>(
+    before: &'m BTreeMap<String, T>,
+    after: &'m BTreeMap<String, T>,
+) -> BTreeSet<&'m String> {
+    let names = before.keys().chain(after.keys());
+    names
+        .filter(|name| before.get(*name) != after.get(*name))
         .collect()
 }

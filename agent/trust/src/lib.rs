@@ -8,6 +8,7 @@ mod bump;
 mod charter;
 mod commit;
 mod complete;
+mod cosign;
 mod cure;
 mod diff;
 mod digest;
@@ -51,13 +52,14 @@ pub use charter::{
     policy_file, policy_signers, signatures,
 };
 pub use complete::{CompletenessError, missing_objects};
+pub use cosign::{CosignKey, CosignKeyError};
 pub use digest::{ContentDigest, ParseDigestError};
 pub use files::{FilesError, VerifiedFiles};
 pub use heal::{Doubt, Healed, Memory, Origin, heal};
 pub use heartbeat::{
     HEARTBEAT_TAG, Heartbeat, descends, heartbeat_message, read_heartbeat, wants_heartbeat,
 };
-pub use lock::{LOCK_FILE, LOCK_VERSION, LockError, LockFile};
+pub use lock::{ChartPin, LOCK_FILE, LOCK_VERSION, LockError, LockFile};
 pub use mode::{Mode, ParseModeError};
 pub use object::{Collision, LoadError, ObjectReader, RawObject, ReadError, hash, load};
 pub use oid::{ObjectKind, Oid, ParseOidError};

@@ -3,7 +3,7 @@
 //! The file is at the root of a repository. Whoever signs the commit vouches for what the file pins, so what the
 //! repository names of other places may come from where nobody we know signs. docs/lock.md describes it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{ContentDigest, Oid};
 
@@ -23,6 +23,7 @@ pub struct LockFile {
     bases: Vec<GitPin>,
     files: Vec<FilePin>,
     artifacts: Vec<ArtifactPin>,
+    charts: Vec<RepositoryPin>,
 }
 
 /// One `[[git]]` or `[[base]]`.
@@ -55,6 +56,27 @@ struct ArtifactPin {
     digest: ContentDigest,
 }
 
+/// A version of a chart, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChartPin {
+    /// The chart's name in its repository.
+    pub name: String,
+    /// The version, written out.
+    pub version: String,
+    /// The digest of the package.
+    pub digest: ContentDigest,
+}
+
+/// One `[[chart]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepositoryPin {
+    repository: String,
+    name: String,
+    version: String,
+    digest: ContentDigest,
+}
+
 /// The file cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LockError {
@@ -83,6 +105,18 @@ pub enum LockError {
         /// What is asked for.
         reference: String,
     },
+    /// Two pins of a chart contradict each other.
+    #[error(
+        "{LOCK_FILE}: chart {name} {version} of {repository} is pinned to two digests; keep one of them"
+    )]
+    ChartTwice {
+        /// The repository.
+        repository: String,
+        /// The chart.
+        name: String,
+        /// The version.
+        version: String,
+    },
     /// Two pins of a file contradict each other.
     #[error("{LOCK_FILE}: {url} is pinned to two digests; keep one of them")]
     FileTwice {
@@ -103,6 +137,8 @@ struct Document {
     file: Vec<FilePin>,
     #[serde(default)]
     oci: Vec<ArtifactPin>,
+    #[serde(default)]
+    chart: Vec<RepositoryPin>,
 }
 
 // === impl LockFile ===
@@ -126,19 +162,14 @@ impl LockFile {
         check_commits(&document.git)?;
         check_commits(&document.base)?;
         check_artifacts(&document.oci)?;
-        let mut files = document.file.iter().enumerate();
-        let twice = files.find(|(index, pin)| {
-            let mut before = document.file.iter().take(*index);
-            before.any(|other| other.url == pin.url && other.digest != pin.digest)
-        });
-        if let Some((_, FilePin { url, .. })) = twice {
-            return Err(LockError::FileTwice { url: url.clone() });
-        }
+        check_charts(&document.chart)?;
+        check_files(&document.file)?;
         Ok(LockFile {
             git: document.git,
             bases: document.base,
             files: document.file,
             artifacts: document.oci,
+            charts: document.chart,
         })
     }
 
@@ -159,6 +190,19 @@ impl LockFile {
         Some(found.digest)
     }
 
+    /// The versions of charts that are pinned for a repository.
+    pub fn charts(&self, repository: &str) -> Vec<ChartPin> {
+        let plain = |url: &str| url.trim_end_matches('/').to_owned();
+        let pins = self.charts.iter();
+        let of_this = pins.filter(|pin| plain(&pin.repository) == plain(repository));
+        let pins = of_this.map(|pin| ChartPin {
+            name: pin.name.clone(),
+            version: pin.version.clone(),
+            digest: pin.digest,
+        });
+        pins.collect()
+    }
+
     /// The digest that is pinned for the file behind a URL.
     pub fn file(&self, url: &str) -> Option<ContentDigest> {
         let found = self.files.iter().find(|pin| pin.url == url)?;
@@ -173,34 +217,62 @@ fn commit(pins: &[GitPin], url: &str, reference: &str) -> Option<Oid> {
 }
 
 fn check_commits(pins: &[GitPin]) -> Result<(), LockError> {
-    for (index, pin) in pins.iter().enumerate() {
-        let same = |other: &GitPin| {
-            (&other.url, &other.reference) == (&pin.url, &pin.reference)
-                && other.commit != pin.commit
-        };
-        if pins.iter().skip(index).any(same) {
-            let (url, reference) = (pin.url.clone(), pin.reference.clone());
-            return Err(LockError::Twice { url, reference });
-        }
+    let twice = contradicted(pins, |one, other| {
+        (&one.url, &one.reference) == (&other.url, &other.reference) && one.commit != other.commit
+    });
+    match twice.cloned() {
+        None => Ok(()),
+        Some(GitPin { url, reference, .. }) => Err(LockError::Twice { url, reference }),
     }
-    Ok(())
+}
+
+/// The first pin that says of something what a later one says otherwise.
+fn contradicted<P>(pins: &[P], contradict: impl Fn(&P, &P) -> bool) -> Option<&P> {
+    let mut all = pins.iter().enumerate();
+    let found = all.find(|(index, pin)| {
+        let mut later = pins.iter().skip(*index);
+        later.any(|other| contradict(pin, other))
+    });
+    found.map(|(_, pin)| pin)
+}
+
+fn check_charts(pins: &[RepositoryPin]) -> Result<(), LockError> {
+    let what = |pin: &RepositoryPin| {
+        let repository = pin.repository.trim_end_matches('/').to_owned();
+        (repository, pin.name.clone(), pin.version.clone())
+    };
+    let twice = contradicted(pins, |one, other| {
+        what(one) == what(other) && one.digest != other.digest
+    });
+    match twice.map(what) {
+        None => Ok(()),
+        Some((repository, name, version)) => Err(LockError::ChartTwice {
+            repository,
+            name,
+            version,
+        }),
+    }
 }
 
 fn check_artifacts(pins: &[ArtifactPin]) -> Result<(), LockError> {
-    let mut all = pins.iter().enumerate();
-    let twice = all.find(|(index, pin)| {
-        let mut later = pins.iter().skip(*index);
-        later.any(|other| {
-            (&other.url, &other.reference) == (&pin.url, &pin.reference)
-                && other.digest != pin.digest
-        })
+    let twice = contradicted(pins, |one, other| {
+        (&one.url, &one.reference) == (&other.url, &other.reference) && one.digest != other.digest
     });
-    match twice {
+    match twice.cloned() {
         None => Ok(()),
-        Some((_, ArtifactPin { url, reference, .. })) => Err(LockError::ArtifactTwice {
-            url: url.clone(),
-            reference: reference.clone(),
-        }),
+        Some(ArtifactPin { url, reference, .. }) => {
+            Err(LockError::ArtifactTwice { url, reference })
+        }
+    }
+}
+
+fn check_files(pins: &[FilePin]) -> Result<(), LockError> {
+    let twice = contradicted(pins, |one, other| {
+        one.url == other.url && one.digest != other.digest
+    });
+    match twice.cloned() {
+        None => Ok(()),
+        Some(FilePin { url, .. }) => Err(LockError::FileTwice { url }),
     }
 }
 
@@ -215,10 +287,11 @@ mod tests {
         let digest = ContentDigest::of(b"hello");
         let text = format!(
             "version = 1\n\n[[git]]\nurl = \"https://h/r\"\nref = \"main\"\ncommit = \"{COMMIT}\"\n\n\
-             [[chart]]\nwhat = \"others read this\"\n\n\
+             [[image]]\nwhat = \"others read this\"\n\n\
              [[base]]\nurl = \"https://h/b\"\nref = \"\"\ncommit = \"{COMMIT}\"\n\n\
              [[file]]\nurl = \"https://h/f.yaml\"\ndigest = \"{digest}\"\n\n\
-             [[oci]]\nurl = \"oci://h/a\"\nref = \"1.x\"\ndigest = \"{digest}\"\n"
+             [[oci]]\nurl = \"oci://h/a\"\nref = \"1.x\"\ndigest = \"{digest}\"\n\n\
+             [[chart]]\nrepository = \"https://h/charts\"\nname = \"web\"\nversion = \"1.0.0\"\ndigest = \"{digest}\"\n"
         );
         let lock = LockFile::parse(text.as_bytes()).unwrap();
         let pinned = Some(COMMIT.parse().unwrap());
@@ -233,6 +306,17 @@ mod tests {
         assert_eq!(lock.artifact("oci://h/a", "1.x"), Some(digest));
         assert_eq!(lock.artifact("oci://h/a", "latest"), None);
         assert_eq!(lock.artifact("oci://h/b", "1.x"), None);
+        let pins = lock.charts("https://h/charts/");
+        let (name, version) = ("web".to_owned(), "1.0.0".to_owned());
+        assert_eq!(
+            pins,
+            [ChartPin {
+                name,
+                version,
+                digest
+            }]
+        );
+        assert_eq!(lock.charts("https://h/other"), []);
     }
 
     #[test]
@@ -269,6 +353,10 @@ mod tests {
             &format!("version = 1\n{}{}", artifact(b"a"), artifact(b"b")),
             "two digests",
         );
+        let chart = "[[chart]]\nrepository = \"u\"\nname = \"n\"\nversion = \"1\"\ndigest";
+        let charts = [file(b"a"), file(b"b")].concat();
+        let charts = charts.replace("[[file]]\nurl = \"u\"\ndigest", chart);
+        check(&format!("version = 1\n{charts}"), "chart n 1 of u");
         let old = file(b"a").replace("sha256:", "sha1:");
         check(&format!("version = 1\n{old}"), "no digest");
         assert!(LockFile::parse(&[0xff]).is_err());

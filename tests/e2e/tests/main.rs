@@ -9,6 +9,7 @@
 )]
 
 mod alerts;
+mod artifacts;
 mod bad_input;
 mod cache;
 mod charts;

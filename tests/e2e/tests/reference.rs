@@ -12,7 +12,7 @@ type Page = (
     &'static [(&'static str, &'static str, &'static str)],
 );
 
-const PAGES: [Page; 5] = [
+const PAGES: [Page; 6] = [
     (
         include_str!("../../../docs/reference/receiver.md"),
         &[(
@@ -42,6 +42,14 @@ const PAGES: [Page; 5] = [
             "helm.toolkit.fluxcd.io/v2",
             "HelmRelease",
             "helmreleases.helm.toolkit.fluxcd.io",
+        )],
+    ),
+    (
+        include_str!("../../../docs/reference/ocirepository.md"),
+        &[(
+            GIT_REPOSITORY,
+            "OCIRepository",
+            "ocirepositories.source.toolkit.fluxcd.io",
         )],
     ),
     (

@@ -85,6 +85,50 @@ fn a_chart_comes_out_of_a_registry_by_its_range_and_other_bytes_of_a_version_are
 }
 
 #[test]
+fn a_pin_says_what_a_version_is_and_a_node_can_ask_for_pins() {
+    let Some(registry) = Registry::start(Open::Everybody) else {
+        return;
+    };
+    let ((one, _), (two, pinned)) = (package("1.0.0", "a: one\n"), package("1.0.0", "a: two\n"));
+    registry.push(("charts/web", "1.0.0"), CHART_LAYER, &one);
+    let url = registry.url("/charts");
+    let mut house = house(&[
+        ("cluster/repository.yaml", &registry_of(&url, &json!({}))),
+        ("cluster/chart.yaml", &web("web", "1.0.0")),
+    ]);
+    reason(&house, "web", "ChartPullSucceeded");
+
+    // Another digest is pinned than the one that was met first: it counts, and nothing else is taken for it.
+    let lock = format!(
+        "version = 1\n[[chart]]\nrepository = \"{url}\"\nname = \"web\"\nversion = \"1.0.0\"\n\
+         digest = \"sha256:{pinned}\"\n"
+    );
+    house.push(&[("windlass.lock", &lock)], "Pin the other");
+    let held = reason(&house, "web", "DigestChanged");
+    assert!(message(&held, "Ready").contains(&pinned), "{held}");
+    registry.push(("charts/web", "1.0.0"), CHART_LAYER, &two);
+    let what = "the pinned package to be in use";
+    house.admin().wait_for(what, &reference("web"), |object| {
+        object["status"]["artifact"]["digest"] == format!("sha256:{pinned}")
+    });
+
+    house.agent.stop();
+    house.agent.set("remote", "unpinned_artifacts", "refuse");
+    house.agent.start();
+    house.root_ready();
+    registry.push(("charts/web", "1.1.0"), CHART_LAYER, &one);
+    house.push(
+        &[("cluster/other.yaml", &web("other", "1.1.0"))],
+        "Without a pin",
+    );
+    let refused = reason(&house, "other", "NotPinned");
+    assert!(
+        message(&refused, "Ready").contains("[[chart]]"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_registry_that_wants_a_login_gets_it_from_a_docker_config() {
     let Some(registry) = Registry::start(Open::Login) else {
         return;

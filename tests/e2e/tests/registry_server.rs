@@ -78,6 +78,13 @@ impl Registry {
         self.process.kill();
     }
 
+    /// Takes a tag away; the specification has no request for that which all registries serve.
+    pub(crate) fn forget_tag(&self, name: &str, tag: &str) {
+        let repositories = "store/docker/registry/v2/repositories";
+        let tags = format!("{repositories}/{name}/_manifests/tags/{tag}");
+        std::fs::remove_dir_all(self.place.path().join(tags)).unwrap();
+    }
+
     /// The requests that it noted, one a line.
     pub(crate) fn requests(&self) -> Vec<String> {
         let log = std::fs::read_to_string(self.place.path().join("log")).unwrap();

@@ -51,7 +51,7 @@ pub(super) const SECTIONS: &[Section] = &[
     },
     Section {
         name: "remote",
-        keys: &["unpinned"],
+        keys: &["unpinned", "unpinned_artifacts"],
     },
     Section {
         name: "receiver",

@@ -442,6 +442,13 @@ fn what_nothing_pins_is_refused_unless_the_config_says_otherwise() {
     assert_eq!(unpinned("").unwrap(), Unpinned::Refuse);
     let first = unpinned("[remote]\nunpinned = \"first-seen\"\n").unwrap();
     assert_eq!(first, Unpinned::FirstSeen);
+    let artifacts = |text: &str| {
+        let text = format!("{URL}{text}");
+        judge(&[("main.toml", &text)]).map(|settings| settings.remote.unpinned_artifacts)
+    };
+    assert_eq!(artifacts("").unwrap(), Unpinned::FirstSeen);
+    let pinned = artifacts("[remote]\nunpinned_artifacts = \"refuse\"\n").unwrap();
+    assert_eq!(pinned, Unpinned::Refuse);
     let refused = unpinned("[remote]\nunpinned = \"anything\"\n").unwrap_err();
     let refused = refused.to_string();
     assert!(refused.contains("first-seen"), "{refused}");

@@ -12,6 +12,7 @@ use windlass_state::{Store, StoreError};
 
 use super::build::{BuildError, Built, Content, Wanted, build};
 use super::package::package;
+use super::pins::Pins;
 use super::pull::{PullError, pick, pull};
 use super::status::{conclude, problem};
 use super::{ChartSnapshot, recall, registry, remember, user};
@@ -49,7 +50,7 @@ pub(crate) enum ChartSource {
     /// This index is in use.
     Repository(Box<Indexed>),
     /// A registry: it has no index, and nothing is known of it before it is asked.
-    Registry(Named, Box<HelmRepositorySpec>),
+    Registry(Named, Box<HelmRepositorySpec>, Pins),
     /// Nobody vouches for the repository.
     Unvouched(Unusable),
     /// Charts are not taken from this kind yet.
@@ -62,6 +63,7 @@ pub(crate) struct Indexed {
     pub(crate) name: Named,
     pub(crate) spec: HelmRepositorySpec,
     pub(crate) index: IndexSnapshot,
+    pub(crate) pins: Pins,
 }
 
 /// What the loop has to know after a pass.
@@ -156,14 +158,16 @@ async fn look(
             let object = (&name, meta.uid.as_str(), meta.generation);
             match source {
                 Available::Git(source) => renew(store, object, &spec, &source, kept.as_ref()),
-                Available::Index(index, access) => {
+                Available::Index(index, access, pins) => {
                     let world = (store, &*context.net);
-                    pull_anew(world, object, &spec, (&index, &access), kept.as_ref())
+                    let from = (&*index, &*access, &pins);
+                    pull_anew(world, object, &spec, from, kept.as_ref())
                 }
-                Available::Registry(url, access) => {
+                Available::Registry(url, access, pins) => {
                     let world = (store, &*context.net);
                     let repository = registry::repository(world, &access, (&url, &spec.chart));
-                    pull_from_registry(&repository, object, &spec, kept.as_ref())
+                    let from = (&repository, &pins);
+                    pull_from_registry(from, object, &spec, kept.as_ref())
                 }
             }
         });
@@ -181,8 +185,8 @@ async fn look(
 /// Where the chart is taken from.
 enum Available {
     Git(Box<Snapshot>),
-    Index(IndexSnapshot, Box<Access>),
-    Registry(String, Box<registry_access::Access>),
+    Index(Box<IndexSnapshot>, Box<Access>, Pins),
+    Registry(String, Box<registry_access::Access>, Pins),
 }
 
 async fn available(
@@ -198,15 +202,22 @@ async fn available(
     match &pass.source {
         ChartSource::Ready(snapshot) => Ok(Available::Git(snapshot.clone())),
         ChartSource::Repository(repository) => {
-            let Indexed { name, spec, index } = &**repository;
+            let Indexed {
+                name,
+                spec,
+                index,
+                pins,
+            } = &**repository;
             let access = access::read(context, name, spec).await;
             let access = access.map_err(PassError::Unusable)?;
-            Ok(Available::Index(index.clone(), Box::new(access)))
+            let index = Box::new(index.clone());
+            Ok(Available::Index(index, Box::new(access), pins.clone()))
         }
-        ChartSource::Registry(name, spec) => {
+        ChartSource::Registry(name, spec, pins) => {
             let access = registry_access::of_helm_repository(context, name, spec).await;
             let access = access.map_err(PassError::Unusable)?;
-            Ok(Available::Registry(spec.url.clone(), Box::new(access)))
+            let url = spec.url.clone();
+            Ok(Available::Registry(url, Box::new(access), pins.clone()))
         }
         ChartSource::Unvouched(unusable) => Err(PassError::Unusable(unusable.clone())),
         ChartSource::NoRevision => {
@@ -270,14 +281,15 @@ fn pull_anew(
     world: (&Store, &Net),
     (name, uid, generation): (&Named, &str, i64),
     spec: &HelmChartSpec,
-    (index, access): (&IndexSnapshot, &Access),
+    (index, access, pins): (&IndexSnapshot, &Access, &Pins),
     kept: Option<&ChartSnapshot>,
 ) -> Result<ChartSnapshot, PassError> {
     let store = world.0;
     let metadata = values_metadata(spec, generation);
-    let picked = pick(store, index, spec)?;
+    let picked = pick(store, index, spec, pins)?;
     let version = picked.version(&metadata)?;
-    if let Some(kept) = kept.filter(|kept| kept.is(&spec.chart, &version, generation)) {
+    let kept = kept.filter(|kept| kept.is(&spec.chart, &version, generation));
+    if let Some(kept) = kept.filter(|_| picked.is_in_use()) {
         return stay(store, name, kept, &index.digest);
     }
     let built = pull(world, access, spec, &picked, &metadata)?;
@@ -286,7 +298,7 @@ fn pull_anew(
 
 /// The chart of a registry, pulled unless it is the one that is kept: a registry is not asked for what is there.
 fn pull_from_registry(
-    repository: &Repository<'_>,
+    (repository, pins): (&Repository<'_>, &Pins),
     (name, uid, generation): (&Named, &str, i64),
     spec: &HelmChartSpec,
     kept: Option<&ChartSnapshot>,
@@ -297,11 +309,14 @@ fn pull_from_registry(
         "" => version.clone(),
         metadata => with_metadata(&version, metadata).map_err(PullError::Reference)?,
     };
+    let what = (spec.chart.as_str(), version.as_str());
+    let expected = pins.expected(repository.store, &repository.url, what)?;
     let chart = spec.chart.rsplit('/').next().unwrap_or_default();
-    if let Some(kept) = kept.filter(|kept| kept.is(chart, &revision, generation)) {
+    let kept = kept.filter(|kept| kept.is(chart, &revision, generation));
+    if let Some(kept) = kept.filter(|_| expected.is_in_use()) {
         return Ok(kept.clone());
     }
-    let built = registry::pull(repository, spec, (&version, &metadata))?;
+    let built = registry::pull(repository, spec, (&version, &metadata), &expected)?;
     keep(repository.store, (name, uid, generation), built, "")
 }
 

@@ -6,6 +6,7 @@ use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
 use windlass_state::{BlobDigest, Store, StoreError};
 
 use super::build::{Archive, BuildError, Built, Wanted, assemble};
+use super::pins::{Expected, Pins};
 use crate::download::{DownloadError, Downloaded, download};
 use crate::net::Net;
 use crate::registry::RegistryError;
@@ -15,9 +16,6 @@ use crate::repository::{IndexSnapshot, pass};
 
 /// Flux's bound for a packaged chart.
 pub(super) const CHART_BYTES: u64 = 10 * 1024 * 1024;
-
-/// Under which name the digest of a version that was used first is remembered.
-const FIRST: &str = "first/";
 
 /// Why a repository gives no chart.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +44,23 @@ pub(super) enum PullError {
         chart: String,
         version: String,
         first: BlobDigest,
-        found: String,
+        found: BlobDigest,
     },
+    #[error(
+        "windlass.lock pins chart {chart} {version} to {pinned}, and now it is {found}; if that is meant, look at what changed \
+         and change the pin"
+    )]
+    NotAsPinned {
+        chart: String,
+        version: String,
+        pinned: BlobDigest,
+        found: BlobDigest,
+    },
+    #[error(
+        "nothing pins chart {chart} {version}, and the node's config takes only what is pinned ([remote] unpinned_artifacts); \
+         add a [[chart]] entry to windlass.lock"
+    )]
+    NotPinned { chart: String, version: String },
     #[error("chart pull error: {0}")]
     Chart(#[from] LoadError),
     #[error(transparent)]
@@ -60,12 +73,17 @@ pub(super) enum PullError {
 #[derive(Debug)]
 pub(super) struct Picked {
     version: ChartVersion,
-    /// The digest that was used first, or else the one in the index.
-    expected: Option<BlobDigest>,
-    key: String,
+    /// The digest that is pinned or was used first, or else the one in the index.
+    digest: Option<BlobDigest>,
+    expected: Expected,
 }
 
 impl Picked {
+    /// Whether the package that is in use is the one that is pinned now.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.expected.is_in_use()
+    }
+
     /// The version of the chart that is packaged from it.
     pub(super) fn version(&self, metadata: &str) -> Result<String, PullError> {
         match metadata {
@@ -82,6 +100,7 @@ pub(super) fn pick(
     store: &Store,
     index: &IndexSnapshot,
     spec: &HelmChartSpec,
+    pins: &Pins,
 ) -> Result<Picked, PullError> {
     let (chart, range) = (spec.chart.as_str(), spec.effective_version());
     let none = || {
@@ -99,41 +118,21 @@ pub(super) fn pick(
     let version = versions.swap_remove(position);
     let said = version.digest.as_deref().unwrap_or_default();
     let said: Option<BlobDigest> = format!("sha256:{}", plain(said)).parse().ok();
-    let key = first_key(&index.url, chart, &version.version);
-    let first = store
-        .recall(&key)?
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    let first: Option<BlobDigest> = first.and_then(|text| text.parse().ok());
-    if let (Some(first), Some(said)) = (first, said)
-        && first != said
-    {
-        return Err(changed(chart, &version.version, first, said.to_string()));
+    let what = (chart, version.version.as_str());
+    let expected = pins.expected(store, &index.url, what)?;
+    if let Some(said) = said {
+        expected.check(what, said)?;
     }
     Ok(Picked {
+        digest: expected.digest().or(said),
         version,
-        expected: first.or(said),
-        key,
+        expected,
     })
-}
-
-/// Under which name the digest that a version had at its first use is remembered.
-pub(super) fn first_key(url: &str, chart: &str, version: &str) -> String {
-    format!("{FIRST}{url}\n{chart}\n{version}")
 }
 
 /// Some indexes name the algorithm.
 fn plain(digest: &str) -> &str {
     digest.strip_prefix("sha256:").unwrap_or(digest)
-}
-
-pub(super) fn changed(chart: &str, version: &str, first: BlobDigest, found: String) -> PullError {
-    let (chart, version) = (chart.to_owned(), version.to_owned());
-    PullError::Changed {
-        chart,
-        version,
-        first,
-        found,
-    }
 }
 
 /// The chart, from what is kept or else from the network; its bytes are those that were picked.
@@ -145,7 +144,7 @@ pub(super) fn pull(
     metadata: &str,
 ) -> Result<Built, PullError> {
     let kept = picked
-        .expected
+        .digest
         .map(|digest| store.blob(&digest))
         .transpose()?
         .flatten();
@@ -154,8 +153,7 @@ pub(super) fn pull(
         None => fetch((store, net), access, spec, picked)?,
     };
     // What is in use from here on is what this version is, whoever brought the bytes.
-    let digest = BlobDigest::of(&bytes).to_string();
-    store.remember(&picked.key, digest.as_bytes())?;
+    picked.expected.keep(store, BlobDigest::of(&bytes))?;
     unpack(bytes, spec, metadata)
 }
 
@@ -213,9 +211,7 @@ fn fetch(
         );
         return Err(PullError::NotAsIndexed { url, said, found });
     }
-    if let Some(first) = picked.expected.filter(|first| *first != found) {
-        return Err(changed(&spec.chart, version, first, found.to_string()));
-    }
+    picked.expected.check((&spec.chart, version), found)?;
     let mut bytes = Vec::new();
     let read = std::io::Read::read_to_end(&mut blob.reread()?, &mut bytes);
     read.map_err(IndexError::Io)?;

@@ -2,11 +2,12 @@
 
 use windlass_api::helm_chart::HelmChartSpec;
 use windlass_helm::highest;
-use windlass_state::{BlobDigest, Store};
+use windlass_state::Store;
 use windlass_wire::parse_tag;
 
 use super::build::Built;
-use super::pull::{CHART_BYTES, PullError, changed, first_key, unpack};
+use super::pins::Expected;
+use super::pull::{CHART_BYTES, PullError, unpack};
 use crate::net::Net;
 use crate::registry::access::Access;
 use crate::registry::{Layer, Manifest, Repository, whole};
@@ -62,6 +63,7 @@ pub(super) fn pull(
     repository: &Repository<'_>,
     spec: &HelmChartSpec,
     (version, metadata): (&str, &str),
+    expected: &Expected,
 ) -> Result<Built, PullError> {
     let store = repository.store;
     // A tag has no `+`; every client of registries writes `_` for it.
@@ -75,26 +77,14 @@ pub(super) fn pull(
             CHART_LAYERS[0]
         ))
     })?;
-    let key = first_key(&repository.url, &spec.chart, version);
-    let first = store
-        .recall(&key)?
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    let first: Option<BlobDigest> = first.and_then(|text| text.parse().ok());
-    if let Some(first) = first.filter(|first| *first != layer.digest) {
-        return Err(changed(
-            &spec.chart,
-            version,
-            first,
-            layer.digest.to_string(),
-        ));
-    }
+    expected.check((&spec.chart, version), layer.digest)?;
     let bytes = match store.blob(&layer.digest)? {
         Some(bytes) => bytes,
         None => whole(&repository.layer(layer, CHART_BYTES)?)?,
     };
     let built = unpack(bytes, spec, metadata)?;
     // What is in use from here on is what this version is.
-    store.remember(&key, layer.digest.to_string().as_bytes())?;
+    expected.keep(store, layer.digest)?;
     Ok(built)
 }
 

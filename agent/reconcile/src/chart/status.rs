@@ -30,7 +30,10 @@ pub(super) fn problem(error: &PassError) -> Problem {
         },
         PassError::Pull(error) => match error {
             PullError::Reference(_) => (fetch, reasons::INVALID_CHART_REFERENCE, true),
-            PullError::Changed { .. } => (build, reasons::DIGEST_CHANGED, false),
+            PullError::Changed { .. } | PullError::NotAsPinned { .. } => {
+                (build, reasons::DIGEST_CHANGED, false)
+            }
+            PullError::NotPinned { .. } => (build, reasons::NOT_PINNED, false),
             _ => (fetch, reasons::CHART_PULL_ERROR, false),
         },
         PassError::Package(_) => (build, reasons::CHART_PACKAGE_ERROR, false),

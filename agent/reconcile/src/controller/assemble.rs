@@ -11,12 +11,12 @@ use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 
 use super::Controller;
-use super::kustomizations::{source_named, suspended};
+use super::kustomizations::suspended;
 use super::standing::OwnKind;
 use crate::kustomization;
-
-use crate::kustomization::pass::{Pass, Refusal, SourceState, Vouching};
+use crate::kustomization::pass::{self, Pass, Refusal, SourceState, Vouching};
 use crate::named::Named;
+use crate::offer::Offer;
 use crate::seen::SeenKustomization;
 use crate::work::depends::Waiter;
 use crate::work::hidden::Hidden;
@@ -107,19 +107,31 @@ impl Controller {
     }
 
     fn source_of(&self, name: &Named, spec: &KustomizationSpec) -> SourceState {
-        if spec.source_ref.kind != SourceKind::GitRepository {
+        let source = pass::source_of(name, spec);
+        if matches!(source.0, SourceKind::Bucket | SourceKind::ExternalArtifact) {
             return SourceState::Unsupported;
         }
-        let source = source_named(name, spec);
-        let Some(slot) = self.sources.get(&source) else {
-            return SourceState::NotFound;
-        };
-        if slot.seen.is_none() && source != self.root.name {
-            return SourceState::NotFound;
+        match self.offered(&source) {
+            None => SourceState::NotFound,
+            Some(None) => SourceState::NoRevision,
+            Some(Some(offer)) => SourceState::Ready(Box::new(offer)),
         }
-        match slot.snapshot.clone() {
-            Some(snapshot) => SourceState::Ready(Box::new(snapshot)),
-            None => SourceState::NoRevision,
+    }
+
+    /// What a source offers now; `None` where there is no such object.
+    pub(super) fn offered(&self, (kind, source): &(SourceKind, Named)) -> Option<Option<Offer>> {
+        match kind {
+            SourceKind::GitRepository => {
+                let slot = self.sources.get(source)?;
+                let is_there = slot.seen.is_some() || *source == self.root.name;
+                let snapshot = slot.snapshot.clone().map(Box::new);
+                is_there.then(|| snapshot.map(Offer::Commit))
+            }
+            SourceKind::OciRepository => {
+                let slot = self.oci.get(source)?;
+                Some(slot.archive().cloned().map(Offer::Archive))
+            }
+            SourceKind::Bucket | SourceKind::ExternalArtifact => None,
         }
     }
 
@@ -147,11 +159,10 @@ impl Controller {
 
     /// Why the spec names what this node's config forbids.
     fn denied(&self, name: &Named, spec: &KustomizationSpec) -> Option<Refusal> {
-        let source = source_named(name, spec);
+        let (kind, source) = pass::source_of(name, spec);
         if !self.policy.tenancy.no_cross_namespace_refs || source.namespace == name.namespace {
             return None;
         }
-        let kind = spec.source_ref.kind.as_str();
         Some(Refusal {
             reason: reasons::ACCESS_DENIED,
             message: format!(

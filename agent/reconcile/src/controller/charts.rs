@@ -8,11 +8,13 @@ use tokio::time::Instant;
 use windlass_api::helm_chart::{HelmChartSourceKind, HelmChartSpec};
 use windlass_api::names;
 use windlass_cluster::WatchEvent;
+use windlass_host::config::Unpinned;
 
 use super::repositories::RepositorySlot;
 use super::sources::SourceSlot;
 use super::{Controller, with_jitter};
 use crate::chart::pass::{ChartSource, Indexed, Outcome, Pass};
+use crate::chart::pins::Pins;
 use crate::chart::{self, ChartSnapshot};
 use crate::event::Event;
 use crate::finalizer;
@@ -200,6 +202,14 @@ impl Controller {
         }
     }
 
+    /// What is pinned for the charts of a repository, and what the node's config says of others.
+    fn pins_of(&self, repository: &Named) -> Pins {
+        Pins {
+            pins: self.context.vouchers.chart_pins(repository),
+            only: self.policy.remote.unpinned_artifacts == Unpinned::Refuse,
+        }
+    }
+
     fn repository_of_chart(&self, source: &Named) -> ChartSource {
         let Some(slot) = self.repositories.get(source) else {
             return ChartSource::NotFound;
@@ -207,12 +217,21 @@ impl Controller {
         match (&slot.seen.spec, &slot.index) {
             (Ok(spec), _) if spec.is_registry() => match self.unvouched(slot) {
                 Some(unusable) => ChartSource::Unvouched(unusable),
-                None => ChartSource::Registry(source.clone(), Box::new(spec.clone())),
+                None => {
+                    let spec = Box::new(spec.clone());
+                    ChartSource::Registry(source.clone(), spec, self.pins_of(source))
+                }
             },
             (Ok(spec), Some(index)) if spec.url == index.url => {
                 let (index, spec) = (index.clone(), spec.clone());
                 let name = source.clone();
-                ChartSource::Repository(Box::new(Indexed { name, spec, index }))
+                let pins = self.pins_of(source);
+                ChartSource::Repository(Box::new(Indexed {
+                    name,
+                    spec,
+                    index,
+                    pins,
+                }))
             }
             _ => ChartSource::NoRevision,
         }

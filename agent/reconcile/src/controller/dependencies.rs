@@ -139,10 +139,7 @@ impl Controller {
     fn revision_behind(&self, one: &Named, other: &Named) -> Option<Option<String>> {
         let source = |name: &Named| source_name(name, &self.kustomizations.get(name)?.seen);
         let shared = source(one).filter(|shared| source(other).as_ref() == Some(shared))?;
-        let snapshot = self
-            .sources
-            .get(&shared)
-            .and_then(|slot| slot.snapshot.as_ref());
-        Some(snapshot.map(|snapshot| snapshot.revision.clone()))
+        let offer = self.offered(&shared).flatten();
+        Some(offer.map(|offer| offer.revision().to_owned()))
     }
 }

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use windlass_api::kustomization::KustomizationSpec;
+use windlass_api::kustomization::{KustomizationSpec, SourceKind};
 use windlass_api::{conditions, names};
 use windlass_cluster::WatchEvent;
 
 use super::{Controller, with_jitter};
 use crate::event::Event;
 use crate::finalizer;
-use crate::kustomization::pass::Waiting;
+use crate::kustomization::pass::{Waiting, source_of};
 use crate::kustomization::settled::Settled;
 use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
@@ -172,9 +172,10 @@ impl Controller {
         names.iter().for_each(|name| self.wake_kustomization(name));
     }
 
-    pub(super) fn wake_users_of(&mut self, source: &Named) {
+    pub(super) fn wake_users_of(&mut self, kind: SourceKind, source: &Named) {
         let users = self.kustomizations.iter().filter(|(name, slot)| {
-            source_name(name, &slot.seen).is_some_and(|used| used == *source)
+            let used = source_name(name, &slot.seen);
+            used.is_some_and(|(of, used)| of == kind && used == *source)
         });
         let names: Vec<Named> = users.map(|(name, _)| name.clone()).collect();
         names.iter().for_each(|name| self.wake_kustomization(name));
@@ -309,17 +310,8 @@ fn was_stripped(seen: &SeenKustomization, before: Option<&SeenKustomization>) ->
     had && !finalizer::is_on(&seen.meta) && !seen.meta.deleting
 }
 
-pub(super) fn source_named(name: &Named, spec: &KustomizationSpec) -> Named {
-    let namespace = spec
-        .source_ref
-        .namespace
-        .as_deref()
-        .filter(|text| !text.is_empty());
-    Named::new(namespace.unwrap_or(&name.namespace), &spec.source_ref.name)
-}
-
-pub(super) fn source_name(name: &Named, seen: &SeenKustomization) -> Option<Named> {
-    seen.spec.as_ref().ok().map(|spec| source_named(name, spec))
+pub(super) fn source_name(name: &Named, seen: &SeenKustomization) -> Option<(SourceKind, Named)> {
+    seen.spec.as_ref().ok().map(|spec| source_of(name, spec))
 }
 
 pub(super) fn suspended(seen: &SeenKustomization) -> bool {

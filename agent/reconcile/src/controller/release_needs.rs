@@ -1,6 +1,7 @@
 //! What a HelmRelease needs first: its chart, other HelmReleases, and the leave of the node's config.
 
 use windlass_api::helm_release::{ChartReferenceKind, HelmReleaseSpec};
+use windlass_api::meta::Condition;
 use windlass_api::{conditions, reasons};
 
 use super::Controller;
@@ -11,12 +12,11 @@ use crate::release::template;
 
 impl Controller {
     pub(super) fn chart_state(&self, name: &Named, spec: &HelmReleaseSpec) -> ChartState {
+        if let Some(artifact) = artifact_of(name, spec) {
+            return self.archived_chart(&artifact);
+        }
         let Some(chart) = chart_of(name, spec) else {
-            let kind = spec.chart_ref.as_ref().map(|reference| reference.kind);
-            return ChartState::Unsupported(match kind {
-                Some(ChartReferenceKind::OciRepository) => "OCIRepository",
-                _ => "ExternalArtifact",
-            });
+            return ChartState::Unsupported("ExternalArtifact");
         };
         let Some(slot) = self.charts.get(&chart) else {
             let why = format!("could not get Source object: HelmChart '{chart}' not found");
@@ -25,17 +25,32 @@ impl Controller {
         // What is in use for an older spec of the chart is not what is wanted.
         let current = slot.seen.status.observed_generation == Some(slot.seen.meta.generation);
         match &slot.snapshot {
-            Some(snapshot) if current => ChartState::Ready(Box::new(ReleaseChart {
-                snapshot: snapshot.clone(),
-                oci_digest: String::new(),
-            })),
+            Some(snapshot) if current => {
+                ChartState::Ready(Box::new(ReleaseChart::Packaged(snapshot.clone())))
+            }
             _ => {
-                let why = conditions::get(&slot.seen.status.conditions, conditions::READY);
-                let why = why.filter(|_| current).map_or(
-                    "latest generation of object has not been reconciled",
-                    |ready| ready.message.as_str(),
-                );
+                let why = not_ready(&slot.seen.status.conditions, current);
                 ChartState::NotReady(format!("HelmChart '{chart}' is not ready: {why}"))
+            }
+        }
+    }
+
+    /// The chart in an artifact of a registry.
+    fn archived_chart(&self, artifact: &Named) -> ChartState {
+        let Some(slot) = self.oci.get(artifact) else {
+            let why = format!("could not get Source object: OCIRepository '{artifact}' not found");
+            return ChartState::NotFound(why);
+        };
+        let meta = &slot.seen.meta;
+        let current = slot.seen.status.observed_generation == Some(meta.generation);
+        match slot.archive() {
+            Some(archive) if current => {
+                ChartState::Ready(Box::new(ReleaseChart::Archived(archive.clone())))
+            }
+            _ => {
+                let conditions = &slot.seen.status.conditions;
+                let why = not_ready(conditions, current);
+                ChartState::NotReady(format!("OCIRepository '{artifact}' is not ready: {why}"))
             }
         }
     }
@@ -63,6 +78,23 @@ impl Controller {
             ),
         })
     }
+}
+
+/// What a source says of itself that cannot be used.
+fn not_ready(said: &[Condition], current: bool) -> &str {
+    let ready = conditions::get(said, conditions::READY).filter(|_| current);
+    ready.map_or(
+        "latest generation of object has not been reconciled",
+        |ready| ready.message.as_str(),
+    )
+}
+
+/// The OCIRepository that a release takes its chart from, if it does.
+pub(super) fn artifact_of(name: &Named, spec: &HelmReleaseSpec) -> Option<Named> {
+    let reference = spec.chart_ref.as_ref()?;
+    let namespace = reference.namespace.as_deref().unwrap_or(&name.namespace);
+    let is_artifact = reference.kind == ChartReferenceKind::OciRepository;
+    is_artifact.then(|| Named::new(namespace, &reference.name))
 }
 
 /// The HelmChart that a release takes its chart from; none where it takes it from another kind.

@@ -15,7 +15,7 @@ use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 
 use super::records::News;
-use super::release_needs::chart_of;
+use super::release_needs::{artifact_of, chart_of};
 use super::standing::OwnKind;
 use super::values::is_read_by;
 use super::{Controller, with_jitter};
@@ -139,9 +139,18 @@ impl Controller {
 
     /// Wakes the releases of a chart.
     pub(super) fn wake_releases_of(&mut self, chart: &Named) {
+        self.wake_releases_with(|name, spec| chart_of(name, spec).as_ref() == Some(chart));
+    }
+
+    /// Wakes the releases whose chart is in an artifact.
+    pub(super) fn wake_releases_of_artifact(&mut self, artifact: &Named) {
+        self.wake_releases_with(|name, spec| artifact_of(name, spec).as_ref() == Some(artifact));
+    }
+
+    fn wake_releases_with(&mut self, uses: impl Fn(&Named, &HelmReleaseSpec) -> bool) {
         let users = self.releases.iter().filter(|(name, slot)| {
             let spec = slot.seen.spec.as_ref();
-            spec.is_ok_and(|spec| chart_of(name, spec).as_ref() == Some(chart))
+            spec.is_ok_and(|spec| uses(name, spec))
         });
         let names: Vec<Named> = users.map(|(name, _)| name.clone()).collect();
         names.iter().for_each(|name| self.release_queue.wake(name));

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use windlass_api::helm_chart::HelmChartSourceKind;
 use windlass_api::helm_repository::HelmRepositorySpec;
-use windlass_api::{names, reasons};
+use windlass_api::names;
 use windlass_cluster::WatchEvent;
 
 use super::{Controller, with_jitter};
@@ -17,8 +17,6 @@ use crate::named::Named;
 use crate::repository::pass::{Outcome, Pass};
 use crate::repository::{self, IndexSnapshot};
 use crate::seen::{Meta, SeenHelmRepository};
-use crate::source::basis::NOBODY;
-use crate::source::listed::How;
 use crate::source::spec::Unusable;
 
 /// Annotations whose change asks for a pass.
@@ -138,6 +136,8 @@ impl Controller {
         for name in names {
             if self.repositories.contains_key(name) {
                 self.repository_queue.wake(name);
+                // What is pinned for them may be another thing now.
+                self.wake_charts_of(HelmChartSourceKind::HelmRepository, name);
             }
         }
     }
@@ -146,37 +146,8 @@ impl Controller {
     pub(super) fn unvouched(&self, slot: &RepositorySlot) -> Option<Unusable> {
         let spec = slot.seen.spec.as_ref().ok()?;
         let made = self.context.vouchers.repository(&slot.seen.meta.name);
-        let is_made = made.as_ref().is_some_and(|made| made.is(spec));
-        let how = self.trust.list.find(&spec.url);
-        if is_made || how == Some(&How::Unverified) {
-            return None;
-        }
-        let (message, stalled) = match (how, made, self.owner_is_unbuilt(&slot.seen.meta)) {
-            (Some(_), ..) => (SIGNED.to_owned(), true),
-            (None, Some(_), _) => (CHANGED.to_owned(), false),
-            (None, None, true) => (
-                "waiting until the Kustomization that this object names as its owner is built"
-                    .to_owned(),
-                false,
-            ),
-            (None, None, false) => (NOBODY.to_owned(), true),
-        };
-        let reason = reasons::NOT_VOUCHED_FOR;
-        Some(Unusable {
-            reason,
-            message,
-            stalled,
-        })
-    }
-
-    fn owner_is_unbuilt(&self, meta: &Meta) -> bool {
-        let label = |name: &str| meta.labels.get(name).map(String::as_str);
-        let owner = label(names::OWNER_NAME).zip(label(names::OWNER_NAMESPACE));
-        owner.is_some_and(|(owner, namespace)| {
-            let owner = Named::new(namespace, owner);
-            let there = self.kustomizations.contains_key(&owner);
-            (there || !self.standing.kustomizations_listed) && !self.context.vouchers.knows(&owner)
-        })
+        let made = made.map(|made| made.is(spec));
+        self.not_vouched_for(&slot.seen.meta, &spec.url, made)
     }
 
     pub(super) fn start_repository(&mut self, name: Named) {
@@ -277,11 +248,3 @@ impl Controller {
         });
     }
 }
-
-/// What a repository is told that the node lists as one whose commits are signed.
-const SIGNED: &str = "trust.d/sources on the nodes lists this URL as signed, which a repository of charts cannot be; list it \
-     as unverified, or put this object into the repository, where a Kustomization of a verified source applies it";
-
-/// What a repository is told that somebody changed.
-const CHANGED: &str = "this object is not as the verified commit has it: somebody changed it in the cluster, and its \
-     Kustomization will put it back; until then no chart is taken from it";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::time::Instant;
 use windlass_api::helm_chart::HelmChartSourceKind;
+use windlass_api::kustomization::SourceKind;
 use windlass_api::names;
 use windlass_cluster::WatchEvent;
 use windlass_plan::backoff;
@@ -140,7 +141,7 @@ impl Controller {
         }
         self.sources.remove(name);
         self.source_queue.forget(name);
-        self.wake_users_of(name);
+        self.wake_users_of(SourceKind::GitRepository, name);
         self.wake_charts_of(HelmChartSourceKind::GitRepository, name);
     }
 
@@ -291,7 +292,7 @@ impl Controller {
         if let Some((revision, _)) = after {
             tracing::info!(kind = "GitRepository", %name, revision, "accepted");
         }
-        self.wake_users_of(name);
+        self.wake_users_of(SourceKind::GitRepository, name);
         self.wake_charts_of(HelmChartSourceKind::GitRepository, name);
         self.wake_includers_of(name);
     }

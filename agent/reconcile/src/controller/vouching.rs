@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use windlass_api::inventory;
-use windlass_api::names;
+use windlass_api::kustomization::SourceKind;
+use windlass_api::{names, reasons};
 use windlass_object::ObjectKey;
 use windlass_trust::{Memory, Origin};
 
@@ -11,9 +12,11 @@ use super::Controller;
 use super::kustomizations::source_name;
 use super::sources::SourceSlot;
 use crate::named::Named;
-use crate::seen::SeenGitRepository;
-use crate::source::basis::Basis;
+use crate::seen::{Meta, SeenGitRepository};
+use crate::source::basis::{Basis, NOBODY};
+use crate::source::listed::How;
 use crate::source::lost::Remembered;
+use crate::source::spec::Unusable;
 use crate::trust::NodeTrust;
 use crate::vouch::builds_the_same;
 use crate::witness::Witnessed;
@@ -90,6 +93,41 @@ impl Controller {
         Basis::Nobody
     }
 
+    /// Why a source without commits may not be used, if it may not. `made`: whether a verified commit made it as it is;
+    /// none where no build that is known made it at all.
+    pub(super) fn not_vouched_for(
+        &self,
+        meta: &Meta,
+        url: &str,
+        made: Option<bool>,
+    ) -> Option<Unusable> {
+        let how = self.trust.list.find(url);
+        if made == Some(true) || how == Some(&How::Unverified) {
+            return None;
+        }
+        let (message, stalled) = match (how, made, self.owner_is_unbuilt(meta)) {
+            (Some(_), ..) => (SIGNED, true),
+            (None, Some(_), _) => (CHANGED, false),
+            (None, None, true) => (UNBUILT, false),
+            (None, None, false) => (NOBODY, true),
+        };
+        Some(Unusable {
+            reason: reasons::NOT_VOUCHED_FOR,
+            message: message.to_owned(),
+            stalled,
+        })
+    }
+
+    fn owner_is_unbuilt(&self, meta: &Meta) -> bool {
+        let label = |name: &str| meta.labels.get(name).map(String::as_str);
+        let owner = label(names::OWNER_NAME).zip(label(names::OWNER_NAMESPACE));
+        owner.is_some_and(|(owner, namespace)| {
+            let owner = Named::new(namespace, owner);
+            let there = self.kustomizations.contains_key(&owner);
+            (there || !self.standing.kustomizations_listed) && !self.context.vouchers.knows(&owner)
+        })
+    }
+
     /// What the cluster remembers of where a source stood.
     pub(super) fn remembered(&self, name: &Named, slot: &SourceSlot) -> Remembered {
         let mut memories = Vec::new();
@@ -101,7 +139,8 @@ impl Controller {
             memories.extend(memory(format!("GitRepository {name}"), &artifact.revision));
         }
         for (user, slot) in &self.kustomizations {
-            if source_name(user, &slot.seen).as_ref() == Some(name)
+            let of_this = (SourceKind::GitRepository, name.clone());
+            if source_name(user, &slot.seen) == Some(of_this)
                 && let Some(revision) = &slot.seen.status.last_applied_revision
             {
                 memories.extend(memory(format!("Kustomization {user}"), revision));
@@ -156,6 +195,7 @@ impl Controller {
     /// as the build has it is looked at when it is.
     pub(super) fn sources_vouched_for(&mut self, names: &[Named]) {
         self.repositories_vouched_for(names);
+        self.oci_vouched_for(names);
         for name in names {
             let made = self.context.vouchers.source(name);
             if let Some(slot) = self.sources.get_mut(name) {
@@ -189,6 +229,18 @@ impl Controller {
         self.wake_all_sources();
     }
 }
+
+/// What a source without commits is told that the node lists as one whose commits are signed.
+const SIGNED: &str = "trust.d/sources on the nodes lists this URL as signed, which only a Git repository can be; list it \
+     as unverified, or put this object into the repository, where a Kustomization of a verified source applies it";
+
+/// What such a source is told that somebody changed.
+const CHANGED: &str = "this object is not as the verified commit has it: somebody changed it in the cluster, and its \
+     Kustomization will put it back; until then nothing is taken from it";
+
+/// What such a source is told whose owner has yet to say what it makes.
+const UNBUILT: &str =
+    "waiting until the Kustomization that this object names as its owner is built";
 
 /// Reads a revision as a memory of the commit, and of the version where a tag stands before it.
 fn memory(who: String, revision: &str) -> Option<Memory> {

@@ -16,9 +16,10 @@ use windlass_sops::Keyring;
 use super::decrypt::{self, Decrypting};
 use super::inputs::Inputs;
 use super::pass::Pass;
-use super::pinned::{Pinned, World};
+use super::pinned::{Naming, Pinned, World};
 use crate::net::Net;
-use crate::source::fetch::Snapshot;
+use crate::offer::Offer;
+use crate::source::access::SourceAccess;
 use crate::view::View;
 use crate::vouch::Made;
 use crate::work::error::StageError;
@@ -48,16 +49,16 @@ pub(crate) struct Doubts {
 /// Renders the revision. The work is done on a thread of its own, because it reads and computes.
 pub(crate) async fn build(
     pass: &Pass,
-    snapshot: &Snapshot,
+    offer: &Offer,
     inputs: Inputs,
 ) -> Result<Rendered, StageError> {
-    tracing::debug!(kustomization = %pass.name, revision = %snapshot.revision, "builds");
+    tracing::debug!(kustomization = %pass.name, revision = offer.revision(), "builds");
     let Inputs {
         keys, variables, ..
     } = inputs;
     let job = Job {
         keep: Arc::clone(&pass.keep),
-        snapshot: snapshot.clone(),
+        offer: offer.clone(),
         owner: pass.name.clone(),
         spec: pass.spec.clone(),
         variables,
@@ -77,7 +78,7 @@ pub(crate) async fn build(
 
 struct Job {
     keep: Arc<crate::source::keep::Keep>,
-    snapshot: Snapshot,
+    offer: Offer,
     owner: crate::named::Named,
     spec: KustomizationSpec,
     variables: BTreeMap<String, String>,
@@ -96,8 +97,10 @@ impl Job {
             .store
             .reader()
             .map_err(|error| failed(error.to_string()))?;
-        let view = View::of(&self.snapshot, &reader).map_err(|error| failed(error.to_string()))?;
-        let pinned = Pinned::new(&view, &reader, self.world());
+        let store = &self.keep.store;
+        let view = self.offer.view(store, &reader).map_err(failed)?;
+        let access = self.offer.access();
+        let pinned = Pinned::new(&view, &reader, self.world(&view, &access)?);
         let (mut built, integrity) = self.built(&pinned)?;
         pinned.forget_the_rest();
         substitute::substitute(&mut built, &self.variables, self.substitution())
@@ -107,7 +110,7 @@ impl Job {
             .map(|built| self.own(built.object))
             .collect::<Result<Vec<_>, _>>()?;
         let digest = digest_of_all(&objects);
-        let made = if self.snapshot.is_vouched_for() {
+        let made = if self.offer.is_vouched_for() {
             Made::of(&objects, pinned.lock().map_err(failed)?)
         } else {
             Made::default()
@@ -123,15 +126,27 @@ impl Job {
         })
     }
 
-    fn world(&self) -> World<'_> {
-        World {
+    fn world<'w>(
+        &'w self,
+        view: &'w View<'_>,
+        access: &'w SourceAccess,
+    ) -> Result<World<'w>, StageError> {
+        let naming = match (&self.offer, view.files()) {
+            (Offer::Commit(snapshot), _) => Naming::Commit(&snapshot.source),
+            (Offer::Archive(_), Some(files)) => Naming::Archive(files),
+            (Offer::Archive(_), None) => {
+                let message = "the archive has no files".to_owned();
+                return Err(StageError::retry(reasons::BUILD_FAILED, message));
+            }
+        };
+        Ok(World {
             store: &self.keep.store,
             net: &self.net,
             owner: &self.owner,
-            naming: &self.snapshot.source,
-            access: &self.snapshot.access,
+            naming,
+            access,
             unpinned: self.unpinned,
-        }
+        })
     }
 
     /// What kustomize makes of the files, decrypted; and where that is not what was encrypted.

@@ -115,7 +115,7 @@ async fn write(
 
 fn revision(pass: &Pass) -> Option<&str> {
     match &pass.source {
-        SourceState::Ready(snapshot) => Some(&snapshot.revision),
+        SourceState::Ready(offer) => Some(offer.revision()),
         _ => None,
     }
 }

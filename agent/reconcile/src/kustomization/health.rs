@@ -6,7 +6,7 @@ use windlass_api::duration::GoDuration;
 use super::pass::{Pass, Waiting};
 use super::status::HealthChecked;
 use super::{Progress, report, report_progress};
-use crate::source::fetch::Snapshot;
+use crate::offer::Offer;
 use crate::work::error::{Class, StageError};
 use crate::work::fence::Fence;
 use crate::work::wait::{self, Target};
@@ -16,7 +16,7 @@ pub(super) async fn check(
     pass: &Pass,
     fence: &mut Fence<'_>,
     progress: &mut Progress,
-    snapshot: &Snapshot,
+    offer: &Offer,
     applied: Vec<Target>,
 ) -> Result<(), StageError> {
     let targets = targets(pass, applied);
@@ -32,12 +32,12 @@ pub(super) async fn check(
     let words = GoDuration(timeout);
     let message = format!(
         "Running health checks for revision {} with a timeout of {words}",
-        snapshot.revision
+        offer.revision()
     );
-    report_progress(pass, fence, progress, snapshot, &message).await?;
+    report_progress(pass, fence, progress, offer, &message).await?;
     // Told before the wait, which may be long and may be cut short.
-    report::changes(pass, progress, Some(&snapshot.revision)).await;
-    let waiting = waiting(pass, snapshot);
+    report::changes(pass, progress, Some(offer.revision())).await;
+    let waiting = waiting(pass, offer);
     progress.waiting_since = Some(waiting.clone());
     pass.drift.waits(&pass.name);
     let result = wait::healthy(&pass.work(), targets, waiting.since + timeout, timeout).await;
@@ -49,9 +49,9 @@ pub(super) async fn check(
     result
 }
 
-fn waiting(pass: &Pass, snapshot: &Snapshot) -> Waiting {
+fn waiting(pass: &Pass, offer: &Offer) -> Waiting {
     let fresh = Waiting {
-        revision: snapshot.revision.clone(),
+        revision: offer.revision().to_owned(),
         generation: pass.meta.generation,
         since: Instant::now(),
     };

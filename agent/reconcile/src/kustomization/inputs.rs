@@ -12,6 +12,7 @@ use windlass_sops::Keyring;
 
 use super::decrypt;
 use super::pass::Pass;
+use crate::offer::Offer;
 use crate::source::fetch::Snapshot;
 use crate::work::error::StageError;
 
@@ -25,14 +26,17 @@ pub(crate) struct Inputs {
 }
 
 /// Reads what the build needs from the cluster.
-pub(super) async fn read(pass: &Pass, snapshot: &Snapshot) -> Result<Inputs, StageError> {
+pub(super) async fn read(pass: &Pass, offer: &Offer) -> Result<Inputs, StageError> {
     let keys = decrypt::keys(pass).await?;
     let variables = variables(pass).await?;
     let (keys, state) = keys.map_or((None, None), |(keys, state)| (Some(keys), Some(state)));
     let spec = serde_json::to_vec(&pass.spec)
         .map_err(|error| StageError::retry(reasons::BUILD_FAILED, error.to_string()))?;
     let mut sum = Sum::default();
-    sum.files(snapshot);
+    match offer {
+        Offer::Commit(snapshot) => sum.files(snapshot),
+        Offer::Archive(archive) => sum.add(format!("{archive:?}")),
+    }
     sum.add(spec);
     // What is vouched for is said by a build, so another right to say it is another build.
     sum.add([u8::from(pass.vouching.may)]);

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use windlass_api::kustomization::{KustomizationSpec, SourceKind};
+use windlass_api::kustomization::KustomizationSpec;
 use windlass_cluster::{Detail, RequestError, Scope};
 use windlass_object::ObjectKey;
 
-use super::pass::{Pass, SourceState};
+use super::pass::{Pass, SourceState, source_of};
 use crate::named::Named;
 use crate::seen::SeenKustomization;
 
@@ -59,21 +59,11 @@ fn is_same_cluster(pass: &Pass, name: &Named, spec: &KustomizationSpec) -> bool 
 }
 
 fn is_late(pass: &Pass, other: &SeenKustomization) -> bool {
-    let (SourceState::Ready(snapshot), Ok(spec)) = (&pass.source, &other.spec) else {
+    let (SourceState::Ready(offer), Ok(spec)) = (&pass.source, &other.spec) else {
         return false;
     };
-    source(&pass.name, &pass.spec) == source(&other.meta.name, spec)
-        && other.status.last_attempted_revision.as_deref() != Some(&snapshot.revision)
-}
-
-fn source(name: &Named, spec: &KustomizationSpec) -> (SourceKind, Named) {
-    let reference = &spec.source_ref;
-    let namespace = reference
-        .namespace
-        .as_deref()
-        .filter(|text| !text.is_empty());
-    let namespace = namespace.unwrap_or(&name.namespace);
-    (reference.kind, Named::new(namespace, &reference.name))
+    source_of(&pass.name, &pass.spec) == source_of(&other.meta.name, spec)
+        && other.status.last_attempted_revision.as_deref() != Some(offer.revision())
 }
 
 fn keys(other: &SeenKustomization) -> Vec<ObjectKey> {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus};
+use windlass_api::kustomization::{KustomizationSpec, KustomizationStatus, SourceKind};
 use windlass_api::names;
 use windlass_cluster::{Cluster, EpochFloor, Leadership, Resource};
 use windlass_host::config::RemoteSettings;
@@ -24,9 +24,9 @@ use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::named::Named;
 use crate::net::Net;
+use crate::offer::Offer;
 use crate::secrets::SecretPolicy;
 use crate::seen::Meta;
-use crate::source::fetch::Snapshot;
 use crate::source::keep::Keep;
 use crate::vouch::{Made, Vouchers};
 use crate::work::depends::Dependency;
@@ -114,8 +114,8 @@ pub(crate) struct Refusal {
 /// What is known of the source.
 #[derive(Clone, Debug)]
 pub(crate) enum SourceState {
-    /// A verified revision.
-    Ready(Box<Snapshot>),
+    /// Something that may be built.
+    Ready(Box<Offer>),
     /// The source is there but nothing of it is verified yet.
     NoRevision,
     NotFound,
@@ -129,6 +129,17 @@ pub(crate) struct Waiting {
     pub(crate) revision: String,
     pub(crate) generation: i64,
     pub(crate) since: Instant,
+}
+
+/// The source that a Kustomization names.
+pub(crate) fn source_of(name: &Named, spec: &KustomizationSpec) -> (SourceKind, Named) {
+    let reference = &spec.source_ref;
+    let namespace = reference
+        .namespace
+        .as_deref()
+        .filter(|text| !text.is_empty());
+    let namespace = namespace.unwrap_or(&name.namespace);
+    (reference.kind, Named::new(namespace, &reference.name))
 }
 
 impl Pass {

@@ -14,7 +14,9 @@ use windlass_kustomize::{
     Entry, EntryKind, RemoteError, Tree, TreeError, git_reference, is_http, looks_like_git,
 };
 use windlass_state::{BlobDigest, Line, Store, StoreError};
-use windlass_trust::{LockFile, NodeKind, ObjectReader, Oid, VerifiedSource, VerifiedTree};
+use windlass_trust::{
+    LockFile, NodeKind, ObjectReader, Oid, Pin, VerifiedFiles, VerifiedSource, VerifiedTree,
+};
 
 use self::base::Base;
 use self::names::Names;
@@ -38,10 +40,17 @@ pub(super) struct World<'a> {
     pub(super) net: &'a Net,
     /// The Kustomization that is built.
     pub(super) owner: &'a Named,
-    /// The revision that is built, and what its source is reached with.
-    pub(super) naming: &'a VerifiedSource,
+    /// What is built, and what its source is reached with.
+    pub(super) naming: Naming<'a>,
     pub(super) access: &'a SourceAccess,
     pub(super) unpinned: Unpinned,
+}
+
+/// What names content of other places, as proof that somebody vouches for the name.
+#[derive(Clone, Copy)]
+pub(super) enum Naming<'a> {
+    Commit(&'a VerifiedSource),
+    Archive(&'a VerifiedFiles),
 }
 
 /// A revision and what it names elsewhere.
@@ -59,6 +68,17 @@ pub(super) struct Pinned<'a> {
     used_lines: RefCell<Vec<Line>>,
     /// What is not any more what it was when it was met first.
     changed: RefCell<Vec<String>>,
+}
+
+// === impl Naming ===
+
+impl Naming<'_> {
+    fn pin(self, commit: Oid) -> Pin {
+        match self {
+            Naming::Commit(source) => Pin::in_verified(commit, source),
+            Naming::Archive(files) => Pin::in_files(commit, files),
+        }
+    }
 }
 
 // === impl Pinned ===

@@ -23,6 +23,7 @@ pub(crate) struct Layer {
     pub(crate) media_type: String,
     pub(crate) digest: BlobDigest,
     pub(crate) size: u64,
+    pub(crate) annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +44,8 @@ struct WrittenLayer {
     media_type: String,
     digest: String,
     size: u64,
+    #[serde(default)]
+    annotations: Option<BTreeMap<String, String>>,
 }
 
 impl Manifest {
@@ -59,6 +62,7 @@ impl Manifest {
                 media_type,
                 digest,
                 size,
+                annotations,
             } = layer;
             let digest = digest
                 .parse()
@@ -67,6 +71,7 @@ impl Manifest {
                 media_type,
                 digest,
                 size,
+                annotations: annotations.unwrap_or_default(),
             })
         });
         Ok(Manifest {

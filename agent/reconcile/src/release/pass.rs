@@ -13,6 +13,7 @@ use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 
 use super::switches::Writes;
+use crate::archive::ArchiveSnapshot;
 use crate::chart::ChartSnapshot;
 use crate::drift::DriftWatch;
 use crate::herald::Herald;
@@ -92,10 +93,11 @@ pub(crate) enum ChartState {
 
 /// A chart as a release takes it.
 #[derive(Clone, Debug)]
-pub(crate) struct ReleaseChart {
-    pub(crate) snapshot: ChartSnapshot,
-    /// The digest of the artifact of a registry that it came in; empty for others.
-    pub(crate) oci_digest: String,
+pub(crate) enum ReleaseChart {
+    /// Of a HelmChart.
+    Packaged(ChartSnapshot),
+    /// In an artifact of a registry.
+    Archived(ArchiveSnapshot),
 }
 
 // === impl Pass ===

@@ -24,6 +24,15 @@ impl SourceAccess {
         }
     }
 
+    /// Nothing, for whatever has no server of its own.
+    pub(crate) fn nothing() -> Self {
+        SourceAccess {
+            url: String::new(),
+            credentials: Credentials::None,
+            ca_bundle: None,
+        }
+    }
+
     /// What may be shown to the server of another URL: all of it to the same server, nothing to any other.
     pub(crate) fn for_url(&self, url: &str) -> (Credentials, Option<String>) {
         match authority(url) == authority(&self.url) {

@@ -4,10 +4,11 @@
 //! 0, time 0) in stored gzip, so that its digest depends on the files alone and not on a compressor.
 //! It is streamed through the hash and never lies on disk.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Digest and size of the archive of some files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ArtifactDigest {
     /// `sha256:<hex>`, as in `status.artifact.digest`.
     pub(crate) digest: String,

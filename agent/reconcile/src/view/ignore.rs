@@ -73,6 +73,14 @@ impl Ignore {
         Ok(Ignore { sets, sparse })
     }
 
+    /// No rules: everything is taken.
+    pub(crate) fn nothing() -> Self {
+        Ignore {
+            sets: Vec::new(),
+            sparse: Sparse::default(),
+        }
+    }
+
     /// Whether the file or directory at `path` is left out, by itself or with a directory above it.
     pub(crate) fn excludes(&self, path: &str, is_directory: bool) -> bool {
         if self.sparse.excludes(path, is_directory) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use windlass_kustomize::{EntryKind, Tree, TreeError};
-use windlass_trust::{Listed, NodeKind, VerifiedTree, ViewError};
+use windlass_trust::{FilesError, Listed, NodeKind, VerifiedFiles, VerifiedTree, ViewError};
 
 use super::View;
 use super::ignore::join;
@@ -32,20 +32,56 @@ pub(crate) enum LayerError {
     #[error(transparent)]
     Own(#[from] ViewError),
     #[error(transparent)]
+    Archived(#[from] FilesError),
+    #[error(transparent)]
     Included(#[from] TreeError),
 }
 
 /// The files of a source, own and included.
 #[derive(Debug)]
 pub(crate) struct Layers<'a> {
-    own: VerifiedTree<'a>,
+    own: Own<'a>,
     mounts: Vec<Mount<'a>>,
+}
+
+/// What is a source's own.
+#[derive(Debug)]
+pub(crate) enum Own<'a> {
+    /// A commit.
+    Tree(VerifiedTree<'a>),
+    /// An archive.
+    Files(Box<VerifiedFiles>),
 }
 
 #[derive(Debug)]
 struct Mount<'a> {
     place: Place,
     view: View<'a>,
+}
+
+// === impl Own ===
+
+impl Own<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, LayerError> {
+        Ok(match self {
+            Own::Tree(tree) => tree.read(path)?,
+            Own::Files(files) => files.read(path)?,
+        })
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<(String, Listed)>, LayerError> {
+        Ok(match self {
+            Own::Tree(tree) => tree.list(directory)?,
+            Own::Files(files) => files.list(directory)?,
+        })
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<NodeKind>, LayerError> {
+        Ok(match self {
+            Own::Tree(tree) => tree.kind(path)?,
+            Own::Files(files) => files.kind(path)?,
+        })
+    }
 }
 
 // === impl Place ===
@@ -95,10 +131,18 @@ fn within_root(path: &str) -> String {
 // === impl Layers ===
 
 impl<'a> Layers<'a> {
-    pub(super) fn new(own: VerifiedTree<'a>) -> Self {
+    pub(super) fn new(own: Own<'a>) -> Self {
         Layers {
             own,
             mounts: Vec::new(),
+        }
+    }
+
+    /// The archive that it is, if it is one.
+    pub(super) fn files(&self) -> Option<&VerifiedFiles> {
+        match &self.own {
+            Own::Files(files) => Some(files),
+            Own::Tree(_) => None,
         }
     }
 
@@ -133,7 +177,7 @@ impl<'a> Layers<'a> {
     pub(super) fn read(&self, path: &str) -> Result<Vec<u8>, LayerError> {
         match self.mounted(path) {
             Some((mount, inner)) => Ok(mount.view.read(&inner)?),
-            None => Ok(self.own.read(path)?),
+            None => self.own.read(path),
         }
     }
 

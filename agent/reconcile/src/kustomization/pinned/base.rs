@@ -6,12 +6,12 @@ use std::time::Duration;
 use windlass_kustomize::{GitReference, RemoteError};
 use windlass_state::{Line, Store, StoreError, Tip};
 use windlass_trust::{
-    Introduction, Mode, ObjectReader, Oid, Pin, Policy, Signers, Verdict, VerifiedSource,
+    Introduction, Mode, ObjectReader, Oid, Policy, Signers, Verdict, VerifiedSource,
     missing_objects, verify_pinned,
 };
 use windlass_wire::{Credentials, FailureClass, FetchRequest, History, Known, Reference};
 
-use super::{LOOK_TIMEOUT, World, unavailable};
+use super::{LOOK_TIMEOUT, Naming, World, unavailable};
 use crate::named::Named;
 use crate::source::ask::ask;
 use crate::source::fetch::FetchError;
@@ -217,7 +217,7 @@ impl<'a> Base<'a> {
 /// The commit is taken for its id, which stands in a file of a revision that is in use.
 fn accepted(
     reader: &dyn ObjectReader,
-    naming: &VerifiedSource,
+    naming: Naming<'_>,
     commit: Oid,
 ) -> Result<windlass_trust::Accepted, FetchError> {
     let nobody = Policy {
@@ -225,7 +225,7 @@ fn accepted(
         introduction: Introduction::Commit(commit),
         mode: Mode::default(),
     };
-    match verify_pinned(reader, &nobody, None, Pin::in_verified(commit, naming))? {
+    match verify_pinned(reader, &nobody, None, naming.pin(commit))? {
         Verdict::Accepted(accepted) => Ok(accepted),
         Verdict::Refused(refusal) => Err(FetchError::Failed {
             class: FailureClass::Refused,

@@ -1,0 +1,122 @@
+//! Archives of files that are no commits: artifacts of registries. Each is kept by content, and hashed and unpacked again
+//! whenever something is made of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use windlass_helm::{Chart, File, LoadError, load_archive, load_files};
+use windlass_state::{BlobDigest, Store, StoreError};
+use windlass_trust::{ArchiveError, VerifiedFiles};
+
+use crate::view::artifact::ArtifactDigest;
+use crate::view::{Choice, View, ViewFailure};
+
+/// An archive that somebody vouches for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ArchiveSnapshot {
+    /// As in `status.artifact`.
+    pub(crate) revision: String,
+    /// The bytes as they are kept.
+    pub(crate) blob: BlobDigest,
+    /// What stands in `status.artifact` for it.
+    pub(crate) artifact: ArtifactDigest,
+    pub(crate) taken: Taken,
+    /// What whoever made it says of it.
+    pub(crate) annotations: BTreeMap<String, String>,
+    /// Whether what is made from it is vouched for, too.
+    pub(crate) vouched: bool,
+}
+
+/// What of an archive is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Taken {
+    /// All of it, as it is.
+    Whole,
+    /// What the ignore rules in it, and these, leave.
+    Extracted { ignore: Option<String> },
+}
+
+/// An archive that is kept cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error(
+        "the archive {0} is not kept any more; it is fetched again with the next pass of its source"
+    )]
+    Gone(BlobDigest),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    View(#[from] ViewFailure),
+    #[error("the archive holds no chart")]
+    Chart(#[from] LoadError),
+}
+
+impl Taken {
+    /// Opens an archive with these bytes.
+    pub(crate) fn view(
+        &self,
+        bytes: &[u8],
+        digest: &BlobDigest,
+    ) -> Result<View<'static>, OpenError> {
+        let files = VerifiedFiles::open(bytes, digest)?;
+        Ok(match self {
+            Taken::Whole => View::of_all_files(files),
+            Taken::Extracted { ignore } => {
+                let ignore = ignore.clone();
+                let sparse = Vec::new();
+                View::of_files(files, &Choice { ignore, sparse })?
+            }
+        })
+    }
+
+    /// What stands in `status.artifact` for these bytes.
+    pub(crate) fn artifact(
+        &self,
+        bytes: &[u8],
+        digest: &BlobDigest,
+    ) -> Result<ArtifactDigest, OpenError> {
+        let view = self.view(bytes, digest)?;
+        Ok(match self {
+            Taken::Whole => ArtifactDigest {
+                digest: digest.to_string(),
+                size: bytes.len() as u64,
+            },
+            Taken::Extracted { .. } => view.artifact()?,
+        })
+    }
+}
+
+impl ArchiveSnapshot {
+    /// Opens it for a build.
+    pub(crate) fn view(&self, store: &Store) -> Result<View<'static>, OpenError> {
+        self.taken.view(&self.bytes(store)?, &self.blob)
+    }
+
+    /// Loads the chart that it holds.
+    pub(crate) fn chart(&self, store: &Store) -> Result<Chart, OpenError> {
+        let bytes = self.bytes(store)?;
+        let files = VerifiedFiles::open(&bytes, &self.blob)?;
+        if self.taken == Taken::Whole {
+            return Ok(load_archive(&bytes)?);
+        }
+        let ignore = self.taken.view(&bytes, &self.blob)?.ignore();
+        let kept = files
+            .all()
+            .filter(|(path, _)| !ignore.excludes(path, false));
+        let inner = kept.filter_map(|(path, data)| {
+            let (_, name) = path.split_once('/')?;
+            Some(File {
+                name: name.to_owned(),
+                data: data.clone(),
+            })
+        });
+        Ok(load_files(inner.collect())?)
+    }
+
+    fn bytes(&self, store: &Store) -> Result<Vec<u8>, OpenError> {
+        let bytes = store.blob(&self.blob)?;
+        bytes.ok_or(OpenError::Gone(self.blob))
+    }
+}
