@@ -6,6 +6,7 @@ mod tags;
 
 use std::io::{Read as _, Write};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::Deserialize;
 use ureq::Body;
 use ureq::http::{HeaderMap, Method, Response, header};
@@ -236,18 +237,16 @@ fn digest(headers: &HeaderMap) -> Option<String> {
     check_digest(digest).is_ok().then(|| digest.to_owned())
 }
 
+/// What stands for itself everywhere (RFC 3986, 2.3).
+const PLAIN: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// Text as a value in a query.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
+fn encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, &PLAIN)
 }
 
 #[cfg(test)]

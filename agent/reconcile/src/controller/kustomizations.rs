@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use windlass_api::kustomization::{KustomizationSpec, SourceKind};
+use windlass_api::kustomization::SourceKind;
 use windlass_api::{conditions, names};
 use windlass_cluster::WatchEvent;
 
