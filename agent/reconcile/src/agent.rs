@@ -126,17 +126,15 @@ pub async fn run(
     let context = Arc::new(made?);
     let (annotations, lease_annotations) = watch::channel(BTreeMap::new());
     let (own, own_annotations) = watch::channel(BTreeMap::new());
-    let state = settings.state.dir.clone();
+    let (state, mark) = places(&settings);
     let status = NodeStatus::new(name.clone(), state, annotations, own);
-    let mark = settings.state.dir.join(UNINSTALL_MARK);
-    let elected = elect(
+    let (election, epoch_floor) = elect(
         &context.cluster,
         &settings,
         lease_annotations,
         &sender,
         &stop,
-    );
-    let (election, epoch_floor) = elected?;
+    )?;
     let control = sight::serve(&context, &settings, own_annotations.clone());
     let begins = loaded.trust.root.introduction;
     tokio::spawn(witness::follow(
@@ -172,6 +170,13 @@ pub async fn run(
     // The Lease is given back before the process ends, so that another node goes on at once.
     let _ = election.await;
     Ok(())
+}
+
+/// Where the node keeps what it knows, and where it is remembered that Flux's API was removed on purpose.
+fn places(settings: &Settings) -> (PathBuf, PathBuf) {
+    let state = settings.state.dir.clone();
+    let mark = state.join(UNINSTALL_MARK);
+    (state, mark)
 }
 
 /// Starts what a node writes whoever leads, unless it is one that only keeps.
