@@ -19,7 +19,8 @@ pub const ARTIFACT_IN_STORAGE: &str = "ArtifactInStorage";
 pub const ARTIFACT_OUTDATED: &str = "ArtifactOutdated";
 /// The signature was checked (sources).
 pub const SOURCE_VERIFIED: &str = "SourceVerified";
-/// What the node trusts is as its files say (the root source, only while it is not). Not Flux's.
+/// What the node trusts is as its files say, and all nodes hold one history (sources; only while something is to be said). Not
+/// Flux's.
 pub const NODE_TRUST: &str = "NodeTrust";
 /// The owner of the repository was heard lately (sources whose policy asks for a heartbeat). Not Flux's.
 pub const SOURCE_FRESH: &str = "SourceFresh";

@@ -46,8 +46,8 @@ use crate::trust::{self, NodeTrust, TrustError};
 use crate::view::Choice;
 use crate::vouch::Vouchers;
 use crate::watches::watch_all;
-use crate::witness;
 use crate::witness::peers::Peers;
+use crate::witness::{self, RootLine};
 
 /// The Leases of the Flux controllers whose work windlass does (decision 2).
 const FLUX_LEASES: [&str; 2] = [
@@ -136,13 +136,7 @@ pub async fn run(
         &stop,
     )?;
     let control = sight::serve(&context, &settings, own_annotations.clone());
-    let begins = loaded.trust.root.introduction;
-    tokio::spawn(witness::follow(
-        Arc::clone(&context),
-        (settings.node.name.clone(), begins),
-        own_annotations,
-        sender.clone(),
-    ));
+    bear_witness(&context, (&settings, &loaded), own_annotations, &sender);
     write_unled(&context, &settings, &mark, &sender);
     let watches = watch_all(&context, &sender);
     let standing = Standing::new(&settings, epoch_floor, mark);
@@ -203,6 +197,26 @@ fn hear(
     let (context, current) = (Arc::clone(context), current.clone());
     tokio::spawn(herald::follow(Arc::clone(&context), current.clone(), heard));
     tokio::spawn(receivers::follow(context, current, hooked));
+}
+
+/// Tells the other nodes what this one accepted, and looks at what it told before.
+fn bear_witness(
+    context: &Arc<Context>,
+    (settings, loaded): (&Settings, &Reloaded),
+    own: watch::Receiver<BTreeMap<String, String>>,
+    sender: &UnboundedSender<Event>,
+) {
+    let root = RootLine {
+        line: loaded.root.spec.line(),
+        begins: loaded.trust.root.introduction,
+    };
+    let node = settings.node.name.clone();
+    tokio::spawn(witness::follow(
+        Arc::clone(context),
+        (node, root),
+        own,
+        sender.clone(),
+    ));
 }
 
 /// Looks at what [`run`] reads before it starts anything: the keys, the introduction, every file with a credential.
@@ -277,6 +291,7 @@ pub(crate) fn root_spec(
         policy: Arc::clone(&trust.root),
     };
     Ok(SourceSpec {
+        epoch: 0,
         name: name.clone(),
         url: root.url.clone(),
         reference: Reference::Branch(root.branch.clone()),

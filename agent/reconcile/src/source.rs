@@ -58,6 +58,8 @@ pub(crate) struct Pass {
     /// Why the source is there.
     pub(crate) basis: Basis,
     pub(crate) trust: Arc<NodeTrust>,
+    /// Which state of the node's trust this is.
+    pub(crate) epoch: u64,
     /// What is wrong with the trust files, which the root says.
     pub(crate) trust_problem: Option<String>,
     /// The other sources whose files are put inside, or why they are not there.
@@ -79,6 +81,8 @@ pub(crate) struct RefusedHead {
     pub(crate) problem: Problem,
     /// It does not go on from what was accepted last: only an override leads there.
     pub(crate) lies_back: bool,
+    /// Where its way parted from that of what was accepted last.
+    pub(crate) forks_at: Option<Oid>,
 }
 
 /// What the controller has to know after a pass.
@@ -210,6 +214,7 @@ async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable>
     if let Some(fixed) = &pass.fixed {
         return Ok(SourceSpec {
             remembered: pass.remembered.clone(),
+            epoch: pass.epoch,
             ..fixed.clone()
         });
     }
@@ -242,6 +247,7 @@ async fn spec_of(context: &Context, pass: &Pass) -> Result<SourceSpec, Unusable>
     let spec = spec::from_git_repository(&pass.name, spec, &secrets, because)?;
     Ok(SourceSpec {
         remembered: pass.remembered.clone(),
+        epoch: pass.epoch,
         includes: pass.included.clone()?,
         ..spec
     })

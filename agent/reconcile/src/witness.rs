@@ -11,12 +11,13 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use windlass_api::names;
 use windlass_cluster::{Cluster, RequestError, Witnesses};
-use windlass_state::{Line, StoreError, Tip};
+use windlass_state::{Line, RatchetError, StoreError, Tip};
 use windlass_trust::{Introduction, Memory, Oid, Origin, Ratchet};
 
 use crate::context::Context;
 use crate::event::Event;
 use crate::source::keep::Keep;
+use crate::source::keep::word::OwnWord;
 
 /// Several sources that move at once are told at once.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -33,6 +34,8 @@ const NOTHING: &str = "[]";
 pub(crate) struct Witnessed {
     pub(crate) line: Line,
     pub(crate) memory: Memory,
+    /// Where the line begins for that node.
+    pub(crate) introduction: Option<String>,
 }
 
 /// One line, as it stands in the annotation.
@@ -59,13 +62,13 @@ struct Said {
 /// `own` is what else the node says of itself; it is told when it changes.
 pub(crate) async fn follow(
     context: Arc<Context>,
-    (node, begins): (String, Introduction),
+    (node, root): (String, RootLine),
     mut own: watch::Receiver<BTreeMap<String, String>>,
     sender: UnboundedSender<Event>,
 ) {
     let witnesses = witnesses(context.cluster.clone());
     let keep = &context.keep;
-    let is_behind = is_behind(&witnesses, keep, (&node, begins)).await;
+    let is_behind = is_behind(&witnesses, keep, (&node, &root)).await;
     if sender.send(Event::OwnWordRead { is_behind }).is_err() {
         return;
     }
@@ -127,35 +130,57 @@ enum TellError {
     Request(#[from] RequestError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Ratchet(#[from] RatchetError),
 }
 
-/// Whether what the node keeps is older than what it told when it ran last. Where history begins elsewhere since, it is.
-async fn is_behind(
-    witnesses: &Witnesses,
-    keep: &Keep,
-    (node, begins): (&str, Introduction),
-) -> bool {
-    let text = loop {
-        match witnesses.of(node).await {
-            Ok(said) => break said.and_then(|mut said| said.remove(names::ACCEPTED)),
-            Err(error) => {
-                tracing::debug!(%error, "what this node said last could not be read; trying again");
-                tokio::time::sleep(SETTLE).await;
+/// Whether what the node keeps is older than what it told when it ran last. It goes on trying until that is known, and until nothing
+/// older is in force.
+async fn is_behind(witnesses: &Witnesses, keep: &Keep, (node, root): (&str, &RootLine)) -> bool {
+    let mut failed = false;
+    loop {
+        let known = match witnesses.of(node).await {
+            Ok(said) => {
+                let text = said.and_then(|mut said| said.remove(names::ACCEPTED));
+                let own = own_word(text.as_deref().unwrap_or_default(), root);
+                let known = keep.distrust_if_behind(&own, &root.line);
+                known.map_err(TellError::Ratchet)
             }
+            Err(error) => Err(error.into()),
+        };
+        match known {
+            Ok(is_behind) => return is_behind,
+            Err(error) if !std::mem::replace(&mut failed, true) => {
+                tracing::warn!(%error, "what this node told when it ran last is not compared yet, so nothing is applied; trying again");
+            }
+            Err(_) => {}
         }
+        tokio::time::sleep(SETTLE).await;
+    }
+}
+
+/// The line that the node's config names, and where it begins there.
+#[derive(Clone, Debug)]
+pub(crate) struct RootLine {
+    pub(crate) line: Line,
+    pub(crate) begins: Introduction,
+}
+
+/// What a node told of its lines; of the root's only where history still begins there.
+fn own_word(text: &str, root: &RootLine) -> Vec<OwnWord> {
+    let word = |said: Said| {
+        let introduction = said.introduction.unwrap_or_default();
+        let begins_there = match root.begins {
+            Introduction::Commit(commit) => introduction == commit.to_string(),
+            Introduction::FirstSigned => true,
+        };
+        (said.line != root.line || begins_there).then_some(OwnWord {
+            line: said.line,
+            counter: said.counter,
+            introduction,
+        })
     };
-    let begins_there = |said: &Said| match begins {
-        Introduction::Commit(commit) => said.introduction.as_deref() == Some(&*commit.to_string()),
-        _ => true,
-    };
-    let said = read(text.as_deref().unwrap_or_default())
-        .into_iter()
-        .filter(begins_there);
-    let said: Vec<(Line, u64)> = said.map(|said| (said.line, said.counter)).collect();
-    keep.distrust_if_behind(&said).unwrap_or_else(|error| {
-        tracing::error!(%error, "the ratchet is behind, and could not be begun anew");
-        true
-    })
+    read(text).into_iter().filter_map(word).collect()
 }
 
 async fn all(witnesses: &Witnesses) -> Vec<Witnessed> {
@@ -248,6 +273,7 @@ fn witnessed(node: &str, text: &str) -> Vec<Witnessed> {
         let target: Option<Oid> = said.target.and_then(|target| target.parse().ok());
         Some(Witnessed {
             line: said.line,
+            introduction: said.introduction,
             memory: Memory {
                 origin: Origin::Witness(format!("node {node}")),
                 head: said.head.parse().ok()?,

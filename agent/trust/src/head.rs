@@ -132,6 +132,7 @@ fn behind(
                 RefusalReason::NotDescendantOfIntroduction { introduction },
             );
         }
+        drop(range);
         let reason = not_fast_forward(&judge, ratchet.head, introduction);
         return judge.refuse(head, reason);
     }
@@ -206,6 +207,7 @@ fn is_forward(
 fn not_fast_forward(judge: &Judge<'_>, accepted: Oid, introduction: Oid) -> RefusalReason {
     let walked = Range::walk(judge.reader, accepted, &[introduction, judge.head]).ok();
     let reaching = walked.filter(|range| range.reaches(&judge.head));
+    let reaching = reaching.and_then(|mut range| range.exhaust().is_ok().then_some(range));
     // The head itself is met, too, and is not new.
     let behind = reaching.map(|range| range.new_commits().len());
     RefusalReason::NotFastForward { accepted, behind }

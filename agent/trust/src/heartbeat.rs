@@ -79,6 +79,24 @@ pub fn descends(
     Range::walk(reader, *commit, &vouched).is_ok_and(|range| range.reaches(older))
 }
 
+/// Where the ways to two commits part: the newest commit from which both go on. What lies behind `begins`, the introduction, is not
+/// looked at.
+pub fn fork_of(
+    reader: &dyn ObjectReader,
+    (one, other): (&Oid, &Oid),
+    begins: Option<&Oid>,
+) -> Option<Oid> {
+    let vouched: Vec<Oid> = begins.into_iter().chain([other]).copied().collect();
+    let range = Range::walk(reader, *one, &vouched).ok()?;
+    let parents = range
+        .new_commits()
+        .into_iter()
+        .flat_map(|id| range.parents(id).to_vec());
+    let behind = parents.filter_map(|id| range.oid(id));
+    let shared = behind.filter(|oid| descends(reader, (other, oid), begins));
+    shared.max_by_key(|oid| range.time(oid))
+}
+
 fn judged(
     bytes: &[u8],
     policy: &Policy,

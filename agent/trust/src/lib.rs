@@ -57,7 +57,7 @@ pub use digest::{ContentDigest, ParseDigestError};
 pub use files::{FilesError, VerifiedFiles};
 pub use heal::{Doubt, Healed, Memory, Origin, heal};
 pub use heartbeat::{
-    HEARTBEAT_TAG, Heartbeat, descends, heartbeat_message, read_heartbeat, wants_heartbeat,
+    HEARTBEAT_TAG, Heartbeat, descends, fork_of, heartbeat_message, read_heartbeat, wants_heartbeat,
 };
 pub use lock::{ChartPin, LOCK_FILE, LOCK_VERSION, LockError, LockFile};
 pub use mode::{Mode, ParseModeError};

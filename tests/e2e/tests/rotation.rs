@@ -93,7 +93,8 @@ impl Homelab {
                 &origin.display().to_string(),
             )
             .replace(ME, self.house.signer.principal());
-        if line.starts_with("windlass trust apply") {
+        let asks = ["windlass trust apply", "windlass trust roots fetch"];
+        if asks.iter().any(|asking| line.starts_with(asking)) {
             line += " --yes";
         }
         let path = format!(

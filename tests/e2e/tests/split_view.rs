@@ -9,6 +9,7 @@ use crate::person::Person;
 use crate::ratchet::witnessed;
 use crate::recall::sign;
 use crate::tenant::map;
+use crate::trust::refused;
 
 fn one(value: &str) -> String {
     map("default", "root", value)
@@ -76,6 +77,7 @@ fn a_node_that_was_off_while_the_others_went_back_on_purpose_is_no_split() {
     let first = house.repo.id("HEAD");
     let mut second = house.second_agent();
     second.start();
+    witnessed(&house, "node-b", &first);
     let left = house.push(&[("root.yaml", &one("two"))], "Two");
     house.applied(&left);
     witnessed(&house, "node-b", &left);
@@ -101,5 +103,61 @@ fn a_node_that_was_off_while_the_others_went_back_on_purpose_is_no_split() {
     let source = house.admin().get(&root_source()).unwrap();
     let said = condition(&source, "NodeTrust").unwrap();
     assert_eq!(said["reason"], "RatchetOverridden", "{said}");
+    // The node that was off missed the override: it goes back, and on from there.
+    second.start();
+    witnessed(&house, "node-b", &third);
     assert!(!house.agent.log().contains("node node-b accepted"));
+}
+
+#[test]
+fn a_branch_that_was_set_back_to_where_another_node_stands_is_no_split() {
+    let mut house = House::start(&[("root.yaml", &one("one"))]);
+    let first = house.repo.id("HEAD");
+    let mut second = house.second_agent();
+    second.start();
+    witnessed(&house, "node-b", &first);
+    second.stop();
+    let ahead = house.push(&[("root.yaml", &one("two"))], "Two");
+    house.applied(&ahead);
+    house.repo.push_ref(&first, "refs/heads/main");
+    house.request();
+    let parts = ["NotFastForward", "it is 1 commit behind"];
+    refused(&house, &root_source(), "InvalidCommitSignature", &parts);
+    let asked = house.handled();
+    house.request();
+    let source = house
+        .admin()
+        .wait_for("another look", &root_source(), |source| {
+            source["status"]["lastHandledReconcileAt"] != asked
+        });
+    assert!(condition(&source, "NodeTrust").is_none(), "{source}");
+}
+
+/// Both histories are on the server, one after the other: this node refuses what the other one took.
+#[test]
+fn a_branch_that_was_forced_between_two_fetches_is_named() {
+    let mut house = House::start(&[("root.yaml", &one("one"))]);
+    let first = house.repo.id("HEAD");
+    let mut second = house.second_agent();
+    second.start();
+    witnessed(&house, "node-b", &first);
+    second.stop();
+    let ours = house.push(&[("root.yaml", &one("two"))], "Ours");
+    house.applied(&ours);
+    house.repo.git(&["reset", "--quiet", "--hard", &first]);
+    let files = [("root.yaml", one("three"))];
+    let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
+    let theirs = house.repo.publish(&files, "Theirs", &house.signer);
+    second.start();
+    witnessed(&house, "node-b", &theirs);
+    let split = house
+        .admin()
+        .wait_for("the split to be named", &root_source(), |source| {
+            condition(source, "NodeTrust").is_some_and(|said| said["reason"] == "SplitView")
+        });
+    let message = condition(&split, "NodeTrust").unwrap()["message"].to_string();
+    assert!(
+        message.contains(&theirs) && message.contains("neither goes on"),
+        "{message}"
+    );
 }

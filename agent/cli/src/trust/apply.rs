@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::path::Path;
 
 use windlass_trust::Signers;
 
@@ -12,7 +11,7 @@ use super::change::Change;
 use super::clone::LocalClone;
 use super::error::TrustError;
 use super::node::{NodeTrust, known};
-use super::pins::{CERTIFICATE, Keys, Pins, shown};
+use super::pins::{Keys, Pins, shown};
 use super::programs::ssh::Ssh;
 use crate::screen::Screen;
 
@@ -121,20 +120,6 @@ fn read() -> Result<Keys, TrustError> {
         what: format!("what was to be read are no keys: {error}"),
         next: "run it on your laptop, in the clone: windlass trust apply --node NODE".to_owned(),
     })?;
-    for name in keys.certificates.keys() {
-        let path = Path::new(name);
-        let is_plain = path
-            .file_name()
-            .is_some_and(|file| file == path.as_os_str());
-        if !is_plain
-            || name.starts_with('.')
-            || path.extension().is_none_or(|ending| ending != CERTIFICATE)
-        {
-            return Err(TrustError::Usage(format!(
-                "{name:?} is no name for a certificate"
-            )));
-        }
-    }
     Ok(keys)
 }
 
@@ -154,8 +139,23 @@ fn changes(node: &NodeTrust, keys: &Keys) -> Result<String, TrustError> {
     for (sign, keys) in [("+", then.difference(&now)), ("-", now.difference(&then))] {
         text.extend(keys.map(|key| format!("{sign} {key}\n")));
     }
+    let (old, new) = (Keys::read(&node.key_files)?, keys);
+    let lines =
+        |keys: &Keys| -> BTreeSet<String> { keys.lines.lines().map(str::to_owned).collect() };
+    let (old, new) = (lines(&old), lines(new));
+    for line in new.difference(&old) {
+        let signers = Signers::parse([("line", line.as_bytes())])?;
+        let kept = signers
+            .keys()
+            .iter()
+            .map(shown)
+            .any(|key| now.contains(&key));
+        if kept {
+            text.push_str(&format!("~ {line}\n"));
+        }
+    }
     if text.is_empty() {
-        text.push_str("the same keys with other options\n");
+        text.push_str("the same keys, written otherwise\n");
     }
     if now.is_disjoint(&then) {
         text.push_str("! nobody who could sign until now can any more\n");
@@ -194,7 +194,7 @@ fn write(node: &NodeTrust, keys: &Keys) -> Result<(), TrustError> {
         return Ok(());
     };
     for change in files.iter().rev() {
-        change.write(list)?;
+        change.write(Some(list))?;
     }
     let stays = |path: &&std::path::PathBuf| !files.iter().any(|change| change.path == **path);
     for path in node.key_files.iter().filter(stays) {

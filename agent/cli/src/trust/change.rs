@@ -1,6 +1,8 @@
-//! A file of the node's trust that is written whole.
+//! A file of the node's trust, or of a clone's, that is written whole.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use super::error::TrustError;
@@ -13,17 +15,38 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Writes it beside and puts it there in one step, with the rights of another file that is there.
-    pub(crate) fn write(&self, like: &Path) -> Result<(), TrustError> {
+    /// Writes it beside and puts it there in one step that a power cut does not undo, with the owner and the rights of another file
+    /// that is there.
+    pub(crate) fn write(&self, like: Option<&Path>) -> Result<(), TrustError> {
         let mut beside = self.path.clone();
         beside.as_mut_os_string().push(".new");
-        let written = fs::write(&beside, &self.text)
-            .and_then(|()| fs::set_permissions(&beside, fs::metadata(like)?.permissions()))
-            .and_then(|()| fs::File::open(&beside)?.sync_all())
-            .and_then(|()| fs::rename(&beside, &self.path));
-        written.map_err(|source| TrustError::Write {
+        self.put(&beside, like).map_err(|source| TrustError::Write {
             path: self.path.clone(),
             source,
         })
+    }
+
+    fn put(&self, beside: &Path, like: Option<&Path>) -> io::Result<()> {
+        match fs::remove_file(beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Never through a link that somebody laid there.
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(beside)?;
+        if let Some(like) = like {
+            let like = fs::metadata(like)?;
+            fchown(&file, Some(like.uid()), Some(like.gid()))?;
+            file.set_permissions(like.permissions())?;
+        }
+        file.write_all(self.text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(beside, &self.path)?;
+        self.path
+            .parent()
+            .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }
 }

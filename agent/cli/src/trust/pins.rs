@@ -7,9 +7,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use windlass_trust::{Oid, Signer, Signers};
 
+use super::change::Change;
 use super::clone::LocalClone;
 use super::error::TrustError;
 use super::signing_key::Public;
@@ -20,7 +22,7 @@ const SIGNERS: &str = "allowed_signers";
 const INTRODUCTION: &str = "introduction";
 
 /// What files with OpenPGP certificates end with.
-pub(crate) const CERTIFICATE: &str = "asc";
+const CERTIFICATE: &str = "asc";
 
 /// Who may sign.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,7 @@ pub(crate) struct Keys {
     /// Lines of `allowed_signers`.
     pub(crate) lines: String,
     /// OpenPGP certificates, armoured, by the names of their files.
+    #[serde(deserialize_with = "plain_names")]
     pub(crate) certificates: BTreeMap<String, String>,
 }
 
@@ -109,22 +112,47 @@ impl Pins {
         fs::write(&path, format!("{introduction}\n")).map_err(not_written(&path))
     }
 
-    /// Writes the keys in the place of those of before.
+    /// Writes the keys in the place of those of before: what is new comes before what is old goes.
     pub(crate) fn write_keys(&self, keys: &Keys) -> Result<(), TrustError> {
         fs::create_dir_all(&self.0).map_err(not_written(&self.0))?;
-        for old in self.certificates() {
-            fs::remove_file(&old).map_err(not_written(&old))?;
-        }
         let certificates = keys.certificates.iter();
         let files = certificates
             .map(|(name, text)| (name.as_str(), text.as_str()))
             .chain([(SIGNERS, &*keys.lines)]);
         for (name, text) in files {
-            let path = self.0.join(name);
-            fs::write(&path, text).map_err(not_written(&path))?;
+            let change = Change {
+                path: self.0.join(name),
+                text: text.to_owned(),
+            };
+            change.write(None)?;
+        }
+        let is_old = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            !keys.certificates.contains_key(&*name)
+        };
+        for old in self.certificates().into_iter().filter(is_old) {
+            fs::remove_file(&old).map_err(not_written(&old))?;
         }
         Ok(())
     }
+}
+
+/// Takes certificates whose names are those of files beside the list, and nothing else: they may come from another machine.
+fn plain_names<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let certificates = BTreeMap::<String, String>::deserialize(from)?;
+    for name in certificates.keys() {
+        let path = Path::new(name);
+        let is_plain = path
+            .file_name()
+            .is_some_and(|file| file == path.as_os_str())
+            && !name.starts_with('.')
+            && path.extension().is_some_and(|ending| ending == CERTIFICATE);
+        if !is_plain {
+            let why = format!("{name:?} is no name for a certificate");
+            return Err(D::Error::custom(why));
+        }
+    }
+    Ok(certificates)
 }
 
 fn not_written(path: &Path) -> impl FnOnce(io::Error) -> TrustError {
@@ -157,7 +185,12 @@ impl Keys {
     pub(crate) fn add(&mut self, name: &str, public: &Public) {
         match public {
             // For commits only.
-            Public::Ssh(key) => self.lines += &format!("{name} namespaces=\"git\" {key}\n"),
+            Public::Ssh(key) => {
+                if !self.lines.is_empty() && !self.lines.ends_with('\n') {
+                    self.lines.push('\n');
+                }
+                self.lines += &format!("{name} namespaces=\"git\" {key}\n");
+            }
             Public::OpenPgp(certificate) => {
                 let file = format!("{}.{CERTIFICATE}", name.replace('/', "-"));
                 self.certificates.insert(file, certificate.clone());
@@ -214,4 +247,39 @@ fn names(file: &str, text: &str, who: &str, gone: &mut Vec<String>) -> Result<bo
 /// A key as people read it.
 pub(crate) fn shown(key: &Signer) -> String {
     format!("{} {}", key.principal, key.key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_of_another_machine_have_plain_names() {
+        let with = |name: &str| format!(r#"{{"lines":"","certificates":{{"{name}":""}}}}"#);
+        assert!(serde_json::from_str::<Keys>(&with("me.asc")).is_ok());
+        for name in [
+            "/root/.bashrc",
+            "../me.asc",
+            "a/me.asc",
+            ".me.asc",
+            "spare-key",
+            "",
+            "..",
+        ] {
+            assert!(serde_json::from_str::<Keys>(&with(name)).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_added_on_a_line_of_its_own() {
+        let mut keys = Keys {
+            lines: "# mine".to_owned(),
+            ..Keys::default()
+        };
+        keys.add("me", &Public::Ssh("ssh-ed25519 AAAA".to_owned()));
+        assert_eq!(
+            keys.lines,
+            "# mine\nme namespaces=\"git\" ssh-ed25519 AAAA\n"
+        );
+    }
 }

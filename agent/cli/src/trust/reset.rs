@@ -33,7 +33,7 @@ pub(crate) fn run(
     agreed(screen, &question, arguments.yes)?;
     note(node, arguments, &keys)?;
     for change in signers.iter().chain([&config]) {
-        change.write(&change.path)?;
+        change.write(Some(&change.path))?;
     }
     screen.success(&format!(
         "trust in {} begins with {} on this node",

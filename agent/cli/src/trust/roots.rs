@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{RootsAddArguments, RootsFetchArguments, RootsRemoveArguments, RootsWhat};
+use windlass_trust::Signer;
+
+use super::agreed;
 use super::clone::LocalClone;
 use super::error::TrustError;
 use super::node::{NodeTrust, known};
@@ -59,7 +62,12 @@ fn fetch(screen: &mut Screen<'_>, arguments: &RootsFetchArguments) -> Result<(),
     };
     let pinned: Pinned =
         serde_json::from_str(&printed).map_err(|error| unreadable(error.to_string()))?;
-    let listed = listed(&pinned.keys)?;
+    screen.print(&listed(&pinned.keys)?)?;
+    let question = format!(
+        "This is what {} says. Compare it with another node; let this clone go by it?",
+        arguments.node
+    );
+    agreed(screen, &question, arguments.yes)?;
     match &pinned.introduction {
         None => pins.write_keys(&pinned.keys)?,
         Some(text) => {
@@ -69,8 +77,8 @@ fn fetch(screen: &mut Screen<'_>, arguments: &RootsFetchArguments) -> Result<(),
             pins.write(&pinned.keys, &introduction)?;
         }
     }
-    screen.success(&format!("this clone knows the roots of {}", arguments.node))?;
-    Ok(screen.print(&listed)?)
+    let said = format!("this clone knows the roots of {}", arguments.node);
+    Ok(screen.success(&said)?)
 }
 
 fn print(screen: &mut Screen<'_>, node: &NodeTrust) -> Result<(), TrustError> {
@@ -88,16 +96,24 @@ fn add(screen: &mut Screen<'_>, arguments: &RootsAddArguments) -> Result<(), Tru
     let key = SigningKey::named(&Git::new(clone.work_dir()), &arguments.key)?;
     let pins = Pins::of(&clone);
     let mut keys = pins.keys()?;
-    let before = keys.signers()?.keys();
-    keys.add(&arguments.name, &key.public);
-    let after = keys.signers()?.keys();
-    let known = |key: &&windlass_trust::Signer| before.iter().any(|old| old.key == key.key);
-    if after.len() == before.len() || after.iter().skip(before.len()).any(|key| known(&key)) {
+    let mut alone = Keys::default();
+    alone.add(&arguments.name, &key.public);
+    let (before, added) = (keys.signers()?.keys(), alone.signers()?.keys());
+    let is_there = |key: &Signer| before.iter().any(|old| old.key == key.key);
+    let in_the_way = alone
+        .certificates
+        .keys()
+        .any(|name| keys.certificates.contains_key(name));
+    if in_the_way || added.iter().any(is_there) {
         return Err(TrustError::Wanted {
-            what: format!("the key {} is there already", arguments.key),
+            what: format!(
+                "the key {}, or a certificate of that name, is there already",
+                arguments.key
+            ),
             next: "`windlass trust roots show` lists them".to_owned(),
         });
     }
+    keys.add(&arguments.name, &key.public);
     pins.write_keys(&keys)?;
     screen.success(&format!(
         "{} may sign everything, as a root",

@@ -55,7 +55,8 @@ impl Controller {
         others.any(|asked| {
             let other = Named::new(&name.namespace, &asked.repository.name);
             let slot = self.sources.get(&other);
-            slot.is_some_and(|slot| !slot.loaded) && self.includes_of(&other).is_empty()
+            slot.is_some_and(|slot| !slot.loaded && slot.problem.is_none())
+                && self.includes_of(&other).is_empty()
         })
     }
 

@@ -55,6 +55,9 @@ impl SourceSlot {
 /// How soon a source is looked at again whose included ones are still being loaded from the disk.
 const LOADED_AGAIN: std::time::Duration = std::time::Duration::from_millis(200);
 
+/// How soon a pass is made again of which nothing came; whoever outdated it has asked for one already.
+const OUTDATED_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// How soon the release of a finalizer is tried again.
 const RELEASE_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -168,7 +171,7 @@ impl Controller {
             .standing
             .leadership
             .clone()
-            .filter(|_| self.may_write());
+            .filter(|_| self.may_write() && self.standing.own_word_read);
         if let Some(seen) = &slot.seen {
             if seen.meta.deleting {
                 self.release_source(&name);
@@ -196,6 +199,7 @@ impl Controller {
             included: self.included(&name),
             remembered: self.remembered(&name, slot),
             trust: Arc::clone(&self.trust),
+            epoch: self.context.keep.epoch(),
             trust_problem: self.trust_problem.clone().filter(|_| is_root),
             leadership,
             events: self.sender.clone(),
@@ -225,7 +229,8 @@ impl Controller {
             return;
         };
         if slot.outdated {
-            self.source_queue.wake(name);
+            self.source_queue
+                .schedule(name, Instant::now() + OUTDATED_AGAIN);
             return;
         }
         if !outcome.only_loaded {

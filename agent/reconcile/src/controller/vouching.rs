@@ -217,6 +217,7 @@ impl Controller {
                 self.root.spec.trust.policy = Arc::clone(&trust.root);
                 self.trust = trust;
                 self.trust_problem = None;
+                self.context.keep.begin_epoch();
                 self.sources.values_mut().for_each(SourceSlot::look_again);
             }
             Err(problem) => {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use windlass_api::reasons;
 use windlass_state::{Incoming, Kept, Line, PutError, RatchetError, StoreError, Tip};
 use windlass_trust::{
-    Accepted, CompletenessError, Introduction, Oid, VerifiedSource, VerifyError, missing_objects,
+    Accepted, CompletenessError, Introduction, Oid, VerifiedSource, VerifyError, fork_of,
+    missing_objects,
 };
 use windlass_wire::{FailureClass, FetchRequest, History, WireError};
 
@@ -114,6 +115,8 @@ pub(crate) enum FetchError {
     Put(#[from] PutError),
     #[error(transparent)]
     Ratchet(#[from] RatchetError),
+    #[error("what this node trusts, or what it keeps, changed meanwhile; it is judged again")]
+    Outdated,
 }
 
 impl FetchError {
@@ -153,7 +156,7 @@ pub(crate) fn load(keep: &Keep, spec: &SourceSpec) -> Result<Loaded, FetchError>
     };
     match judge(&reader, keep, spec, (kept.head, kept.tip.as_ref()))? {
         Ok(accepted) => {
-            keep.advance(&line, &accepted)?;
+            keep.advance(&line, &accepted, spec.epoch)?;
             Ok(Loaded {
                 snapshot: snapshot(accepted, kept.tip)?,
                 problem: None,
@@ -250,7 +253,13 @@ fn take(keep: &Keep, spec: &SourceSpec, came: Came) -> Result<Fetched, FetchErro
         Ok(accepted) => settle(keep, spec, incoming, accepted, tip),
         Err(rejection) => {
             keep.note_refusal(&spec.line(), head, rejection.reason);
+            let stands = keep.ratchet(&spec.line())?.filter(|_| rejection.lies_back);
+            let forks_at = stands.and_then(|ratchet| {
+                let ways = (&head, &ratchet.head);
+                fork_of(&incoming, ways, Some(&ratchet.introduction))
+            });
             Ok(Fetched::Refused(RefusedHead {
+                forks_at,
                 head,
                 tip,
                 problem: rejection.problem,
@@ -275,6 +284,7 @@ pub(super) fn settle(
             tip,
             problem,
             lies_back: false,
+            forks_at: None,
         })
     };
     let confirmed = match spec.verification.confirm(&incoming, head, Some(&tip))? {
@@ -301,8 +311,9 @@ pub(super) fn settle(
         }
         Err(error) => return Err(error.into()),
     }
+    keep.check(spec.epoch)?;
     incoming.keep(&line, &accepted, &tip, jiff::Timestamp::now().as_second())?;
-    keep.advance(&line, &accepted)?;
+    keep.advance(&line, &accepted, spec.epoch)?;
     keep.leave_other_lines(&line);
     keep.tidy();
     snapshot(keep, spec, accepted, Some(tip), confirmed)

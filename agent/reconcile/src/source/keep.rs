@@ -1,7 +1,10 @@
 //! What the node keeps, shared by all fetches: the objects and the ratchets.
 
+pub(crate) mod word;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -28,6 +31,9 @@ pub(crate) type RatchetRemark = (&'static str, String);
 pub(crate) struct Keep {
     pub(crate) store: Store,
     ratchets: Mutex<RatchetFile>,
+    /// As they were on the disk at the start.
+    opened: BTreeMap<Line, Ratchet>,
+    epoch: AtomicU64,
     /// Tells that one of them moved.
     moves: watch::Sender<()>,
     /// What became of the ratchets since the start, by source, for a person to hear: reason and message.
@@ -67,8 +73,13 @@ impl Keep {
             tracing::error!("{message}");
             remarks.insert(root.to_string(), (reasons::RATCHET_HEALED, message));
         }
+        let opened = ratchets.lines();
         Ok(Keep {
             store,
+            opened: opened
+                .map(|(line, ratchet)| (line.clone(), ratchet.clone()))
+                .collect(),
+            epoch: AtomicU64::new(0),
             ratchets: Mutex::new(ratchets),
             moves: watch::Sender::default(),
             remarks: Mutex::new(remarks),
@@ -83,31 +94,20 @@ impl Keep {
         self.ratchets().was_lost()
     }
 
-    /// Begins the ratchets anew where one of them is behind what this node itself once said, or where there is none at all
-    /// though it said something: somebody put an older state in place, or took it away. Says whether it is so.
-    pub(crate) fn distrust_if_behind(&self, said: &[(Line, u64)]) -> Result<bool, RatchetError> {
-        let mut ratchets = self.ratchets();
-        if ratchets.was_lost() {
-            return Ok(false);
+    /// Which state of what the node trusts and keeps is in force. What was judged by another one does not count.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn begin_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn check(&self, epoch: u64) -> Result<(), FetchError> {
+        match self.epoch() == epoch {
+            true => Ok(()),
+            false => Err(FetchError::Outdated),
         }
-        let is_empty = ratchets.lines().next().is_none();
-        let is_ahead = |(line, counter): &&(Line, u64)| match ratchets.get(line) {
-            Some(ratchet) => ratchet.counter < *counter,
-            None => is_empty,
-        };
-        let Some((line, counter)) = said.iter().find(is_ahead) else {
-            return Ok(false);
-        };
-        let stands = ratchets.get(line).map_or(0, |ratchet| ratchet.counter);
-        let message = format!(
-            "the ratchet of {line} stands at step {stands}, and this node once told the cluster that it was at step {counter}: somebody \
-             put an older state in {}, or removed it; nothing of it is used before it is made out where it stood",
-            self.store.directory().display()
-        );
-        *ratchets = RatchetFile::begin_anew(self.store.directory(), &message)?;
-        drop(ratchets);
-        self.remark(line, reasons::ROLLBACK_SUSPECTED, message);
-        Ok(true)
     }
 
     /// Tells each time that a ratchet moved.
@@ -345,8 +345,14 @@ impl Keep {
     }
 
     /// Moves the ratchet, if it has to move: nothing is written for a head that it stands at already.
-    pub(super) fn advance(&self, line: &Line, accepted: &Accepted) -> Result<(), FetchError> {
+    pub(super) fn advance(
+        &self,
+        line: &Line,
+        accepted: &Accepted,
+        epoch: u64,
+    ) -> Result<(), FetchError> {
         let mut ratchets = self.ratchets();
+        self.check(epoch)?;
         if ratchets.get(line).as_ref() != Some(&accepted.ratchet) {
             ratchets.advance(line, &accepted.ratchet)?;
             self.moves.send_replace(());

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use windlass_api::reasons;
 use windlass_state::{Kept, Line, Tip};
-use windlass_trust::{Doubt, Healed, Memory, ObjectReader, Oid, Origin, Ratchet, heal};
+use windlass_trust::{
+    Doubt, Healed, Introduction, Memory, ObjectReader, Oid, Origin, Ratchet, heal,
+};
 
 use super::basis::Rule;
 use super::fetch::FetchError;
@@ -41,8 +43,15 @@ impl Remembered {
     }
 
     /// All that is remembered of a line. What led to a kept head, and what was found now, are known by their reference too.
-    fn of(&self, line: &Line, known: &[(Oid, Option<&Tip>)]) -> Vec<Memory> {
-        let witnessed = self.witnessed.iter().filter(|said| said.line == *line);
+    fn of(&self, line: &Line, begins: Introduction, known: &[(Oid, Option<&Tip>)]) -> Vec<Memory> {
+        let witnessed = self.witnessed.iter().filter(|said| {
+            // A node that begins elsewhere was left behind by a reset, and says nothing about this history.
+            let elsewhere = match (begins, &said.introduction) {
+                (Introduction::Commit(commit), Some(theirs)) => commit.to_string() != *theirs,
+                _ => false,
+            };
+            said.line == *line && !elsewhere
+        });
         let mut memories = self.memories.clone();
         memories.extend(witnessed.map(|said| said.memory.clone()));
         for memory in memories.iter_mut().filter(|memory| memory.found.is_none()) {
@@ -70,7 +79,8 @@ pub(super) fn mend(
         None if spec.remembered.complete => {
             let kept = kept.as_ref().map(|kept| (kept.head, kept.tip.as_ref()));
             let known: Vec<_> = kept.into_iter().chain([found]).collect();
-            spec.remembered.of(&line, &known)
+            spec.remembered
+                .of(&line, spec.trust.policy.introduction, &known)
         }
         None => {
             let message = "the API server has to say first what was applied from it".to_owned();
@@ -146,10 +156,14 @@ fn doubt(doubt: &Doubt) -> String {
         }
         Doubt::Unreadable { origin, error } => {
             let error = super::status::chain(error);
-            format!(
-                "what {} remembers cannot be looked at: {error}",
-                shown(origin)
-            )
+            let cure = match origin {
+                Origin::Witness(_) => {
+                    " (if that node is gone for good, delete its Lease windlass-witness-NODE)"
+                }
+                Origin::Inventory(_) => "",
+            };
+            let who = shown(origin);
+            format!("what {who} remembers cannot be looked at: {error}{cure}")
         }
         Doubt::SplitView { one, other } => {
             let (one, other) = (shown(one), shown(other));

@@ -17,7 +17,8 @@ use crate::net::Net;
 
 /// Looks for the override of a refused head and follows it. Gives nothing where there is none.
 ///
-/// A crash between the two writes of going back leaves a kept head at which the ratchet does not stand: its override comes first.
+/// A crash between the two writes of going back leaves a kept head at which the ratchet does not stand: its override comes first,
+/// and before that of the head the one of the commit where the ways part.
 pub(super) fn look(
     keep: &Keep,
     net: &Net,
@@ -29,11 +30,22 @@ pub(super) fn look(
         return Ok(None);
     };
     let half = kept.filter(|kept| kept.head != ratchet.head && kept.head != refused.head);
-    if let Some((head, tip)) = half.and_then(|kept| Some((kept.head, kept.tip?)))
-        && let Some((found, incoming)) = find(keep, net, spec, &head)?
-        && let Ok(recalled) = verify_recall(&incoming, &spec.trust.policy, &ratchet, (head, found))?
-    {
-        return follow(keep, spec, incoming, recalled, tip).map(Some);
+    let half = half.and_then(|kept| Some((kept.head, kept.tip?)));
+    // A node that missed the override itself finds the branch gone on from where it went back to.
+    let missed = refused.forks_at.map(|head| {
+        let tip = Tip {
+            target: head,
+            ..refused.tip.clone()
+        };
+        (head, tip)
+    });
+    for (head, tip) in half.into_iter().chain(missed) {
+        if let Some((found, incoming)) = find(keep, net, spec, &head)?
+            && let Ok(recalled) =
+                verify_recall(&incoming, &spec.trust.policy, &ratchet, (head, found))?
+        {
+            return follow(keep, spec, incoming, recalled, tip).map(Some);
+        }
     }
     let Some((found, incoming)) = find(keep, net, spec, &refused.head)? else {
         return Ok(None);

@@ -22,6 +22,8 @@ use crate::view::Choice;
 /// Everything a fetch needs.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceSpec {
+    /// Which state of the node's trust it is judged by.
+    pub(crate) epoch: u64,
     pub(crate) name: Named,
     pub(crate) url: String,
     pub(crate) reference: Reference,
@@ -139,6 +141,7 @@ pub(crate) fn from_git_repository(
         reference = Reference::Commit(pin.to_string());
     }
     Ok(SourceSpec {
+        epoch: 0,
         name: name.clone(),
         url: spec.url.clone(),
         reference,

@@ -1,6 +1,9 @@
 //! Whether all nodes are shown one history (P9). A server that shows two of them, each well signed, is noticed by what the nodes
 //! tell each other; a person hears, and nothing else changes.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 use windlass_state::{Reader, StoreError};
 use windlass_trust::{ObjectReader, Oid, ReadError, descends};
@@ -12,6 +15,9 @@ use super::keep::Keep;
 use super::spec::SourceSpec;
 use super::status::chain;
 use crate::witness::peers::{PeerHead, Peers};
+
+/// Most nodes that a message names.
+const NAMED: usize = 5;
 
 const CURE: &str = "somebody forced the branch, or the server shows the nodes different histories; compare both commits with \
                     your clone, then push one signed merge of them, or go back with `windlass trust override`; drift goes on being \
@@ -55,6 +61,7 @@ pub(super) fn look(
     shown: &Shown,
 ) {
     if spec.trust.rule != Rule::Signed {
+        keep.note_compared(&spec.name, Vec::new());
         return;
     }
     match compare(keep, peers, snapshot, shown) {
@@ -81,6 +88,7 @@ fn compare(
         .ratchet(&snapshot.line)?
         .map(|ratchet| ratchet.introduction);
     let case = Case {
+        passed: OnceCell::new(),
         keep,
         reader: keep.store.reader()?,
         snapshot,
@@ -106,6 +114,8 @@ fn compare(
 }
 
 struct Case<'a> {
+    /// What was accepted before, and left; read when it is asked for.
+    passed: OnceCell<BTreeSet<Oid>>,
     keep: &'a Keep,
     reader: Reader,
     snapshot: &'a Snapshot,
@@ -114,18 +124,17 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
+    fn passed(&self) -> Result<&BTreeSet<Oid>, StoreError> {
+        if let Some(passed) = self.passed.get() {
+            return Ok(passed);
+        }
+        let passed = self.keep.store.passed(&self.snapshot.line)?;
+        Ok(self.passed.get_or_init(|| passed))
+    }
+
     fn how(&self, peer: &PeerHead, before: How) -> Result<How, CompareError> {
         if matches!(before, How::Line | How::Beside) {
             return Ok(before);
-        }
-        let refused = self.shown.refused.as_ref();
-        if let Some(refused) = refused.filter(|refused| refused.head == peer.head) {
-            // Why this node does not take it otherwise, its status says.
-            return Ok(if refused.lies_back {
-                How::Beside
-            } else {
-                How::Unknown
-            });
         }
         let (ours, theirs) = (self.snapshot.source.commit(), peer.head);
         let begins = self.introduction.as_ref();
@@ -134,18 +143,29 @@ impl Case<'_> {
         if is_here && (goes_on(&theirs, &ours) || goes_on(&ours, &theirs)) {
             return Ok(How::Line);
         }
-        if self.keep.store.was_passed(&self.snapshot.line, &theirs)? {
+        if self.passed()?.contains(&theirs) {
             return Ok(How::Line);
         }
+        let refused = self.shown.refused.as_ref();
+        if let Some(refused) = refused.filter(|refused| refused.head == theirs) {
+            // Why this node does not take it otherwise, its status says.
+            return Ok(match refused.lies_back {
+                true => How::Beside,
+                false => How::Unknown,
+            });
+        }
+        let is_comparable = peer.introduction.is_some() && peer.introduction == self.introduction;
         if is_here {
-            return Ok(How::Beside);
+            return Ok(match is_comparable {
+                true => How::Beside,
+                false => How::Unknown,
+            });
         }
         // Nodes that begin elsewhere hold other parts of history.
         let is_shown_all = self
             .shown
             .complete_since
             .is_some_and(|began| peer.since < began);
-        let is_comparable = peer.introduction.is_some() && peer.introduction == self.introduction;
         Ok(if is_shown_all && is_comparable {
             How::Unseen
         } else {
@@ -167,7 +187,8 @@ enum CompareError {
 
 /// What a person hears of it; nothing where all is well.
 pub(super) fn said(compared: &[Compared]) -> Option<String> {
-    let said: Vec<String> = compared.iter().filter_map(Compared::said).collect();
+    let said = compared.iter().filter_map(Compared::said).take(NAMED);
+    let said: Vec<String> = said.collect();
     (!said.is_empty()).then(|| format!("{}; {CURE}", said.join("; ")))
 }
 

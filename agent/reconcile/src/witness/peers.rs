@@ -10,7 +10,7 @@ use windlass_cluster::WatchEvent;
 use windlass_state::Line;
 use windlass_trust::Oid;
 
-use super::read;
+use super::{Said, read};
 use crate::seen::Meta;
 
 /// The other nodes of the cluster, by name.
@@ -95,23 +95,24 @@ fn note(node: &str, lease: &Value, before: &Note) -> Note {
     let text = meta
         .as_ref()
         .and_then(|meta| meta.annotation(names::ACCEPTED));
-    let heads = read(text.unwrap_or_default())
-        .into_iter()
-        .filter_map(|said| {
-            let head = said.head.parse().ok()?;
-            let known = before.heads.iter();
-            let mut known = known.filter(|(line, known)| *line == said.line && known.head == head);
-            let since = known
-                .next()
-                .map_or_else(Instant::now, |(_, known)| known.since);
-            let peer = PeerHead {
-                node: node.to_owned(),
-                head,
-                introduction: said.introduction.and_then(|text| text.parse().ok()),
-                since,
-            };
-            Some((said.line, peer))
-        });
+    // A line that stands there twice counts once.
+    let said = read(text.unwrap_or_default()).into_iter();
+    let said: BTreeMap<Line, Said> = said.map(|said| (said.line.clone(), said)).collect();
+    let heads = said.into_values().filter_map(|said| {
+        let head = said.head.parse().ok()?;
+        let known = before.heads.iter();
+        let mut known = known.filter(|(line, known)| *line == said.line && known.head == head);
+        let since = known
+            .next()
+            .map_or_else(Instant::now, |(_, known)| known.since);
+        let peer = PeerHead {
+            node: node.to_owned(),
+            head,
+            introduction: said.introduction.and_then(|text| text.parse().ok()),
+            since,
+        };
+        Some((said.line, peer))
+    });
     Note {
         heads: heads.collect(),
         listed: true,

@@ -1,5 +1,7 @@
 //! What was accepted and what was refused: the newest entries, for people.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use windlass_trust::{Oid, Proof};
 
@@ -90,20 +92,20 @@ impl Store {
         })
     }
 
-    /// Whether a head of a line was accepted once, or left by an override: wherever the line stands now, it went on or back
-    /// from there on purpose.
+    /// The heads of a line that were accepted once, or left by an override: wherever the line stands now, it went on or back from
+    /// there on purpose.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn was_passed(&self, line: &Line, head: &Oid) -> Result<bool, StoreError> {
-        let history = self.history(usize::MAX)?;
-        let mut accepted = history
-            .iter()
-            .filter(|entry| entry.line == *line && entry.verdict == Verdict::Accepted);
-        Ok(accepted.any(|entry| {
-            let left = entry.proof.as_ref().map(|proof| &proof.left);
-            entry.to == *head || left.is_some_and(|left| left.contains(head))
-        }))
+    pub fn passed(&self, line: &Line) -> Result<BTreeSet<Oid>, StoreError> {
+        let history = self.history(usize::MAX)?.into_iter();
+        let accepted =
+            history.filter(|entry| entry.line == *line && entry.verdict == Verdict::Accepted);
+        let heads = accepted.flat_map(|entry| {
+            let left = entry.proof.map(|proof| proof.left).unwrap_or_default();
+            left.into_iter().chain([entry.to])
+        });
+        Ok(heads.collect())
     }
 
     /// Gives the newest verdicts, newest first.

@@ -417,3 +417,20 @@ fn a_ratchet_reads_back_what_it_writes() {
     let upper = text.replace(&two.to_string(), &"A".repeat(40));
     assert!(serde_json::from_str::<Ratchet>(&upper).is_err());
 }
+
+#[test]
+fn a_head_that_lies_behind_says_by_how_many_commits_merged_ones_included() {
+    let (alice, mut history, policy, [_, one, two]) = start();
+    let side = history.signed(&alice, &[one], "side");
+    let merge = history.signed(&alice, &[two, side], "merge");
+    let ratchet = accepted(&history.objects, &policy, None, merge).ratchet;
+    let refusal = refused(&history.objects, &policy, Some(&ratchet), one);
+    let behind = Some(3);
+    assert_eq!(
+        refusal.reason,
+        RefusalReason::NotFastForward {
+            accepted: merge,
+            behind
+        }
+    );
+}

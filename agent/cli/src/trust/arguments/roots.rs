@@ -25,6 +25,9 @@ pub(crate) enum RootsWhat {
 pub(crate) struct RootsFetchArguments {
     /// The node, as ssh knows it
     pub(crate) node: String,
+    /// Take them without being asked
+    #[arg(short, long)]
+    pub(crate) yes: bool,
     /// The clone
     #[arg(long, default_value = ".", value_name = "PATH")]
     pub(crate) repository: PathBuf,

@@ -4,13 +4,21 @@
     reason = "ssh knows the person's keys, agent and hosts; windlass holds none of them"
 )]
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::io::{self, Read, Write as _};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use super::ended;
 use crate::trust::arguments::FarArguments;
 use crate::trust::error::TrustError;
 use crate::trust::words::quoted;
+
+/// A person may have to type a passphrase first.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// Most bytes that a node may say.
+const MOST: u64 = 1024 * 1024;
 
 /// As root where the person logs in as somebody else, who has to be allowed to do that without a password.
 const AS_ROOT: &str = r#"if [ "$(id -u)" = 0 ]; then exec "$@"; else exec sudo -n "$@"; fi"#;
@@ -44,18 +52,52 @@ impl<'a> Ssh<'a> {
         let line = format!("sh -c {} sh {}", quoted(AS_ROOT), words.join(" "));
         let mut ssh = self.far.ssh.split_whitespace();
         let mut command = Command::new(ssh.next().unwrap_or("ssh"));
-        command.args(ssh).args(["-T", "--", self.name, &line]);
+        // A node gets nothing of the person's: neither their agent nor their screen.
+        command
+            .args(ssh)
+            .args(["-T", "-a", "-x", "-o", "ConnectTimeout=10"]);
+        command.args(["--", self.name, &line]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let output = command
-            .stderr(Stdio::piped())
-            .spawn()
-            .and_then(|mut child| {
-                if let Some(mut stdin) = child.stdin.take() {
-                    // One that does not read it says why at its end.
-                    drop(stdin.write_all(input.as_bytes()));
-                }
-                child.wait_with_output()
-            });
+        let child = command.stderr(Stdio::piped()).spawn();
+        let output = child.and_then(|child| attended(child, input));
         ended(&format!("ssh {}", self.name), output)
     }
+}
+
+/// Waits for a program that gets something to read, and cuts it short where it takes too long or says too much.
+fn attended(mut child: Child, input: &str) -> io::Result<Output> {
+    let (stdin, input) = (child.stdin.take(), input.to_owned());
+    thread::spawn(move || {
+        // One that does not read it says why at its end.
+        stdin.map(|mut stdin| stdin.write_all(input.as_bytes()))
+    });
+    let (stdout, stderr) = (gathered(child.stdout.take()), gathered(child.stderr.take()));
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if begun.elapsed() > LONGEST {
+            child.kill()?;
+            child.wait()?;
+            let seconds = LONGEST.as_secs();
+            return Err(io::Error::other(format!("no answer within {seconds} s")));
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    let read = |gathering: JoinHandle<Vec<u8>>| gathering.join().unwrap_or_default();
+    Ok(Output {
+        status,
+        stdout: read(stdout),
+        stderr: read(stderr),
+    })
+}
+
+fn gathered(from: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What was read until it broke off is what there is.
+        let _ = from.map(|from| from.take(MOST).read_to_end(&mut bytes));
+        bytes
+    })
 }
