@@ -1,4 +1,4 @@
-// Modules that tests read from the Go module cache and compare windlass with; flux.sh and controllers.sh build
+// Modules that tests read from the Go module cache and compare windlass with; the scripts beside it build
 // programs of them. Nothing of them is shipped; go.sum pins their content.
 module windlass.dev/tests/oracles
 
@@ -15,4 +15,5 @@ require (
 	github.com/fluxcd/pkg/artifact v0.18.0
 	github.com/fluxcd/source-controller v1.9.6
 	github.com/fluxcd/source-controller/api v1.9.6
+	github.com/prometheus/prometheus v0.316.0
 )

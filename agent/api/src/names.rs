@@ -177,6 +177,10 @@ pub const CONTINUE: &str = "continue";
 pub const DEPENDS_ON: &str = "windlass.dev/depends-on";
 /// ConfigMap in [`FLUX_SYSTEM`] that stops every node's writes. Not Flux's.
 pub const PAUSE: &str = "windlass-pause";
+/// Service in [`FLUX_SYSTEM`] that leads to where webhooks come in.
+pub const WEBHOOK_RECEIVER: &str = "webhook-receiver";
+/// Service in [`FLUX_SYSTEM`] that leads to the metrics of the nodes. Not Flux's.
+pub const METRICS_SERVICE: &str = "windlass";
 /// Lease in [`FLUX_SYSTEM`] that the leading node holds. Not Flux's.
 pub const LEASE: &str = "windlass";
 /// Leases in [`FLUX_SYSTEM`], one per node, are called this and the node's name: where the node's ratchets stand. Not Flux's.

@@ -2,6 +2,7 @@
 //! one that is the node's. Not Flux's.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use crate::time::Time;
 
@@ -14,6 +15,7 @@ const ROLE: &str = "windlass.dev/role";
 const REFUSED: &str = "windlass.dev/refused";
 const ROOTS: &str = "windlass.dev/roots";
 const MANIFESTS: &str = "windlass.dev/manifests-problem";
+const METRICS: &str = "windlass.dev/metrics";
 const FREE_DISK: &str = "windlass.dev/free-disk";
 
 /// The state of a node. What is not known, or not said in that Lease, is `None`.
@@ -39,6 +41,8 @@ pub struct NodeStatus {
     pub manifests: Option<String>,
     /// Bytes left where the node keeps its state.
     pub free_disk: Option<u64>,
+    /// Where others reach its metrics.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl NodeStatus {
@@ -59,6 +63,7 @@ impl NodeStatus {
             (ROOTS, self.roots.clone()),
             (MANIFESTS, self.manifests.clone()),
             (FREE_DISK, self.free_disk.map(|bytes| bytes.to_string())),
+            (METRICS, self.metrics.map(|address| address.to_string())),
         ];
         let said = all
             .into_iter()
@@ -90,6 +95,7 @@ impl NodeStatus {
             free_disk: annotations
                 .get(FREE_DISK)
                 .and_then(|text| text.parse().ok()),
+            metrics: annotations.get(METRICS).and_then(|text| text.parse().ok()),
         }
     }
 }
@@ -112,6 +118,7 @@ mod tests {
             roots: Some("01ff".to_owned()),
             manifests: Some("a.yaml: bad".to_owned()),
             free_disk: Some(5_000_000_000),
+            metrics: Some("192.0.2.1:9797".parse().unwrap()),
         };
         assert_eq!(
             NodeStatus::from_annotations(&status.to_annotations()),

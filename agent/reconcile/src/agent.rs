@@ -21,6 +21,7 @@ use windlass_wire::{Credentials, Reference, Secret};
 
 use crate::context::{Context, Kinds};
 use crate::controller::{Controller, Standing};
+use crate::doors;
 use crate::drift::DriftWatch;
 use crate::establish;
 use crate::event::Event;
@@ -28,6 +29,7 @@ use crate::herald::{self, Heard, Herald};
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::local::{self, Local};
+use crate::metrics;
 use crate::named::Named;
 use crate::net::{Net, StartCommand};
 use crate::newcomer::OtherIntroduction;
@@ -142,18 +144,12 @@ pub async fn run(
     let standing = Standing::new(&settings, epoch_floor, mark);
     let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);
     let (settings, current) = watch::channel(settings);
+    hear(&context, &current, (heard, hooked), &sender);
     let trust = Arc::clone(&loaded.trust);
-    hear(&context, &current, (heard, hooked));
     tokio::spawn(trust::follow(current, trust, sender.clone()));
     tokio::spawn(reload::follow(name, reloads, settings, sender.clone()));
-    let controller = Controller::new(
-        context,
-        loaded,
-        standing,
-        status,
-        concurrency,
-        (sender, events),
-    );
+    let queue = (sender, events);
+    let controller = Controller::new(context, loaded, standing, status, concurrency, queue);
     if let Err(error) = systemd::ready() {
         tracing::warn!(%error, "systemd could not be told that the agent is ready");
     }
@@ -188,15 +184,22 @@ fn write_unled(
     tokio::spawn(local::follow(Local::new(context, settings, sender)));
 }
 
-/// Starts what tells others, and what others tell.
+/// Starts what tells others, what others tell, and who leads them here.
 fn hear(
     context: &Arc<Context>,
     current: &watch::Receiver<Settings>,
     (heard, hooked): (UnboundedReceiver<Heard>, UnboundedReceiver<WatchEvent>),
+    sender: &UnboundedSender<Event>,
 ) {
-    let (context, current) = (Arc::clone(context), current.clone());
-    tokio::spawn(herald::follow(Arc::clone(&context), current.clone(), heard));
+    let with = || (Arc::clone(context), current.clone());
+    let (context, current) = with();
+    tokio::spawn(herald::follow(context, current, heard));
+    let (context, current) = with();
     tokio::spawn(receivers::follow(context, current, hooked));
+    let (context, current) = with();
+    tokio::spawn(doors::follow(context, current));
+    let (context, current) = with();
+    tokio::spawn(metrics::follow(context, current, sender.clone()));
 }
 
 /// Tells the other nodes what this one accepted, and looks at what it told before.
@@ -264,6 +267,8 @@ fn context(
         installed: watch::Sender::default(),
         may_tell: watch::Sender::default(),
         writer: watch::Sender::default(),
+        durations: Arc::default(),
+        metrics_at: watch::Sender::default(),
         cluster,
         sight,
         herald,

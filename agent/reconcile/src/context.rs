@@ -11,6 +11,7 @@ use crate::drift::DriftWatch;
 use crate::herald::Herald;
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
+use crate::metrics::Durations;
 use crate::net::Net;
 use crate::receivers::Receivers;
 use crate::sight::Sight;
@@ -44,6 +45,10 @@ pub(crate) struct Context {
     pub(crate) sight: Arc<Sight>,
     /// Notified when somebody changed an object of this node's folder.
     pub(crate) folder_drift: Arc<tokio::sync::Notify>,
+    /// How long passes took.
+    pub(crate) durations: Arc<Durations>,
+    /// Where others reach this node's metrics.
+    pub(crate) metrics_at: tokio::sync::watch::Sender<Option<std::net::SocketAddr>>,
     /// Takes webhooks.
     pub(crate) receivers: Receivers,
     pub(crate) kinds: Kinds,

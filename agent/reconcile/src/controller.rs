@@ -14,6 +14,7 @@ mod releases;
 mod reloading;
 mod remote_content;
 mod repositories;
+mod scrape;
 mod sources;
 mod standing;
 mod suspensions;
@@ -214,6 +215,8 @@ impl Controller {
             Event::Trust(read) => self.trust_changed(read),
             Event::Reloaded(new) => self.reloaded(*new),
             Event::WebhookMoved { asked, news } => self.webhook_moved(&asked, news),
+            // Whoever asked may have left.
+            Event::Scrape(to) => drop(to.send(self.scraped())),
             Event::Vouched(names) => self.sources_vouched_for(&names),
             Event::OwnWordRead { is_behind } => self.own_word_read(is_behind),
             Event::Witnessed(witnessed) => self.witnessed(witnessed),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use windlass_api::names;
 use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
 
 use crate::chart::pass::Outcome as ChartOutcome;
@@ -74,6 +75,8 @@ pub(crate) enum Event {
     Trust(Result<Arc<NodeTrust>, String>),
     /// The node's configuration was read again.
     Reloaded(Box<Reloaded>),
+    /// Prometheus asks how things stand.
+    Scrape(tokio::sync::oneshot::Sender<crate::metrics::Scraped>),
     /// A webhook may answer now; `news`: because something changed.
     WebhookMoved {
         asked: Asked,
@@ -137,4 +140,18 @@ pub(crate) enum Event {
     ReleaseBroke {
         name: Named,
     },
+}
+
+impl Event {
+    /// Of which object a pass broke off.
+    pub(crate) fn pass(&self) -> Option<(&'static str, &Named)> {
+        match self {
+            Event::SourceBroke { name } => Some((names::GIT_REPOSITORY, name)),
+            Event::ChartBroke { name } => Some((names::HELM_CHART, name)),
+            Event::RepositoryBroke { name } => Some((names::HELM_REPOSITORY, name)),
+            Event::KustomizationBroke { name } => Some((names::KUSTOMIZATION, name)),
+            Event::ReleaseBroke { name } => Some((names::HELM_RELEASE, name)),
+            _ => None,
+        }
+    }
 }

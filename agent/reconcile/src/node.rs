@@ -1,6 +1,7 @@
 //! What this node says of itself: to systemd, and on its Lease for `windlass status`.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -37,6 +38,8 @@ pub(crate) struct NodeStatus {
     manifests: Option<String>,
     /// Where the state is, and what is left there, as it was said last.
     state: (PathBuf, Option<u64>),
+    /// Where others reach its metrics.
+    pub(crate) metrics_at: Option<SocketAddr>,
     annotations: watch::Sender<BTreeMap<String, String>>,
     own: watch::Sender<BTreeMap<String, String>>,
     watchdog: Option<Watchdog>,
@@ -62,6 +65,7 @@ impl NodeStatus {
             refused: None,
             manifests: None,
             state: (state, free),
+            metrics_at: None,
             annotations,
             own,
             watchdog: systemd::watchdog(),
@@ -115,6 +119,11 @@ impl NodeStatus {
     pub(crate) fn manifests_complain(&mut self, complaint: Option<String>) {
         let short = |text: String| text.chars().take(REFUSAL_LIMIT).collect();
         self.manifests = complaint.map(short);
+    }
+
+    /// Bytes left where the state is, now.
+    pub(crate) fn free_disk(&self) -> Option<u64> {
+        files::free_bytes(&self.state.0)
     }
 
     /// A tenth more or less is worth saying.
@@ -204,6 +213,7 @@ impl NodeStatus {
             refused: self.refused.clone(),
             roots: Some(roots.to_owned()),
             free_disk: self.state.1,
+            metrics: self.metrics_at,
             manifests: self.manifests.clone(),
             ..Said::default()
         };

@@ -139,6 +139,7 @@ fn keep_fixed(old: &Settings, new: &mut Settings) -> Vec<&'static str> {
     keep("[node]", old.node != new.node);
     keep("[limits]", old.limits != new.limits);
     keep("[receiver]", old.receiver != new.receiver);
+    keep("[metrics]", old.metrics != new.metrics);
     new.root.name.clone_from(&old.root.name);
     new.root.namespace.clone_from(&old.root.namespace);
     new.cluster = old.cluster.clone();
@@ -150,5 +151,6 @@ fn keep_fixed(old: &Settings, new: &mut Settings) -> Vec<&'static str> {
     new.node = old.node.clone();
     new.limits = old.limits.clone();
     new.receiver = old.receiver;
+    new.metrics = old.metrics;
     changed
 }

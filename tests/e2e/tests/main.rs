@@ -43,6 +43,7 @@ mod locked_down;
 mod lying_net;
 mod main_job;
 mod manifests;
+mod metrics;
 mod modes;
 mod no_change;
 mod node;

@@ -58,6 +58,10 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &["listen"],
     },
     Section {
+        name: "metrics",
+        keys: &["listen"],
+    },
+    Section {
         name: "state",
         keys: &["dir"],
     },

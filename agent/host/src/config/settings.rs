@@ -22,7 +22,7 @@ mod tenancy;
 
 pub use self::control::ControlSettings;
 pub use self::leadership::LeadershipSettings;
-pub use self::listen::ReceiverSettings;
+pub use self::listen::{MetricsSettings, ReceiverSettings};
 pub use self::manifests::ManifestsSettings;
 pub use self::node::{NodeSettings, Role};
 pub use self::prune::PruneSettings;
@@ -53,6 +53,8 @@ pub struct Settings {
     pub remote: RemoteSettings,
     /// Where webhooks come in.
     pub receiver: ReceiverSettings,
+    /// Where Prometheus asks.
+    pub metrics: MetricsSettings,
     /// Where the node remembers.
     pub state: StateSettings,
     /// How to reach the network process.
@@ -170,17 +172,11 @@ pub(super) fn judge(
     let tenancy = tenancy::judge(reader.section("tenancy"));
     let remote = remote::judge(reader.section("remote"));
     let receiver = listen::receiver(reader.section("receiver"));
+    let metrics = listen::metrics(reader.section("metrics"));
     let state = StateSettings {
         dir: path_or(reader.section("state"), "dir", "/var/lib/windlass"),
     };
-    let net = NetSettings {
-        socket: path_or(reader.section("net"), "socket", "/run/windlass/net.sock"),
-        cache_dir: path_or(
-            reader.section("net"),
-            "cache_dir",
-            "/var/cache/windlass-net",
-        ),
-    };
+    let net = net(reader.section("net"));
     let manifests = manifests::judge(reader.section("manifests"));
     let control = control::judge(reader.section("control"));
     let leadership = leadership::judge(reader.section("leadership"));
@@ -202,6 +198,7 @@ pub(super) fn judge(
         tenancy,
         remote,
         receiver,
+        metrics,
         state,
         net,
         manifests,
@@ -288,6 +285,13 @@ fn cluster(section: &mut SectionReader<'_>) -> ClusterSettings {
     ClusterSettings {
         kubeconfig: section.path("kubeconfig").map(|path| path.value).or(loaded),
         context: section.text("context").map(|text| text.value),
+    }
+}
+
+fn net(section: &mut SectionReader<'_>) -> NetSettings {
+    NetSettings {
+        socket: path_or(section, "socket", "/run/windlass/net.sock"),
+        cache_dir: path_or(section, "cache_dir", "/var/cache/windlass-net"),
     }
 }
 

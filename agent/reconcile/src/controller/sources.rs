@@ -32,6 +32,8 @@ pub(super) struct SourceSlot {
     pub(super) loaded: bool,
     /// Fetches in a row that came to no verdict.
     failures: u32,
+    /// When the remote answered last.
+    pub(super) fetched_at: Option<jiff::Timestamp>,
     /// Seen in the list that is under way.
     listed: bool,
     /// What the pass under way works by does not hold any more: nothing comes of it.
@@ -245,6 +247,9 @@ impl Controller {
             tracing::warn!(kind = "GitRepository", %name, reason, "{message}");
         }
         let failed = outcome.problem.as_ref().is_some_and(Problem::is_fetch);
+        if !failed && !outcome.only_loaded {
+            slot.fetched_at = Some(jiff::Timestamp::now());
+        }
         slot.failures = if failed {
             slot.failures.saturating_add(1)
         } else {

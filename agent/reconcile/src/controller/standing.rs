@@ -302,11 +302,16 @@ impl Controller {
         broke: Event,
     ) {
         let sender = self.sender.clone();
+        let (durations, began) = (Arc::clone(&self.context.durations), Instant::now());
         let task = tokio::spawn(work);
         let cancel = AbortOnDrop(task.abort_handle());
         self.passes.spawn(async move {
             let _cancel = cancel;
-            let event = match task.await {
+            let done = task.await;
+            if let Some((kind, name)) = broke.pass() {
+                durations.note(kind, name, began.elapsed());
+            }
+            let event = match done {
                 Ok(output) => finished(output),
                 Err(_) => broke,
             };
@@ -320,6 +325,7 @@ impl Controller {
             self.prepare();
         }
         self.show_writer();
+        self.status.metrics_at = *self.context.metrics_at.borrow();
         let root = self.sources.get(&self.root.name);
         let revision = root
             .and_then(|slot| slot.snapshot.as_ref())

@@ -11,6 +11,19 @@ pub struct ReceiverSettings {
     pub listen: Option<SocketAddr>,
 }
 
+/// `[metrics]`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// Where Prometheus asks; nowhere unless it is set.
+    pub listen: Option<SocketAddr>,
+}
+
+pub(super) fn metrics(section: &mut SectionReader<'_>) -> MetricsSettings {
+    MetricsSettings {
+        listen: listen(section),
+    }
+}
+
 pub(super) fn receiver(section: &mut SectionReader<'_>) -> ReceiverSettings {
     ReceiverSettings {
         listen: listen(section),
