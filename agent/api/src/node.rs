@@ -2,7 +2,6 @@
 //! one that is the node's. Not Flux's.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use crate::time::Time;
 
@@ -41,8 +40,8 @@ pub struct NodeStatus {
     pub manifests: Option<String>,
     /// Bytes left where the node keeps its state.
     pub free_disk: Option<u64>,
-    /// Where others reach its metrics.
-    pub metrics: Option<SocketAddr>,
+    /// Where others reach its metrics: address and port.
+    pub metrics: Option<String>,
 }
 
 impl NodeStatus {
@@ -63,7 +62,7 @@ impl NodeStatus {
             (ROOTS, self.roots.clone()),
             (MANIFESTS, self.manifests.clone()),
             (FREE_DISK, self.free_disk.map(|bytes| bytes.to_string())),
-            (METRICS, self.metrics.map(|address| address.to_string())),
+            (METRICS, self.metrics.clone()),
         ];
         let said = all
             .into_iter()
@@ -95,7 +94,7 @@ impl NodeStatus {
             free_disk: annotations
                 .get(FREE_DISK)
                 .and_then(|text| text.parse().ok()),
-            metrics: annotations.get(METRICS).and_then(|text| text.parse().ok()),
+            metrics: text(METRICS),
         }
     }
 }
@@ -118,7 +117,7 @@ mod tests {
             roots: Some("01ff".to_owned()),
             manifests: Some("a.yaml: bad".to_owned()),
             free_disk: Some(5_000_000_000),
-            metrics: Some("192.0.2.1:9797".parse().unwrap()),
+            metrics: Some("192.0.2.1:9797".to_owned()),
         };
         assert_eq!(
             NodeStatus::from_annotations(&status.to_annotations()),

@@ -132,7 +132,8 @@ async fn told(
     for lease in cluster.list(&leases, &scope, Detail::Metadata).await? {
         let said = NodeStatus::from_annotations(&lease.annotations());
         let name = lease.name().strip_prefix(names::WITNESS);
-        if let (Some(name), Some(metrics)) = (name, said.metrics) {
+        let metrics = said.metrics.and_then(|metrics| metrics.parse().ok());
+        if let (Some(name), Some(metrics)) = (name, metrics) {
             nodes.insert(name.to_owned(), metrics);
         }
     }

@@ -213,7 +213,7 @@ impl NodeStatus {
             refused: self.refused.clone(),
             roots: Some(roots.to_owned()),
             free_disk: self.state.1,
-            metrics: self.metrics_at,
+            metrics: self.metrics_at.map(|address| address.to_string()),
             manifests: self.manifests.clone(),
             ..Said::default()
         };
