@@ -27,8 +27,9 @@ test: bootstrap node lint ## everything that must hold
 	@tests/oracles/kustomize.sh >/dev/null || [ $$? = 77 ]
 	@echo "== the real sops, to compare with"
 	@tests/oracles/sops.sh >/dev/null || [ $$? = 77 ]
-	@echo "== a program that reads archives as Go does"
-	@tests/oracles/tar.sh >/dev/null
+	@echo "== a program that reads archives as Go does, and promtool"
+	@tests/oracles/tar.sh >/dev/null || [ $$? = 77 ]
+	@tests/oracles/promtool.sh >/dev/null || [ $$? = 77 ]
 	@echo "== rooms, kit and end-to-end tests, on a real control plane"
 	cargo test --workspace --no-fail-fast
 

@@ -299,7 +299,11 @@ fn row(kind: Kind, object: &Object, columns: Columns) -> Vec<String> {
         cells.push(switch(flag(object, "/spec/suspend")).to_owned());
     }
     cells.push(ready);
-    cells.push(shorten_digests(&message));
+    // The address of a Receiver is of use only as a whole.
+    cells.push(match kind {
+        Kind::Receiver => message,
+        _ => shorten_digests(&message),
+    });
     cells
 }
 

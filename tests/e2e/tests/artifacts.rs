@@ -164,7 +164,7 @@ fn what_flux_pushed_is_applied_and_other_bytes_of_its_tag_are_held_until_a_commi
             "cluster/artifact.yaml",
             &artifact("app", &url, &json!({"ref": {"tag": "main"}})),
         ),
-        ("cluster/kustomization.yaml", &applied("app")),
+        ("cluster/app.yaml", &applied("app")),
     ]);
     let named = format!("main@{one}");
     let stored = revision(&house, "app", &named);
