@@ -67,9 +67,11 @@ pub(crate) fn load(store: &Store, snapshot: &ChartSnapshot) -> Result<Chart, Cha
     })
 }
 
+pub(crate) const PREFIX: &str = "chart/";
+
 /// Under which name the package of a HelmChart and what is known of it are kept.
 fn user(chart: &Named) -> String {
-    format!("chart/{chart}")
+    format!("{PREFIX}{chart}")
 }
 
 /// What this node packaged last for a HelmChart, if that is still there and was for the same object.
@@ -91,18 +93,6 @@ fn remember(store: &Store, chart: &Named, snapshot: &ChartSnapshot) -> Result<()
     // A struct of plain fields always becomes JSON.
     let bytes = serde_json::to_vec(snapshot).unwrap_or_default();
     store.remember(&user(chart), &bytes)
-}
-
-/// Forgets the charts that are not in the list, and their packages.
-pub(crate) fn forget_all_but(store: &Store, charts: &[String]) -> Result<(), StoreError> {
-    for user in store.blob_users("chart/")? {
-        let name = user.strip_prefix("chart/").unwrap_or_default();
-        if !charts.iter().any(|chart| chart == name) {
-            store.leave_blob(&user)?;
-            store.unremember(&user)?;
-        }
-    }
-    store.collect_blobs().map(drop)
 }
 
 #[cfg(test)]
@@ -159,14 +149,16 @@ mod tests {
         let (one, other) = (Named::new("apps", "web"), Named::new("apps", "other"));
         let snapshot = kept(&store, &one);
         kept(&store, &other);
-        forget_all_but(&store, &["apps/other".to_owned()]).unwrap();
+        store
+            .leave_blobs_but(PREFIX, &["apps/other".to_owned()])
+            .unwrap();
         assert_eq!(recall(&store, &one, "one").unwrap(), None);
         assert!(recall(&store, &other, "one").unwrap().is_some());
         assert!(
             load(&store, &snapshot).is_ok(),
             "the other one has the same bytes"
         );
-        forget_all_but(&store, &[]).unwrap();
+        store.leave_blobs_but(PREFIX, &[]).unwrap();
         assert!(load(&store, &snapshot).is_err());
     }
 }

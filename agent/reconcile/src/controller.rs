@@ -3,6 +3,7 @@
 mod assemble;
 mod charts;
 mod dependencies;
+mod fetched;
 mod halt;
 mod including;
 mod kinds;

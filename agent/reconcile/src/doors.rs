@@ -19,6 +19,7 @@ use windlass_object::{GroupVersionKind, Object};
 
 use crate::context::Context;
 use crate::ours;
+use crate::witness::witnesses;
 
 /// How soon it is tried again to write them, or to find where this node is.
 const AGAIN: Duration = Duration::from_secs(15);
@@ -122,19 +123,10 @@ async fn told(
     let Some(listen) = settings.metrics.listen else {
         return Ok(nodes);
     };
-    let leases = cluster
-        .resolve(&GroupVersionKind::new("coordination.k8s.io/v1", "Lease"))
-        .await?;
-    let scope = Scope {
-        namespace: names::FLUX_SYSTEM.to_owned(),
-        ..Scope::labelled(names::WITNESS_LABEL)
-    };
-    for lease in cluster.list(&leases, &scope, Detail::Metadata).await? {
-        let said = NodeStatus::from_annotations(&lease.annotations());
-        let name = lease.name().strip_prefix(names::WITNESS);
-        let metrics = said.metrics.and_then(|metrics| metrics.parse().ok());
-        if let (Some(name), Some(metrics)) = (name, metrics) {
-            nodes.insert(name.to_owned(), metrics);
+    for (name, said) in witnesses(cluster.clone()).said().await? {
+        let metrics = NodeStatus::from_annotations(&said).metrics;
+        if let Some(metrics) = metrics.and_then(|metrics| metrics.parse().ok()) {
+            nodes.insert(name, metrics);
         }
     }
     if let Some(address) = reached_at(cluster, settings, listen).await? {

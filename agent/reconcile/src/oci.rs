@@ -53,7 +53,7 @@ pub(crate) struct Basis {
 }
 
 /// How the blobs of OCIRepositories and what is known of them are called.
-const PREFIX: &str = "oci/";
+pub(crate) const PREFIX: &str = "oci/";
 
 fn user(name: &Named) -> String {
     format!("{PREFIX}{name}")
@@ -74,18 +74,6 @@ fn remember(store: &Store, name: &Named, snapshot: &OciSnapshot) -> Result<(), S
     // A struct of plain fields always becomes JSON.
     let bytes = serde_json::to_vec(snapshot).unwrap_or_default();
     store.remember(&user(name), &bytes)
-}
-
-/// Forgets the artifacts of objects that are not in the list.
-pub(crate) fn forget_all_but(store: &Store, names: &[String]) -> Result<(), StoreError> {
-    for user in store.blob_users(PREFIX)? {
-        let name = user.strip_prefix(PREFIX).unwrap_or_default();
-        if !names.iter().any(|kept| kept == name) {
-            store.leave_blob(&user)?;
-            store.unremember(&user)?;
-        }
-    }
-    store.collect_blobs().map(drop)
 }
 
 /// What an OCIRepository follows, in one word: what `windlass.lock` calls it.

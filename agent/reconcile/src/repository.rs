@@ -22,7 +22,7 @@ pub(crate) struct IndexSnapshot {
     etag: Option<String>,
 }
 
-const PREFIX: &str = "index/";
+pub(crate) const PREFIX: &str = "index/";
 
 fn user(name: &Named) -> String {
     format!("{PREFIX}{name}")
@@ -45,16 +45,4 @@ fn remember(store: &Store, name: &Named, index: &IndexSnapshot) -> Result<(), St
     // A struct of plain fields always becomes JSON.
     let bytes = serde_json::to_vec(index).unwrap_or_default();
     store.remember(&user(name), &bytes)
-}
-
-/// Forgets the indexes of repositories that are not in the list.
-pub(crate) fn forget_all_but(store: &Store, names: &[String]) -> Result<(), StoreError> {
-    for user in store.blob_users(PREFIX)? {
-        let name = user.strip_prefix(PREFIX).unwrap_or_default();
-        if !names.iter().any(|kept| kept == name) {
-            store.leave_blob(&user)?;
-            store.unremember(&user)?;
-        }
-    }
-    store.collect_blobs().map(drop)
 }

@@ -12,6 +12,7 @@ use windlass_object::GroupVersionKind;
 use crate::context::{Context, config_maps};
 use crate::event::{Event, ValuesKind};
 use crate::uninstall::{definitions, namespaces};
+use crate::witness::witnesses;
 
 /// What news of a kind are to the loop.
 type ToEvent = fn(WatchEvent) -> Event;
@@ -32,10 +33,7 @@ pub(crate) fn watch_all(
         field_selector: format!("metadata.name={}", names::PAUSE),
         ..Scope::default()
     };
-    let notes = Scope {
-        namespace: names::FLUX_SYSTEM.to_owned(),
-        ..Scope::labelled(names::WITNESS_LABEL)
-    };
+    let (leases, notes) = witnesses(context.cluster.clone()).leases();
     let watched = Scope::labelled(names::WATCHED);
     let records = Scope::labelled(names::HELM_RECORDS);
     let watch = |resource: &Resource, scope: &Scope, detail, event: ToEvent| {
@@ -78,7 +76,7 @@ pub(crate) fn watch_all(
             Event::Values(ValuesKind::Secret, event)
         }),
         watch(&secrets(), &records, Detail::Metadata, Event::Record),
-        watch(&leases(), &notes, Detail::Metadata, Event::Peer),
+        watch(&leases, &notes, Detail::Metadata, Event::Peer),
     ];
     ours.into_iter().chain(others).collect()
 }
@@ -109,16 +107,6 @@ async fn follow(
         if sender.send(event(seen)).is_err() {
             return false;
         }
-    }
-}
-
-fn leases() -> Resource {
-    Resource {
-        gvk: GroupVersionKind::new("coordination.k8s.io/v1", "Lease"),
-        plural: "leases".to_owned(),
-        namespaced: true,
-        watchable: true,
-        has_status: false,
     }
 }
 

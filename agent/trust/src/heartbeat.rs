@@ -4,7 +4,6 @@
 //! and is made anew by a key out of their hands shows that.
 
 use crate::charter::Charter;
-use crate::range::Range;
 use crate::signature::{TimeFloor, judge_tag};
 use crate::tag::Tag;
 use crate::{
@@ -66,35 +65,6 @@ pub fn read_heartbeat(
             detail: format!("it is a {kind} and no annotated tag"),
         }),
     })
-}
-
-/// Whether a commit is this older one, or goes on from it; not where that cannot be seen. What lies behind `begins`, the
-/// introduction, is not looked at.
-pub fn descends(
-    reader: &dyn ObjectReader,
-    (commit, older): (&Oid, &Oid),
-    begins: Option<&Oid>,
-) -> bool {
-    let vouched: Vec<Oid> = begins.into_iter().chain([older]).copied().collect();
-    Range::walk(reader, *commit, &vouched).is_ok_and(|range| range.reaches(older))
-}
-
-/// Where the ways to two commits part: the newest commit from which both go on. What lies behind `begins`, the introduction, is not
-/// looked at.
-pub fn fork_of(
-    reader: &dyn ObjectReader,
-    (one, other): (&Oid, &Oid),
-    begins: Option<&Oid>,
-) -> Option<Oid> {
-    let vouched: Vec<Oid> = begins.into_iter().chain([other]).copied().collect();
-    let range = Range::walk(reader, *one, &vouched).ok()?;
-    let parents = range
-        .new_commits()
-        .into_iter()
-        .flat_map(|id| range.parents(id).to_vec());
-    let behind = parents.filter_map(|id| range.oid(id));
-    let shared = behind.filter(|oid| descends(reader, (other, oid), begins));
-    shared.max_by_key(|oid| range.time(oid))
 }
 
 fn judged(

@@ -3,6 +3,7 @@
 //! May touch: nothing; objects come through a reader passed in.
 //! Never: reads a clock; believes an object id it did not compute.
 
+mod ancestry;
 mod archive;
 mod bump;
 mod charter;
@@ -46,6 +47,7 @@ mod walk;
 mod ways;
 mod wire;
 
+pub use ancestry::{descends, fork_of};
 pub use archive::{ArchiveError, ENTRY_LIMIT, UNPACKED_LIMIT};
 pub use charter::{
     Charter, CharterError, Duty, POLICY_FILE, POLICY_NAMESPACE, POLICY_SIGNATURES, Revocation,
@@ -56,9 +58,7 @@ pub use cosign::{CosignKey, CosignKeyError};
 pub use digest::{ContentDigest, ParseDigestError};
 pub use files::{FilesError, VerifiedFiles};
 pub use heal::{Doubt, Healed, Memory, Origin, heal};
-pub use heartbeat::{
-    HEARTBEAT_TAG, Heartbeat, descends, fork_of, heartbeat_message, read_heartbeat, wants_heartbeat,
-};
+pub use heartbeat::{HEARTBEAT_TAG, Heartbeat, heartbeat_message, read_heartbeat, wants_heartbeat};
 pub use lock::{ChartPin, LOCK_FILE, LOCK_VERSION, LockError, LockFile};
 pub use mode::{Mode, ParseModeError};
 pub use object::{Collision, LoadError, ObjectReader, RawObject, ReadError, hash, load};

@@ -102,19 +102,13 @@ impl Homelab {
             self.person.home().join("bin").display(),
             binary().parent().unwrap().display()
         );
-        let name = [
-            "user.name",
-            "Owner",
-            "user.email",
-            self.house.signer.principal(),
-        ];
         let environment = [
             ("PATH", &*path),
             ("GIT_CONFIG_COUNT", "2"),
-            ("GIT_CONFIG_KEY_0", name[0]),
-            ("GIT_CONFIG_VALUE_0", name[1]),
-            ("GIT_CONFIG_KEY_1", name[2]),
-            ("GIT_CONFIG_VALUE_1", name[3]),
+            ("GIT_CONFIG_KEY_0", "user.name"),
+            ("GIT_CONFIG_VALUE_0", "Owner"),
+            ("GIT_CONFIG_KEY_1", "user.email"),
+            ("GIT_CONFIG_VALUE_1", self.house.signer.principal()),
         ];
         self.person.shell(folder, &line, &environment)
     }

@@ -116,41 +116,35 @@ fn take(
 fn read() -> Result<Keys, TrustError> {
     let mut text = String::new();
     std::io::stdin().take(LIMIT).read_to_string(&mut text)?;
-    let keys: Keys = serde_json::from_str(&text).map_err(|error| TrustError::Wanted {
+    serde_json::from_str(&text).map_err(|error| TrustError::Wanted {
         what: format!("what was to be read are no keys: {error}"),
         next: "run it on your laptop, in the clone: windlass trust apply --node NODE".to_owned(),
-    })?;
-    Ok(keys)
+    })
 }
 
 /// What counts from then on and did not, and what does no more.
 fn changes(node: &NodeTrust, keys: &Keys) -> Result<String, TrustError> {
-    let of = |signers: Signers| -> BTreeSet<String> { signers.keys().iter().map(shown).collect() };
-    let (now, then) = (of(node.signers()?), of(keys.signers()?));
+    let old = Keys::read(&node.key_files)?;
+    let all = |keys: &Keys| -> Result<BTreeSet<String>, TrustError> {
+        Ok(keys.signers()?.keys().iter().map(shown).collect())
+    };
+    let (now, then) = (all(&old)?, all(keys)?);
     if then.is_empty() {
         return Err(TrustError::Usage(
             "no key could sign any more; nothing was changed".to_owned(),
         ));
     }
-    if is_written(node, keys) {
+    if old == *keys {
         return Ok(SAME.to_owned());
     }
     let mut text = String::new();
     for (sign, keys) in [("+", then.difference(&now)), ("-", now.difference(&then))] {
         text.extend(keys.map(|key| format!("{sign} {key}\n")));
     }
-    let (old, new) = (Keys::read(&node.key_files)?, keys);
-    let lines =
-        |keys: &Keys| -> BTreeSet<String> { keys.lines.lines().map(str::to_owned).collect() };
-    let (old, new) = (lines(&old), lines(new));
-    for line in new.difference(&old) {
-        let signers = Signers::parse([("line", line.as_bytes())])?;
-        let kept = signers
-            .keys()
-            .iter()
-            .map(shown)
-            .any(|key| now.contains(&key));
-        if kept {
+    let before: BTreeSet<&str> = old.lines.lines().collect();
+    for line in keys.lines.lines().filter(|line| !before.contains(line)) {
+        let signers = Signers::parse([("line", line.as_bytes())])?.keys();
+        if signers.iter().map(shown).any(|key| now.contains(&key)) {
             text.push_str(&format!("~ {line}\n"));
         }
     }
@@ -161,14 +155,6 @@ fn changes(node: &NodeTrust, keys: &Keys) -> Result<String, TrustError> {
         text.push_str("! nobody who could sign until now can any more\n");
     }
     Ok(text)
-}
-
-fn is_written(node: &NodeTrust, keys: &Keys) -> bool {
-    let files = files(node, keys);
-    let there = |change: &Change| {
-        std::fs::read_to_string(&change.path).is_ok_and(|text| text == change.text)
-    };
-    files.len() == node.key_files.len() && files.iter().all(there)
 }
 
 /// The files of a node that say it, the list of keys first.

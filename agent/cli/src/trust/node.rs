@@ -14,7 +14,6 @@ use windlass_trust::{Mode, Signers};
 use super::arguments::ShowArguments;
 use super::error::TrustError;
 use super::log::entry_data;
-use super::pins::Keys;
 use super::words::{counted, short};
 use crate::arguments::DataOutput;
 use crate::screen::Screen;
@@ -203,13 +202,6 @@ fn uncovered(node: &NodeTrust, listed: &[String], standings: &[Standing]) -> Vec
     points.push("what images hold: pin them by digest".to_owned());
     points.push("Secrets and ConfigMaps of the cluster that manifests refer to (substituteFrom, valuesFrom)".to_owned());
     points
-}
-
-impl NodeTrust {
-    /// Everybody whose key counts.
-    pub(crate) fn signers(&self) -> Result<Signers, TrustError> {
-        Keys::read(&self.key_files)?.signers()
-    }
 }
 
 fn keys(node: &NodeTrust) -> Result<Vec<NodeKey<'_>>, TrustError> {

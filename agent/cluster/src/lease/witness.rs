@@ -8,6 +8,7 @@ use windlass_object::Object;
 
 use super::record::{MANAGER, resource};
 use crate::cluster::Cluster;
+use crate::discovery::Resource;
 use crate::error::{ErrorClass, RequestError};
 use crate::leadership::Authority;
 use crate::watch::{Detail, Scope};
@@ -31,23 +32,40 @@ pub struct Witnesses {
 // === impl Witnesses ===
 
 impl Witnesses {
-    /// Gives what each node said last: its name and the text.
-    ///
-    /// # Errors
-    /// The Leases cannot be listed.
-    pub async fn all(&self) -> Result<Vec<(String, String)>, RequestError> {
+    /// Their kind, and which of them they are: to be watched.
+    #[must_use]
+    pub fn leases(&self) -> (Resource, Scope) {
         let scope = Scope {
             namespace: self.namespace.clone(),
             label_selector: self.label.clone(),
             ..Scope::default()
         };
-        let kind = resource();
+        (resource(), scope)
+    }
+
+    /// Gives what each node said last: its name and its annotations.
+    ///
+    /// # Errors
+    /// The Leases cannot be listed.
+    pub async fn said(&self) -> Result<Vec<(String, BTreeMap<String, String>)>, RequestError> {
+        let (kind, scope) = self.leases();
         let leases = self.cluster.list(&kind, &scope, Detail::Metadata);
         let said = leases.await?.into_iter().filter_map(|lease| {
             let node = lease.name().strip_prefix(&self.prefix)?.to_owned();
-            Some((node, self.text(&lease)?))
+            Some((node, lease.annotations()))
         });
         Ok(said.collect())
+    }
+
+    /// Gives the text that each node said last, by its name.
+    ///
+    /// # Errors
+    /// The Leases cannot be listed.
+    pub async fn all(&self) -> Result<Vec<(String, String)>, RequestError> {
+        let said = self.said().await?.into_iter();
+        let texts =
+            said.filter_map(|(node, mut said)| Some((node, said.remove(&self.annotation)?)));
+        Ok(texts.collect())
     }
 
     /// Gives what one node said last: the annotations of its Lease.
@@ -100,9 +118,5 @@ impl Witnesses {
 
     fn name(&self, node: &str) -> String {
         format!("{}{node}", self.prefix)
-    }
-
-    fn text(&self, lease: &Object) -> Option<String> {
-        lease.annotations().remove(&self.annotation)
     }
 }

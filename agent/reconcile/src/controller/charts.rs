@@ -17,7 +17,6 @@ use crate::chart::pass::{ChartSource, Indexed, Outcome, Pass};
 use crate::chart::pins::Pins;
 use crate::chart::{self, ChartSnapshot};
 use crate::event::Event;
-use crate::finalizer;
 use crate::named::Named;
 use crate::seen::{Meta, SeenHelmChart};
 
@@ -102,18 +101,9 @@ impl Controller {
         self.chart_queue.forget(name);
     }
 
-    /// The packages of charts that are not there any more are dropped.
     fn forget_gone_charts(&mut self) {
-        let names: Vec<String> = self.charts.keys().map(ToString::to_string).collect();
-        let keep = Arc::clone(&self.context.keep);
-        self.passes.spawn(async move {
-            let forgotten = tokio::task::spawn_blocking(move || {
-                chart::forget_all_but(&keep.store, &names)
-            });
-            if let Ok(Err(error)) = forgotten.await {
-                tracing::warn!(%error, "packages of charts that are gone could not be dropped; it is tried again");
-            }
-        });
+        let names = self.charts.keys().map(ToString::to_string).collect();
+        self.forget_gone("packages of charts", chart::PREFIX, names);
     }
 
     /// Wakes the charts that are taken from a source.
@@ -271,24 +261,11 @@ impl Controller {
         self.chart_queue.schedule(name, Instant::now() + AGAIN);
     }
 
-    /// We put no finalizer on a HelmChart; one that Flux put on is released when the chart goes.
     fn release_chart(&mut self, name: &Named) {
         self.chart_queue.finish(name);
-        let slot = self.charts.get(name);
-        let (Some(slot), Some(leadership)) = (slot, self.standing.leadership.clone()) else {
-            return;
-        };
-        if !self.may_write() || !finalizer::is_on(&slot.seen.meta) {
-            return;
+        let meta = self.charts.get(name).map(|slot| slot.seen.meta.clone());
+        if meta.is_some_and(|meta| self.release_flux_finalizer(&meta, |kinds| &kinds.helm_chart)) {
+            self.chart_queue.schedule(name, Instant::now() + AGAIN);
         }
-        self.chart_queue.schedule(name, Instant::now() + AGAIN);
-        let (context, name) = (Arc::clone(&self.context), name.clone());
-        self.passes.spawn(async move {
-            let kind = &context.kinds.helm_chart;
-            let released = finalizer::release_now(&context.cluster, &leadership, kind, &name).await;
-            if let Err(error) = released {
-                tracing::warn!(chart = %name, %error, "the finalizer could not be released; trying again");
-            }
-        });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use windlass_api::kustomization::DependencyReference;
 use windlass_plan::graph;
 
@@ -9,7 +10,7 @@ use super::Controller;
 use super::kustomizations::source_name;
 use crate::named::Named;
 use crate::seen::Meta;
-use crate::work::depends::{self, Dependency, DependencyState, Need, Node, Waiter};
+use crate::work::depends::{self, Dependency, DependencyState, Need, Node, Waiter, is_ready};
 
 impl Controller {
     /// What an object waits for, as it is now. One whose dependencies cannot be told has none; see [`Self::unmet`].
@@ -57,7 +58,7 @@ impl Controller {
         self.wake_waiting(|need| need.node == *dependency);
     }
 
-    /// Wakes what waits for an expression over an object whose status has changed, and what waits for the other kind.
+    /// Wakes what waits for an expression over an object whose status has changed.
     pub(super) fn wake_asking(&mut self, dependency: &Node) {
         self.wake_waiting(|need| need.node == *dependency && need.ready_expr.is_some());
     }
@@ -102,33 +103,25 @@ impl Controller {
 
     fn state_of(&self, need: &Need, (kind, waiting): &Node) -> Option<DependencyState> {
         let (of, name) = &need.node;
-        let asks = need.ready_expr.is_some();
+        let whole = |seen: &dyn Fn() -> Value| need.ready_expr.is_some().then(seen);
         match of {
             Waiter::Kustomization => self.kustomizations.get(name).map(|slot| {
                 let (meta, status) = (&slot.seen.meta, &slot.seen.status);
-                let shares = *kind == Waiter::Kustomization
-                    && self
-                        .revision_behind(waiting, name)
-                        .is_some_and(|revision| status.last_applied_revision != revision);
+                let shared = self
+                    .revision_behind(waiting, name)
+                    .filter(|_| *kind == Waiter::Kustomization);
                 DependencyState {
-                    object: asks.then(|| slot.seen.as_object()),
-                    ready: depends::is_ready(
-                        meta.generation,
-                        status.observed_generation,
-                        &status.conditions,
-                    ),
-                    outdated: shares,
+                    object: whole(&|| slot.seen.as_object()),
+                    ready: is_ready(meta, status.observed_generation, &status.conditions),
+                    outdated: shared
+                        .is_some_and(|revision| status.last_applied_revision != revision),
                 }
             }),
             Waiter::HelmRelease => self.releases.get(name).map(|slot| {
                 let (meta, status) = (&slot.seen.meta, &slot.seen.status);
                 DependencyState {
-                    object: asks.then(|| slot.seen.as_object()),
-                    ready: depends::is_ready(
-                        meta.generation,
-                        status.observed_generation,
-                        &status.conditions,
-                    ),
+                    object: whole(&|| slot.seen.as_object()),
+                    ready: is_ready(meta, status.observed_generation, &status.conditions),
                     outdated: false,
                 }
             }),

@@ -13,7 +13,6 @@ use windlass_host::config::Unpinned;
 use super::{Controller, with_jitter};
 use crate::archive::ArchiveSnapshot;
 use crate::event::Event;
-use crate::finalizer;
 use crate::named::Named;
 use crate::oci::pass::{Outcome, Pass};
 use crate::oci::{self, Basis, OciSnapshot};
@@ -112,17 +111,9 @@ impl Controller {
         self.wake_releases_of_artifact(name);
     }
 
-    /// The artifacts of objects that are not there any more are dropped.
     fn forget_gone_artifacts(&mut self) {
-        let names: Vec<String> = self.oci.keys().map(ToString::to_string).collect();
-        let keep = Arc::clone(&self.context.keep);
-        self.passes.spawn(async move {
-            let forgotten =
-                tokio::task::spawn_blocking(move || oci::forget_all_but(&keep.store, &names));
-            if let Ok(Err(error)) = forgotten.await {
-                tracing::warn!(%error, "artifacts of objects that are gone could not be dropped; it is tried again");
-            }
-        });
+        let names = self.oci.keys().map(ToString::to_string).collect();
+        self.forget_gone("artifacts of objects", oci::PREFIX, names);
     }
 
     /// A build holds other objects, or holds them otherwise: they are looked at again.
@@ -227,24 +218,13 @@ impl Controller {
         self.oci_queue.schedule(name, Instant::now() + AGAIN);
     }
 
-    /// We put no finalizer on an OCIRepository; one that Flux put on is released when it goes.
     fn release_oci(&mut self, name: &Named) {
         self.oci_queue.finish(name);
-        let slot = self.oci.get(name);
-        let (Some(slot), Some(leadership)) = (slot, self.standing.leadership.clone()) else {
-            return;
-        };
-        if !self.may_write() || !finalizer::is_on(&slot.seen.meta) {
-            return;
+        let meta = self.oci.get(name).map(|slot| slot.seen.meta.clone());
+        if meta
+            .is_some_and(|meta| self.release_flux_finalizer(&meta, |kinds| &kinds.oci_repository))
+        {
+            self.oci_queue.schedule(name, Instant::now() + AGAIN);
         }
-        self.oci_queue.schedule(name, Instant::now() + AGAIN);
-        let (context, name) = (Arc::clone(&self.context), name.clone());
-        self.passes.spawn(async move {
-            let kind = &context.kinds.oci_repository;
-            let released = finalizer::release_now(&context.cluster, &leadership, kind, &name).await;
-            if let Err(error) = released {
-                tracing::warn!(repository = %name, %error, "the finalizer could not be released; trying again");
-            }
-        });
     }
 }

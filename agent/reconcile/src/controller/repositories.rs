@@ -12,7 +12,6 @@ use windlass_cluster::WatchEvent;
 
 use super::{Controller, with_jitter};
 use crate::event::Event;
-use crate::finalizer;
 use crate::named::Named;
 use crate::repository::pass::{Outcome, Pass};
 use crate::repository::{self, IndexSnapshot};
@@ -117,18 +116,9 @@ impl Controller {
         self.wake_charts_of(HelmChartSourceKind::HelmRepository, name);
     }
 
-    /// The indexes of repositories that are not there any more are dropped.
     fn forget_gone_indexes(&mut self) {
-        let names: Vec<String> = self.repositories.keys().map(ToString::to_string).collect();
-        let keep = Arc::clone(&self.context.keep);
-        self.passes.spawn(async move {
-            let forgotten = tokio::task::spawn_blocking(move || {
-                repository::forget_all_but(&keep.store, &names)
-            });
-            if let Ok(Err(error)) = forgotten.await {
-                tracing::warn!(%error, "indexes of repositories that are gone could not be dropped; it is tried again");
-            }
-        });
+        let names = self.repositories.keys().map(ToString::to_string).collect();
+        self.forget_gone("indexes of repositories", repository::PREFIX, names);
     }
 
     /// A build holds other repositories, or holds them otherwise: they are looked at again.
@@ -227,24 +217,16 @@ impl Controller {
         self.repository_queue.schedule(name, Instant::now() + AGAIN);
     }
 
-    /// We put no finalizer on a HelmRepository; one that Flux put on is released when it goes.
     fn release_repository(&mut self, name: &Named) {
         self.repository_queue.finish(name);
-        let slot = self.repositories.get(name);
-        let (Some(slot), Some(leadership)) = (slot, self.standing.leadership.clone()) else {
-            return;
-        };
-        if !self.may_write() || !finalizer::is_on(&slot.seen.meta) {
-            return;
+        let meta = self
+            .repositories
+            .get(name)
+            .map(|slot| slot.seen.meta.clone());
+        if meta
+            .is_some_and(|meta| self.release_flux_finalizer(&meta, |kinds| &kinds.helm_repository))
+        {
+            self.repository_queue.schedule(name, Instant::now() + AGAIN);
         }
-        self.repository_queue.schedule(name, Instant::now() + AGAIN);
-        let (context, name) = (Arc::clone(&self.context), name.clone());
-        self.passes.spawn(async move {
-            let kind = &context.kinds.helm_repository;
-            let released = finalizer::release_now(&context.cluster, &leadership, kind, &name).await;
-            if let Err(error) = released {
-                tracing::warn!(repository = %name, %error, "the finalizer could not be released; trying again");
-            }
-        });
     }
 }

@@ -120,8 +120,8 @@ pub(crate) fn shown(waiting: Waiter, (kind, name): &Node) -> String {
 }
 
 /// The built-in test of what is ready.
-pub(crate) fn is_ready(generation: i64, observed: Option<i64>, conditions: &[Condition]) -> bool {
-    observed == Some(generation) && conditions::is_true(conditions, conditions::READY)
+pub(crate) fn is_ready(meta: &Meta, observed: Option<i64>, conditions: &[Condition]) -> bool {
+    observed == Some(meta.generation) && conditions::is_true(conditions, conditions::READY)
 }
 
 /// Fails with the first dependency that is not ready; `own` gives the object that waits, as expressions see it. `unmet` is why no

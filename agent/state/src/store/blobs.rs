@@ -171,6 +171,22 @@ impl Store {
         self.unremember(&format!("{USES}{user}"))
     }
 
+    /// Forgets the users whose names begin with `prefix` but those whose names go on as one of `names`, what is remembered under their
+    /// names, and the blobs that nobody uses then.
+    ///
+    /// # Errors
+    /// The disk or the database cannot be read or written.
+    pub fn leave_blobs_but(&self, prefix: &str, names: &[String]) -> Result<(), StoreError> {
+        for user in self.blob_users(prefix)? {
+            let name = user.strip_prefix(prefix).unwrap_or_default();
+            if !names.iter().any(|kept| kept == name) {
+                self.leave_blob(&user)?;
+                self.unremember(&user)?;
+            }
+        }
+        self.collect_blobs().map(drop)
+    }
+
     /// Removes the blobs that nobody uses, and says how many.
     ///
     /// # Errors

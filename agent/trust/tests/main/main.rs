@@ -13,6 +13,7 @@
 )]
 
 mod agreement;
+mod ancestry;
 mod archives;
 mod bump;
 mod chain;
