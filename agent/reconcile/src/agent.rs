@@ -130,15 +130,17 @@ pub async fn run(
     let (own, own_annotations) = watch::channel(BTreeMap::new());
     let (state, mark) = places(&settings);
     let status = NodeStatus::new(name.clone(), state, annotations, own);
+    let word = CancellationToken::new();
     let (election, epoch_floor) = elect(
         &context.cluster,
         &settings,
         lease_annotations,
         &sender,
-        &stop,
+        (&word, &stop),
     )?;
     let control = sight::serve(&context, &settings, own_annotations.clone());
-    bear_witness(&context, (&settings, &loaded), own_annotations, &sender);
+    let told = (own_annotations, word);
+    bear_witness(&context, (&settings, &loaded), told, &sender);
     write_unled(&context, &settings, &mark, &sender);
     let watches = watch_all(&context, &sender);
     let standing = Standing::new(&settings, epoch_floor, mark);
@@ -206,7 +208,7 @@ fn hear(
 fn bear_witness(
     context: &Arc<Context>,
     (settings, loaded): (&Settings, &Reloaded),
-    own: watch::Receiver<BTreeMap<String, String>>,
+    (own, word): (watch::Receiver<BTreeMap<String, String>>, CancellationToken),
     sender: &UnboundedSender<Event>,
 ) {
     let root = RootLine {
@@ -217,7 +219,7 @@ fn bear_witness(
     tokio::spawn(witness::follow(
         Arc::clone(context),
         (node, root),
-        own,
+        (own, word),
         sender.clone(),
     ));
 }
@@ -336,12 +338,13 @@ fn credentials(access: &RootAccess) -> Result<Credentials, AgentError> {
     })
 }
 
+/// Stands for election once the node knows its own `word`: until then it applies nothing, and another one may.
 fn elect(
     cluster: &Cluster,
     settings: &Settings,
     annotations: watch::Receiver<BTreeMap<String, String>>,
     sender: &UnboundedSender<Event>,
-    stop: &CancellationToken,
+    (word, stop): (&CancellationToken, &CancellationToken),
 ) -> Result<(JoinHandle<()>, EpochFloor), AgentError> {
     if settings.node.role == Role::Cache {
         return Ok((
@@ -370,7 +373,13 @@ fn elect(
         tokio::spawn(leases.run(leadership, stop.clone()));
     }
     let epoch_floor = elector.epoch_floor();
-    Ok((tokio::spawn(elector.run(stop.clone())), epoch_floor))
+    let (word, stop) = (word.clone(), stop.clone());
+    let election = tokio::spawn(async move {
+        if stop.run_until_cancelled(word.cancelled()).await.is_some() {
+            elector.run(stop).await;
+        }
+    });
+    Ok((election, epoch_floor))
 }
 
 /// Hands every new value on as an event.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use windlass_api::names;
 use windlass_cluster::{Cluster, RequestError, Witnesses};
 use windlass_state::{Line, RatchetError, StoreError, Tip};
@@ -55,15 +56,18 @@ struct Said {
     /// Where the history of the line begins for the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     introduction: Option<String>,
+    /// What overrides left on purpose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    left: Vec<String>,
 }
 
 /// Reads what this node said last, and what all say if it lost its ratchets; then says where they stand whenever one moves.
 ///
-/// `own` is what else the node says of itself; it is told when it changes.
+/// `own` is what else the node says of itself; it is told when it changes. `word` ends when its own word was read.
 pub(crate) async fn follow(
     context: Arc<Context>,
     (node, root): (String, RootLine),
-    mut own: watch::Receiver<BTreeMap<String, String>>,
+    (mut own, word): (watch::Receiver<BTreeMap<String, String>>, CancellationToken),
     sender: UnboundedSender<Event>,
 ) {
     let witnesses = witnesses(context.cluster.clone());
@@ -72,6 +76,7 @@ pub(crate) async fn follow(
     if sender.send(Event::OwnWordRead { is_behind }).is_err() {
         return;
     }
+    word.cancel();
     if keep.was_lost() {
         let witnessed = all(&witnesses).await;
         if sender.send(Event::Witnessed(witnessed)).is_err() {
@@ -243,6 +248,7 @@ fn note(before: &str, stands: Vec<(Line, Ratchet, Option<Tip>)>) -> String {
             reference: tip.as_ref().map(|tip| tip.reference.clone()),
             target: tip.map(|tip| tip.target.to_string()),
             introduction: Some(ratchet.introduction.to_string()),
+            left: ratchet.left.iter().map(Oid::to_string).collect(),
         });
     }
     let mut text = "[".to_owned();
@@ -306,6 +312,7 @@ mod tests {
             counter: byte.into(),
             version: None,
             spent: Vec::new(),
+            left: Vec::new(),
         };
         let tip = Tip {
             target: head,

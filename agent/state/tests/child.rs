@@ -74,6 +74,7 @@ fn works_when_its_parent_asks() {
                     counter: step,
                     version: None,
                     spent: Vec::new(),
+                    left: Vec::new(),
                 },
             )
             .unwrap();

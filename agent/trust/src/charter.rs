@@ -216,6 +216,13 @@ impl Charter {
         }
     }
 
+    /// Whether the owner of a key may change whatever lies below a directory of the repository. The policy itself lies in none.
+    pub(crate) fn grants_all_below(&self, key: &str, directory: &[u8]) -> bool {
+        let owner = self.owner(key);
+        let owner = owner.filter(|owner| owner.duty == Duty::Sign && !directory.is_empty());
+        owner.is_some_and(|owner| owner.paths.iter().any(|glob| glob.has_all_below(directory)))
+    }
+
     /// Whether this may come after another one.
     ///
     /// # Errors

@@ -1,11 +1,13 @@
 //! Which files differ between trees: only directories that differ are read.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
-use crate::object::load_kind;
-use crate::tree::{EntryMode, TreeEntry, parse};
-use crate::{LoadError, ObjectKind, ObjectReader, Oid};
+use crate::tree::{EntryMode, TreeEntry, in_order};
+use crate::trees::{TreeError, Trees};
+use crate::{LoadError, Oid};
 
 /// How deep directories may nest: four thousand bytes of path have no more.
 const MAX_DEPTH: usize = 256;
@@ -27,28 +29,37 @@ pub(crate) struct Changed<'c> {
     pub(crate) before: &'c [Option<&'c TreeEntry>],
 }
 
+/// Who hears of changes.
+pub(crate) trait Hear {
+    /// Whether nothing below a directory matters, so that it need not be read.
+    fn may_skip(&self, directory: &[u8]) -> bool;
+
+    /// Hears of one change, and says whether to go on.
+    fn tell(&mut self, changed: Changed<'_>) -> ControlFlow<()>;
+}
+
 /// An entry by name in the new tree and in each of the old ones.
 type Sides<'e> = (Option<&'e TreeEntry>, Vec<Option<&'e TreeEntry>>);
 
 /// A directory in the new tree and in each of the old ones; nothing where there is none.
 type Pending = (Vec<u8>, Option<Oid>, Vec<Option<Oid>>);
 
-/// Tells of each path below which the new tree differs from every old one, until told to stop.
+/// Tells of each path at which the new tree differs from every old one, until told to stop.
 ///
 /// With several old trees it is what a merge itself changed.
 ///
 /// # Errors
 /// A tree that differs cannot be loaded or read.
 pub(crate) fn changed_paths(
-    reader: &dyn ObjectReader,
+    trees: &Trees<'_>,
     new: Oid,
     old: &[Oid],
-    tell: &mut dyn FnMut(Changed<'_>) -> ControlFlow<()>,
+    ear: &mut dyn Hear,
 ) -> Result<(), DiffError> {
     let old = old.iter().copied().map(Some).collect();
     let mut pending: Vec<Pending> = vec![(Vec::new(), Some(new), old)];
-    while let Some((path, new, old)) = pending.pop() {
-        if directory(reader, &path, new, &old, &mut pending, tell)?.is_break() {
+    while let Some(place) = pending.pop() {
+        if directory(trees, &place, &mut pending, ear)?.is_break() {
             break;
         }
     }
@@ -56,14 +67,12 @@ pub(crate) fn changed_paths(
 }
 
 fn directory(
-    reader: &dyn ObjectReader,
-    path: &[u8],
-    new: Option<Oid>,
-    old: &[Option<Oid>],
+    trees: &Trees<'_>,
+    (path, new, old): &Pending,
     pending: &mut Vec<Pending>,
-    tell: &mut dyn FnMut(Changed<'_>) -> ControlFlow<()>,
+    ear: &mut dyn Hear,
 ) -> Result<ControlFlow<()>, DiffError> {
-    if old.contains(&new) {
+    if old.contains(new) || ear.may_skip(path) {
         return Ok(ControlFlow::Continue(()));
     }
     if path.iter().filter(|byte| **byte == b'/').count() > MAX_DEPTH {
@@ -71,8 +80,8 @@ fn directory(
             "directories nest deeper than {MAX_DEPTH}"
         )));
     }
-    let new = entries(reader, new)?;
-    let old = old.iter().map(|oid| entries(reader, *oid));
+    let new = entries(trees, *new)?;
+    let old = old.iter().map(|oid| entries(trees, *oid));
     let old = old.collect::<Result<Vec<_>, _>>()?;
     for (name, (now, before)) in by_name(&new, &old) {
         if before.iter().any(|before| same(now, *before)) {
@@ -95,7 +104,7 @@ fn directory(
             now,
             before: &before,
         };
-        if differs && tell(changed).is_break() {
+        if differs && ear.tell(changed).is_break() {
             return Ok(ControlFlow::Break(()));
         }
         if below(now).is_some() || directories.iter().any(Option::is_some) {
@@ -105,21 +114,35 @@ fn directory(
     Ok(ControlFlow::Continue(()))
 }
 
-fn entries(reader: &dyn ObjectReader, tree: Option<Oid>) -> Result<Vec<TreeEntry>, DiffError> {
+fn entries(trees: &Trees<'_>, tree: Option<Oid>) -> Result<Rc<Vec<TreeEntry>>, DiffError> {
     let Some(tree) = tree else {
-        return Ok(Vec::new());
+        return Ok(Rc::default());
     };
-    let bytes = load_kind(reader, &tree, ObjectKind::Tree).map_err(DiffError::Load)?;
-    parse(&tree, &bytes).map_err(|error| DiffError::Invalid(error.to_string()))
+    trees.read(&tree).map_err(|error| match error {
+        TreeError::Load(error) => DiffError::Load(error),
+        TreeError::Invalid(error) => DiffError::Invalid(error.to_string()),
+    })
 }
 
-fn by_name<'e>(new: &'e [TreeEntry], old: &'e [Vec<TreeEntry>]) -> BTreeMap<&'e [u8], Sides<'e>> {
+/// What each name stands for on each side. Left out is what the new tree has as the first of the old ones has it: nearly all,
+/// as a rule, and no change.
+fn by_name<'e>(
+    new: &'e [TreeEntry],
+    old: &'e [Rc<Vec<TreeEntry>>],
+) -> BTreeMap<&'e [u8], Sides<'e>> {
     let mut names: BTreeMap<&[u8], Sides<'_>> = BTreeMap::new();
     let nothing = || (None, vec![None; old.len()]);
+    let first = old
+        .first()
+        .map(|first| first.as_slice())
+        .unwrap_or_default();
+    let (new, first) = apart(new, first);
     for entry in new {
         names.entry(&entry.name).or_insert_with(nothing).0 = Some(entry);
     }
-    for (side, entries) in old.iter().enumerate() {
+    let others = old.iter().skip(1);
+    let others = others.map(|entries| entries.iter().collect::<Vec<_>>());
+    for (side, entries) in [first].into_iter().chain(others).enumerate() {
         for entry in entries {
             let sides = names.entry(&entry.name).or_insert_with(nothing);
             if let Some(slot) = sides.1.get_mut(side) {
@@ -128,6 +151,31 @@ fn by_name<'e>(new: &'e [TreeEntry], old: &'e [Vec<TreeEntry>]) -> BTreeMap<&'e 
         }
     }
     names
+}
+
+/// The entries of two trees without those that are the same in both.
+fn apart<'e>(
+    one: &'e [TreeEntry],
+    other: &'e [TreeEntry],
+) -> (Vec<&'e TreeEntry>, Vec<&'e TreeEntry>) {
+    let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
+    let (mut ones, mut others) = (Vec::new(), Vec::new());
+    while let (Some(&left), Some(&right)) = (one.peek(), other.peek()) {
+        match in_order(left, right) {
+            Ordering::Less => ones.extend(one.next()),
+            Ordering::Greater => others.extend(other.next()),
+            Ordering::Equal => {
+                if !same(Some(left), Some(right)) {
+                    ones.push(left);
+                    others.push(right);
+                }
+                (one.next(), other.next());
+            }
+        }
+    }
+    ones.extend(one);
+    others.extend(other);
+    (ones, others)
 }
 
 /// Whether nothing differs. Whether a file may be run means nothing here: nothing is.

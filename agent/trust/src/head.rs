@@ -105,6 +105,7 @@ fn first(judge: Judge<'_>, tell: Tell<'_>) -> Result<Accepted, Stop> {
             counter: 1,
             version: None,
             spent: Vec::new(),
+            left: Vec::new(),
         },
         proof: judge.proof(signers, 1),
         signer: signer.principal,
@@ -174,15 +175,20 @@ fn behind(
 fn moved(ratchet: Option<&Ratchet>, head: Oid, introduction: Oid) -> Ratchet {
     let moves =
         ratchet.is_none_or(|ratchet| ratchet.head != head || ratchet.introduction != introduction);
-    Ratchet {
+    let mut moved = Ratchet {
         head,
         introduction,
         counter: ratchet
             .map_or(0, |ratchet| ratchet.counter)
             .saturating_add(moves.into()),
         version: ratchet.and_then(|ratchet| ratchet.version.clone()),
-        spent: ratchet.map_or_else(Vec::new, |ratchet| ratchet.spent.clone()),
+        spent: Vec::new(),
+        left: Vec::new(),
+    };
+    if let Some(ratchet) = ratchet {
+        moved.remember(ratchet);
     }
+    moved
 }
 
 /// Says whether the head is the one that was accepted last or descends from it.

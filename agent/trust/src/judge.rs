@@ -37,6 +37,8 @@ pub(crate) struct Judge<'a> {
 pub(crate) struct Looked {
     /// Its directory; `None` when the commit cannot be read in one way only.
     pub(crate) tree: Option<Oid>,
+    /// As it lies in the store; `None` when it could not be loaded.
+    pub(crate) bytes: Option<Vec<u8>>,
     /// Who signed it, or why no signature counts.
     pub(crate) signed: Result<Signer, RefusalReason>,
     /// The first line of its message and its author, safe to print.
@@ -61,8 +63,14 @@ pub(crate) struct Verdicts<'a> {
 #[derive(Clone, Copy)]
 enum Known {
     Nothing,
-    Bad,
     SignedBy(u32),
+}
+
+/// What the pinned keys say of a commit.
+struct Word {
+    root: Result<Signer, RefusalReason>,
+    /// The commit, where it was read for that.
+    bytes: Option<Vec<u8>>,
 }
 
 // === impl Stop ===
@@ -87,23 +95,25 @@ impl Judge<'_> {
                 let (_, reason) = self.unloadable(error.into())?;
                 return Ok(Looked {
                     tree: None,
+                    bytes: None,
                     signed: Err(reason),
                     described: (String::new(), String::new()),
                 });
             }
         };
         let described = commit::described(&bytes);
-        Ok(match Commit::parse(&bytes) {
-            Ok(commit) => Looked {
-                tree: Some(commit.tree),
-                signed: signature::judge(&commit, &self.policy.signers, floor),
-                described,
-            },
-            Err(ambiguity) => Looked {
-                tree: None,
-                signed: Err(ambiguity.into()),
-                described,
-            },
+        let (tree, signed) = match Commit::parse(&bytes) {
+            Ok(commit) => (
+                Some(commit.tree),
+                signature::judge(&commit, &self.policy.signers, floor),
+            ),
+            Err(ambiguity) => (None, Err(ambiguity.into())),
+        };
+        Ok(Looked {
+            tree,
+            bytes: Some(bytes),
+            signed,
+            described,
         })
     }
 
@@ -223,8 +233,9 @@ impl<'a> Verdicts<'a> {
         child: Id,
         parents: &[Id],
     ) -> Result<bool, VerifyError> {
-        let by_root = self.passes(range, child)?;
-        let judged = self.step(range, child, parents)?;
+        let word = self.word(range, child)?;
+        let by_root = word.root.is_ok();
+        let judged = self.judged(range, child, parents, word)?;
         if let (Ok(signer), false) = (&judged, by_root) {
             let number = self.number(signer.clone());
             self.admitted.insert(child, number);
@@ -242,18 +253,24 @@ impl<'a> Verdicts<'a> {
         child: Id,
         parents: &[Id],
     ) -> Result<Result<Signer, RefusalReason>, VerifyError> {
-        let floor = self.floor(child);
-        let oid = range.oid(child).unwrap_or(self.judge.head);
-        let root = match self.signer(child) {
-            Some(signer) if !self.admitted.contains_key(&child) => Ok(signer.clone()),
-            _ => self.judge.look(&oid, floor)?.signed,
-        };
+        let word = self.word(range, child)?;
+        self.judged(range, child, parents, word)
+    }
+
+    fn judged(
+        &mut self,
+        range: &Range<'_>,
+        child: Id,
+        parents: &[Id],
+        word: Word,
+    ) -> Result<Result<Signer, RefusalReason>, VerifyError> {
         let parents: Vec<Oid> = parents.iter().filter_map(|id| range.oid(*id)).collect();
         self.steps.judge(&Step {
-            child: oid,
+            child: range.oid(child).unwrap_or(self.judge.head),
             parents: &parents,
-            floor,
-            root,
+            floor: self.floor(child),
+            root: word.root,
+            bytes: word.bytes,
         })
     }
 
@@ -273,37 +290,43 @@ impl<'a> Verdicts<'a> {
             parents: &parents,
             floor: self.floor,
             root: Ok(signer.clone()),
+            bytes: None,
         })
     }
 
-    /// Says whether a pinned key signed the commit.
-    ///
-    /// # Errors
-    /// The commit could not be loaded.
-    pub(crate) fn passes(&mut self, range: &Range<'_>, id: Id) -> Result<bool, VerifyError> {
-        match self.known.get(id.index()) {
-            Some(Known::Bad) => return Ok(false),
-            Some(Known::SignedBy(_)) => return Ok(true),
-            Some(Known::Nothing) | None => {}
+    /// Says which pinned key signed a commit, or why none did. One that some did is asked only once.
+    fn word(&mut self, range: &Range<'_>, id: Id) -> Result<Word, VerifyError> {
+        if let Some(Known::SignedBy(number)) = self.known.get(id.index())
+            && let Some(signer) = self.signers.get(*number as usize)
+        {
+            return Ok(Word {
+                root: Ok(signer.clone()),
+                bytes: None,
+            });
         }
-        let Some(oid) = range.oid(id) else {
-            return Ok(false);
-        };
+        let oid = range.oid(id).unwrap_or(self.judge.head);
         let looked = self.judge.look(&oid, self.floor(id))?;
         if let Some(tree) = looked.tree {
             self.steps.note(oid, tree);
         }
-        let signed = looked.signed;
-        let passes = signed.is_ok();
-        let verdict = signed.map_or(Known::Bad, |signer| Known::SignedBy(self.number(signer)));
+        if let Ok(signer) = &looked.signed {
+            let number = self.number(signer.clone());
+            self.know(range, id, number);
+        }
+        Ok(Word {
+            root: looked.signed,
+            bytes: looked.bytes,
+        })
+    }
+
+    fn know(&mut self, range: &Range<'_>, id: Id, signer: u32) {
         // A walk that was taken further knows more commits than before.
         if self.known.len() < range.len() {
             self.known.resize(range.len(), Known::Nothing);
         }
         if let Some(known) = self.known.get_mut(id.index()) {
-            *known = verdict;
+            *known = Known::SignedBy(signer);
         }
-        Ok(passes)
     }
 
     /// Gives the time before which a commit cannot have been made.

@@ -41,6 +41,7 @@ mod step;
 mod tag;
 mod text;
 mod tree;
+mod trees;
 mod verify;
 mod view;
 mod walk;

@@ -47,7 +47,8 @@ type Stack = Vec<Vec<u8>>;
 /// The tag bears the name [`recall_tag`] and the message of a [`Recall`] that leaves the commit accepted last. As many
 /// different roots have to have signed it, tag over tag, as the policy accepted last asks for of its own changes; a key that
 /// this policy revokes does not count. The commit itself has to pass from the introduction on, and its policy may not be
-/// older than the one accepted last. The ratchet of an accepted one remembers that the tag is spent.
+/// older than the one accepted last. The ratchet of an accepted one remembers that the tag is
+/// spent, and what it left.
 ///
 /// # Errors
 /// An object is missing or unreadable.
@@ -190,15 +191,15 @@ impl Case<'_> {
 
 impl Word {
     fn follow(self, mut accepted: Accepted, ratchet: &Ratchet) -> Recalled {
-        let mut spent = ratchet.spent.clone();
-        spent.push(self.id);
-        accepted.ratchet = Ratchet {
+        let mut follows = Ratchet {
             head: accepted.source.commit(),
             introduction: accepted.ratchet.introduction,
             counter: ratchet.counter.saturating_add(1),
-            version: ratchet.version.clone(),
-            spent,
+            ..ratchet.clone()
         };
+        follows.spent.push(self.id);
+        follows.left.extend(&self.recall.from);
+        accepted.ratchet = follows;
         accepted.proof.left.clone_from(&self.recall.from);
         Recalled {
             accepted,

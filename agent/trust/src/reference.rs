@@ -87,6 +87,7 @@ pub fn verify_pinned(
             counter: 1,
             version: None,
             spent: Vec::new(),
+            left: Vec::new(),
         }),
         proof: judge.proof(Default::default(), 0),
         signer: signer.map(|signer| signer.principal).unwrap_or_default(),
@@ -233,7 +234,9 @@ fn settled(
     if let Selector::Semver(_) = selector {
         accepted.ratchet.version = higher(before, candidate.tag);
     }
-    accepted.ratchet.spent = ratchet.map_or_else(Vec::new, |ratchet| ratchet.spent.clone());
+    if let Some(ratchet) = ratchet {
+        accepted.ratchet.remember(ratchet);
+    }
     accepted.ratchet.counter = match ratchet {
         Some(ratchet) => {
             let stands = Ratchet {

@@ -41,6 +41,7 @@ pub fn disowned(
             parents: &[],
             floor: TimeFloor::NONE,
             root: Ok(signer),
+            bytes: None,
         })?;
         if vouched.is_ok() {
             return Ok(None);
@@ -64,6 +65,7 @@ fn by_commit(judge: Judge<'_>) -> Result<Result<Signer, RefusalReason>, VerifyEr
             parents,
             floor: TimeFloor::NONE,
             root: root.clone(),
+            bytes: None,
         })?;
         match said {
             Ok(signer) => return Ok(Ok(signer)),

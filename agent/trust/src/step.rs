@@ -3,7 +3,6 @@
 mod change;
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::charter::{Charter, CharterError, POLICY_FILE, POLICY_SIGNATURES, signatures};
@@ -13,11 +12,12 @@ use crate::judge::Judge;
 use crate::object::load_kind;
 use crate::signature::{self, TimeFloor};
 use crate::tree;
+use crate::trees::Trees;
 use crate::{
     LoadError, ObjectKind, ObjectReader, Oid, RefusalReason, Signer, Signers, VerifyError,
 };
 
-use self::change::change_is_its;
+use self::change::Changes;
 
 /// The policies of one range, each read once.
 pub(crate) struct Steps<'a> {
@@ -35,6 +35,7 @@ pub(crate) struct Steps<'a> {
     trees: HashMap<Oid, Oid>,
     /// The policy file of each tree that was looked at.
     files: HashMap<Oid, Option<Oid>>,
+    directories: Trees<'a>,
 }
 
 /// A commit, with what is asked of it.
@@ -45,6 +46,8 @@ pub(crate) struct Step<'s> {
     pub(crate) floor: TimeFloor,
     /// Which root signed it, or why no root's signature counts.
     pub(crate) root: Result<Signer, RefusalReason>,
+    /// The commit's bytes, where they are at hand.
+    pub(crate) bytes: Option<Vec<u8>>,
 }
 
 /// A commit and what of it counts here.
@@ -78,6 +81,7 @@ impl<'a> Steps<'a> {
             read: HashMap::new(),
             trees: HashMap::new(),
             files: HashMap::new(),
+            directories: Trees::new(judge.reader),
         };
         if steps.assumed.is_some() {
             return Ok(steps);
@@ -153,8 +157,15 @@ impl<'a> Steps<'a> {
         before: &[Option<Place>],
         reason: &RefusalReason,
     ) -> Result<Signer, Barred> {
-        let bytes = load_kind(self.reader, &step.child, ObjectKind::Commit)?;
-        let commit = Commit::parse(&bytes).map_err(RefusalReason::from)?;
+        let loaded;
+        let bytes = match &step.bytes {
+            Some(bytes) => bytes,
+            None => {
+                loaded = load_kind(self.reader, &step.child, ObjectKind::Commit)?;
+                &loaded
+            }
+        };
+        let commit = Commit::parse(bytes).map_err(RefusalReason::from)?;
         let mut signer = Err(reason.clone());
         for place in before {
             let charter = self.charter_at(place)?.ok_or_else(|| reason.clone())?;
@@ -244,19 +255,9 @@ impl<'a> Steps<'a> {
         }
         let old: Vec<Oid> = before.iter().flatten().map(|place| place.tree).collect();
         let differences_are_its = |old: &[Oid]| {
-            let mut barred = None;
-            changed_paths(self.reader, now.tree, old, &mut |changed| {
-                let one =
-                    |charter: &Arc<Charter>| change_is_its(self.reader, charter, signer, &changed);
-                match charters.iter().try_for_each(one) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(why) => {
-                        barred = Some(why);
-                        ControlFlow::Break(())
-                    }
-                }
-            })?;
-            barred.map_or(Ok(()), Err)
+            let mut changes = Changes::new(self.reader, &charters, signer);
+            changed_paths(&self.directories, now.tree, old, &mut changes)?;
+            changes.barred.map_or(Ok(()), Err)
         };
         differences_are_its(&old)?;
         let mut judged = Ok(());

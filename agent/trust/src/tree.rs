@@ -1,5 +1,6 @@
 //! Trees read strictly from their raw bytes.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use crate::{Oid, text};
@@ -93,21 +94,26 @@ pub(crate) fn parse(tree: &Oid, bytes: &[u8]) -> Result<Vec<TreeEntry>, InvalidT
         };
         if entries
             .last()
-            .is_some_and(|last| sort_key(last).ge(sort_key(&entry)))
+            .is_some_and(|last| in_order(last, &entry) != Ordering::Less)
         {
             return Err(invalid(name, "is repeated or not in order"));
         }
         entries.push(entry);
         rest = after;
     }
-    // `a` and `a/` sort apart, so a file and a directory of one name are not neighbours.
-    let mut names = HashSet::with_capacity(entries.len());
-    for entry in &entries {
-        if !names.insert(entry.name.as_slice()) {
-            return Err(invalid(&entry.name, "is repeated"));
-        }
+    match named_twice(&entries) {
+        Some(entry) => Err(invalid(&entry.name, "is repeated")),
+        None => Ok(entries),
     }
-    Ok(entries)
+}
+
+/// A file that has the name of a directory: `a` and `a/` sort apart, so they need not be neighbours.
+fn named_twice(entries: &[TreeEntry]) -> Option<&TreeEntry> {
+    let is_directory = |entry: &&TreeEntry| entry.mode == EntryMode::Directory;
+    let directories = entries.iter().filter(is_directory);
+    let directories: HashSet<&[u8]> = directories.map(|entry| entry.name.as_slice()).collect();
+    let mut files = entries.iter().filter(|entry| !is_directory(entry));
+    files.find(|file| directories.contains(file.name.as_slice()))
 }
 
 /// Finds the file of a name in a tree without reading all of it strictly; a name that stands there twice is none.
@@ -176,6 +182,10 @@ fn check_name(name: &[u8]) -> Result<(), &'static str> {
 /// path.c, `is_ntfs_dotgit`, and utf8.c, `is_hfs_dotgit`). Nothing is checked out here; people do it with the
 /// same commit.
 fn leads_to_git(name: &[u8]) -> bool {
+    let says_git = |letters: &[u8]| letters.eq_ignore_ascii_case(b"git");
+    if name.is_ascii() && !name.windows(3).any(says_git) {
+        return false;
+    }
     let text = String::from_utf8_lossy(name);
     let visible = |character: &char| !matches!(character, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
     text.split('\\').any(|step| {
@@ -187,13 +197,16 @@ fn leads_to_git(name: &[u8]) -> bool {
 }
 
 /// Git sorts a directory as if its name ended with a slash (tree.c, base_name_compare).
-fn sort_key(entry: &TreeEntry) -> impl Iterator<Item = &u8> {
-    let slash: &[u8] = if entry.mode == EntryMode::Directory {
-        b"/"
-    } else {
-        b""
+pub(crate) fn in_order(one: &TreeEntry, other: &TreeEntry) -> Ordering {
+    let shared = one.name.len().min(other.name.len());
+    let (head, tail) = one.name.split_at(shared);
+    let (other_head, other_tail) = other.name.split_at(shared);
+    let end = |tail: &[u8], entry: &TreeEntry| {
+        let slash = (entry.mode == EntryMode::Directory).then_some(b'/');
+        tail.first().copied().or(slash)
     };
-    entry.name.iter().chain(slash)
+    let ends = || end(tail, one).cmp(&end(other_tail, other));
+    head.cmp(other_head).then_with(ends)
 }
 
 #[cfg(test)]

@@ -44,6 +44,9 @@ pub struct Ratchet {
     /// The overrides that were followed: each counts only once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Oid>,
+    /// What those overrides left, so that a node that still stands there is known to lag behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Oid>,
 }
 
 /// What looking at a head came to.
@@ -103,6 +106,16 @@ pub enum VerifyError {
         /// The limit.
         limit: usize,
     },
+}
+
+// === impl Ratchet ===
+
+impl Ratchet {
+    /// Takes over what was followed and left on the way to an earlier one.
+    pub fn remember(&mut self, before: &Ratchet) {
+        self.spent.clone_from(&before.spent);
+        self.left.clone_from(&before.left);
+    }
 }
 
 // === impl VerifiedSource ===

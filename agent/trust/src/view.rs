@@ -2,8 +2,6 @@
 
 mod error;
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 pub use self::error::ViewError;
@@ -11,7 +9,8 @@ pub use self::error::ViewError;
 use crate::charter::Closed;
 use crate::diff::joined;
 use crate::object::load_kind;
-use crate::tree::{self, EntryMode, TreeEntry};
+use crate::tree::{EntryMode, TreeEntry};
+use crate::trees::{TreeError, Trees};
 use crate::{ObjectKind, ObjectReader, Oid, VerifiedSource, text};
 
 /// Most symbolic links followed for one path, as Linux does (path_resolution(7)).
@@ -25,9 +24,6 @@ const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Most steps for one path, what links add included: more than PATH_MAX can spell, times the links.
 const MAX_STEPS: usize = 100_000;
-
-/// How many tree entries are kept parsed: a few megabytes.
-const MAX_CACHED_ENTRIES: usize = 32 * 1024;
 
 /// What a path leads to, links followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,14 +50,7 @@ pub struct VerifiedTree<'a> {
     reader: &'a dyn ObjectReader,
     root: Oid,
     closed: Closed,
-    parsed: RefCell<ParsedTrees>,
-}
-
-/// The trees parsed last, dropped all at once when there are too many.
-#[derive(Default)]
-struct ParsedTrees {
-    trees: HashMap<Oid, Rc<Vec<TreeEntry>>>,
-    entries: usize,
+    trees: Trees<'a>,
 }
 
 /// Where a path leads.
@@ -91,7 +80,7 @@ impl<'a> VerifiedTree<'a> {
             reader,
             root: source.tree(),
             closed: source.closed().clone(),
-            parsed: RefCell::default(),
+            trees: Trees::new(reader),
         }
     }
 
@@ -219,21 +208,13 @@ impl<'a> VerifiedTree<'a> {
     }
 
     fn tree(&self, path: &str, oid: &Oid) -> Result<Rc<Vec<TreeEntry>>, ViewError> {
-        if let Some(tree) = self.parsed.borrow().trees.get(oid) {
-            return Ok(Rc::clone(tree));
-        }
-        let bytes =
-            load_kind(self.reader, oid, ObjectKind::Tree).map_err(|source| ViewError::Load {
-                path: path.to_owned(),
-                source,
-            })?;
-        let entries = tree::parse(oid, &bytes).map_err(|source| ViewError::InvalidTree {
-            path: path.to_owned(),
-            source,
-        })?;
-        let entries = Rc::new(entries);
-        self.parsed.borrow_mut().keep(*oid, &entries);
-        Ok(entries)
+        self.trees.read(oid).map_err(|error| {
+            let path = path.to_owned();
+            match error {
+                TreeError::Load(source) => ViewError::Load { path, source },
+                TreeError::Invalid(source) => ViewError::InvalidTree { path, source },
+            }
+        })
     }
 }
 
@@ -243,19 +224,6 @@ impl std::fmt::Debug for VerifiedTree<'_> {
             .debug_struct("VerifiedTree")
             .field("root", &self.root)
             .finish_non_exhaustive()
-    }
-}
-
-// === impl ParsedTrees ===
-
-impl ParsedTrees {
-    fn keep(&mut self, oid: Oid, tree: &Rc<Vec<TreeEntry>>) {
-        if self.entries + tree.len() > MAX_CACHED_ENTRIES {
-            self.trees.clear();
-            self.entries = 0;
-        }
-        self.entries += tree.len();
-        self.trees.insert(oid, Rc::clone(tree));
     }
 }
 

@@ -87,6 +87,7 @@ impl History {
             counter: 1,
             version: None,
             spent: Vec::new(),
+            left: Vec::new(),
         }
     }
 }

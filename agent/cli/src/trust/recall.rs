@@ -188,6 +188,7 @@ fn judge(
         counter: 1,
         version: None,
         spent: Vec::new(),
+        left: Vec::new(),
     };
     let policy = Policy {
         signers,

@@ -96,10 +96,10 @@ fn is_reset(keep: &Keep, spec: &SourceSpec, ratchet: &Ratchet) -> bool {
     ratchet.introduction != introduction && keep.reset_to(&spec.line().source) == Some(introduction)
 }
 
-/// The new line's ratchet goes on counting, and what is spent stays spent.
+/// The new line's ratchet goes on counting, and what is spent or was left stays so.
 fn begin_anew(keep: &Keep, line: &Line, before: &Ratchet, ratchet: &mut Ratchet) {
     ratchet.counter = before.counter.saturating_add(1);
-    ratchet.spent.clone_from(&before.spent);
+    ratchet.remember(before);
     let message = format!(
         "trust was reset on this node: it begins anew with {} and left {}",
         ratchet.introduction, before.head

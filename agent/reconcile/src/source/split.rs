@@ -79,20 +79,23 @@ fn compare(
     shown: &Shown,
 ) -> Result<Vec<Compared>, CompareError> {
     let ours = snapshot.source.commit();
-    let others = peers.on(&snapshot.line).into_iter();
-    let others: Vec<PeerHead> = others.filter(|peer| peer.head != ours).collect();
+    let all = peers.on(&snapshot.line);
+    let others: Vec<&PeerHead> = all.iter().filter(|peer| peer.head != ours).collect();
     if others.is_empty() {
         return Ok(Vec::new());
     }
-    let introduction = keep
-        .ratchet(&snapshot.line)?
-        .map(|ratchet| ratchet.introduction);
+    let ratchet = keep.ratchet(&snapshot.line)?;
+    let (introduction, left) = ratchet
+        .map(|ratchet| (ratchet.introduction, ratchet.left))
+        .unzip();
     let case = Case {
         passed: OnceCell::new(),
+        peers: &all,
         keep,
         reader: keep.store.reader()?,
         snapshot,
         introduction,
+        left: left.unwrap_or_default(),
         shown,
     };
     let before = keep.compared(&snapshot.line.source);
@@ -102,11 +105,11 @@ fn compare(
             .iter()
             .filter(|known| known.node == peer.node)
             .find(same);
-        let how = case.how(&peer, known.map_or(How::Unknown, |known| known.how))?;
+        let how = case.how(peer, known.map_or(How::Unknown, |known| known.how))?;
         Ok(Compared {
             ours,
             theirs: peer.head,
-            node: peer.node,
+            node: peer.node.clone(),
             how,
         })
     });
@@ -116,10 +119,13 @@ fn compare(
 struct Case<'a> {
     /// What was accepted before, and left; read when it is asked for.
     passed: OnceCell<BTreeSet<Oid>>,
+    peers: &'a [PeerHead],
     keep: &'a Keep,
     reader: Reader,
     snapshot: &'a Snapshot,
     introduction: Option<Oid>,
+    /// What overrides left on the way here.
+    left: Vec<Oid>,
     shown: &'a Shown,
 }
 
@@ -128,12 +134,24 @@ impl Case<'_> {
         if let Some(passed) = self.passed.get() {
             return Ok(passed);
         }
-        let passed = self.keep.store.passed(&self.snapshot.line)?;
+        let mut passed = self.keep.store.passed(&self.snapshot.line)?;
+        passed.extend(&self.left);
         Ok(self.passed.get_or_init(|| passed))
     }
 
+    /// Whether a node left the head of another by an override. What that one says of itself does not count.
+    fn was_left(&self, peer: &PeerHead) -> bool {
+        let others = self.peers.iter().filter(|other| other.node != peer.node);
+        let same = others.filter(|other| other.introduction == peer.introduction);
+        same.flat_map(|other| &other.left)
+            .any(|left| *left == peer.head)
+    }
+
     fn how(&self, peer: &PeerHead, before: How) -> Result<How, CompareError> {
-        if matches!(before, How::Line | How::Beside) {
+        if before == How::Line || self.was_left(peer) {
+            return Ok(How::Line);
+        }
+        if before == How::Beside {
             return Ok(before);
         }
         let (ours, theirs) = (self.snapshot.source.commit(), peer.head);

@@ -28,6 +28,8 @@ pub(crate) struct PeerHead {
     pub(crate) head: Oid,
     /// Where the line begins for that node.
     pub(crate) introduction: Option<Oid>,
+    /// What overrides left on the way there.
+    pub(crate) left: Vec<Oid>,
     /// When this node heard of it.
     pub(crate) since: Instant,
 }
@@ -109,6 +111,11 @@ fn note(node: &str, lease: &Value, before: &Note) -> Note {
             node: node.to_owned(),
             head,
             introduction: said.introduction.and_then(|text| text.parse().ok()),
+            left: said
+                .left
+                .iter()
+                .filter_map(|text| text.parse().ok())
+                .collect(),
             since,
         };
         Some((said.line, peer))

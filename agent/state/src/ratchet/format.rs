@@ -61,6 +61,8 @@ struct Row {
     version: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     spent: Vec<Oid>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    left: Vec<Oid>,
 }
 
 // === impl Generation ===
@@ -83,6 +85,7 @@ impl Generation {
             counter: ratchet.counter,
             version: ratchet.version.clone(),
             spent: ratchet.spent.clone(),
+            left: ratchet.left.clone(),
         });
         let body = Body {
             number: self.number,
@@ -128,6 +131,7 @@ impl Generation {
                 counter,
                 version,
                 spent,
+                left,
             } = row;
             (
                 line,
@@ -137,6 +141,7 @@ impl Generation {
                     counter,
                     version,
                     spent,
+                    left,
                 },
             )
         });

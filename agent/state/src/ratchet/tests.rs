@@ -22,6 +22,7 @@ fn ratchet(step: u64) -> Ratchet {
         counter: step,
         version: None,
         spent: Vec::new(),
+        left: Vec::new(),
     }
 }
 

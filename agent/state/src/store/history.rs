@@ -92,8 +92,7 @@ impl Store {
         })
     }
 
-    /// The heads of a line that were accepted once, or left by an override: wherever the line stands now, it went on or back from
-    /// there on purpose.
+    /// The heads of a line that were accepted once: wherever the line stands now, it went on or back from there on purpose.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -101,11 +100,7 @@ impl Store {
         let history = self.history(usize::MAX)?.into_iter();
         let accepted =
             history.filter(|entry| entry.line == *line && entry.verdict == Verdict::Accepted);
-        let heads = accepted.flat_map(|entry| {
-            let left = entry.proof.map(|proof| proof.left).unwrap_or_default();
-            left.into_iter().chain([entry.to])
-        });
-        Ok(heads.collect())
+        Ok(accepted.map(|entry| entry.to).collect())
     }
 
     /// Gives the newest verdicts, newest first.

@@ -43,6 +43,17 @@ impl Glob {
         &self.0
     }
 
+    /// Whether every path below a directory fits, by a `/**` at the end.
+    pub(super) fn has_all_below(&self, directory: &[u8]) -> bool {
+        let steps: Vec<&[u8]> = directory.split(|byte| *byte == b'/').collect();
+        let Some(pattern) = self.0.strip_suffix("/**") else {
+            return self.0.as_bytes() == JUMP;
+        };
+        let pattern: Vec<&[u8]> = pattern.as_bytes().split(|byte| *byte == b'/').collect();
+        let mut above = (1..=steps.len()).filter_map(|count| steps.get(..count));
+        above.any(|above| steps_match(&pattern, above))
+    }
+
     /// Whether the whole of a path fits.
     pub(super) fn matches(&self, path: &[u8]) -> bool {
         let mut pattern: Vec<&[u8]> = self.0.as_bytes().split(|byte| *byte == b'/').collect();
@@ -144,6 +155,34 @@ mod tests {
             ("Apps/**", "apps/web.yaml", false),
         ] {
             assert_eq!(matches(pattern, path), fits, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_has_all_below_a_directory_if_whatever_may_lie_there_fits() {
+        for (pattern, directory, has) in [
+            ("**", "a", true),
+            ("apps/**", "apps", true),
+            ("apps/**", "apps/web/base", true),
+            ("apps/**", "infra", false),
+            ("apps/**", "infra/apps", false),
+            ("apps/*/**", "apps", false),
+            ("apps/*/**", "apps/web", true),
+            ("**/web/**", "apps/web/base", true),
+            ("**/web/**", "web", true),
+            ("**/web/**", "apps/base", false),
+            ("**/**", "apps", true),
+            ("apps/**/*", "apps", false),
+            ("apps/*", "apps", false),
+        ] {
+            let glob = Glob::parse(pattern).unwrap();
+            assert_eq!(
+                glob.has_all_below(directory.as_bytes()),
+                has,
+                "{pattern} {directory}"
+            );
+            let path = format!("{directory}/x/y.yaml");
+            assert!(!has || glob.matches(path.as_bytes()));
         }
     }
 

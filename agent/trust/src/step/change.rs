@@ -1,16 +1,65 @@
-//! One changed path: whether its signer may change it so.
+//! Changed paths: whether their signer may change them so.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::bump;
 use crate::charter::{Charter, Grant};
-use crate::diff::Changed;
+use crate::diff::{Changed, Hear};
 use crate::object::load_kind;
 use crate::tree::{EntryMode, TreeEntry};
 use crate::{ObjectKind, ObjectReader, RefusalReason, Signer, text};
 
 use super::Barred;
 
+/// The changes of one signer before the policies that have to let each of them.
+pub(super) struct Changes<'c> {
+    reader: &'c dyn ObjectReader,
+    charters: &'c [Arc<Charter>],
+    signer: &'c Signer,
+    /// The first that one of them does not let.
+    pub(super) barred: Option<Barred>,
+}
+
+// === impl Changes ===
+
+impl<'c> Changes<'c> {
+    pub(super) fn new(
+        reader: &'c dyn ObjectReader,
+        charters: &'c [Arc<Charter>],
+        signer: &'c Signer,
+    ) -> Self {
+        Self {
+            reader,
+            charters,
+            signer,
+            barred: None,
+        }
+    }
+}
+
+impl Hear for Changes<'_> {
+    fn may_skip(&self, directory: &[u8]) -> bool {
+        let key = &self.signer.key;
+        let all = |charter: &Arc<Charter>| charter.grants_all_below(key, directory);
+        self.charters.iter().all(all)
+    }
+
+    fn tell(&mut self, changed: Changed<'_>) -> ControlFlow<()> {
+        let (reader, signer) = (self.reader, self.signer);
+        let one = |charter: &Arc<Charter>| change_is_its(reader, charter, signer, &changed);
+        match self.charters.iter().try_for_each(one) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(why) => {
+                self.barred = Some(why);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
 /// Whether a policy lets a signer change one path as it was changed.
-pub(super) fn change_is_its(
+fn change_is_its(
     reader: &dyn ObjectReader,
     charter: &Charter,
     signer: &Signer,

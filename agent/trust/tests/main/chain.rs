@@ -105,6 +105,7 @@ fn a_push_onto_a_long_history_loads_only_what_is_new() {
         counter: 7,
         version: None,
         spent: Vec::new(),
+        left: Vec::new(),
     };
     // Everything between is taken away: a walk that went there would fail.
     for oid in &chain[..499] {

@@ -252,6 +252,7 @@ impl Drawing {
             counter: 1,
             version: None,
             spent: Vec::new(),
+            left: Vec::new(),
         };
         let (objects, head) = (&self.history.objects, self.oids[head]);
         let verdict = verify(objects, &policy, Some(&ratchet), &head).unwrap();

@@ -193,6 +193,7 @@ impl Drawing {
             counter: 1,
             version: None,
             spent: Vec::new(),
+            left: Vec::new(),
         });
         (policy, ratchet, self.oids[question.head])
     }

@@ -32,6 +32,7 @@ impl House {
             counter: 1,
             version: None,
             spent: Vec::new(),
+            left: Vec::new(),
         }
     }
 

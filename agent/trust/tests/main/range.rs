@@ -36,6 +36,7 @@ fn the_introduction_itself_needs_no_signature() {
             counter: 1,
             version: None,
             spent: Vec::new(),
+            left: Vec::new(),
         }
     );
 }
@@ -234,6 +235,7 @@ fn the_first_signed_head_introduces_itself_and_then_holds() {
             counter: 1,
             version: None,
             spent: Vec::new(),
+            left: Vec::new(),
         }
     );
     let two = accepted(&history.objects, &policy, Some(&one.ratchet), next);
@@ -245,6 +247,7 @@ fn the_first_signed_head_introduces_itself_and_then_holds() {
             counter: 2,
             version: None,
             spent: Vec::new(),
+            left: Vec::new(),
         }
     );
     let other = history.signed(&alice, &[old], "other");
@@ -268,6 +271,7 @@ fn a_newer_introduction_is_taken_over_and_still_nothing_goes_back() {
         counter: 4,
         version: None,
         spent: Vec::new(),
+        left: Vec::new(),
     };
     let newer = policy(&alice.line("alice"), Introduction::Commit(two));
     let taken = accepted(&history.objects, &newer, Some(&ratchet), three);
@@ -279,6 +283,7 @@ fn a_newer_introduction_is_taken_over_and_still_nothing_goes_back() {
             counter: 5,
             version: None,
             spent: Vec::new(),
+            left: Vec::new(),
         }
     );
     let refusal = refused(&history.objects, &newer, Some(&ratchet), one);
@@ -292,6 +297,7 @@ fn a_newer_introduction_is_taken_over_and_still_nothing_goes_back() {
         counter: 4,
         version: None,
         spent: Vec::new(),
+        left: Vec::new(),
     };
     let refusal = refused(&history.objects, &newer, Some(&ahead), two);
     assert_eq!(
@@ -316,6 +322,7 @@ fn under_another_introduction_the_ratchet_vouches_for_nothing() {
         counter: 1,
         version: None,
         spent: Vec::new(),
+        left: Vec::new(),
     };
     let policy = policy(&alice.line("alice"), Introduction::Commit(root));
     assert_eq!(
@@ -395,6 +402,7 @@ fn a_kept_commit_that_is_lost_counts_as_not_descended_from() {
         counter: 1,
         version: None,
         spent: Vec::new(),
+        left: Vec::new(),
     };
     let refusal = refused(&history.objects, &policy, Some(&ratchet), head);
     assert_eq!(

@@ -63,6 +63,7 @@ fn ratchet(introduction: Oid, head: Oid) -> Ratchet {
         counter: 7,
         version: None,
         spent: Vec::new(),
+        left: Vec::new(),
     }
 }
 

@@ -52,6 +52,7 @@ fn each_kind_of_selector_moves_its_own_way() {
         counter: 3,
         version: version.map(str::to_owned),
         spent: Vec::new(),
+        left: Vec::new(),
     };
     let candidate = |byte: u8, tag: &str| Candidate {
         commit: oid(byte),
@@ -109,6 +110,7 @@ fn without_a_known_version_a_line_only_goes_forward_and_a_pin_goes_nowhere() {
         counter: 3,
         version: None,
         spent: Vec::new(),
+        left: Vec::new(),
     };
     let step = |selector: &Selector, commit: Oid| {
         let tag = Some("v9.0.0".to_owned());

@@ -215,6 +215,7 @@ fn t46_on_a_full_disk_the_ratchet_stays_and_moves_when_there_is_space() {
         counter: counter.into(),
         version: None,
         spent: Vec::new(),
+        left: Vec::new(),
     };
     let mut file = RatchetFile::open(&disk.path()).unwrap();
     file.advance(&line("root"), &step(1)).unwrap();
