@@ -103,6 +103,16 @@ fn a_node_that_was_off_while_the_others_went_back_on_purpose_is_no_split() {
     let source = house.admin().get(&root_source()).unwrap();
     let said = condition(&source, "NodeTrust").unwrap();
     assert_eq!(said["reason"], "RatchetOverridden", "{said}");
+    // A node that came later was told by the others what they left.
+    let mut later = house.second_agent();
+    later.set("node", "name", "node-c");
+    later.start();
+    witnessed(&house, "node-c", &third);
+    let fetches = house.git.requests().len();
+    while house.git.requests().len() < fetches + 8 {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    assert!(!later.log().contains("node node-b accepted"));
     // The node that was off missed the override: it goes back, and on from there.
     second.start();
     witnessed(&house, "node-b", &third);

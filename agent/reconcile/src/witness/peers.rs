@@ -135,7 +135,7 @@ mod tests {
     fn lease(node: &str, head: &str) -> Value {
         let said = json!([{
             "source": "flux-system/flux-system", "url": "u", "selector": "branch main",
-            "head": head, "counter": 1
+            "head": head, "counter": 1, "left": ["3".repeat(40), "no id"]
         }]);
         json!({
             "apiVersion": "coordination.k8s.io/v1",
@@ -168,6 +168,7 @@ mod tests {
         let first = peers.on(&line());
         let nodes: Vec<&str> = first.iter().map(|head| head.node.as_str()).collect();
         assert_eq!(nodes, ["a", "b"]);
+        assert_eq!(first[0].left, ["3".repeat(40).parse().unwrap()]);
 
         std::thread::sleep(std::time::Duration::from_millis(2));
         peers.take(WatchEvent::Applied(lease("a", &one)));

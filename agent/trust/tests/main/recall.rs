@@ -9,7 +9,7 @@ use windlass_trust::{
 
 use crate::charted::{Charted, ada, eve, principal, revoked};
 use crate::house::House;
-use crate::kit::{Key, policy, refused};
+use crate::kit::{Key, accepted, policy, refused};
 
 /// A house that stands at the last of three commits, and may go back to the first.
 struct Standing {
@@ -109,6 +109,14 @@ fn t40_a_root_takes_nodes_back_once() {
     let ratchet = recalled.accepted.ratchet;
     assert_eq!((ratchet.head, ratchet.counter), (it.to, 8));
     assert_eq!(ratchet.spent.len(), 1);
+    // What it left is known from then on, also after the next step.
+    assert_eq!(ratchet.left, word.from);
+    let next = it.house.good(&[it.to], "four");
+    let on = accepted(&it.house.history.objects, &policy, Some(&ratchet), next).ratchet;
+    assert_eq!(
+        (on.left, on.spent),
+        (ratchet.left.clone(), ratchet.spent.clone())
+    );
 
     // A node that was a commit behind goes back, too.
     let behind = Ratchet {
