@@ -169,7 +169,8 @@ fn apart<'e>(
                     ones.push(left);
                     others.push(right);
                 }
-                (one.next(), other.next());
+                one.next();
+                other.next();
             }
         }
     }
