@@ -322,7 +322,7 @@ impl<'a> Steps<'a> {
 
     /// The file of a name in a directory, if there is one.
     fn file(&self, tree: &Oid, name: &str) -> Result<Option<Oid>, Barred> {
-        let bytes = load_kind(self.reader, tree, ObjectKind::Tree)?;
+        let bytes = self.directories.bytes(tree)?;
         let file = tree::find_file(tree, &bytes, name.as_bytes());
         file.map_err(|error| {
             let detail = error.to_string();

@@ -22,6 +22,8 @@ pub(crate) enum TreeError {
 pub(crate) struct Trees<'a> {
     reader: &'a dyn ObjectReader,
     kept: RefCell<Kept>,
+    /// The tree loaded last, as it lies in the store: looked into first and parsed afterwards, it is loaded once.
+    last: RefCell<Option<(Oid, Rc<Vec<u8>>)>>,
 }
 
 /// The trees parsed last, dropped all at once when there are too many.
@@ -38,7 +40,23 @@ impl<'a> Trees<'a> {
         Self {
             reader,
             kept: RefCell::default(),
+            last: RefCell::default(),
         }
+    }
+
+    /// Gives the bytes of a tree.
+    ///
+    /// # Errors
+    /// It could not be loaded.
+    pub(crate) fn bytes(&self, oid: &Oid) -> Result<Rc<Vec<u8>>, LoadError> {
+        if let Some((last, bytes)) = &*self.last.borrow()
+            && last == oid
+        {
+            return Ok(Rc::clone(bytes));
+        }
+        let bytes = Rc::new(load_kind(self.reader, oid, ObjectKind::Tree)?);
+        *self.last.borrow_mut() = Some((*oid, Rc::clone(&bytes)));
+        Ok(bytes)
     }
 
     /// Gives the entries of a tree.
@@ -49,7 +67,7 @@ impl<'a> Trees<'a> {
         if let Some(tree) = self.kept.borrow().trees.get(oid) {
             return Ok(Rc::clone(tree));
         }
-        let bytes = load_kind(self.reader, oid, ObjectKind::Tree).map_err(TreeError::Load)?;
+        let bytes = self.bytes(oid).map_err(TreeError::Load)?;
         let entries = tree::parse(oid, &bytes).map_err(TreeError::Invalid)?;
         let entries = Rc::new(entries);
         self.kept.borrow_mut().keep(*oid, &entries);
