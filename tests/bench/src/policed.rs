@@ -17,8 +17,10 @@ const FILES: usize = 100;
 pub(crate) enum By {
     /// A key that is pinned on the node; there is no policy.
     Root,
-    /// A key that the policy lets change `apps/**`.
+    /// A key that the policy lets change all of `apps/**`.
     Signer,
+    /// A key that the policy lets change `apps/*/*.yaml`, so that each name is looked at.
+    FileSigner,
 }
 
 /// The files, as Git keeps them.
@@ -41,7 +43,7 @@ pub(crate) fn line(directory: &Path, by: By, commits: usize) -> History {
 
 /// Writes a history whose last commit changes all of the ten thousand files.
 pub(crate) fn sweep(directory: &Path) -> History {
-    write(directory, By::Signer, 1, |files, incoming, number| {
+    write(directory, By::FileSigner, 1, |files, incoming, number| {
         files.folders = vec![folder(incoming, number, number); FOLDERS];
     })
 }
@@ -57,7 +59,7 @@ fn write(
     let mut files = Files::begin(&mut incoming, by);
     let key = match by {
         By::Root => key(),
-        By::Signer => signer(),
+        By::Signer | By::FileSigner => signer(),
     };
     let begin = commit_text(files.tree(&mut incoming), None, 0);
     let mut line = vec![put(&mut incoming, ObjectKind::Commit, begin.as_bytes())];
@@ -80,10 +82,17 @@ impl Files {
     fn begin(incoming: &mut Incoming, by: By) -> Self {
         let line = signer().line("signer");
         let (_, key) = line.trim().split_once(' ').expect("a name and a key");
-        let text = format!(
-            "version = 1\n[[principal]]\nname = \"signer\"\npaths = [\"apps/**\"]\nkeys = [{key:?}]\n"
-        );
-        let policy = (by == By::Signer).then(|| put(incoming, ObjectKind::Blob, text.as_bytes()));
+        let paths = match by {
+            By::Root => None,
+            By::Signer => Some("apps/**"),
+            By::FileSigner => Some("apps/*/*.yaml"),
+        };
+        let policy = paths.map(|paths| {
+            let text = format!(
+                "version = 1\n[[principal]]\nname = \"signer\"\npaths = [{paths:?}]\nkeys = [{key:?}]\n"
+            );
+            put(incoming, ObjectKind::Blob, text.as_bytes())
+        });
         Self {
             folders: vec![folder(incoming, 0, 0); FOLDERS],
             policy,

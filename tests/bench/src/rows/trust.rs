@@ -109,7 +109,7 @@ fn long_history() -> [Row; 2] {
     [first, push]
 }
 
-/// What it costs that somebody signed whom the policy lets, and no root: each change is looked at.
+/// What it costs that somebody signed whom the policy lets, and no root.
 fn policy_walk() -> Row {
     let median = |by| {
         let place = folder("policed");
@@ -128,7 +128,10 @@ fn policy_walk() -> Row {
             rival: "the same changes signed by a root, without a policy",
             needed: median(By::Root),
         },
-        note: format!("{POLICED} commits, each of one file among 10,000"),
+        note: format!(
+            "{POLICED} commits, each of one file among 10,000; where each file's name has to be looked at: {:.0} ms",
+            median(By::FileSigner)
+        ),
     }
 }
 
