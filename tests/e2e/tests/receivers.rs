@@ -355,7 +355,7 @@ fn t38_floods_and_slow_connections_cost_little_and_a_source_is_asked_once_in_a_s
         .apply(&secret("token", json!({"token": TOKEN})));
     let path = path(&house, "flood", &json!({}));
     assert_eq!(send(&port, &path, &[], ""), 200);
-    let before = house.agent.memory();
+    let before = house.agent.allocated();
 
     let slow: Vec<TcpStream> = (0..10_000)
         .map(|_| {
@@ -365,7 +365,7 @@ fn t38_floods_and_slow_connections_cost_little_and_a_source_is_asked_once_in_a_s
         })
         .collect();
     assert_eq!(send(&port, &path, &[], ""), 200);
-    let grown = house.agent.memory().saturating_sub(before);
+    let grown = house.agent.allocated().saturating_sub(before);
     assert!(
         grown <= 8 << 20,
         "10,000 slow connections cost {grown} bytes"

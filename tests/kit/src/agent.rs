@@ -213,11 +213,28 @@ impl Agent {
     #[track_caller]
     #[must_use]
     pub fn memory(&self) -> u64 {
+        self.rollup("Pss:")
+    }
+
+    /// What all its processes allocated, in bytes. Unlike [`Agent::memory`] it does not change when another agent, which shares
+    /// the pages of the program, starts or ends.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[track_caller]
+    #[must_use]
+    pub fn allocated(&self) -> u64 {
+        self.rollup("Anonymous:")
+    }
+
+    /// A line of proc(5)'s `smaps_rollup`, summed over all processes.
+    #[track_caller]
+    fn rollup(&self, name: &str) -> u64 {
         let processes = self.processes();
         assert!(!processes.is_empty(), "the agent does not run");
         let sizes = processes.iter().filter_map(|(pid, _)| {
             let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-            let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+            let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
             line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
         });
         sizes.sum::<u64>() * 1024
