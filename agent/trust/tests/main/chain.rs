@@ -137,27 +137,3 @@ fn a_range_of_thousands_of_commits_is_verified_quickly() {
         "only {rate:.0} commits a second"
     );
 }
-
-#[test]
-fn zz_octopus() {
-    let alice = Key::new(1);
-    let mut history = History::new();
-    let introduction = history.unsigned(&[], "introduction");
-    let policy = windlass_trust::Policy {
-        mode: windlass_trust::Mode::Path,
-        ..policy(&alice.line("alice"), Introduction::Commit(introduction))
-    };
-    for count in [1000usize, 4000, 16000] {
-        let sides: Vec<Oid> = (0..count)
-            .map(|n| history.unsigned(&[introduction], &format!("s{n}")))
-            .collect();
-        let head = history.unsigned(&sides, "octopus");
-        let began = Instant::now();
-        let refusal = refused(&history.objects, &policy, None, head);
-        eprintln!(
-            "{count} parents: {:?} {}",
-            began.elapsed(),
-            refusal.reason.code()
-        );
-    }
-}
