@@ -13,6 +13,10 @@ use crate::{Oid, text};
 /// stay under 200 KiB; a commit holds no file content.
 pub(crate) const MAX_COMMIT_BYTES: usize = 1024 * 1024;
 
+/// Most parents of a commit that is looked at: each is a way of its own that has to be judged. The largest merge of the Linux
+/// kernel, has 66.
+const MAX_PARENTS: usize = 256;
+
 /// A commit that can be read in one way only.
 #[derive(Debug)]
 pub(crate) struct Commit<'a> {
@@ -43,11 +47,16 @@ impl<'a> Commit<'a> {
         let headers = headers(bytes)?;
         let mut rest = headers.as_slice();
         let tree = object_id(take(&mut rest, b"tree", "tree")?, "tree")?;
+        let mut parents = 0;
         while let Some((header, after)) = rest.split_first()
             && header.key == b"parent"
         {
             object_id(header, "parent")?;
             rest = after;
+            parents += 1;
+        }
+        if parents > MAX_PARENTS {
+            return ambiguous(format!("it has {parents} parents, more than {MAX_PARENTS}"));
         }
         let author = take(&mut rest, b"author", "author")?;
         let committer = take(&mut rest, b"committer", "committer")?;

@@ -1,6 +1,7 @@
 //! Single commits before the pinned keys: each is verified once in a walk.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::charter::Charter;
 use crate::commit::{self, Commit};
@@ -52,6 +53,8 @@ pub(crate) struct Verdicts<'a> {
     floor: TimeFloor,
     descendants: Vec<bool>,
     known: Vec<Known>,
+    /// The commit that no pinned key signed and that was looked at last: it is asked about each of its parents in turn.
+    last: Option<(Id, Arc<Word>)>,
     /// Signers that a policy in the repository admits, by the commit.
     admitted: HashMap<Id, u32>,
     /// The policies of the range.
@@ -217,6 +220,7 @@ impl<'a> Verdicts<'a> {
             judge,
             floor,
             known: vec![Known::Nothing; descendants.len()],
+            last: None,
             descendants,
             signers: Vec::new(),
             by_key: HashMap::new(),
@@ -235,7 +239,7 @@ impl<'a> Verdicts<'a> {
     ) -> Result<bool, VerifyError> {
         let word = self.word(range, child)?;
         let by_root = word.root.is_ok();
-        let judged = self.judged(range, child, parents, word)?;
+        let judged = self.judged(range, child, parents, &word)?;
         if let (Ok(signer), false) = (&judged, by_root) {
             let number = self.number(signer.clone());
             self.admitted.insert(child, number);
@@ -254,7 +258,7 @@ impl<'a> Verdicts<'a> {
         parents: &[Id],
     ) -> Result<Result<Signer, RefusalReason>, VerifyError> {
         let word = self.word(range, child)?;
-        self.judged(range, child, parents, word)
+        self.judged(range, child, parents, &word)
     }
 
     fn judged(
@@ -262,15 +266,15 @@ impl<'a> Verdicts<'a> {
         range: &Range<'_>,
         child: Id,
         parents: &[Id],
-        word: Word,
+        word: &Word,
     ) -> Result<Result<Signer, RefusalReason>, VerifyError> {
         let parents: Vec<Oid> = parents.iter().filter_map(|id| range.oid(*id)).collect();
         self.steps.judge(&Step {
             child: range.oid(child).unwrap_or(self.judge.head),
             parents: &parents,
             floor: self.floor(child),
-            root: word.root,
-            bytes: word.bytes,
+            root: &word.root,
+            bytes: word.bytes.as_deref(),
         })
     }
 
@@ -289,34 +293,42 @@ impl<'a> Verdicts<'a> {
             child: self.judge.head,
             parents: &parents,
             floor: self.floor,
-            root: Ok(signer.clone()),
+            root: &Ok(signer.clone()),
             bytes: None,
         })
     }
 
-    /// Says which pinned key signed a commit, or why none did. One that some did is asked only once.
-    fn word(&mut self, range: &Range<'_>, id: Id) -> Result<Word, VerifyError> {
+    /// Says which pinned key signed a commit, or why none did. One that some did is looked at only once.
+    fn word(&mut self, range: &Range<'_>, id: Id) -> Result<Arc<Word>, VerifyError> {
         if let Some(Known::SignedBy(number)) = self.known.get(id.index())
             && let Some(signer) = self.signers.get(*number as usize)
         {
-            return Ok(Word {
+            return Ok(Arc::new(Word {
                 root: Ok(signer.clone()),
                 bytes: None,
-            });
+            }));
+        }
+        match &self.last {
+            Some((last, word)) if *last == id => return Ok(Arc::clone(word)),
+            _ => {}
         }
         let oid = range.oid(id).unwrap_or(self.judge.head);
         let looked = self.judge.look(&oid, self.floor(id))?;
         if let Some(tree) = looked.tree {
             self.steps.note(oid, tree);
         }
-        if let Ok(signer) = &looked.signed {
-            let number = self.number(signer.clone());
-            self.know(range, id, number);
-        }
-        Ok(Word {
+        let word = Arc::new(Word {
             root: looked.signed,
             bytes: looked.bytes,
-        })
+        });
+        match &word.root {
+            Ok(signer) => {
+                let number = self.number(signer.clone());
+                self.know(range, id, number);
+            }
+            Err(_) => self.last = Some((id, Arc::clone(&word))),
+        }
+        Ok(word)
     }
 
     fn know(&mut self, range: &Range<'_>, id: Id, signer: u32) {

@@ -22,6 +22,9 @@ use crate::{
 /// Most roots that sign one override.
 const MAX_SIGNATURES: usize = 16;
 
+/// Most commits that are remembered as left. A node that stood at one before these would have missed as many since.
+const MAX_REMEMBERED: usize = 1000;
+
 /// An override that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recalled {
@@ -198,7 +201,7 @@ impl Word {
             ..ratchet.clone()
         };
         follows.spent.push(self.id);
-        follows.left.extend(&self.recall.from);
+        follows.left = remembered(&self.recall.from, &ratchet.left);
         accepted.ratchet = follows;
         accepted.proof.left.clone_from(&self.recall.from);
         Recalled {
@@ -207,6 +210,14 @@ impl Word {
             signers: self.signers,
         }
     }
+}
+
+/// What is left now and what was left before, each once, the newest first.
+fn remembered(now: &[Oid], before: &[Oid]) -> Vec<Oid> {
+    let mut seen = BTreeSet::new();
+    let all = now.iter().chain(before).copied();
+    let unique = all.filter(|left| seen.insert(*left));
+    unique.take(MAX_REMEMBERED).collect()
 }
 
 /// The tags, each of which says the same.
@@ -251,4 +262,25 @@ fn not(cause: &str) -> No {
     No::Refused(RefusalReason::OverrideNotTrusted {
         cause: cause.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_of_what_was_left_is_remembered_once() {
+        let oid = |number: u16| {
+            let mut bytes = [0; 20];
+            bytes[..2].copy_from_slice(&number.to_be_bytes());
+            Oid::from_bytes(bytes)
+        };
+        let before: Vec<Oid> = (0..900).map(oid).collect();
+        let now: Vec<Oid> = (800..1000).map(oid).collect();
+        let all = remembered(&now, &before);
+        assert_eq!(all.len(), MAX_REMEMBERED);
+        assert_eq!((all[0], all[200], all[999]), (oid(800), oid(0), oid(799)));
+        let many: Vec<Oid> = (0..5000).map(oid).collect();
+        assert_eq!(remembered(&many, &before), &many[..MAX_REMEMBERED]);
+    }
 }

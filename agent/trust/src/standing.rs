@@ -40,7 +40,7 @@ pub fn disowned(
             child: peeled.commit,
             parents: &[],
             floor: TimeFloor::NONE,
-            root: Ok(signer),
+            root: &Ok(signer),
             bytes: None,
         })?;
         if vouched.is_ok() {
@@ -64,7 +64,7 @@ fn by_commit(judge: Judge<'_>) -> Result<Result<Signer, RefusalReason>, VerifyEr
             child: judge.head,
             parents,
             floor: TimeFloor::NONE,
-            root: root.clone(),
+            root: &root,
             bytes: None,
         })?;
         match said {

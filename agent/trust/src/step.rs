@@ -45,9 +45,9 @@ pub(crate) struct Step<'s> {
     pub(crate) parents: &'s [Oid],
     pub(crate) floor: TimeFloor,
     /// Which root signed it, or why no root's signature counts.
-    pub(crate) root: Result<Signer, RefusalReason>,
+    pub(crate) root: &'s Result<Signer, RefusalReason>,
     /// The commit's bytes, where they are at hand.
-    pub(crate) bytes: Option<Vec<u8>>,
+    pub(crate) bytes: Option<&'s [u8]>,
 }
 
 /// A commit and what of it counts here.
@@ -119,10 +119,14 @@ impl<'a> Steps<'a> {
     }
 
     fn look(&mut self, step: &Step<'_>) -> Result<Signer, Barred> {
+        // Nothing else is known of one that cannot be read in one way only.
+        if let Err(reason @ RefusalReason::AmbiguousObject { .. }) = step.root {
+            return Err(reason.clone().into());
+        }
         let now = self.place(&step.child)?;
         let before = step.parents.iter().map(|parent| self.place_before(parent));
         let before = before.collect::<Result<Vec<_>, _>>()?;
-        let signer = match &step.root {
+        let signer = match step.root {
             Ok(root) => root.clone(),
             Err(reason) => self.admitted(step, &before, reason)?,
         };
@@ -157,8 +161,12 @@ impl<'a> Steps<'a> {
         before: &[Option<Place>],
         reason: &RefusalReason,
     ) -> Result<Signer, Barred> {
+        let mut charters = Vec::new();
+        for place in before {
+            charters.push(self.charter_at(place)?.ok_or_else(|| reason.clone())?);
+        }
         let loaded;
-        let bytes = match &step.bytes {
+        let bytes = match step.bytes {
             Some(bytes) => bytes,
             None => {
                 loaded = load_kind(self.reader, &step.child, ObjectKind::Commit)?;
@@ -167,8 +175,7 @@ impl<'a> Steps<'a> {
         };
         let commit = Commit::parse(bytes).map_err(RefusalReason::from)?;
         let mut signer = Err(reason.clone());
-        for place in before {
-            let charter = self.charter_at(place)?.ok_or_else(|| reason.clone())?;
+        for charter in charters {
             let found = signature::judge(&commit, charter.signers(), step.floor)?;
             signer = Ok(charter.admit(found)?);
         }

@@ -44,7 +44,8 @@ pub struct Ratchet {
     /// The overrides that were followed: each counts only once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Oid>,
-    /// What those overrides left, so that a node that still stands there is known to lag behind.
+    /// What those overrides left, the newest first, so that a node that still
+    /// stands there is known to lag behind; 1000 at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Oid>,
 }

@@ -44,7 +44,8 @@ pub(crate) fn line(directory: &Path, by: By, commits: usize) -> History {
 /// Writes a history whose last commit changes all of the ten thousand files.
 pub(crate) fn sweep(directory: &Path) -> History {
     write(directory, By::FileSigner, 1, |files, incoming, number| {
-        files.folders = vec![folder(incoming, number, number); FOLDERS];
+        let folders = (0..FOLDERS).map(|at| folder(incoming, number, number + at));
+        files.folders = folders.collect();
     })
 }
 
@@ -94,7 +95,7 @@ impl Files {
             put(incoming, ObjectKind::Blob, text.as_bytes())
         });
         Self {
-            folders: vec![folder(incoming, 0, 0); FOLDERS],
+            folders: (0..FOLDERS).map(|at| folder(incoming, 0, at)).collect(),
             policy,
         }
     }

@@ -10,7 +10,7 @@ use windlass_cluster::WatchEvent;
 use windlass_state::Line;
 use windlass_trust::Oid;
 
-use super::{Said, read};
+use super::note::{Said, read};
 use crate::seen::Meta;
 
 /// The other nodes of the cluster, by name.

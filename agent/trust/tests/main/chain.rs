@@ -1,10 +1,14 @@
 //! Long ranges: a bad commit is found wherever it hides, and speed is measured.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::time::Instant;
 
-use windlass_trust::{Introduction, Oid, Ratchet};
+use windlass_trust::{
+    Introduction, Mode, ObjectReader, Oid, Policy, Ratchet, RawObject, ReadError, Verdict, verify,
+};
 
-use crate::kit::{History, Key, accepted, policy, refused};
+use crate::kit::{History, Key, Objects, accepted, policy, refused};
 
 #[test]
 fn t41_a_bad_commit_is_found_at_any_place_of_a_long_range_and_a_later_fix_is_accepted() {
@@ -136,4 +140,57 @@ fn a_range_of_thousands_of_commits_is_verified_quickly() {
         cfg!(debug_assertions) || rate >= 5000.0,
         "only {rate:.0} commits a second"
     );
+}
+
+/// Counts how often each object is read.
+struct Counted<'a> {
+    objects: &'a Objects,
+    reads: RefCell<HashMap<Oid, usize>>,
+}
+
+impl ObjectReader for Counted<'_> {
+    fn read(&self, oid: &Oid) -> Result<Option<RawObject>, ReadError> {
+        *self.reads.borrow_mut().entry(*oid).or_default() += 1;
+        self.objects.read(oid)
+    }
+}
+
+/// Anybody who can push may make such a merge: what it costs must not grow with the product of parents and bytes.
+#[test]
+fn an_unsigned_merge_of_thousands_is_read_a_few_times_and_more_than_256_parents_are_ambiguous() {
+    let alice = Key::new(1);
+    for (count, code) in [
+        (256, "Unsigned"),
+        (257, "AmbiguousObject"),
+        (20_000, "AmbiguousObject"),
+    ] {
+        let mut history = History::new();
+        let introduction = history.unsigned(&[], "introduction");
+        let sides: Vec<Oid> = (0..count)
+            .map(|number| history.unsigned(&[introduction], &format!("side {number}")))
+            .collect();
+        let head = history.unsigned(&sides, "octopus");
+        for mode in [Mode::Path, Mode::FirstParent, Mode::All] {
+            let policy = Policy {
+                mode,
+                ..policy(&alice.line("alice"), Introduction::Commit(introduction))
+            };
+            let reader = Counted {
+                objects: &history.objects,
+                reads: RefCell::default(),
+            };
+            let Verdict::Refused(refusal) = verify(&reader, &policy, None, &head).unwrap() else {
+                panic!("{count} parents were accepted");
+            };
+            let most = reader.reads.borrow().values().copied().max().unwrap();
+            assert!(most <= 10, "{mode:?}, {count} parents: {most} reads");
+            // The other modes name the oldest side, which they demand as well.
+            let (named, code) = match mode {
+                Mode::Path => (head, code),
+                _ => (sides[0], "Unsigned"),
+            };
+            let said = (refusal.commit, refusal.reason.code());
+            assert_eq!(said, (named, code), "{mode:?}, {count} parents");
+        }
+    }
 }
