@@ -180,6 +180,41 @@ fn a_stolen_laptop_costs_one_page_and_its_key_counts_for_nothing_more() {
 }
 
 #[test]
+fn a_lost_key_hurries_nobody_and_the_spare_signs_until_nodes_are_told() {
+    let mut homelab = Homelab::start();
+    let clone = homelab.person.clone();
+    done(&homelab.run(&clone, "windlass trust roots fetch a"));
+    let spare = homelab.spare.key().display().to_string();
+    homelab.person.git(&["config", "gpg.format", "ssh"]);
+    let sign = format!("user.signingkey={spare}");
+    let by_spare = [
+        "-c",
+        &*sign,
+        "commit",
+        "-S",
+        "--allow-empty",
+        "-qm",
+        "Spare",
+    ];
+    homelab.person.git(&by_spare);
+    homelab.person.git(&["push", "--quiet", "origin", "main"]);
+    let by_spare = head(&homelab, &clone);
+    homelab.house.request();
+    homelab.house.applied(&by_spare);
+
+    let (_, part) = PAGE.split_once("### The key is lost\n").unwrap();
+    let refers =
+        "The commands are those above, in\nthe clone that is there (without the first two lines)";
+    assert!(part.split("\n#").next().unwrap().contains(refers));
+    for line in &page("The laptop was stolen")[2..] {
+        done(&homelab.run(&clone, line));
+    }
+    let new = head(&homelab, &clone);
+    let lost = std::mem::replace(&mut homelab.house.signer, Signer::new("stand-in"));
+    homelab.goes_on_without(&new, &lost);
+}
+
+#[test]
 fn a_lost_spare_is_replaced_and_a_node_that_was_off_is_told_later() {
     let homelab = Homelab::start();
     let clone = homelab.person.clone();
