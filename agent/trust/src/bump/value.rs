@@ -50,6 +50,11 @@ pub(super) fn digest_changes(old: &str, new: &str) -> Result<(), String> {
             return Err(format!("{text:?} is no digest"));
         }
     }
+    if old.len() != new.len() {
+        return Err(format!(
+            "{new:?} is a digest of another algorithm than {old:?}"
+        ));
+    }
     Ok(())
 }
 

@@ -76,6 +76,9 @@ fn digests_and_commits_have_their_form() {
     let digest = |letter: &str| format!("sha256:{}", letter.repeat(64));
     digest_changes(&digest("a"), &digest("b")).unwrap();
     commit_changes(&"a".repeat(40), &"b".repeat(40)).unwrap();
+    let longer = format!("sha512:{}", "a".repeat(128));
+    digest_changes(&longer, &longer).unwrap();
+    assert!(digest_changes(&digest("a"), &longer).is_err());
     for wrong in ["", "latest", "sha256:", "sha256:AB", &"a".repeat(64)] {
         assert!(digest_changes(&digest("a"), wrong).is_err());
         assert!(digest_changes(wrong, &digest("a")).is_err());
