@@ -123,7 +123,6 @@ fn namespace_object(name: &str) -> Object {
     object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
 }
 
-/// The root GitRepository and Kustomization that the node's config asks for.
 /// The root GitRepository and Kustomization, as the node's config says.
 pub(crate) fn root_pair(root: &RootSettings) -> [Object; 2] {
     let metadata = json!({"name": root.name, "namespace": root.namespace});
