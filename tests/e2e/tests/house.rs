@@ -31,7 +31,7 @@ impl House {
         git: &git::Options,
         files: &[(&str, &str)],
     ) -> Self {
-        let control_plane = ControlPlane::start(options);
+        let control_plane = ControlPlane::pooled(options);
         let git = GitServer::start(git);
         let signer = Signer::new("owner@house.example");
         let mut repo = Repo::new(&git.create("house.git"));

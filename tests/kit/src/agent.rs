@@ -287,18 +287,9 @@ impl Drop for Agent {
             && let Some(process) = &mut self.process
         {
             process.ended();
-            // Shown by the test harness with the failure.
-            eprint_tail(process);
+            crate::wait::show(&process.tail());
         }
     }
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "the test harness keeps it for tests that fail"
-)]
-fn eprint_tail(process: &Process) {
-    eprintln!("{}", process.tail());
 }
 
 /// The program under test: `WINDLASS_BIN`, else the one cargo built beside the running test.

@@ -296,6 +296,11 @@ impl Client {
             .is_some()
     }
 
+    /// Asks anew what kinds there are.
+    pub(crate) fn forget_kinds(&self) {
+        self.shared.kinds.lock().expect("no holder panics").clear();
+    }
+
     /// The path of an object, or of its collection when the name is empty.
     ///
     /// # Panics

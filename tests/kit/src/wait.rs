@@ -1,4 +1,4 @@
-//! Waiting for a condition, never for a time.
+//! Waiting for a condition, never for a time; and what is shown when it does not come.
 
 use std::time::{Duration, Instant};
 
@@ -49,4 +49,13 @@ pub fn holds(what: &str, span: Duration, mut look: impl FnMut() -> bool) {
         assert!(look(), "{what} did not hold after {:?}", start.elapsed());
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Shows with a failure what explains it.
+#[expect(
+    clippy::print_stderr,
+    reason = "the test harness keeps it for tests that fail"
+)]
+pub(crate) fn show(text: &str) {
+    eprintln!("{text}");
 }

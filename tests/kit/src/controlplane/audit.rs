@@ -67,12 +67,17 @@ impl AuditLog {
         Self { path }
     }
 
+    /// How long the log is, in bytes.
+    pub(super) fn size(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+    }
+
     /// This moment. A change is seen by others before its request's line is in the log, so the place
     /// in the file alone would count what was asked before; the API server notes when it was asked.
     #[must_use]
     pub fn mark(&self) -> Mark {
         Mark {
-            offset: std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len()),
+            offset: self.size(),
             at: Timestamp::now(),
         }
     }

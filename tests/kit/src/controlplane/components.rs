@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::certificates::{Authority, Certificate};
+use crate::controlplane::etcd::Etcd;
 use crate::controlplane::{Options, Parts, User};
 use crate::directory::Directory;
 use crate::ports::Port;
@@ -87,6 +88,12 @@ impl Components {
 
     pub(super) fn api_port(&self) -> u16 {
         self.ports.api.number()
+    }
+
+    pub(super) fn etcd(&self) -> Etcd {
+        Etcd {
+            port: self.ports.etcd.number(),
+        }
     }
 
     pub(super) fn start_controllers(&mut self, directory: &Directory, options: &Options) {

@@ -3,3 +3,4 @@
 mod cleanup;
 mod cluster;
 mod git;
+mod pool;
