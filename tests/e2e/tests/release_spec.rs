@@ -161,6 +161,60 @@ fn the_health_of_a_custom_resource_is_what_the_expressions_say() {
     }
 }
 
+#[test]
+fn a_definition_that_somebody_made_and_nothing_serves_yet_is_waited_for() {
+    let mut house = house(
+        &Options::api_server(),
+        &[
+            (
+                "cluster/text.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: first, namespace: default}\n",
+            ),
+            ("charts/web/Chart.yaml", CHART),
+            ("charts/web/crds/toy.yaml", DEFINITION),
+            ("charts/web/templates/toy.yaml", TOY),
+        ],
+    );
+    let make = |plural: &str| {
+        let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let version = json!({
+            "name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema},
+        });
+        house.admin().apply(&json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.house.example")},
+            "spec": {
+                "group": "house.example", "scope": "Namespaced",
+                "names": {"kind": "Toy", "plural": plural}, "versions": [version],
+            },
+        }));
+    };
+    let definition = |name: &str| {
+        let kind = "CustomResourceDefinition";
+        ObjectRef::new("apiextensions.k8s.io/v1", kind, "", name)
+    };
+    let is = |name: &str, wanted: &str| {
+        let what = format!("{name} to be accepted: {wanted}");
+        house.admin().wait_for(&what, &definition(name), |object| {
+            condition(object, "NamesAccepted").is_some_and(|names| names["status"] == wanted)
+        })
+    };
+    // The kind is taken until the rival goes.
+    make("rivals");
+    is("rivals.house.example", "True");
+    make("toys");
+    is("toys.house.example", "False");
+    let release = by_version("web", &json!({"values": {"phase": "done"}}));
+    house.push(&[("cluster/release.yaml", &release)], "Release it");
+    house
+        .admin()
+        .wait_for("the release to begin", &reference("web"), |object| {
+            condition(object, "Reconciling").is_some()
+        });
+    house.admin().delete(&definition("rivals.house.example"));
+    reaches(&house, "web", "InstallSucceeded", 1);
+}
+
 /// Fails until there is a namespace `late`.
 const LATE: &str = "apiVersion: v1
 kind: ConfigMap

@@ -10,6 +10,7 @@ use windlass_plan::release::Action;
 use super::course::Course;
 use super::objects;
 use crate::work::error::StageError;
+use crate::work::wait::{self, Target};
 
 /// Applies the definitions as the spec says; gives those that are the release's now.
 pub(super) async fn apply(
@@ -39,14 +40,21 @@ pub(super) async fn apply(
         object.set_label(names::HELM_OWNER_NAME, &pass.name.name);
         object.set_label(names::HELM_OWNER_NAMESPACE, &pass.name.namespace);
     }
-    let mut wanted = Vec::with_capacity(all.len());
+    let (mut wanted, mut there) = (Vec::with_capacity(all.len()), Vec::new());
     for object in &all {
         if policy == CrdsPolicy::CreateReplace || !is_there(course, object).await? {
             wanted.push(object.clone());
+        } else {
+            there.push(Target::of(object));
         }
     }
     let applied = objects::apply(course, wanted).await;
-    applied.error.map_or(Ok(all), Err)
+    applied.error.map_or(Ok(()), Err)?;
+    if !there.is_empty() {
+        // Another release may have made them a moment ago, and nothing serves their kinds yet.
+        wait::stage_ready(&pass.work(), &there).await?;
+    }
+    Ok(all)
 }
 
 fn is_definition(object: &Object) -> bool {

@@ -10,6 +10,8 @@ use super::webhook::{self, Asked};
 /// How soon a server that did not answer well is asked again.
 const SERVER_AGAIN: Duration = Duration::from_secs(5);
 const FORBIDDEN_AGAIN: Duration = Duration::from_secs(15);
+/// What the API server says when an object was written between a read and a write (apiserver, `OptimisticLockErrorMsg`).
+const MODIFIED: &str = "the object has been modified";
 /// How soon a kind is asked for again that discovery shows and the API server does not answer for yet.
 const KIND_AGAIN: Duration = Duration::from_secs(1);
 
@@ -107,6 +109,10 @@ impl StageError {
             }
             ErrorClass::Server => of_server(&error.message),
             ErrorClass::Unreachable | ErrorClass::Timeout => Class::Waiting(SERVER_AGAIN),
+            // Somebody writes the object so often that there was no moment in between.
+            ErrorClass::Conflict if error.message.contains(MODIFIED) => {
+                Class::Waiting(SERVER_AGAIN)
+            }
             // Discovery knew the kind, so its definition has only just come or gone.
             ErrorClass::UnknownKind if error.status.is_some() => Class::Waiting(KIND_AGAIN),
             ErrorClass::UnknownKind => Class::KindMissing,
