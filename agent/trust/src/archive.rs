@@ -13,6 +13,7 @@ use std::sync::Arc;
 use flate2::bufread::MultiGzDecoder;
 
 use self::entry::Names;
+pub use self::entry::check_path;
 use self::header::{Header, Kind};
 use crate::ContentDigest;
 

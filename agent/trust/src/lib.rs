@@ -49,7 +49,7 @@ mod ways;
 mod wire;
 
 pub use ancestry::{descends, fork_of};
-pub use archive::{ArchiveError, ENTRY_LIMIT, UNPACKED_LIMIT};
+pub use archive::{ArchiveError, ENTRY_LIMIT, UNPACKED_LIMIT, check_path};
 pub use charter::{
     Charter, CharterError, Duty, POLICY_FILE, POLICY_NAMESPACE, POLICY_SIGNATURES, Revocation,
     policy_file, policy_signers, signatures,

@@ -23,6 +23,7 @@ pub struct LockFile {
     bases: Vec<GitPin>,
     files: Vec<FilePin>,
     artifacts: Vec<ArtifactPin>,
+    buckets: Vec<BucketPin>,
     charts: Vec<RepositoryPin>,
 }
 
@@ -53,6 +54,18 @@ struct ArtifactPin {
     /// As it is asked for: tag or range of versions.
     #[serde(rename = "ref")]
     reference: String,
+    digest: ContentDigest,
+}
+
+/// One `[[bucket]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BucketPin {
+    /// `https://endpoint/bucket`
+    url: String,
+    #[serde(default)]
+    prefix: String,
+    /// Of the archive, as in `status.artifact.digest`.
     digest: ContentDigest,
 }
 
@@ -117,7 +130,7 @@ pub enum LockError {
         /// The version.
         version: String,
     },
-    /// Two pins of a file contradict each other.
+    /// Two pins of a file or a bucket contradict each other.
     #[error("{LOCK_FILE}: {url} is pinned to two digests; keep one of them")]
     FileTwice {
         /// The file.
@@ -137,6 +150,8 @@ struct Document {
     file: Vec<FilePin>,
     #[serde(default)]
     oci: Vec<ArtifactPin>,
+    #[serde(default)]
+    bucket: Vec<BucketPin>,
     #[serde(default)]
     chart: Vec<RepositoryPin>,
 }
@@ -162,6 +177,7 @@ impl LockFile {
         check_commits(&document.git)?;
         check_commits(&document.base)?;
         check_artifacts(&document.oci)?;
+        check_buckets(&document.bucket)?;
         check_charts(&document.chart)?;
         check_files(&document.file)?;
         Ok(LockFile {
@@ -169,6 +185,7 @@ impl LockFile {
             bases: document.base,
             files: document.file,
             artifacts: document.oci,
+            buckets: document.bucket,
             charts: document.chart,
         })
     }
@@ -187,6 +204,13 @@ impl LockFile {
     pub fn artifact(&self, url: &str, reference: &str) -> Option<ContentDigest> {
         let mut pins = self.artifacts.iter();
         let found = pins.find(|pin| pin.url == url && pin.reference == reference)?;
+        Some(found.digest)
+    }
+
+    /// The digest that is pinned for what a bucket holds.
+    pub fn bucket(&self, url: &str, prefix: &str) -> Option<ContentDigest> {
+        let mut pins = self.buckets.iter();
+        let found = pins.find(|pin| pin.url == url && pin.prefix == prefix)?;
         Some(found.digest)
     }
 
@@ -266,6 +290,16 @@ fn check_artifacts(pins: &[ArtifactPin]) -> Result<(), LockError> {
     }
 }
 
+fn check_buckets(pins: &[BucketPin]) -> Result<(), LockError> {
+    let twice = contradicted(pins, |one, other| {
+        (&one.url, &one.prefix) == (&other.url, &other.prefix) && one.digest != other.digest
+    });
+    match twice.cloned() {
+        None => Ok(()),
+        Some(BucketPin { url, .. }) => Err(LockError::FileTwice { url }),
+    }
+}
+
 fn check_files(pins: &[FilePin]) -> Result<(), LockError> {
     let twice = contradicted(pins, |one, other| {
         one.url == other.url && one.digest != other.digest
@@ -291,6 +325,7 @@ mod tests {
              [[base]]\nurl = \"https://h/b\"\nref = \"\"\ncommit = \"{COMMIT}\"\n\n\
              [[file]]\nurl = \"https://h/f.yaml\"\ndigest = \"{digest}\"\n\n\
              [[oci]]\nurl = \"oci://h/a\"\nref = \"1.x\"\ndigest = \"{digest}\"\n\n\
+             [[bucket]]\nurl = \"https://s3.h/apps\"\ndigest = \"{digest}\"\n\n\
              [[chart]]\nrepository = \"https://h/charts\"\nname = \"web\"\nversion = \"1.0.0\"\ndigest = \"{digest}\"\n"
         );
         let lock = LockFile::parse(text.as_bytes()).unwrap();
@@ -306,6 +341,8 @@ mod tests {
         assert_eq!(lock.artifact("oci://h/a", "1.x"), Some(digest));
         assert_eq!(lock.artifact("oci://h/a", "latest"), None);
         assert_eq!(lock.artifact("oci://h/b", "1.x"), None);
+        assert_eq!(lock.bucket("https://s3.h/apps", ""), Some(digest));
+        assert_eq!(lock.bucket("https://s3.h/apps", "a/"), None);
         let pins = lock.charts("https://h/charts/");
         let (name, version) = ("web".to_owned(), "1.0.0".to_owned());
         assert_eq!(
@@ -346,6 +383,11 @@ mod tests {
         };
         check(
             &format!("version = 1\n{}{}", file(b"a"), file(b"b")),
+            "two digests",
+        );
+        let bucket = |text: &[u8]| file(text).replace("[[file]]", "[[bucket]]");
+        check(
+            &format!("version = 1\n{}{}", bucket(b"a"), bucket(b"b")),
             "two digests",
         );
         let artifact = |text: &[u8]| file(text).replace("[[file]]", "[[oci]]\nref = \"1\"");

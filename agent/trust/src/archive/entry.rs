@@ -115,6 +115,17 @@ impl Names {
     }
 }
 
+/// Whether a name can be that of a file as it is: whoever makes an archive asks before.
+///
+/// # Errors
+/// It cannot; says why.
+pub fn check_path(name: &str) -> Result<(), &'static str> {
+    match clean(name.as_bytes())? {
+        path if path == name => Ok(()),
+        _ => Err("has a name with empty parts or dots in it"),
+    }
+}
+
 /// A path without `.` and doubled slashes.
 fn clean(name: &[u8]) -> Result<String, &'static str> {
     let text = std::str::from_utf8(name).map_err(|_| "has a name that is no text")?;
