@@ -44,6 +44,17 @@ impl<'a> Exchange<'a> {
         to: &HttpOrigin,
         fields: &[(HeaderName, &str)],
     ) -> Result<Response<Body>, Failure> {
+        self.send_by(&self.agent(to)?, method, to, fields)
+    }
+
+    /// Sends one request without a body by a client, whose connection stays open for the next one.
+    pub(crate) fn send_by(
+        &self,
+        agent: &Agent,
+        method: Method,
+        to: &HttpOrigin,
+        fields: &[(HeaderName, &str)],
+    ) -> Result<Response<Body>, Failure> {
         let mut builder = ureq::http::Request::builder()
             .method(method)
             .uri(to.whole());
@@ -53,7 +64,6 @@ impl<'a> Exchange<'a> {
         let request = builder.body(()).map_err(|error| {
             Failure::invalid_request(format!("{} cannot be asked for: {error}", self.shown()))
         })?;
-        let agent = self.agent(to)?;
         let request = agent
             .configure_request(request)
             .timeout_global(Some(self.deadline.remaining()?))
@@ -64,7 +74,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Another host sees neither our credentials nor our certificate.
-    fn agent(&self, to: &HttpOrigin) -> Result<Agent, Failure> {
+    pub(crate) fn agent(&self, to: &HttpOrigin) -> Result<Agent, Failure> {
         let identity = self.request.identity.as_ref();
         let way = Way {
             ca_bundle: self.request.ca_bundle.as_deref(),
@@ -80,9 +90,19 @@ impl<'a> Exchange<'a> {
         response: Response<Body>,
         out: &mut dyn Write,
     ) -> Result<u64, ReachError> {
+        self.hand_over_within(response, self.request.byte_limit, out)
+    }
+
+    /// The same, within another limit.
+    pub(crate) fn hand_over_within(
+        &self,
+        response: Response<Body>,
+        limit: u64,
+        out: &mut dyn Write,
+    ) -> Result<u64, ReachError> {
         let announced = announced(&response);
-        let mut body = self.body(response)?;
-        let (mut bytes, limit) = (0, self.request.byte_limit);
+        let mut body = self.body_within(response, limit)?;
+        let mut bytes = 0;
         loop {
             let mut piece = Vec::new();
             // One more than is allowed shows that there is more.
@@ -113,7 +133,16 @@ impl<'a> Exchange<'a> {
 
     /// The body, unless it says itself that it is too large.
     pub(crate) fn body(&self, response: Response<Body>) -> Result<impl Read + use<>, Failure> {
-        if announced(&response).is_some_and(|length| length > self.request.byte_limit) {
+        self.body_within(response, self.request.byte_limit)
+    }
+
+    /// The same, within another limit.
+    pub(crate) fn body_within(
+        &self,
+        response: Response<Body>,
+        limit: u64,
+    ) -> Result<impl Read + use<>, Failure> {
+        if announced(&response).is_some_and(|length| length > limit) {
             return Err(self.too_large());
         }
         Ok(HttpBody {

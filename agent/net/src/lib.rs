@@ -4,6 +4,7 @@
 //! Never: holds a cluster credential; sends a pack to the agent; starts a program.
 
 mod begin;
+mod bucket;
 mod busy;
 mod cache;
 mod delta;

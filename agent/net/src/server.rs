@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use windlass_wire::{Answer, DisplayUrl, FailureClass, Request, read_request, write_answer};
 
+use crate::bucket;
 use crate::busy::Busy;
 use crate::cache;
 use crate::download;
@@ -155,6 +156,10 @@ fn connection(stream: &UnixStream, context: &Context) {
         Ok(Request::Registry(request)) => {
             tracing::debug!(url = %DisplayUrl(&request.download.url), ask = ?request.ask, "registry");
             registry::answer(&request, &mut out)
+        }
+        Ok(Request::Bucket(request)) => {
+            tracing::debug!(url = %DisplayUrl(&request.download.url), "bucket");
+            bucket::answer(&request, &mut out)
         }
         Ok(Request::Post(request)) => {
             tracing::debug!(bytes = request.body.len(), "post");

@@ -9,6 +9,7 @@
 )]
 
 mod agent;
+mod bucket;
 mod git;
 mod http_server;
 

@@ -92,7 +92,7 @@ fn take(
             receive(&mut pieces, &mut blob, request.byte_limit)?;
             Ok(Downloaded::New { blob, etag })
         }
-        Piece::Unchanged | Piece::Bytes(_) | Piece::Done { .. } => {
+        Piece::Unchanged | Piece::Missing | Piece::Bytes(_) | Piece::Done { .. } => {
             Err(unexpected("an answer without a head"))
         }
     }
@@ -117,7 +117,9 @@ fn receive(
             Piece::Failed { class, message } => {
                 return Err(DownloadError::Failed { class, message });
             }
-            Piece::Head { .. } | Piece::Unchanged => return Err(unexpected("a second head")),
+            Piece::Head { .. } | Piece::Unchanged | Piece::Missing => {
+                return Err(unexpected("a second head"));
+            }
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) fn post(net: &Net, request: &PostRequest) -> Result<(), PostError> {
     match read_piece(&mut BufReader::new(stream))? {
         Piece::Done { .. } => Ok(()),
         Piece::Failed { class, message } => Err(PostError::Failed { class, message }),
-        Piece::Head { .. } | Piece::Bytes(_) | Piece::Unchanged => Err(PostError::Unexpected),
+        Piece::Head { .. } | Piece::Bytes(_) | Piece::Unchanged | Piece::Missing => {
+            Err(PostError::Unexpected)
+        }
     }
 }

@@ -49,8 +49,8 @@ pub struct Proxy {
     pub login: Option<(String, Secret)>,
 }
 
-/// One answer. A download is `Head`, then `Bytes`, then `Done`; or `Unchanged`; a `Failed` may come at any
-/// point and ends the connection.
+/// One answer. A download is `Head`, then `Bytes`, then `Done`; or `Unchanged`; or `Missing`; a `Failed` may come at
+/// any point and ends the connection.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Piece {
     /// The server answers; comes before the bytes.
@@ -62,6 +62,8 @@ pub enum Piece {
     Bytes(Vec<u8>),
     /// The content still has the tag that was named.
     Unchanged,
+    /// There is no such object, of several that were asked for.
+    Missing,
     /// Everything was sent.
     Done {
         /// How many bytes that was.
@@ -107,6 +109,7 @@ impl fmt::Debug for Piece {
             Self::Head { etag } => write!(formatter, "Head({etag:?})"),
             Self::Bytes(bytes) => write!(formatter, "Bytes({})", bytes.len()),
             Self::Unchanged => write!(formatter, "Unchanged"),
+            Self::Missing => write!(formatter, "Missing"),
             Self::Done { bytes } => write!(formatter, "Done({bytes} bytes)"),
             Self::Failed { class, message } => write!(formatter, "Failed({class}: {message})"),
         }
@@ -118,6 +121,7 @@ const TAG_HEAD: u8 = 16;
 const TAG_BYTES: u8 = 17;
 const TAG_UNCHANGED: u8 = 18;
 const TAG_DONE: u8 = 19;
+const TAG_MISSING: u8 = 20;
 pub(crate) const REQUEST: &str = "request";
 const WHAT: &str = "piece";
 
@@ -221,6 +225,7 @@ pub fn write_piece(writer: &mut impl Write, piece: &Piece) -> Result<(), WireErr
             encoder
         }
         Piece::Unchanged => Encoder::new(TAG_UNCHANGED),
+        Piece::Missing => Encoder::new(TAG_MISSING),
         Piece::Done { bytes } => {
             let mut encoder = Encoder::new(TAG_DONE);
             encoder.number(*bytes);
@@ -251,6 +256,7 @@ pub fn read_piece(reader: &mut impl Read) -> Result<Piece, WireError> {
             etag: decoder.optional_text("etag", limits::ETAG_BYTES)?,
         },
         TAG_UNCHANGED => Piece::Unchanged,
+        TAG_MISSING => Piece::Missing,
         TAG_DONE => Piece::Done {
             bytes: decoder.number("bytes")?,
         },

@@ -4,11 +4,13 @@
 //! Never: opens a socket, trusts a length it did not bound.
 //!
 //! One connection carries one [`FetchRequest`] and then [`Answer`]s until a final one
-//! ([`Answer::is_final`]), or one [`DownloadRequest`], [`RegistryRequest`] or [`PostRequest`] and then
-//! [`Piece`]s, or one [`Routes`] and then [`FromNet`] one way and [`ToNet`] the other. A frame is a big-endian `u32` length, a tag byte, and the fields; the length
-//! counts the tag byte. Integers are big-endian, texts and byte strings carry a `u32` length.
+//! ([`Answer::is_final`]), or one [`DownloadRequest`], [`RegistryRequest`], [`BucketRequest`] or
+//! [`PostRequest`] and then [`Piece`]s, or one [`Routes`] and then [`FromNet`] one way and [`ToNet`] the
+//! other. A frame is a big-endian `u32` length, a tag byte, and the fields; the length counts the tag byte.
+//! Integers are big-endian, texts and byte strings carry a `u32` length.
 
 mod answer;
+mod bucket;
 mod download;
 mod error;
 mod frame;
@@ -22,6 +24,7 @@ mod semver_range;
 mod serve;
 
 pub use answer::{Answer, FailureClass, read_answer, write_answer};
+pub use bucket::{BucketAsk, BucketRequest, write_bucket};
 pub use download::{
     ClientIdentity, DownloadRequest, Piece, Proxy, read_piece, write_download, write_piece,
 };

@@ -48,6 +48,9 @@ pub const PIECE_BYTES: usize = 256 * 1024;
 /// Bytes of a server's tag for its content. Apache's and nginx's have some thirty.
 pub const ETAG_BYTES: usize = 1024;
 
+/// Objects of a bucket that one request names: with the longest names they stay below [`REQUEST_BYTES`].
+pub const BUCKET_KEYS: usize = 100;
+
 /// Paths that are served. Each is of one Receiver; a homelab has a handful.
 pub const ROUTES: usize = 1000;
 

@@ -5,14 +5,15 @@ use std::io::{Read, Write};
 
 use zeroize::Zeroizing;
 
+use crate::bucket::{TAG_BUCKET, decode_bucket};
 use crate::download::{TAG_DOWNLOAD, decode_download};
 use crate::frame::{Decoder, Encoder, check_oid, read_bytes, read_length};
 use crate::post::{TAG_POST, decode_post};
 use crate::registry::{TAG_REGISTRY, decode_registry};
 use crate::serve::{TAG_SERVE, decode_routes};
 use crate::{
-    DisplayUrl, DownloadRequest, PostRequest, Range, RegistryRequest, Routes, Secret, WireError,
-    limits, parse_tag,
+    BucketRequest, DisplayUrl, DownloadRequest, PostRequest, Range, RegistryRequest, Routes,
+    Secret, WireError, limits, parse_tag,
 };
 
 /// What one connection asks for.
@@ -24,6 +25,8 @@ pub enum Request {
     Download(DownloadRequest),
     /// Something that a registry has.
     Registry(RegistryRequest),
+    /// Something that a bucket has.
+    Bucket(BucketRequest),
     /// Something that somebody is to be told.
     Post(PostRequest),
     /// Requests of others, on a socket that is handed over.
@@ -178,7 +181,8 @@ pub fn write_request(writer: &mut impl Write, request: &FetchRequest) -> Result<
 }
 
 /// Reads one request. Fails on anything [`write_request`], [`crate::write_download`], [`crate::write_registry`],
-/// [`crate::write_post`] and [`crate::write_serve`] would not have written; never allocates more than has arrived.
+/// [`crate::write_bucket`], [`crate::write_post`] and [`crate::write_serve`] would not have written; never allocates more
+/// than has arrived.
 pub fn read_request(reader: &mut impl Read) -> Result<Request, WireError> {
     let length = read_length(reader, WHAT, limits::REQUEST_BYTES)?;
     let body = Zeroizing::new(read_bytes(reader, length)?);
@@ -187,6 +191,7 @@ pub fn read_request(reader: &mut impl Read) -> Result<Request, WireError> {
         TAG_REQUEST => Request::Fetch(decode_fetch(&mut decoder)?),
         TAG_DOWNLOAD => Request::Download(decode_download(&mut decoder)?),
         TAG_REGISTRY => Request::Registry(decode_registry(&mut decoder)?),
+        TAG_BUCKET => Request::Bucket(decode_bucket(&mut decoder)?),
         TAG_POST => Request::Post(decode_post(&mut decoder)?),
         TAG_SERVE => Request::Serve(decode_routes(&mut decoder)?),
         tag => return Err(WireError::UnknownTag { what: WHAT, tag }),

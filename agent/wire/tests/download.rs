@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use windlass_wire::{
-    ClientIdentity, Credentials, DownloadRequest, FailureClass, Piece, Proxy, RegistryAsk,
-    RegistryRequest, Request, WireError, limits, read_piece, read_request, write_download,
-    write_piece, write_registry,
+    BucketAsk, BucketRequest, ClientIdentity, Credentials, DownloadRequest, FailureClass, Piece,
+    Proxy, RegistryAsk, RegistryRequest, Request, WireError, limits, read_piece, read_request,
+    write_bucket, write_download, write_piece, write_registry,
 };
 
 use crate::secret;
@@ -51,11 +51,25 @@ fn registry_request() -> impl Strategy<Value = RegistryRequest> {
     })
 }
 
+fn bucket_request() -> impl Strategy<Value = BucketRequest> {
+    let ask = prop_oneof![
+        ".{0,60}".prop_map(BucketAsk::List),
+        proptest::collection::vec(".{0,60}", 0..5).prop_map(BucketAsk::Objects),
+    ];
+    let region = proptest::option::of(".{0,20}");
+    (ask, region, request()).prop_map(|(ask, region, download)| BucketRequest {
+        ask,
+        region,
+        download,
+    })
+}
+
 fn piece() -> impl Strategy<Value = Piece> {
     prop_oneof![
         proptest::option::of(".{0,60}").prop_map(|etag| Piece::Head { etag }),
         proptest::collection::vec(any::<u8>(), 0..400).prop_map(Piece::Bytes),
         Just(Piece::Unchanged),
+        Just(Piece::Missing),
         any::<u64>().prop_map(|bytes| Piece::Done { bytes }),
         ".{0,200}".prop_map(|message| Piece::Failed {
             class: FailureClass::Tls,
@@ -99,6 +113,17 @@ proptest! {
         let bytes = written_registry(&request);
         prop_assert!(read_request(&mut &bytes[..cut.index(bytes.len())]).is_err());
         prop_assert_eq!(read_request(&mut bytes.as_slice()).unwrap(), Request::Registry(request));
+    }
+
+    #[test]
+    fn a_request_for_a_bucket_comes_back_as_it_was_written_or_not_at_all(
+        request in bucket_request(),
+        cut in any::<prop::sample::Index>()
+    ) {
+        let mut bytes = Vec::new();
+        write_bucket(&mut bytes, &request).expect("the generated request is within its bounds");
+        prop_assert!(read_request(&mut &bytes[..cut.index(bytes.len())]).is_err());
+        prop_assert_eq!(read_request(&mut bytes.as_slice()).unwrap(), Request::Bucket(request));
     }
 
     #[test]

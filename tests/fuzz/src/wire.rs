@@ -2,8 +2,8 @@
 
 use windlass_wire::{
     Range, Request, parse_tag, read_answer, read_from_net, read_piece, read_request, write_answer,
-    write_download, write_from_net, write_piece, write_post, write_registry, write_request,
-    write_serve,
+    write_bucket, write_download, write_from_net, write_piece, write_post, write_registry,
+    write_request, write_serve,
 };
 
 /// Answers that are read from one input at most.
@@ -17,6 +17,7 @@ pub(crate) fn request(bytes: &[u8]) {
             Request::Fetch(fetch) => write_request(&mut written, fetch),
             Request::Download(download) => write_download(&mut written, download),
             Request::Registry(registry) => write_registry(&mut written, registry),
+            Request::Bucket(bucket) => write_bucket(&mut written, bucket),
             Request::Post(post) => write_post(&mut written, post),
             Request::Serve(routes) => write_serve(&mut written, routes),
         };
