@@ -23,6 +23,8 @@ test: bootstrap node lint ## everything that must hold
 	@tests/oracles/controllers.sh >/dev/null || [ $$? = 77 ]
 	@echo "== a real registry, to put charts into"
 	@tests/oracles/registry.sh >/dev/null || [ $$? = 77 ]
+	@echo "== a server that speaks S3, to put buckets into"
+	@tests/oracles/s3.sh >/dev/null || [ $$? = 77 ]
 	@echo "== the real kustomize, to compare with"
 	@tests/oracles/kustomize.sh >/dev/null || [ $$? = 77 ]
 	@echo "== the real sops, to compare with"

@@ -16,4 +16,5 @@ require (
 	github.com/fluxcd/source-controller v1.9.6
 	github.com/fluxcd/source-controller/api v1.9.6
 	github.com/prometheus/prometheus v0.316.0
+	github.com/versity/versitygw v1.8.0
 )

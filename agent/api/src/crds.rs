@@ -25,6 +25,7 @@ pub fn crds() -> Vec<Object> {
     let notification = names::NOTIFICATION_CONTROLLER;
     let generated = [
         (serde_json::to_value(Alert::crd()), notification),
+        (serde_json::to_value(Bucket::crd()), source),
         (serde_json::to_value(GitRepository::crd()), source),
         (serde_json::to_value(HelmChart::crd()), source),
         (
@@ -46,16 +47,6 @@ pub fn crds() -> Vec<Object> {
         .collect()
 }
 
-/// [`crds`], and those of kinds that windlass does not reconcile yet: it does not install them, so that
-/// nobody makes an object that nothing happens to.
-pub fn all_crds() -> Vec<Object> {
-    let mut crds = crds();
-    let source = names::SOURCE_CONTROLLER;
-    let others = [(serde_json::to_value(Bucket::crd()), source)];
-    crds.extend(others.map(|(value, component)| finish(value, component)));
-    crds
-}
-
 fn finish(value: Result<Value, serde_json::Error>, component: &str) -> Object {
     let mut value = value.expect("a generated CRD has only string keys");
     finish_names(&mut value);
@@ -75,7 +66,7 @@ pub fn crd_files() -> Vec<(String, String)> {
         let text = format!("{GENERATED}{}", yaml::to_string(crd.as_value()));
         (format!("{}.yaml", crd.name()), text)
     };
-    all_crds().into_iter().map(file).collect()
+    crds().into_iter().map(file).collect()
 }
 
 /// Writes the list kind out, which the API server would otherwise fill in.

@@ -30,4 +30,4 @@ mod text;
 pub mod time;
 mod tolerant;
 
-pub use crate::crds::{all_crds, crd_files, crds};
+pub use crate::crds::{crd_files, crds};

@@ -5,15 +5,16 @@ use thiserror::Error;
 use windlass_object::{Object, Value};
 
 use crate::alert::Alert;
+use crate::bucket::Bucket;
 use crate::git_repository::GitRepository;
 use crate::helm_chart::HelmChart;
 use crate::helm_release::HelmRelease;
 use crate::helm_repository::HelmRepository;
 use crate::kustomization::Kustomization;
 use crate::names::{
-    ALERT, GIT_REPOSITORY, HELM_CHART, HELM_GROUP, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION,
-    KUSTOMIZE_GROUP, NOTIFICATION_API_VERSION, NOTIFICATION_GROUP, OCI_REPOSITORY, PROVIDER,
-    RECEIVER, RECEIVER_API_VERSION, SOURCE_GROUP,
+    ALERT, BUCKET, GIT_REPOSITORY, HELM_CHART, HELM_GROUP, HELM_RELEASE, HELM_REPOSITORY,
+    KUSTOMIZATION, KUSTOMIZE_GROUP, NOTIFICATION_API_VERSION, NOTIFICATION_GROUP, OCI_REPOSITORY,
+    PROVIDER, RECEIVER, RECEIVER_API_VERSION, SOURCE_GROUP,
 };
 use crate::oci_repository::OciRepository;
 use crate::provider::Provider;
@@ -103,6 +104,19 @@ pub fn helm_repository(object: &Object) -> Result<HelmRepository, ParseError> {
         object,
         SOURCE_GROUP,
         HELM_REPOSITORY,
+        crate::names::SOURCE_API_VERSION,
+    )
+}
+
+/// Reads a Bucket of any version of its group (the fields are the same).
+///
+/// # Errors
+/// When it is of another kind or a field is missing or of the wrong type.
+pub fn bucket(object: &Object) -> Result<Bucket, ParseError> {
+    typed(
+        object,
+        SOURCE_GROUP,
+        BUCKET,
         crate::names::SOURCE_API_VERSION,
     )
 }

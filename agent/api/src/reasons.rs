@@ -125,9 +125,13 @@ reasons! {
     OCI_ARTIFACT_LAYER_OPERATION_FAILED = "OCIArtifactLayerOperationFailed";
     /// A range of versions leads to a lower one than before. Not Flux's.
     LOWER_VERSION = "LowerVersion";
+    /// A bucket could not be listed, or its objects not be fetched.
+    BUCKET_OPERATION_FAILED = "BucketOperationFailed";
+    /// A bucket or an object in it has a name that leads elsewhere, or is none. Not Flux's.
+    INVALID_NAME = "InvalidName";
     /// Nothing names the digest, and the node takes nothing else. Not Flux's.
     NOT_PINNED = "NotPinned";
-    /// A tag or the version of a chart has other bytes than when it was first used. Not Flux's.
+    /// A tag, a bucket or the version of a chart has other bytes than when it was first used. Not Flux's.
     DIGEST_CHANGED = "DigestChanged";
     /// A release was installed.
     INSTALL_SUCCEEDED = "InstallSucceeded";

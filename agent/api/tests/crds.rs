@@ -22,7 +22,7 @@ fn the_packaged_crds_are_the_generated_ones() {
 
 #[test]
 fn the_schema_of_metadata_holds_nothing_that_the_api_server_refuses() {
-    for crd in windlass_api::all_crds() {
+    for crd in windlass_api::crds() {
         let path = "/spec/versions/0/schema/openAPIV3Schema/properties/metadata";
         assert_eq!(
             crd.pointer(path),

@@ -149,7 +149,7 @@ fn differences(path: &str, theirs: &Value, ours: &Value, found: &mut Vec<String>
 fn the_crds_are_flux_crds_apart_from_the_listed_differences() {
     let mut found = Vec::new();
     for (module, file, name) in DEFINITIONS {
-        let ours = windlass_api::all_crds()
+        let ours = windlass_api::crds()
             .into_iter()
             .find(|crd| crd.name() == *name)
             .unwrap();

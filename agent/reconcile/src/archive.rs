@@ -1,5 +1,5 @@
-//! Archives of files that are no commits: artifacts of registries. Each is kept by content, and hashed and unpacked again
-//! whenever something is made of it.
+//! Archives of files that are no commits: artifacts of registries, objects of buckets. Each is kept by content, and hashed
+//! and unpacked again whenever something is made of it.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +36,26 @@ pub(crate) enum Taken {
     Extracted { ignore: Option<String> },
 }
 
+/// Why the bytes may be used, once they are those that somebody looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Basis {
+    /// The digest that `windlass.lock` names.
+    pub(crate) pin: Option<BlobDigest>,
+    /// The node takes whatever is there.
+    pub(crate) free: bool,
+    /// A verified commit made the object as it is.
+    pub(crate) made: bool,
+    /// Nothing is used that neither the spec nor `windlass.lock` names by its digest.
+    pub(crate) only_pinned: bool,
+}
+
+/// What something was when this node used it first, as far as that is known.
+#[derive(Debug)]
+pub(crate) struct First {
+    key: String,
+    digest: Option<BlobDigest>,
+}
+
 /// An archive that is kept cannot be looked at.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
@@ -52,6 +72,34 @@ pub(crate) enum OpenError {
     #[error("the archive holds no chart")]
     Chart(#[from] LoadError),
 }
+
+// === impl First ===
+
+impl First {
+    /// What is remembered under this key.
+    pub(crate) fn of(store: &Store, key: String) -> Result<Self, StoreError> {
+        let text = store
+            .recall(&key)?
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let digest = text.and_then(|text| text.parse().ok());
+        Ok(First { key, digest })
+    }
+
+    /// The digest that it was, if these bytes are others.
+    pub(crate) fn contradicts(&self, found: BlobDigest) -> Option<BlobDigest> {
+        self.digest.filter(|first| *first != found)
+    }
+
+    /// What is in use from here on is what it is.
+    pub(crate) fn keep(&self, store: &Store, found: BlobDigest) -> Result<(), StoreError> {
+        match self.digest {
+            Some(_) => Ok(()),
+            None => store.remember(&self.key, found.to_string().as_bytes()),
+        }
+    }
+}
+
+// === impl Taken ===
 
 impl Taken {
     /// Opens an archive with these bytes.

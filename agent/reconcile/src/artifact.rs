@@ -1,17 +1,34 @@
-//! What the status and the events of a source say that keeps bytes: a chart, an index.
+//! What the status and the events of a source say that keeps bytes: a chart, an index, an archive.
+
+mod conclude;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use windlass_api::conditions::{self, Statement};
 use windlass_api::meta::{Artifact, Condition, ConditionStatus};
 use windlass_api::time::Time;
 use windlass_api::{names, reasons};
 use windlass_cluster::{EventType, Leadership};
+use windlass_object::Object;
 
+pub(crate) use self::conclude::Told;
 use crate::announce::{announce, event};
 use crate::context::Context;
 use crate::seen::Meta;
 use crate::source::spec::Unusable;
+
+/// What the loop has to know after a pass of such a source.
+#[derive(Debug)]
+pub(crate) struct Outcome<Kept> {
+    /// What is in use.
+    pub(crate) kept: Option<Kept>,
+    pub(crate) problem: Option<(&'static str, String)>,
+    /// The object as the pass wrote it.
+    pub(crate) object: Option<Object>,
+    /// When to look again, if nothing happens before; none: now.
+    pub(crate) again: Option<Duration>,
+}
 
 /// Why a source is not as it should be. What is kept stays in use all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +80,7 @@ impl Problem {
 }
 
 /// Sets every condition by what is kept and what is wrong.
-pub(crate) fn say(
+fn say(
     all: &mut Vec<Condition>,
     generation: Option<i64>,
     held: Option<&Held>,
@@ -120,13 +137,7 @@ pub(crate) fn say(
 }
 
 /// The artifact, with the time of the old one where it is the same, and where others find the latest.
-pub(crate) fn artifact(
-    kind: &str,
-    meta: &Meta,
-    held: &Held,
-    old: Option<&Artifact>,
-    now: Time,
-) -> Artifact {
+fn artifact(kind: &str, meta: &Meta, held: &Held, old: Option<&Artifact>, now: Time) -> Artifact {
     let folder = folder(kind, meta);
     let path = format!("{folder}/{}", held.file);
     let same = old.filter(|old| old.revision == held.revision && old.digest == held.digest);
@@ -142,7 +153,7 @@ pub(crate) fn artifact(
 }
 
 /// `status.url`: where others find the latest artifact.
-pub(crate) fn latest(kind: &str, meta: &Meta, file: &str) -> String {
+fn latest(kind: &str, meta: &Meta, file: &str) -> String {
     format!("{}/{}/{file}", host(), folder(kind, meta))
 }
 
@@ -157,7 +168,7 @@ fn host() -> String {
 }
 
 /// What is worth an event against what the status said before: a new artifact, a new problem, a recovery.
-pub(crate) fn news(
+fn news(
     said: (&[Condition], Option<&Artifact>),
     held: Option<&Held>,
     problem: Option<&Problem>,
@@ -178,7 +189,7 @@ pub(crate) fn news(
 }
 
 /// Publishes the news of one object.
-pub(crate) async fn tell(
+async fn tell(
     context: &Context,
     leadership: &Leadership,
     (kind, meta): (&str, &Meta),

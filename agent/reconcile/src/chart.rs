@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use windlass_helm::{Chart, LoadError, load_archive};
 use windlass_state::{BlobDigest, Store, StoreError};
 
+use crate::kept;
 use crate::named::Named;
 
 /// A chart that can be loaded.
@@ -76,10 +77,7 @@ fn user(chart: &Named) -> String {
 
 /// What this node packaged last for a HelmChart, if that is still there and was for the same object.
 fn recall(store: &Store, chart: &Named, uid: &str) -> Result<Option<ChartSnapshot>, StoreError> {
-    let Some(kept) = store.recall(&user(chart))? else {
-        return Ok(None);
-    };
-    let snapshot: Option<ChartSnapshot> = serde_json::from_slice(&kept).ok();
+    let snapshot: Option<ChartSnapshot> = kept::recall(store, &user(chart))?;
     let Some(snapshot) = snapshot.filter(|snapshot| snapshot.uid == uid) else {
         return Ok(None);
     };
@@ -89,19 +87,13 @@ fn recall(store: &Store, chart: &Named, uid: &str) -> Result<Option<ChartSnapsho
     Ok(store.blob(&digest)?.map(|_| snapshot))
 }
 
-fn remember(store: &Store, chart: &Named, snapshot: &ChartSnapshot) -> Result<(), StoreError> {
-    // A struct of plain fields always becomes JSON.
-    let bytes = serde_json::to_vec(snapshot).unwrap_or_default();
-    store.remember(&user(chart), &bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use windlass_helm::File;
 
     use super::*;
 
-    fn kept(store: &Store, name: &Named) -> ChartSnapshot {
+    fn packaged(store: &Store, name: &Named) -> ChartSnapshot {
         let files = vec![File {
             name: "Chart.yaml".to_owned(),
             data: b"apiVersion: v2\nname: web\nversion: 1.2.3\n"[..].into(),
@@ -119,7 +111,7 @@ mod tests {
             generation: 1,
             uid: "one".to_owned(),
         };
-        remember(store, name, &snapshot).unwrap();
+        kept::remember(store, &user(name), &snapshot).unwrap();
         snapshot
     }
 
@@ -128,7 +120,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let store = Store::open(place.path()).unwrap();
         let name = Named::new("apps", "web");
-        let snapshot = kept(&store, &name);
+        let snapshot = packaged(&store, &name);
         assert_eq!(
             recall(&store, &name, "one").unwrap(),
             Some(snapshot.clone())
@@ -147,8 +139,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let store = Store::open(place.path()).unwrap();
         let (one, other) = (Named::new("apps", "web"), Named::new("apps", "other"));
-        let snapshot = kept(&store, &one);
-        kept(&store, &other);
+        let snapshot = packaged(&store, &one);
+        packaged(&store, &other);
         store
             .leave_blobs_but(PREFIX, &["apps/other".to_owned()])
             .unwrap();

@@ -66,6 +66,7 @@ pub(crate) struct Context {
 #[derive(Debug)]
 pub(crate) struct Kinds {
     pub(crate) alert: Resource,
+    pub(crate) bucket: Resource,
     pub(crate) git_repository: Resource,
     pub(crate) helm_chart: Resource,
     pub(crate) helm_release: Resource,
@@ -88,6 +89,7 @@ impl Kinds {
     pub(crate) fn new() -> Self {
         Kinds {
             alert: without_status(own(names::NOTIFICATION_API_VERSION, names::ALERT, "alerts")),
+            bucket: own(names::SOURCE_API_VERSION, names::BUCKET, "buckets"),
             git_repository: own(
                 names::SOURCE_API_VERSION,
                 names::GIT_REPOSITORY,

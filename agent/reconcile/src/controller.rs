@@ -1,6 +1,7 @@
 //! The event loop: one task that knows everything, starts passes, and takes their outcomes.
 
 mod assemble;
+mod buckets;
 mod charts;
 mod dependencies;
 mod fetched;
@@ -35,12 +36,14 @@ use tokio_util::sync::CancellationToken;
 use windlass_api::kustomization::KustomizationSpec;
 use windlass_object::Object;
 
-use self::charts::ChartSlot;
+use self::buckets::Buckets;
+use self::charts::HelmCharts;
+use self::fetched::Fetching;
 use self::kustomizations::KustomizationSlot;
-use self::oci::OciSlot;
+use self::oci::OciRepositories;
 use self::records::Records;
 use self::releases::ReleaseSlot;
-use self::repositories::RepositorySlot;
+use self::repositories::HelmRepositories;
 use self::sources::SourceSlot;
 pub(crate) use self::standing::Standing;
 use self::values::Values;
@@ -70,15 +73,13 @@ pub(crate) struct Controller {
     context: Arc<Context>,
     root: Root,
     sources: BTreeMap<Named, SourceSlot>,
-    repositories: BTreeMap<Named, RepositorySlot>,
-    oci: BTreeMap<Named, OciSlot>,
-    charts: BTreeMap<Named, ChartSlot>,
+    repositories: Fetching<HelmRepositories>,
+    oci: Fetching<OciRepositories>,
+    buckets: Fetching<Buckets>,
+    charts: Fetching<HelmCharts>,
     kustomizations: BTreeMap<Named, KustomizationSlot>,
     releases: BTreeMap<Named, ReleaseSlot>,
     source_queue: Queue<Named>,
-    repository_queue: Queue<Named>,
-    oci_queue: Queue<Named>,
-    chart_queue: Queue<Named>,
     kustomization_queue: Queue<Named>,
     release_queue: Queue<Named>,
     standing: Standing,
@@ -126,15 +127,13 @@ impl Controller {
         let mut controller = Controller {
             context,
             sources: BTreeMap::from([(root.name.clone(), SourceSlot::default())]),
-            repositories: BTreeMap::new(),
-            oci: BTreeMap::new(),
-            charts: BTreeMap::new(),
+            repositories: Fetching::new(CONCURRENT_SOURCES),
+            oci: Fetching::new(CONCURRENT_CHARTS),
+            buckets: Fetching::new(CONCURRENT_CHARTS),
+            charts: Fetching::new(CONCURRENT_CHARTS),
             kustomizations: BTreeMap::new(),
             releases: BTreeMap::new(),
             source_queue: Queue::new(CONCURRENT_SOURCES),
-            repository_queue: Queue::new(CONCURRENT_SOURCES),
-            oci_queue: Queue::new(CONCURRENT_CHARTS),
-            chart_queue: Queue::new(CONCURRENT_CHARTS),
             kustomization_queue: Queue::new(concurrency),
             release_queue: Queue::new(CONCURRENT_RELEASES),
             standing,
@@ -193,9 +192,10 @@ impl Controller {
     fn take(&mut self, event: Event) {
         match event {
             Event::GitRepository(event) => self.git_repository_seen(event),
-            Event::HelmRepository(event) => self.helm_repository_seen(event),
-            Event::OciRepository(event) => self.oci_repository_seen(event),
-            Event::HelmChart(event) => self.helm_chart_seen(event),
+            Event::HelmRepository(event) => self.fetched_seen::<HelmRepositories>(event),
+            Event::OciRepository(event) => self.fetched_seen::<OciRepositories>(event),
+            Event::Bucket(event) => self.fetched_seen::<Buckets>(event),
+            Event::HelmChart(event) => self.fetched_seen::<HelmCharts>(event),
             Event::Kustomization(event) => self.kustomization_seen(event),
             Event::HelmRelease(event) => self.helm_release_seen(event),
             Event::Alert(event) => self.context.herald.hear(Heard::Alert(event)),
@@ -227,18 +227,26 @@ impl Controller {
             Event::SourceFound { name, snapshot } => self.source_found(&name, *snapshot),
             Event::SourceFinished { name, outcome } => self.source_finished(&name, *outcome),
             Event::RepositoryFinished { name, outcome } => {
-                self.repository_finished(&name, *outcome);
+                self.fetched_finished::<HelmRepositories>(&name, *outcome);
             }
-            Event::OciFinished { name, outcome } => self.oci_finished(&name, *outcome),
-            Event::ChartFinished { name, outcome } => self.chart_finished(&name, *outcome),
+            Event::OciFinished { name, outcome } => {
+                self.fetched_finished::<OciRepositories>(&name, *outcome);
+            }
+            Event::BucketFinished { name, outcome } => {
+                self.fetched_finished::<Buckets>(&name, *outcome);
+            }
+            Event::ChartFinished { name, outcome } => {
+                self.fetched_finished::<HelmCharts>(&name, *outcome);
+            }
             Event::KustomizationFinished { name, outcome } => {
                 self.kustomization_finished(&name, outcome);
             }
             Event::ReleaseFinished { name, outcome } => self.release_finished(&name, *outcome),
             Event::SourceBroke { name } => self.source_broke(&name),
-            Event::RepositoryBroke { name } => self.repository_broke(&name),
-            Event::OciBroke { name } => self.oci_broke(&name),
-            Event::ChartBroke { name } => self.chart_broke(&name),
+            Event::RepositoryBroke { name } => self.fetched_broke::<HelmRepositories>(&name),
+            Event::OciBroke { name } => self.fetched_broke::<OciRepositories>(&name),
+            Event::BucketBroke { name } => self.fetched_broke::<Buckets>(&name),
+            Event::ChartBroke { name } => self.fetched_broke::<HelmCharts>(&name),
             Event::KustomizationBroke { name } => self.kustomization_broke(&name),
             Event::ReleaseBroke { name } => self.release_broke(&name),
         }
@@ -249,13 +257,16 @@ impl Controller {
         while let Some(name) = self.source_queue.start(now) {
             self.start_source(name);
         }
-        while let Some(name) = self.repository_queue.start(now) {
+        while let Some(name) = self.repositories.queue.start(now) {
             self.start_repository(name);
         }
-        while let Some(name) = self.oci_queue.start(now) {
+        while let Some(name) = self.oci.queue.start(now) {
             self.start_oci(name);
         }
-        while let Some(name) = self.chart_queue.start(now) {
+        while let Some(name) = self.buckets.queue.start(now) {
+            self.start_bucket(name);
+        }
+        while let Some(name) = self.charts.queue.start(now) {
             self.start_chart(name);
         }
         if !self.may_reconcile() {
@@ -276,9 +287,10 @@ impl Controller {
         let releases = self.release_queue.next_due();
         [
             self.source_queue.next_due(),
-            self.repository_queue.next_due(),
-            self.oci_queue.next_due(),
-            self.chart_queue.next_due(),
+            self.repositories.queue.next_due(),
+            self.oci.queue.next_due(),
+            self.buckets.queue.next_due(),
+            self.charts.queue.next_due(),
             kustomizations.filter(|_| reconciles),
             releases.filter(|_| reconciles),
             self.standing.next_tick(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use windlass_state::{IncomingBlob, Store, StoreError};
 use windlass_wire::{
-    DownloadRequest, FailureClass, Piece, RegistryRequest, WireError, read_piece, write_download,
-    write_registry,
+    BucketRequest, DownloadRequest, FailureClass, Piece, RegistryRequest, WireError, read_piece,
+    write_bucket, write_download, write_registry,
 };
 
 use crate::net::{Net, NetError};
@@ -26,6 +26,12 @@ pub(crate) enum Downloaded {
         blob: IncomingBlob,
         etag: Option<String>,
     },
+}
+
+/// An object of a bucket, with the server's tag for it. Nobody has looked at it either.
+pub(crate) struct BucketObject {
+    pub(crate) etag: Option<String>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Why there are no bytes.
@@ -68,6 +74,52 @@ pub(crate) fn ask_registry(
     take(store, stream, &request.download)
 }
 
+/// Asks windlass-net for the list of a bucket; otherwise as [`download`].
+pub(crate) fn ask_bucket(
+    store: &Store,
+    net: &Net,
+    request: &BucketRequest,
+) -> Result<Downloaded, DownloadError> {
+    let mut stream = open(net, &request.download)?;
+    write_bucket(&mut stream, request)?;
+    take(store, stream, &request.download)
+}
+
+/// Asks windlass-net for `count` objects of a bucket, and gives each to `to` with its tag, in the order in which they were
+/// named; nothing for one that is not there.
+pub(crate) fn ask_objects(
+    net: &Net,
+    request: &BucketRequest,
+    count: usize,
+    to: &mut dyn FnMut(Option<BucketObject>),
+) -> Result<(), DownloadError> {
+    let mut stream = open(net, &request.download)?;
+    write_bucket(&mut stream, request)?;
+    stream.flush().map_err(WireError::Io)?;
+    let mut pieces = BufReader::with_capacity(64 * 1024, stream);
+    let mut left = request.download.byte_limit;
+    for _ in 0..count {
+        let etag = match read_piece(&mut pieces)? {
+            Piece::Head { etag } => etag,
+            Piece::Missing => {
+                to(None);
+                continue;
+            }
+            Piece::Failed { class, message } => {
+                return Err(DownloadError::Failed { class, message });
+            }
+            Piece::Unchanged | Piece::Bytes(_) | Piece::Done { .. } => {
+                return Err(unexpected("an answer without a head"));
+            }
+        };
+        let mut bytes = Vec::new();
+        receive(&mut pieces, &mut bytes, left)?;
+        left -= bytes.len() as u64;
+        to(Some(BucketObject { etag, bytes }));
+    }
+    Ok(())
+}
+
 fn open(net: &Net, request: &DownloadRequest) -> Result<UnixStream, DownloadError> {
     let stream = net.open()?;
     let patience = Duration::from_secs(request.timeout_seconds) + PATIENCE;
@@ -101,18 +153,18 @@ fn take(
 /// What windlass-net was told counts here too: it may be somebody else's by now.
 fn receive(
     pieces: &mut impl std::io::Read,
-    blob: &mut IncomingBlob,
+    into: &mut impl Incoming,
     limit: u64,
 ) -> Result<(), DownloadError> {
     loop {
         match read_piece(pieces)? {
             Piece::Bytes(bytes) => {
-                if blob.bytes() + bytes.len() as u64 > limit {
+                if into.length() + bytes.len() as u64 > limit {
                     return Err(unexpected("more than it was asked for"));
                 }
-                blob.write(&bytes)?;
+                into.append(&bytes)?;
             }
-            Piece::Done { bytes } if bytes == blob.bytes() => return Ok(()),
+            Piece::Done { bytes } if bytes == into.length() => return Ok(()),
             Piece::Done { .. } => return Err(unexpected("fewer bytes than it says")),
             Piece::Failed { class, message } => {
                 return Err(DownloadError::Failed { class, message });
@@ -121,6 +173,33 @@ fn receive(
                 return Err(unexpected("a second head"));
             }
         }
+    }
+}
+
+/// Where bytes go.
+trait Incoming {
+    fn length(&self) -> u64;
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+}
+
+impl Incoming for IncomingBlob {
+    fn length(&self) -> u64 {
+        self.bytes()
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.write(bytes)
+    }
+}
+
+impl Incoming for Vec<u8> {
+    fn length(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.extend_from_slice(bytes);
+        Ok(())
     }
 }
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use windlass_api::names;
 use windlass_cluster::{FluxStanding, Leadership, WatchEvent};
 
-use crate::chart::pass::Outcome as ChartOutcome;
+use crate::artifact::Outcome;
+use crate::bucket::BucketSnapshot;
+use crate::chart::ChartSnapshot;
 use crate::kustomization::Outcome as KustomizationOutcome;
 use crate::named::Named;
-use crate::oci::pass::Outcome as OciOutcome;
+use crate::oci::OciSnapshot;
 use crate::release::Outcome as ReleaseOutcome;
 use crate::reload::Reloaded;
-use crate::repository::pass::Outcome as RepositoryOutcome;
+use crate::repository::IndexSnapshot;
 use crate::source::Outcome as SourceOutcome;
 use crate::source::fetch::Snapshot;
 use crate::trust::NodeTrust;
@@ -36,6 +38,8 @@ pub(crate) enum Event {
     HelmRepository(WatchEvent),
     /// An OCIRepository appeared, changed or went.
     OciRepository(WatchEvent),
+    /// A Bucket appeared, changed or went.
+    Bucket(WatchEvent),
     /// A HelmRelease appeared, changed or went.
     HelmRelease(WatchEvent),
     Alert(WatchEvent),
@@ -103,15 +107,19 @@ pub(crate) enum Event {
     },
     ChartFinished {
         name: Named,
-        outcome: Box<ChartOutcome>,
+        outcome: Box<Outcome<ChartSnapshot>>,
     },
     RepositoryFinished {
         name: Named,
-        outcome: Box<RepositoryOutcome>,
+        outcome: Box<Outcome<IndexSnapshot>>,
     },
     OciFinished {
         name: Named,
-        outcome: Box<OciOutcome>,
+        outcome: Box<Outcome<OciSnapshot>>,
+    },
+    BucketFinished {
+        name: Named,
+        outcome: Box<Outcome<BucketSnapshot>>,
     },
     KustomizationFinished {
         name: Named,
@@ -134,6 +142,9 @@ pub(crate) enum Event {
     OciBroke {
         name: Named,
     },
+    BucketBroke {
+        name: Named,
+    },
     KustomizationBroke {
         name: Named,
     },
@@ -149,6 +160,8 @@ impl Event {
             Event::SourceBroke { name } => Some((names::GIT_REPOSITORY, name)),
             Event::ChartBroke { name } => Some((names::HELM_CHART, name)),
             Event::RepositoryBroke { name } => Some((names::HELM_REPOSITORY, name)),
+            Event::OciBroke { name } => Some((names::OCI_REPOSITORY, name)),
+            Event::BucketBroke { name } => Some((names::BUCKET, name)),
             Event::KustomizationBroke { name } => Some((names::KUSTOMIZATION, name)),
             Event::ReleaseBroke { name } => Some((names::HELM_RELEASE, name)),
             _ => None,

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use windlass_api::oci_repository::{OciLayerOperation, OciLayerSelector, OciRepositorySpec};
 use windlass_state::{BlobDigest, Store, StoreError};
 
-use crate::archive::{ArchiveSnapshot, Taken};
+use crate::archive::{ArchiveSnapshot, Basis, Taken};
+use crate::kept;
 use crate::named::Named;
 
 /// The artifact in use.
@@ -39,19 +40,6 @@ struct Selection {
     ignore: Option<String>,
 }
 
-/// Why the bytes may be used, once they are those that somebody looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Basis {
-    /// The digest that `windlass.lock` names.
-    pub(crate) pin: Option<BlobDigest>,
-    /// The node takes whatever is there.
-    pub(crate) free: bool,
-    /// A verified commit made the object as it is.
-    pub(crate) made: bool,
-    /// Nothing is used that neither the spec nor `windlass.lock` names by its digest.
-    pub(crate) only_pinned: bool,
-}
-
 /// How the blobs of OCIRepositories and what is known of them are called.
 pub(crate) const PREFIX: &str = "oci/";
 
@@ -61,19 +49,12 @@ fn user(name: &Named) -> String {
 
 /// The artifact that is kept for an object, if its bytes still are what they were.
 fn recall(store: &Store, name: &Named, uid: &str) -> Result<Option<OciSnapshot>, StoreError> {
-    let kept = store.recall(&user(name))?;
-    let kept: Option<OciSnapshot> = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
+    let kept: Option<OciSnapshot> = kept::recall(store, &user(name))?;
     let Some(kept) = kept.filter(|kept| kept.uid == uid) else {
         return Ok(None);
     };
     let there = store.blob_reader(&kept.archive.blob)?.is_some();
     Ok(there.then_some(kept))
-}
-
-fn remember(store: &Store, name: &Named, snapshot: &OciSnapshot) -> Result<(), StoreError> {
-    // A struct of plain fields always becomes JSON.
-    let bytes = serde_json::to_vec(snapshot).unwrap_or_default();
-    store.remember(&user(name), &bytes)
 }
 
 /// What an OCIRepository follows, in one word: what `windlass.lock` calls it.
@@ -89,13 +70,9 @@ pub(crate) fn followed(spec: &OciRepositorySpec) -> &str {
 /// The tag that is followed where none is named.
 const DEFAULT_TAG: &str = "latest";
 
-// === impl Basis ===
-
-impl Basis {
-    /// Whether whatever is there is taken because the node says so, and for no better reason.
-    fn takes_anything(&self, spec: &OciRepositorySpec) -> bool {
-        self.free && self.pin.is_none() && !names_digest(spec)
-    }
+/// Whether whatever is there is taken because the node says so, and for no better reason.
+fn takes_anything(basis: &Basis, spec: &OciRepositorySpec) -> bool {
+    basis.free && basis.pin.is_none() && !names_digest(spec)
 }
 
 fn names_digest(spec: &OciRepositorySpec) -> bool {
@@ -168,12 +145,15 @@ mod tests {
             made: false,
             only_pinned: false,
         };
-        assert!(free.takes_anything(&spec(&json!({"tag": "main"}))));
-        assert!(!free.takes_anything(&spec(&json!({"digest": "sha256:0"}))));
+        assert!(takes_anything(&free, &spec(&json!({"tag": "main"}))));
+        assert!(!takes_anything(
+            &free,
+            &spec(&json!({"digest": "sha256:0"}))
+        ));
         let pinned = Basis {
             pin: Some(BlobDigest::of(b"x")),
             ..free
         };
-        assert!(!pinned.takes_anything(&spec(&json!({"tag": "main"}))));
+        assert!(!takes_anything(&pinned, &spec(&json!({"tag": "main"}))));
     }
 }

@@ -8,6 +8,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 use windlass_state::{Store, StoreError};
 
+use crate::kept;
 use crate::named::Named;
 
 /// The index in use.
@@ -30,8 +31,7 @@ fn user(name: &Named) -> String {
 
 /// The index of this URL that is kept, if its bytes still are what they were.
 fn recall(store: &Store, name: &Named, url: &str) -> Result<Option<IndexSnapshot>, StoreError> {
-    let kept = store.recall(&user(name))?;
-    let kept: Option<IndexSnapshot> = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
+    let kept: Option<IndexSnapshot> = kept::recall(store, &user(name))?;
     let Some(kept) = kept.filter(|kept| kept.url == url) else {
         return Ok(None);
     };
@@ -39,10 +39,4 @@ fn recall(store: &Store, name: &Named, url: &str) -> Result<Option<IndexSnapshot
         return Ok(None);
     };
     Ok(store.blob_reader(&digest)?.map(|_| kept))
-}
-
-fn remember(store: &Store, name: &Named, index: &IndexSnapshot) -> Result<(), StoreError> {
-    // A struct of plain fields always becomes JSON.
-    let bytes = serde_json::to_vec(index).unwrap_or_default();
-    store.remember(&user(name), &bytes)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use windlass_api::bucket::{BucketSpec, BucketStatus};
 use windlass_api::git_repository::{GitRepositorySpec, GitRepositoryStatus};
 use windlass_api::helm_chart::{HelmChartSpec, HelmChartStatus};
 use windlass_api::helm_release::{HelmReleaseSpec, HelmReleaseStatus};
@@ -24,6 +25,9 @@ pub(crate) struct Seen<Spec, Status> {
     pub(crate) spec: Result<Spec, String>,
     pub(crate) status: Status,
 }
+
+/// A Bucket as the watch shows it.
+pub(crate) type SeenBucket = Seen<BucketSpec, BucketStatus>;
 
 /// A GitRepository as the watch shows it.
 pub(crate) type SeenGitRepository = Seen<GitRepositorySpec, GitRepositoryStatus>;
@@ -74,6 +78,14 @@ impl<Spec, Status: Default> Seen<Spec, Status> {
             Err(message) => (Err(message), Status::default()),
         };
         Some(Seen { meta, spec, status })
+    }
+}
+
+impl SeenBucket {
+    pub(crate) fn parse(object: &Value) -> Option<Self> {
+        Seen::parse_with(object, |object| {
+            parse::bucket(object).map(|typed| (typed.spec, typed.status))
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use windlass_api::bucket::BucketSpec;
 use windlass_api::git_repository::{GitRepositorySpec, GitVerificationMode};
 use windlass_api::helm_repository::HelmRepositorySpec;
 use windlass_api::kustomization::KustomizationSpec;
@@ -21,6 +22,7 @@ use windlass_object::Object;
 use windlass_state::{BlobDigest, Store, StoreError};
 use windlass_trust::{ChartPin, LockFile, Oid};
 
+use crate::bucket::address;
 use crate::named::Named;
 use crate::oci::followed;
 
@@ -45,6 +47,8 @@ pub(crate) struct Made {
     charts: BTreeMap<String, Vec<ChartPin>>,
     #[serde(default)]
     oci: BTreeMap<String, MadeArtifact>,
+    #[serde(default)]
+    buckets: BTreeMap<String, MadeBucket>,
     kustomizations: BTreeMap<String, KustomizationSpec>,
 }
 
@@ -57,6 +61,14 @@ pub(crate) struct MadeRepository(HelmRepositorySpec);
 pub(crate) struct MadeArtifact {
     spec: OciRepositorySpec,
     /// The digest that `windlass.lock` beside it names for its URL and reference.
+    pub(crate) pin: Option<BlobDigest>,
+}
+
+/// A bucket as a verified commit has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MadeBucket {
+    spec: BucketSpec,
+    /// The digest that `windlass.lock` beside it names for it.
     pub(crate) pin: Option<BlobDigest>,
 }
 
@@ -114,6 +126,14 @@ impl Made {
                     let spec = typed.spec;
                     let pin = lock.artifact(&spec.url, followed(&spec));
                     self.oci.insert(name, MadeArtifact { spec, pin });
+                }
+            }
+            names::BUCKET => {
+                if let Ok(typed) = parse::bucket(object) {
+                    let spec = typed.spec;
+                    let prefix = spec.prefix.as_deref().unwrap_or_default();
+                    let pin = lock.bucket(&address(&spec), prefix);
+                    self.buckets.insert(name, MadeBucket { spec, pin });
                 }
             }
             _ => {}
@@ -212,6 +232,15 @@ impl Vouchers {
             .find_map(|made| made.oci.get(&name).cloned())
     }
 
+    /// The bucket as a verified commit has it.
+    pub(crate) fn bucket(&self, name: &Named) -> Option<MadeBucket> {
+        let name = name.to_string();
+        let owners = self.owners();
+        owners
+            .values()
+            .find_map(|made| made.buckets.get(&name).cloned())
+    }
+
     /// Whether a verified commit has the Kustomization, and has it as it is.
     pub(crate) fn made_kustomization(&self, name: &Named, live: &KustomizationSpec) -> bool {
         let name = name.to_string();
@@ -268,6 +297,23 @@ impl MadeArtifact {
             ..live.clone()
         };
         same == live
+    }
+}
+
+// === impl MadeBucket ===
+
+impl MadeBucket {
+    /// Whether the object in the cluster gives the same files: how often it is asked, and whether, anybody may say.
+    pub(crate) fn is(&self, live: &BucketSpec) -> bool {
+        let same = BucketSpec {
+            interval: live.interval,
+            timeout: live.timeout,
+            suspend: live.suspend,
+            // The API server fills in what the definition says.
+            provider: self.spec.provider.or(live.provider),
+            ..self.spec.clone()
+        };
+        same == *live
     }
 }
 
@@ -333,6 +379,7 @@ fn changed(before: Option<&Made>, after: &Made) -> Vec<Named> {
     names.extend(moved(&before.repositories, &after.repositories));
     names.extend(moved(&before.charts, &after.charts));
     names.extend(moved(&before.oci, &after.oci));
+    names.extend(moved(&before.buckets, &after.buckets));
     names
         .into_iter()
         .filter_map(|name| name.split_once('/'))

@@ -43,9 +43,10 @@ pub(crate) fn watch_all(
             while follow(&context, &resource, &scope, detail, event, &sender).await {}
         })
     };
-    let ours: [(&Resource, ToEvent); 9] = [
+    let ours: [(&Resource, ToEvent); 10] = [
         (&kinds.git_repository, Event::GitRepository),
         (&kinds.oci_repository, Event::OciRepository),
+        (&kinds.bucket, Event::Bucket),
         (&kinds.helm_repository, Event::HelmRepository),
         (&kinds.helm_chart, Event::HelmChart),
         (&kinds.kustomization, Event::Kustomization),

@@ -338,6 +338,10 @@ fn what_nobody_vouches_for_is_not_asked_and_an_archive_with_a_link_is_not_taken(
     let account = json!({"serviceAccountName": "puller"});
     let object: Value = serde_json::from_str(&artifact("app", &url, &account)).unwrap();
     house.admin().apply(&object);
+    let rare = json!({"serviceAccountName": "puller", "interval": "1h"});
+    let rare: Value = serde_json::from_str(&artifact("rare", &url, &rare)).unwrap();
+    house.admin().apply(&rare);
+    reason(&house, "rare", "NotVouchedFor");
     let held = reason(&house, "app", "NotVouchedFor");
     assert_eq!(condition(&held, "Stalled").unwrap()["status"], "True");
     assert_eq!(registry.requests(), Vec::<String>::new());
@@ -349,6 +353,9 @@ fn what_nobody_vouches_for_is_not_asked_and_an_archive_with_a_link_is_not_taken(
         message(&missing).contains("'flux-system/puller'"),
         "{missing}"
     );
+    // One that is asked once an hour hears of it at once, too.
+    reason(&house, "rare", "AuthenticationFailed");
+    house.admin().delete(&reference("rare"));
     let config = json!({"auths": {registry.host(): {"auth": basic(LOGIN)}}}).to_string();
     house.admin().apply(&json!({
         "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",

@@ -368,9 +368,9 @@ fn a_malformed_object_of_ours_holds_up_nobody() {
     // The definition lets it through, windlass cannot follow it.
     tenant.kustomize(
         "bad",
-        json!({"sourceRef": {"kind": "Bucket", "name": "nothing"}}),
+        json!({"sourceRef": {"kind": "ExternalArtifact", "name": "nothing"}}),
     );
-    tenant.fails("bad", "ArtifactFailed", "Bucket");
+    tenant.fails("bad", "ArtifactFailed", "ExternalArtifact");
     tenant.kustomize(
         "bad",
         json!({"sourceRef": {"kind": "GitRepository", "name": "nothing"}}),

@@ -28,13 +28,13 @@ const AS_IN_A_POD: &str = "mount -t tmpfs none /var/run && \
     printf flux-system >/var/run/secrets/kubernetes.io/serviceaccount/namespace && exec \"$@\"";
 
 /// Flux's own source-controller and kustomize-controller, outside of the cluster.
-struct Flux {
+pub(crate) struct Flux {
     processes: Vec<Process>,
     _ports: Vec<Port>,
 }
 
 impl Flux {
-    fn start(programs: &[PathBuf], house: &House, folder: &Path) -> Self {
+    pub(crate) fn start(programs: &[PathBuf], house: &House, folder: &Path) -> Self {
         let ports: Vec<Port> = (0..5).map(|_| Port::claim()).collect();
         let address = |index: usize| format!("127.0.0.1:{}", ports[index].number());
         let storage = folder.join("artifacts");
@@ -91,7 +91,7 @@ impl Flux {
         }
     }
 
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         for process in &mut self.processes {
             process.stop(STOPS_WITHIN);
         }
@@ -109,7 +109,7 @@ impl Drop for Flux {
 }
 
 /// Flux's own definitions, as `flux install` applies them.
-fn install_definitions(admin: &Client) {
+pub(crate) fn install_definitions(admin: &Client) {
     for module in ["source-controller", "kustomize-controller"] {
         let module = oracle::module(&format!("github.com/fluxcd/{module}"));
         for entry in std::fs::read_dir(module.join("config/crd/bases")).unwrap() {

@@ -19,7 +19,7 @@ fn components() -> String {
     );
     let definition = format!(
         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  \
-         name: buckets.source.toolkit.fluxcd.io\n  {LABELS}\nspec: {{}}\n"
+         name: imagepolicies.image.toolkit.fluxcd.io\n  {LABELS}\nspec: {{}}\n"
     );
     let namespace =
         format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: flux-system\n  {LABELS}\n");
@@ -114,13 +114,13 @@ fn flux_itself_is_neither_applied_nor_pruned_and_counts_as_healthy() {
         "kustomize-controller",
     );
     assert!(admin.get(&account).is_none());
-    let buckets = ObjectRef::new(
+    let images = ObjectRef::new(
         "apiextensions.k8s.io/v1",
         "CustomResourceDefinition",
         "",
-        "buckets.source.toolkit.fluxcd.io",
+        "imagepolicies.image.toolkit.fluxcd.io",
     );
-    assert!(admin.get(&buckets).is_none());
+    assert!(admin.get(&images).is_none());
     let deployment = ObjectRef::of(&live);
     assert_eq!(
         admin.get(&deployment).unwrap()["metadata"]["generation"],

@@ -11,6 +11,8 @@
 mod alerts;
 mod artifacts;
 mod bad_input;
+mod bucket_server;
+mod buckets;
 mod cache;
 mod charts;
 mod commands;

@@ -14,7 +14,7 @@ use windlass_kit::directory::Directory;
 use windlass_kit::ports::Port;
 use windlass_kit::wait;
 
-use crate::house::{House, nested};
+use crate::house::{GIT_REPOSITORY, House, nested};
 use crate::oracle::{self, top};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -83,7 +83,23 @@ fn promtool_takes_the_metrics_and_flux_dashboards_find_what_they_ask_for() {
     let (port, hooks) = (Port::claim(), Port::claim());
     let broken = nested("broken", "./nowhere", json!({}));
     let quiet = nested("quiet", "./nowhere", json!({"suspend": true}));
-    let files = [("broken.yaml", broken.as_str()), ("quiet.yaml", &quiet)];
+    let artifact = json!({
+        "apiVersion": GIT_REPOSITORY, "kind": "OCIRepository",
+        "metadata": {"name": "app", "namespace": "flux-system"},
+        "spec": {"interval": "1h", "url": "oci://127.0.0.1:9/app", "insecure": true},
+    });
+    let bucket = json!({
+        "apiVersion": GIT_REPOSITORY, "kind": "Bucket",
+        "metadata": {"name": "apps", "namespace": "flux-system"},
+        "spec": {"interval": "1h", "endpoint": "127.0.0.1:9", "bucketName": "apps", "insecure": true},
+    });
+    let (artifact, bucket) = (artifact.to_string(), bucket.to_string());
+    let files = [
+        ("broken.yaml", broken.as_str()),
+        ("quiet.yaml", &quiet),
+        ("artifact.yaml", &artifact),
+        ("bucket.yaml", &bucket),
+    ];
     let _house = House::start_with(&Options::api_server(), &files, |agent| {
         agent.set("metrics", "listen", &format!("127.0.0.1:{}", port.number()));
         agent.set(
@@ -97,9 +113,14 @@ fn promtool_takes_the_metrics_and_flux_dashboards_find_what_they_ask_for() {
     let not_ready = format!(
         r#"gotk_reconcile_condition{{kind="Kustomization",{name},type="Ready",status="False",reason="ArtifactFailed"}} 1.0"#
     );
-    let text = wait::until("the broken one to be told", LIMIT, || {
+    let failed = [
+        r#"{kind="OCIRepository",name="app",namespace="flux-system",type="Ready",status="False""#,
+        r#"{kind="Bucket",name="apps",namespace="flux-system",type="Ready",status="False""#,
+        &not_ready,
+    ];
+    let text = wait::until("the broken ones to be told", LIMIT, || {
         let (status, text) = ask(&port, "GET /metrics");
-        match status == 200 && text.contains(&not_ready) {
+        match status == 200 && failed.iter().all(|line| text.contains(line)) {
             true => Ok(text),
             false => Err(format!("{status}\n{text}")),
         }
@@ -107,6 +128,10 @@ fn promtool_takes_the_metrics_and_flux_dashboards_find_what_they_ask_for() {
     for line in [
         r#"gotk_suspend_status{kind="Kustomization",name="quiet",namespace="flux-system"} 1.0"#,
         r#"gotk_reconcile_duration_seconds_count{kind="GitRepository",name="flux-system",namespace="flux-system"}"#,
+        r#"gotk_suspend_status{kind="OCIRepository",name="app",namespace="flux-system"} 0.0"#,
+        r#"gotk_suspend_status{kind="Bucket",name="apps",namespace="flux-system"} 0.0"#,
+        r#"gotk_reconcile_duration_seconds_count{kind="OCIRepository",name="app",namespace="flux-system"}"#,
+        r#"gotk_reconcile_duration_seconds_count{kind="Bucket",name="apps",namespace="flux-system"}"#,
         "windlass_leader 1.0",
         "windlass_paused 0.0",
         "windlass_split_view 0.0",

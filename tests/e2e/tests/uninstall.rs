@@ -212,15 +212,43 @@ fn the_command_takes_the_api_away_or_only_lets_go_of_it_and_keeps_every_workload
     assert!(done, "again: {said}");
 }
 
+/// Objects on which Flux left its finalizer, and their definitions.
+fn left_by_flux(admin: &Client) -> [ObjectRef; 2] {
+    let kinds = [
+        ("OCIRepository", json!({"url": "oci://192.0.2.1/app"})),
+        (
+            "Bucket",
+            json!({"endpoint": "192.0.2.1", "bucketName": "apps"}),
+        ),
+    ];
+    for (kind, mut spec) in kinds {
+        spec["interval"] = json!("1h");
+        let left = admin.apply(&json!({
+            "apiVersion": GIT_REPOSITORY, "kind": kind, "spec": spec,
+            "metadata": {
+                "name": "left", "namespace": "flux-system", "finalizers": ["finalizers.fluxcd.io"],
+            },
+        }));
+        admin.wait_for("windlass to know it", &ObjectRef::of(&left), |live| {
+            live.to_string().contains("NotVouchedFor")
+        });
+    }
+    [
+        definition("ocirepositories.source.toolkit.fluxcd.io"),
+        definition("buckets.source.toolkit.fluxcd.io"),
+    ]
+}
+
 #[test]
-fn deleting_the_definitions_keeps_every_workload() {
+fn deleting_the_definitions_keeps_every_workload_and_nothing_holds_them_up() {
     let mut house = start(Parts::ApiServer);
     let before = workloads(house.admin());
-    for definition in definitions() {
-        house.admin().delete(&definition);
+    let definitions = [definitions(), left_by_flux(house.admin())].concat();
+    for definition in &definitions {
+        house.admin().delete(definition);
     }
-    for definition in definitions() {
-        house.admin().wait_gone(&definition);
+    for definition in &definitions {
+        house.admin().wait_gone(definition);
     }
     all_is_kept(&mut house, &before);
     takes_it_again(&mut house, &before);

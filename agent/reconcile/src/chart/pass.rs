@@ -7,7 +7,6 @@ use windlass_api::helm_chart::{HelmChartSourceKind, HelmChartSpec, ReconcileStra
 use windlass_api::helm_repository::HelmRepositorySpec;
 use windlass_cluster::Leadership;
 use windlass_helm::with_metadata;
-use windlass_object::Object;
 use windlass_state::{Store, StoreError};
 
 use super::build::{BuildError, Built, Content, Wanted, build};
@@ -15,18 +14,18 @@ use super::package::package;
 use super::pins::Pins;
 use super::pull::{PullError, pick, pull};
 use super::status::{conclude, problem};
-use super::{ChartSnapshot, recall, registry, remember, user};
-use crate::artifact::Problem;
+use super::{ChartSnapshot, recall, registry, user};
+use crate::artifact::{Outcome, Problem};
 use crate::context::Context;
+use crate::kept;
 use crate::named::Named;
 use crate::net::Net;
+use crate::offer::Offer;
 use crate::registry::{Repository, access as registry_access};
 use crate::repository::IndexSnapshot;
 use crate::repository::access::{self, Access};
 use crate::seen::SeenHelmChart;
-use crate::source::fetch::Snapshot;
 use crate::source::spec::Unusable;
-use crate::view::{View, ViewFailure};
 
 /// What one pass works with.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ pub(crate) struct Pass {
 #[derive(Debug)]
 pub(crate) enum ChartSource {
     /// This revision is in use.
-    Ready(Box<Snapshot>),
+    Ready(Box<Offer>),
     /// It has no revision yet.
     NoRevision,
     /// There is no such object.
@@ -53,8 +52,6 @@ pub(crate) enum ChartSource {
     Registry(Named, Box<HelmRepositorySpec>, Pins),
     /// Nobody vouches for the repository.
     Unvouched(Unusable),
-    /// Charts are not taken from this kind yet.
-    Unsupported(&'static str),
 }
 
 /// A repository of charts with its index.
@@ -66,18 +63,8 @@ pub(crate) struct Indexed {
     pub(crate) pins: Pins,
 }
 
-/// What the loop has to know after a pass.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) snapshot: Option<ChartSnapshot>,
-    pub(crate) problem: Option<(&'static str, String)>,
-    pub(crate) object: Option<Object>,
-    /// When to look again, if nothing happens before.
-    pub(crate) again: Duration,
-}
-
-/// How many hex digits of a commit stand behind a version; Flux's number.
-const SHORT_COMMIT: usize = 12;
+/// How many hex digits of a revision stand behind a version; Flux's number.
+const SHORT_REVISION: usize = 12;
 
 /// How soon a chart is looked at again that could not be packaged, though nothing of it is wrong for good.
 const FAILED_INTERVAL: Duration = Duration::from_secs(60);
@@ -89,10 +76,6 @@ pub(super) enum PassError {
     NotFound { kind: &'static str, name: Named },
     #[error("no artifact available for {kind} source '{name}'")]
     NoArtifact { kind: &'static str, name: String },
-    #[error(
-        "charts from a {kind} are not supported by this version of windlass; use a GitRepository"
-    )]
-    Unsupported { kind: &'static str },
     #[error("spec.verify is not supported by this version of windlass; remove it")]
     Verify,
     #[error("{}", .0.message)]
@@ -103,14 +86,14 @@ pub(super) enum PassError {
     Pull(#[from] PullError),
     #[error("the chart could not be packaged: {0}")]
     Package(std::io::Error),
-    #[error(transparent)]
-    View(#[from] ViewFailure),
+    #[error("{0}")]
+    View(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Runs one pass.
-pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
+pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome<ChartSnapshot> {
     let (snapshot, problem) = match pass.seen.spec.clone() {
         Err(message) => (None, Some(Problem::malformed(&message))),
         Ok(spec) => {
@@ -129,10 +112,10 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         _ => interval,
     };
     Outcome {
-        snapshot,
+        kept: snapshot,
         problem: problem.map(|problem| (problem.reason, problem.message)),
         object,
-        again,
+        again: Some(again),
     }
 }
 
@@ -157,7 +140,7 @@ async fn look(
         let renewed = source.and_then(|source| {
             let object = (&name, meta.uid.as_str(), meta.generation);
             match source {
-                Available::Git(source) => renew(store, object, &spec, &source, kept.as_ref()),
+                Available::Files(source) => renew(store, object, &spec, &source, kept.as_ref()),
                 Available::Index(index, access, pins) => {
                     let world = (store, &*context.net);
                     let from = (&*index, &*access, &pins);
@@ -184,7 +167,7 @@ async fn look(
 
 /// Where the chart is taken from.
 enum Available {
-    Git(Box<Snapshot>),
+    Files(Box<Offer>),
     Index(Box<IndexSnapshot>, Box<Access>, Pins),
     Registry(String, Box<registry_access::Access>, Pins),
 }
@@ -200,7 +183,7 @@ async fn available(
     let kind = kind_name(spec.source_ref.kind);
     let name = &spec.source_ref.name;
     match &pass.source {
-        ChartSource::Ready(snapshot) => Ok(Available::Git(snapshot.clone())),
+        ChartSource::Ready(offer) => Ok(Available::Files(offer.clone())),
         ChartSource::Repository(repository) => {
             let Indexed {
                 name,
@@ -228,7 +211,6 @@ async fn available(
             let name = Named::new(&pass.name.namespace, name);
             Err(PassError::NotFound { kind, name })
         }
-        ChartSource::Unsupported(kind) => Err(PassError::Unsupported { kind }),
     }
 }
 
@@ -246,11 +228,11 @@ fn renew(
     store: &Store,
     (name, uid, generation): (&Named, &str, i64),
     spec: &HelmChartSpec,
-    source: &Snapshot,
+    source: &Offer,
     kept: Option<&ChartSnapshot>,
 ) -> Result<ChartSnapshot, PassError> {
     let reader = store.reader()?;
-    let view = View::of(source, &reader)?;
+    let view = source.view(store, &reader).map_err(PassError::View)?;
     let metadata = version_metadata(spec, source, generation);
     let wanted = Wanted {
         path: &spec.chart,
@@ -265,7 +247,7 @@ fn renew(
         values_files,
     } = build(&view, wanted)?;
     if let Some(kept) = kept.filter(|kept| kept.is(&chart, &version, generation)) {
-        return stay(store, name, kept, &source.revision);
+        return stay(store, name, kept, source.revision());
     }
     let built = Built {
         name: chart,
@@ -273,7 +255,7 @@ fn renew(
         content,
         values_files,
     };
-    keep(store, (name, uid, generation), built, &source.revision)
+    keep(store, (name, uid, generation), built, source.revision())
 }
 
 /// The chart of a repository, pulled unless it is the one that is kept.
@@ -340,7 +322,7 @@ fn stay(
         ..kept.clone()
     };
     if now != *kept {
-        remember(store, name, &now)?;
+        kept::remember(store, &user(name), &now)?;
     }
     Ok(now)
 }
@@ -370,7 +352,7 @@ fn keep(
         generation,
         uid: uid.to_owned(),
     };
-    remember(store, name, &snapshot)?;
+    kept::remember(store, &user(name), &snapshot)?;
     Ok(snapshot)
 }
 
@@ -380,13 +362,21 @@ impl ChartSnapshot {
     }
 }
 
-/// What Flux puts behind the version: the commit where each revision makes a new chart, and the generation where the
-/// values are not the chart's own.
-fn version_metadata(spec: &HelmChartSpec, source: &Snapshot, generation: i64) -> String {
+/// What Flux puts behind the version: the commit, or the digest of the revision of a Bucket, where each revision makes a
+/// new chart, and the generation where the values are not the chart's own.
+fn version_metadata(spec: &HelmChartSpec, source: &Offer, generation: i64) -> String {
     let mut parts = Vec::new();
     if spec.effective_strategy() == ReconcileStrategy::Revision {
-        let commit = source.source.commit().to_string();
-        parts.push(commit.get(..SHORT_COMMIT).unwrap_or(&commit).to_owned());
+        let revision = match source {
+            Offer::Commit(snapshot) => snapshot.source.commit().to_string(),
+            Offer::Archive(archive) => {
+                let digest = archive.revision.split_once(':');
+                let (_, digest) = digest.unwrap_or(("", &archive.revision));
+                digest.to_owned()
+            }
+        };
+        let short = revision.get(..SHORT_REVISION);
+        parts.push(short.unwrap_or(&revision).to_owned());
     }
     if !spec.values_files.is_empty() {
         parts.push(generation.to_string());

@@ -1,7 +1,6 @@
 //! What a pass of a HelmChart says in the cluster, in Flux's words.
 
 use windlass_api::helm_chart::HelmChartStatus;
-use windlass_api::time::Time;
 use windlass_api::{conditions, names, reasons};
 use windlass_object::Object;
 
@@ -9,7 +8,7 @@ use super::ChartSnapshot;
 use super::build::Cause;
 use super::pass::{Pass, PassError};
 use super::pull::PullError;
-use crate::artifact::{self, Held, Problem};
+use crate::artifact::{Held, Problem, Told};
 use crate::context::Context;
 use crate::source::status::chain;
 
@@ -19,7 +18,6 @@ pub(super) fn problem(error: &PassError) -> Problem {
         PassError::NotFound { .. } => (fetch, reasons::SOURCE_UNAVAILABLE, false),
         PassError::NoArtifact { .. } => (fetch, reasons::NO_SOURCE_ARTIFACT, false),
         PassError::Verify => (fetch, reasons::FAILED, true),
-        PassError::Unsupported { .. } => (fetch, reasons::SOURCE_UNAVAILABLE, true),
         PassError::Unusable(unusable) => return Problem::unusable(unusable.clone()),
         PassError::Build(error) | PassError::Pull(PullError::Build(error)) => match error.cause {
             Cause::Reference => (fetch, reasons::INVALID_CHART_REFERENCE, true),
@@ -57,55 +55,31 @@ pub(super) async fn conclude(
     snapshot: Option<&ChartSnapshot>,
     problem: Option<&Problem>,
 ) -> Option<Object> {
-    let leadership = pass.leadership.as_ref()?;
-    let (old, held) = (&pass.seen.status, snapshot.map(ChartSnapshot::held));
-    let now = jiff::Timestamp::now().into();
-    let new = status(pass, snapshot.zip(held.as_ref()), problem, now);
-    let resource = &context.kinds.helm_chart;
-    let (cluster, statuses) = (&context.cluster, (old, &new));
-    let manager = names::SOURCE_STATUS_MANAGER;
-    let written =
-        crate::status::write(cluster, leadership, resource, &pass.name, statuses, manager).await;
-    let said = (old.conditions.as_slice(), old.artifact.as_ref());
+    let held = snapshot.map(ChartSnapshot::held);
+    let told = Told {
+        kind: names::HELM_CHART,
+        latest: "latest.tar.gz",
+        held: held.as_ref(),
+        problem,
+        now: jiff::Timestamp::now().into(),
+    };
+    let new = status(pass, snapshot, &told);
+    let object = (&context.kinds.helm_chart, &pass.seen, &new);
     let reason = held.as_ref().map_or(reasons::FAILED, |held| held.reason);
     let message = || {
-        held.as_ref()
-            .map_or_else(String::new, |held| held.message.clone())
+        let message = held.as_ref().map(|held| held.message.clone());
+        message.unwrap_or_default()
     };
-    let news = artifact::news(said, held.as_ref(), problem, (reason, reason), message);
-    if let Some(news) = news {
-        let object = (names::HELM_CHART, &pass.seen.meta);
-        artifact::tell(context, leadership, object, held.as_ref(), news).await;
-    }
-    written.unwrap_or_else(|error| {
-        tracing::warn!(chart = %pass.name, %error, "the status could not be written");
-        None
-    })
+    let leadership = pass.leadership.as_ref();
+    told.conclude(context, leadership, object, ((reason, reason), message))
+        .await
 }
 
-/// The new status. Equal to the old one when nothing changed, so that nothing is written.
-fn status(
-    pass: &Pass,
-    held: Option<(&ChartSnapshot, &Held)>,
-    problem: Option<&Problem>,
-    now: Time,
-) -> HelmChartStatus {
-    let mut status = pass.seen.status.clone();
-    let meta = &pass.seen.meta;
-    let generation = Some(meta.generation);
-    let asked = meta.annotation(names::REQUESTED_AT).map(str::to_owned);
-    status.last_handled_reconcile_at = asked.or(status.last_handled_reconcile_at);
-    let what = held.map(|(_, held)| held);
-    artifact::say(&mut status.conditions, generation, what, problem, now);
-    if problem.is_none_or(|problem| problem.stalled) {
-        status.observed_generation = generation;
-    }
-    let Some((snapshot, held)) = held else {
+fn status(pass: &Pass, snapshot: Option<&ChartSnapshot>, told: &Told<'_>) -> HelmChartStatus {
+    let mut status = told.status(&pass.seen.meta, &pass.seen.status);
+    let Some(snapshot) = snapshot else {
         return status;
     };
-    let (kind, old) = (names::HELM_CHART, pass.seen.status.artifact.as_ref());
-    status.artifact = Some(artifact::artifact(kind, meta, held, old, now));
-    status.url = Some(artifact::latest(kind, meta, "latest.tar.gz"));
     status.observed_chart_name = Some(snapshot.name.clone());
     // A registry has no revision of its own.
     let revision = Some(snapshot.source_revision.clone());

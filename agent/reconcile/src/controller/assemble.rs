@@ -108,7 +108,7 @@ impl Controller {
 
     fn source_of(&self, name: &Named, spec: &KustomizationSpec) -> SourceState {
         let source = pass::source_of(name, spec);
-        if matches!(source.0, SourceKind::Bucket | SourceKind::ExternalArtifact) {
+        if source.0 == SourceKind::ExternalArtifact {
             return SourceState::Unsupported;
         }
         match self.offered(&source) {
@@ -128,10 +128,14 @@ impl Controller {
                 is_there.then(|| snapshot.map(Offer::Commit))
             }
             SourceKind::OciRepository => {
-                let slot = self.oci.get(source)?;
+                let slot = self.oci.slots.get(source)?;
                 Some(slot.archive().cloned().map(Offer::Archive))
             }
-            SourceKind::Bucket | SourceKind::ExternalArtifact => None,
+            SourceKind::Bucket => {
+                let slot = self.buckets.slots.get(source)?;
+                Some(slot.archive().cloned().map(Offer::Archive))
+            }
+            SourceKind::ExternalArtifact => None,
         }
     }
 

@@ -163,8 +163,8 @@ impl Controller {
             .collect();
         let sources = self.sources.values().filter_map(|slot| slot.seen.as_ref());
         let source_metas: Vec<Meta> = sources.map(|seen| seen.meta.clone()).collect();
-        let charts: Vec<Named> = self.charts.keys().cloned().collect();
-        let repositories: Vec<Named> = self.repositories.keys().cloned().collect();
+        let (charts, repositories) = (self.charts.names(), self.repositories.names());
+        let (artifacts, buckets) = (self.oci.names(), self.buckets.names());
         let helm_releases: Vec<Named> = self.releases.keys().cloned().collect();
         let context = Arc::clone(&self.context);
         // Whatever is under way could put a finalizer back.
@@ -180,6 +180,10 @@ impl Controller {
             let all = all.chain(charts.iter().map(|name| (&kinds.helm_chart, name)));
             let kind = &kinds.helm_repository;
             let all = all.chain(repositories.iter().map(|name| (kind, name)));
+            let kind = &kinds.oci_repository;
+            let all = all.chain(artifacts.iter().map(|name| (kind, name)));
+            let kind = &kinds.bucket;
+            let all = all.chain(buckets.iter().map(|name| (kind, name)));
             let kind = &kinds.helm_release;
             let all = all.chain(helm_releases.iter().map(|name| (kind, name)));
             let releases =

@@ -18,13 +18,13 @@ impl Controller {
         let Some(chart) = chart_of(name, spec) else {
             return ChartState::Unsupported("ExternalArtifact");
         };
-        let Some(slot) = self.charts.get(&chart) else {
+        let Some(slot) = self.charts.slots.get(&chart) else {
             let why = format!("could not get Source object: HelmChart '{chart}' not found");
             return ChartState::NotFound(why);
         };
         // What is in use for an older spec of the chart is not what is wanted.
         let current = slot.seen.status.observed_generation == Some(slot.seen.meta.generation);
-        match &slot.snapshot {
+        match &slot.kept {
             Some(snapshot) if current => {
                 ChartState::Ready(Box::new(ReleaseChart::Packaged(snapshot.clone())))
             }
@@ -37,7 +37,7 @@ impl Controller {
 
     /// The chart in an artifact of a registry.
     fn archived_chart(&self, artifact: &Named) -> ChartState {
-        let Some(slot) = self.oci.get(artifact) else {
+        let Some(slot) = self.oci.slots.get(artifact) else {
             let why = format!("could not get Source object: OCIRepository '{artifact}' not found");
             return ChartState::NotFound(why);
         };

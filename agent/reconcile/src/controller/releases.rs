@@ -264,7 +264,7 @@ impl Controller {
         let pass = Pass {
             chart: self.chart_state(name, &spec),
             made: template::chart_name(name, &spec)
-                .and_then(|chart| self.charts.get(&chart))
+                .and_then(|chart| self.charts.slots.get(&chart))
                 .map(|slot| slot.seen.clone()),
             dependencies: self.dependencies_of(&node),
             unmet: self.unmet(&node),

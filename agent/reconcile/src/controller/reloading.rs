@@ -23,7 +23,8 @@ impl Controller {
     pub(super) fn wake_all_sources(&mut self) {
         let names: Vec<Named> = self.sources.keys().cloned().collect();
         names.iter().for_each(|name| self.source_queue.wake(name));
-        let names: Vec<Named> = self.repositories.keys().cloned().collect();
-        self.repositories_vouched_for(&names);
+        self.repositories_vouched_for(&self.repositories.names());
+        self.oci.wake(&self.oci.names());
+        self.buckets.wake(&self.buckets.names());
     }
 }

@@ -5,6 +5,7 @@ use windlass_api::meta::Condition as Stated;
 use windlass_api::{conditions, names, reasons};
 
 use super::Controller;
+use super::fetched::{Fetched, Fetching};
 use super::sources::SourceSlot;
 use crate::metrics::{Condition, Node, ObjectState, Scraped, SourceState};
 use crate::named::Named;
@@ -47,24 +48,26 @@ impl Controller {
                 conditions,
             ));
         }
-        for seen in self.repositories.values().map(|slot| &slot.seen) {
-            let conditions = &seen.status.conditions;
-            states.push(state(
-                names::HELM_REPOSITORY,
-                seen,
-                |spec| spec.suspend,
-                conditions,
-            ));
-        }
-        for seen in self.charts.values().map(|slot| &slot.seen) {
-            let conditions = &seen.status.conditions;
-            states.push(state(
-                names::HELM_CHART,
-                seen,
-                |spec| spec.suspend,
-                conditions,
-            ));
-        }
+        states.extend(fetched(
+            &self.repositories,
+            |spec| spec.suspend,
+            |status| &status.conditions,
+        ));
+        states.extend(fetched(
+            &self.oci,
+            |spec| spec.suspend,
+            |status| &status.conditions,
+        ));
+        states.extend(fetched(
+            &self.buckets,
+            |spec| spec.suspend,
+            |status| &status.conditions,
+        ));
+        states.extend(fetched(
+            &self.charts,
+            |spec| spec.suspend,
+            |status| &status.conditions,
+        ));
         for seen in self.kustomizations.values().map(|slot| &slot.seen) {
             let conditions = &seen.status.conditions;
             states.push(state(
@@ -85,6 +88,15 @@ impl Controller {
         }
         states
     }
+}
+
+fn fetched<K: Fetched>(
+    fetching: &Fetching<K>,
+    suspended: fn(&K::Spec) -> bool,
+    conditions: fn(&K::Status) -> &[Stated],
+) -> impl Iterator<Item = ObjectState> {
+    let seen = fetching.slots.values().map(|slot| &slot.seen);
+    seen.map(move |seen| state(K::KIND, seen, suspended, conditions(&seen.status)))
 }
 
 fn state<Spec, Status>(

@@ -17,7 +17,6 @@ use super::Controller;
 use crate::establish::establish;
 use crate::event::Event;
 use crate::flux_pods;
-use crate::named::Named;
 
 /// How soon a failed preparation of the cluster is tried again.
 const ESTABLISH_AGAIN: Duration = Duration::from_secs(5);
@@ -40,6 +39,7 @@ pub(crate) struct Standing {
     pub(crate) sources_listed: bool,
     pub(crate) sources_listing: bool,
     pub(super) repositories_listed: bool,
+    pub(super) buckets_listed: bool,
     pub(crate) kustomizations_listed: bool,
     pub(crate) kustomizations_listing: bool,
     pub(super) own_word_read: bool,
@@ -90,6 +90,7 @@ impl Standing {
             sources_listed: false,
             sources_listing: false,
             repositories_listed: false,
+            buckets_listed: false,
             kustomizations_listed: false,
             kustomizations_listing: false,
             own_word_read: false,
@@ -282,8 +283,7 @@ impl Controller {
             Ok(()) => {
                 self.standing.established = Established::Done;
                 self.wake_all_sources();
-                let charts: Vec<Named> = self.charts.keys().cloned().collect();
-                charts.iter().for_each(|name| self.chart_queue.wake(name));
+                self.charts.wake(&self.charts.names());
                 self.wake_all_kustomizations();
                 self.wake_all_releases();
             }

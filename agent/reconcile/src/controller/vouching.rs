@@ -5,12 +5,15 @@ use std::sync::Arc;
 use windlass_api::inventory;
 use windlass_api::kustomization::SourceKind;
 use windlass_api::{names, reasons};
+use windlass_host::config::Unpinned;
 use windlass_object::ObjectKey;
+use windlass_state::BlobDigest;
 use windlass_trust::{Memory, Origin};
 
 use super::Controller;
 use super::kustomizations::source_name;
 use super::sources::SourceSlot;
+use crate::archive;
 use crate::named::Named;
 use crate::seen::{Meta, SeenGitRepository};
 use crate::source::basis::{Basis, NOBODY};
@@ -118,6 +121,26 @@ impl Controller {
         })
     }
 
+    /// Why an archive may be used, or why not; `made` as for [`Controller::not_vouched_for`], `pin` by the same commit.
+    pub(super) fn basis_of_archive(
+        &self,
+        meta: &Meta,
+        url: &str,
+        made: Option<bool>,
+        pin: Option<BlobDigest>,
+    ) -> Result<archive::Basis, Unusable> {
+        if let Some(unusable) = self.not_vouched_for(meta, url, made) {
+            return Err(unusable);
+        }
+        let is_made = made == Some(true);
+        Ok(archive::Basis {
+            pin: pin.filter(|_| is_made),
+            free: self.trust.list.find(url) == Some(&How::Unverified),
+            made: is_made,
+            only_pinned: self.policy.remote.unpinned_artifacts == Unpinned::Refuse,
+        })
+    }
+
     fn owner_is_unbuilt(&self, meta: &Meta) -> bool {
         let label = |name: &str| meta.labels.get(name).map(String::as_str);
         let owner = label(names::OWNER_NAME).zip(label(names::OWNER_NAMESPACE));
@@ -195,7 +218,8 @@ impl Controller {
     /// as the build has it is looked at when it is.
     pub(super) fn sources_vouched_for(&mut self, names: &[Named]) {
         self.repositories_vouched_for(names);
-        self.oci_vouched_for(names);
+        self.oci.wake(names);
+        self.buckets.wake(names);
         for name in names {
             let made = self.context.vouchers.source(name);
             if let Some(slot) = self.sources.get_mut(name) {

@@ -6,7 +6,8 @@ use windlass_state::{BlobDigest, Store, StoreError};
 use windlass_wire::{Range, parse_tag};
 
 use super::pass::PassError;
-use super::{Basis, DEFAULT_TAG, OciSnapshot, Selection};
+use super::{DEFAULT_TAG, OciSnapshot, Selection};
+use crate::archive::{Basis, First};
 use crate::registry::Repository;
 
 /// Bytes that a compiled filter may take; a filter that a person wrote takes a few thousand.
@@ -79,38 +80,19 @@ fn highest(tags: &[String], range: &str, filter: &str) -> Result<String, PassErr
 }
 
 /// What is known of a tag from before.
-pub(super) struct First {
-    key: String,
-    digest: Option<BlobDigest>,
+pub(super) fn first(store: &Store, url: &str, tag: &str) -> Result<First, StoreError> {
+    First::of(store, format!("{FIRST}{url}\n{tag}"))
 }
 
-impl First {
-    pub(super) fn of(store: &Store, url: &str, tag: &str) -> Result<Self, StoreError> {
-        let key = format!("{FIRST}{url}\n{tag}");
-        let text = store
-            .recall(&key)?
-            .and_then(|bytes| String::from_utf8(bytes).ok());
-        let digest = text.and_then(|text| text.parse().ok());
-        Ok(First { key, digest })
-    }
-
-    /// Refuses other bytes than the first.
-    pub(super) fn check(&self, tag: &str, found: BlobDigest) -> Result<(), PassError> {
-        match self.digest {
-            Some(first) if first != found => {
-                let tag = tag.to_owned();
-                Err(PassError::Changed { tag, first, found })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// What is in use from here on is what this tag is.
-    pub(super) fn keep(&self, store: &Store, found: BlobDigest) -> Result<(), StoreError> {
-        match self.digest {
-            Some(_) => Ok(()),
-            None => store.remember(&self.key, found.to_string().as_bytes()),
-        }
+/// Refuses other bytes than the first.
+pub(super) fn check_first(first: &First, tag: &str, found: BlobDigest) -> Result<(), PassError> {
+    match first.contradicts(found) {
+        None => Ok(()),
+        Some(first) => Err(PassError::Changed {
+            tag: tag.to_owned(),
+            first,
+            found,
+        }),
     }
 }
 
@@ -179,18 +161,14 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let store = Store::open(place.path()).unwrap();
         let (one, two) = (BlobDigest::of(b"one"), BlobDigest::of(b"two"));
-        let first = || First::of(&store, "oci://h/x", "main").unwrap();
-        assert!(first().check("main", two).is_ok());
-        first().keep(&store, one).unwrap();
-        first().keep(&store, two).unwrap();
-        assert!(first().check("main", one).is_ok());
-        let error = first().check("main", two).unwrap_err();
+        let main = || first(&store, "oci://h/x", "main").unwrap();
+        assert!(check_first(&main(), "main", two).is_ok());
+        main().keep(&store, one).unwrap();
+        main().keep(&store, two).unwrap();
+        assert!(check_first(&main(), "main", one).is_ok());
+        let error = check_first(&main(), "main", two).unwrap_err();
         assert!(matches!(error, PassError::Changed { .. }), "{error}");
-        assert!(
-            First::of(&store, "oci://h/y", "main")
-                .unwrap()
-                .check("main", two)
-                .is_ok()
-        );
+        let other = first(&store, "oci://h/y", "main").unwrap();
+        assert!(check_first(&other, "main", two).is_ok());
     }
 }

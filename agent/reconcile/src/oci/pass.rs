@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use windlass_api::oci_repository::OciRepositorySpec;
 use windlass_cluster::Leadership;
-use windlass_object::Object;
 use windlass_state::{BlobDigest, Store, StoreError};
 use windlass_wire::FailureClass;
 
-use super::choose::{Chosen, First, check_version, choose};
+use super::choose::{Chosen, check_first, check_version, choose, first};
 use super::status::{conclude, problem};
 use super::verify::{self, Verification};
-use super::{Basis, OciSnapshot, Selection, recall, remember, user};
-use crate::archive::{ArchiveSnapshot, OpenError};
-use crate::artifact::Problem;
+use super::{OciSnapshot, Selection, recall, takes_anything, user};
+use crate::archive::{ArchiveSnapshot, Basis, First, OpenError};
+use crate::artifact::{Outcome, Problem};
 use crate::context::Context;
 use crate::download::DownloadError;
+use crate::kept;
 use crate::named::Named;
 use crate::net::Net;
 use crate::registry::access::{self, Access};
@@ -41,16 +41,6 @@ pub(crate) struct Pass {
     pub(crate) loaded: bool,
     /// Only the leader writes.
     pub(crate) leadership: Option<Leadership>,
-}
-
-/// What the loop has to know after a pass.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) snapshot: Option<OciSnapshot>,
-    pub(crate) problem: Option<(&'static str, String)>,
-    pub(crate) object: Option<Object>,
-    /// When to look again, if nothing happens before.
-    pub(crate) again: Duration,
 }
 
 /// Why the artifact in use is not the one that is asked for.
@@ -114,7 +104,7 @@ impl PassError {
 }
 
 /// Runs one pass: the first one takes what the node keeps, the others ask the network.
-pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
+pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome<OciSnapshot> {
     let interval = pass.seen.spec.as_ref();
     let interval = interval.map_or(FAILED_INTERVAL, |spec| spec.interval.0);
     let (snapshot, error) = match &pass.seen.spec {
@@ -131,15 +121,14 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         false => None,
     };
     let again = match &error {
-        None if !pass.loaded => Duration::ZERO,
         Some(error) if error.is_passing() => interval.min(FAILED_INTERVAL),
         _ => interval,
     };
     Outcome {
-        snapshot,
+        kept: snapshot,
         problem: found.map(|problem| (problem.reason, problem.message)),
         object,
-        again,
+        again: pass.loaded.then_some(again),
     }
 }
 
@@ -219,12 +208,12 @@ impl Renewal<'_> {
         let store = self.repository.store;
         match choose(self.repository, self.spec, self.basis)? {
             Chosen::Digest(digest, tag) => self.take(&digest.to_string(), tag, None),
-            Chosen::Tag(tag) if self.basis.takes_anything(self.spec) => {
+            Chosen::Tag(tag) if takes_anything(self.basis, self.spec) => {
                 self.take(&tag.clone(), Some(tag), None)
             }
             Chosen::Tag(tag) => {
                 check_version(self.kept.as_ref(), &self.selection, &tag)?;
-                let first = First::of(store, &self.spec.url, &tag)?;
+                let first = first(store, &self.spec.url, &tag)?;
                 // A signature says more than what was there first.
                 let first = Some(first).filter(|_| self.verification.is_none());
                 self.take(&tag.clone(), Some(tag), first)
@@ -252,7 +241,7 @@ impl Renewal<'_> {
         };
         let verified = self.verify(found)?;
         if let (Some(first), Some(tag)) = (&first, &tag) {
-            first.check(tag, found)?;
+            check_first(first, tag, found)?;
         }
         let snapshot = self.finish(manifest, tag, verified)?;
         if let Some(first) = first {
@@ -297,7 +286,7 @@ impl Renewal<'_> {
         tag: Option<String>,
         verified: Option<String>,
     ) -> Result<OciSnapshot, PassError> {
-        let looked_at = verified.is_some() || !self.basis.takes_anything(self.spec);
+        let looked_at = verified.is_some() || !takes_anything(self.basis, self.spec);
         let vouched = self.basis.made && looked_at;
         let snapshot = match (manifest, self.present()) {
             (None, None) => return Err(unnamed()),
@@ -317,7 +306,7 @@ impl Renewal<'_> {
             },
         };
         if self.kept.as_ref() != Some(&snapshot) {
-            remember(self.repository.store, self.name, &snapshot)?;
+            kept::remember(self.repository.store, &user(self.name), &snapshot)?;
         }
         Ok(snapshot)
     }

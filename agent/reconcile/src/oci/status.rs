@@ -10,7 +10,7 @@ use windlass_wire::{DisplayUrl, FailureClass};
 
 use super::OciSnapshot;
 use super::pass::{Pass, PassError};
-use crate::artifact::{self, Held, Problem};
+use crate::artifact::{Held, Problem, Told};
 use crate::context::Context;
 use crate::download::DownloadError;
 use crate::registry::RegistryError;
@@ -62,54 +62,33 @@ pub(super) async fn conclude(
     snapshot: Option<&OciSnapshot>,
     problem: Option<&Problem>,
 ) -> Option<Object> {
-    let leadership = pass.leadership.as_ref()?;
-    let (old, held) = (&pass.seen.status, snapshot.map(OciSnapshot::held));
-    let now = jiff::Timestamp::now().into();
-    let new = status(pass, snapshot.zip(held.as_ref()), problem, now);
-    let resource = &context.kinds.oci_repository;
-    let (cluster, statuses) = (&context.cluster, (old, &new));
-    let manager = names::SOURCE_STATUS_MANAGER;
-    let written =
-        crate::status::write(cluster, leadership, resource, &pass.name, statuses, manager).await;
-    let said = (old.conditions.as_slice(), old.artifact.as_ref());
+    let held = snapshot.map(OciSnapshot::held);
+    let told = Told {
+        kind: names::OCI_REPOSITORY,
+        latest: "latest.tar.gz",
+        held: held.as_ref(),
+        problem,
+        now: jiff::Timestamp::now().into(),
+    };
+    let new = status(pass, snapshot, &told);
+    let object = (&context.kinds.oci_repository, &pass.seen, &new);
     let words = (reasons::NEW_ARTIFACT, reasons::SUCCEEDED);
     let message = || snapshot.map_or_else(String::new, OciSnapshot::news);
-    if let Some(news) = artifact::news(said, held.as_ref(), problem, words, message) {
-        let object = (names::OCI_REPOSITORY, &pass.seen.meta);
-        artifact::tell(context, leadership, object, held.as_ref(), news).await;
-    }
-    written.unwrap_or_else(|error| {
-        tracing::warn!(repository = %pass.name, %error, "the status could not be written");
-        None
-    })
+    let leadership = pass.leadership.as_ref();
+    told.conclude(context, leadership, object, (words, message))
+        .await
 }
 
-/// The new status. Equal to the old one when nothing changed, so that nothing is written.
-fn status(
-    pass: &Pass,
-    held: Option<(&OciSnapshot, &Held)>,
-    problem: Option<&Problem>,
-    now: Time,
-) -> OciRepositoryStatus {
-    let mut status = pass.seen.status.clone();
-    let meta = &pass.seen.meta;
-    let generation = Some(meta.generation);
-    let asked = meta.annotation(names::REQUESTED_AT).map(str::to_owned);
-    status.last_handled_reconcile_at = asked.or(status.last_handled_reconcile_at);
-    let what = held.map(|(_, held)| held);
-    artifact::say(&mut status.conditions, generation, what, problem, now);
-    if problem.is_none_or(|problem| problem.stalled) {
-        status.observed_generation = generation;
-    }
-    say_verified(&mut status.conditions, pass, held, problem, now);
-    let Some((snapshot, held)) = held else {
+fn status(pass: &Pass, snapshot: Option<&OciSnapshot>, told: &Told<'_>) -> OciRepositoryStatus {
+    let mut status = told.status(&pass.seen.meta, &pass.seen.status);
+    let held = snapshot.zip(told.held);
+    say_verified(&mut status.conditions, pass, held, told.problem, told.now);
+    let Some(snapshot) = snapshot else {
         return status;
     };
-    let (kind, old) = (names::OCI_REPOSITORY, pass.seen.status.artifact.as_ref());
-    let mut artifact = artifact::artifact(kind, meta, held, old, now);
-    artifact.metadata.clone_from(&snapshot.archive.annotations);
-    status.artifact = Some(artifact);
-    status.url = Some(artifact::latest(kind, meta, "latest.tar.gz"));
+    if let Some(artifact) = &mut status.artifact {
+        artifact.metadata.clone_from(&snapshot.archive.annotations);
+    }
     status
         .observed_ignore
         .clone_from(&snapshot.selection.ignore);

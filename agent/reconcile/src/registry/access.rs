@@ -163,7 +163,10 @@ async fn pull_secrets(
 }
 
 /// How the registry is reached through another server.
-fn proxy(secret: &BTreeMap<String, String>, is_named: bool) -> Result<Option<Proxy>, Unusable> {
+pub(crate) fn proxy(
+    secret: &BTreeMap<String, String>,
+    is_named: bool,
+) -> Result<Option<Proxy>, Unusable> {
     let address = secret.get("address").filter(|address| !address.is_empty());
     let Some(address) = address.cloned() else {
         return match is_named {

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use windlass_api::helm_repository::HelmRepositorySpec;
 use windlass_cluster::Leadership;
-use windlass_object::Object;
 use windlass_state::{BlobDigest, Store, StoreError};
 use windlass_wire::FailureClass;
 
 use super::access::{self, Access};
 use super::index::{self, IndexError};
 use super::status::{conclude, problem};
-use super::{IndexSnapshot, recall, remember, user};
-use crate::artifact::Problem;
+use super::{IndexSnapshot, recall, user};
+use crate::artifact::{Outcome, Problem};
 use crate::context::Context;
 use crate::download::{DownloadError, Downloaded, download};
+use crate::kept;
 use crate::named::Named;
 use crate::net::Net;
 use crate::seen::SeenHelmRepository;
@@ -39,16 +39,6 @@ pub(crate) struct Pass {
     pub(crate) loaded: bool,
     /// Only the leader writes.
     pub(crate) leadership: Option<Leadership>,
-}
-
-/// What the loop has to know after a pass.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) index: Option<IndexSnapshot>,
-    pub(crate) problem: Option<(&'static str, String)>,
-    pub(crate) object: Option<Object>,
-    /// When to look again, if nothing happens before.
-    pub(crate) again: Duration,
 }
 
 /// Why there is no index of this pass.
@@ -80,7 +70,7 @@ impl PassError {
 }
 
 /// Runs one pass: the first one takes what the node keeps, the others ask the network.
-pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
+pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome<IndexSnapshot> {
     let interval = pass
         .seen
         .spec
@@ -93,10 +83,10 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
             let object = conclude(context, &pass, None, Some(&unusable)).await;
             let problem = Some((unusable.reason, unusable.message));
             return Outcome {
-                index: None,
+                kept: None,
                 problem,
                 object,
-                again: interval,
+                again: pass.loaded.then_some(interval),
             };
         }
         (Ok(_), Some(unusable)) => (None, Some(PassError::Unusable(unusable.clone()))),
@@ -108,16 +98,14 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         false => None,
     };
     let again = match &error {
-        None if !pass.loaded => Duration::ZERO,
         Some(error) if error.is_passing() => interval.min(FAILED_INTERVAL),
         _ => interval,
     };
-    let problem = found.map(|problem| (problem.reason, problem.message));
     Outcome {
-        index,
-        problem,
+        kept: index,
+        problem: found.map(|problem| (problem.reason, problem.message)),
         object,
-        again,
+        again: pass.loaded.then_some(again),
     }
 }
 
@@ -178,7 +166,7 @@ fn ask(
         size,
         etag,
     };
-    remember(store, name, &index)?;
+    kept::remember(store, &user(name), &index)?;
     store.collect_blobs()?;
     Ok(index)
 }

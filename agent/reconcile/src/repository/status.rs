@@ -1,14 +1,12 @@
 //! What a pass of a HelmRepository says in the cluster, in Flux's words.
 
-use windlass_api::helm_repository::HelmRepositoryStatus;
-use windlass_api::time::Time;
 use windlass_api::{conditions, names, reasons};
 use windlass_object::Object;
 use windlass_wire::{DisplayUrl, FailureClass};
 
 use super::IndexSnapshot;
 use super::pass::{Pass, PassError};
-use crate::artifact::{self, Held, Problem};
+use crate::artifact::{Held, Problem, Told};
 use crate::context::Context;
 use crate::download::DownloadError;
 use crate::source::status::chain;
@@ -48,50 +46,21 @@ pub(super) async fn conclude(
     index: Option<&IndexSnapshot>,
     problem: Option<&Problem>,
 ) -> Option<Object> {
-    let leadership = pass.leadership.as_ref()?;
-    let (old, held) = (&pass.seen.status, index.map(IndexSnapshot::held));
-    let now = jiff::Timestamp::now().into();
-    let new = status(pass, held.as_ref(), problem, now);
-    let resource = &context.kinds.helm_repository;
-    let (cluster, statuses) = (&context.cluster, (old, &new));
-    let manager = names::SOURCE_STATUS_MANAGER;
-    let written =
-        crate::status::write(cluster, leadership, resource, &pass.name, statuses, manager).await;
-    let said = (old.conditions.as_slice(), old.artifact.as_ref());
+    let held = index.map(IndexSnapshot::held);
+    let told = Told {
+        kind: names::HELM_REPOSITORY,
+        latest: "index.yaml",
+        held: held.as_ref(),
+        problem,
+        now: jiff::Timestamp::now().into(),
+    };
+    let new = told.status(&pass.seen.meta, &pass.seen.status);
+    let object = (&context.kinds.helm_repository, &pass.seen, &new);
     let words = (reasons::NEW_ARTIFACT, reasons::SUCCEEDED);
     let message = || index.map_or_else(String::new, IndexSnapshot::news);
-    if let Some(news) = artifact::news(said, held.as_ref(), problem, words, message) {
-        let object = (names::HELM_REPOSITORY, &pass.seen.meta);
-        artifact::tell(context, leadership, object, held.as_ref(), news).await;
-    }
-    written.unwrap_or_else(|error| {
-        tracing::warn!(repository = %pass.name, %error, "the status could not be written");
-        None
-    })
-}
-
-/// The new status. Equal to the old one when nothing changed, so that nothing is written.
-fn status(
-    pass: &Pass,
-    held: Option<&Held>,
-    problem: Option<&Problem>,
-    now: Time,
-) -> HelmRepositoryStatus {
-    let mut status = pass.seen.status.clone();
-    let meta = &pass.seen.meta;
-    let generation = Some(meta.generation);
-    let asked = meta.annotation(names::REQUESTED_AT).map(str::to_owned);
-    status.last_handled_reconcile_at = asked.or(status.last_handled_reconcile_at);
-    artifact::say(&mut status.conditions, generation, held, problem, now);
-    if problem.is_none_or(|problem| problem.stalled) {
-        status.observed_generation = generation;
-    }
-    if let Some(held) = held {
-        let (kind, old) = (names::HELM_REPOSITORY, pass.seen.status.artifact.as_ref());
-        status.artifact = Some(artifact::artifact(kind, meta, held, old, now));
-        status.url = Some(artifact::latest(kind, meta, "index.yaml"));
-    }
-    status
+    let leadership = pass.leadership.as_ref();
+    told.conclude(context, leadership, object, (words, message))
+        .await
 }
 
 impl IndexSnapshot {

@@ -2,7 +2,7 @@
 //!
 //! Flux's API requires digest, path and url of an artifact. Ours is a ustar archive (files only, sorted, owner
 //! 0, time 0) in stored gzip, so that its digest depends on the files alone and not on a compressor.
-//! It is streamed through the hash and never lies on disk.
+//! It is streamed through the hash; where files have no other place, as those of a Bucket, it is kept, too.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,9 +16,18 @@ pub(crate) struct ArtifactDigest {
     pub(crate) size: u64,
 }
 
+/// Where the bytes of the archive go, besides the hash.
+pub(crate) trait Sink {
+    fn take(&mut self, bytes: &[u8]);
+}
+
+impl Sink for () {
+    fn take(&mut self, _bytes: &[u8]) {}
+}
+
 /// Streams files into the archive. Add them in sorted order.
-pub(crate) struct ArtifactHasher {
-    gzip: StoredGzip,
+pub(crate) struct ArtifactHasher<S = ()> {
+    gzip: StoredGzip<S>,
 }
 
 const TAR_BLOCK: usize = 512;
@@ -28,8 +37,19 @@ const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 impl ArtifactHasher {
     pub(crate) fn new() -> Self {
+        Self::into(())
+    }
+
+    /// Ends the archive.
+    pub(crate) fn finish(self) -> ArtifactDigest {
+        self.finish_into().0
+    }
+}
+
+impl<S: Sink> ArtifactHasher<S> {
+    pub(crate) fn into(sink: S) -> Self {
         ArtifactHasher {
-            gzip: StoredGzip::new(),
+            gzip: StoredGzip::new(sink),
         }
     }
 
@@ -42,8 +62,8 @@ impl ArtifactHasher {
         self.entry(path, b'0', bytes);
     }
 
-    /// Ends the archive.
-    pub(crate) fn finish(mut self) -> ArtifactDigest {
+    /// Ends the archive, and gives the sink back.
+    pub(crate) fn finish_into(mut self) -> (ArtifactDigest, S) {
         self.gzip.write(&[0; 2 * TAR_BLOCK]);
         self.gzip.finish()
     }
@@ -84,7 +104,8 @@ fn padded(bytes: &[u8], width: usize) -> Vec<u8> {
     field
 }
 
-struct StoredGzip {
+struct StoredGzip<S> {
+    sink: S,
     hash: Sha256,
     checksum: crc32fast::Hasher,
     pending: Vec<u8>,
@@ -92,9 +113,10 @@ struct StoredGzip {
     output: u64,
 }
 
-impl StoredGzip {
-    fn new() -> Self {
+impl<S: Sink> StoredGzip<S> {
+    fn new(sink: S) -> Self {
         let mut gzip = StoredGzip {
+            sink,
             hash: Sha256::new(),
             checksum: crc32fast::Hasher::new(),
             pending: Vec::with_capacity(STORED_BLOCK),
@@ -129,7 +151,7 @@ impl StoredGzip {
         self.emit(&block);
     }
 
-    fn finish(mut self) -> ArtifactDigest {
+    fn finish(mut self) -> (ArtifactDigest, S) {
         self.flush(1);
         let checksum = self.checksum.clone().finalize().to_le_bytes();
         self.emit(&checksum);
@@ -137,14 +159,16 @@ impl StoredGzip {
         let length = ((self.input & 0xffff_ffff) as u32).to_le_bytes();
         self.emit(&length);
         let digest = hex::encode(self.hash.finalize());
-        ArtifactDigest {
+        let digest = ArtifactDigest {
             digest: format!("sha256:{digest}"),
             size: self.output,
-        }
+        };
+        (digest, self.sink)
     }
 
     fn emit(&mut self, bytes: &[u8]) {
         self.hash.update(bytes);
+        self.sink.take(bytes);
         self.output += bytes.len() as u64;
     }
 }

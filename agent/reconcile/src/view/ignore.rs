@@ -73,6 +73,19 @@ impl Ignore {
         Ok(Ignore { sets, sparse })
     }
 
+    /// Only these rules, in this order, without any of our own: those of a bucket.
+    pub(crate) fn of_rules(file: Option<&str>, spec: Option<&str>) -> Result<Self, IgnoreError> {
+        let texts = [(file, IGNORE_FILE), (spec, "spec.ignore")];
+        let texts = texts
+            .into_iter()
+            .filter_map(|(text, place)| Some((text?, place)));
+        let sets = texts.map(|(text, place)| PatternSet::parse("", text, place));
+        Ok(Ignore {
+            sets: sets.collect::<Result<_, _>>()?,
+            sparse: Sparse::default(),
+        })
+    }
+
     /// No rules: everything is taken.
     pub(crate) fn nothing() -> Self {
         Ignore {

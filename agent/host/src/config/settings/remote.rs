@@ -7,7 +7,8 @@ use crate::config::inputs::SectionReader;
 pub struct RemoteSettings {
     /// What becomes of a remote resource that `windlass.lock` does not pin.
     pub unpinned: Unpinned,
-    /// What becomes of a tag of an OCIRepository, or a version of a chart, that neither it nor `windlass.lock` pins.
+    /// What becomes of a tag of an OCIRepository, the objects of a Bucket, or a version of a chart, that neither it nor
+    /// `windlass.lock` pins.
     pub unpinned_artifacts: Unpinned,
 }
 
