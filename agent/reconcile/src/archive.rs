@@ -1,6 +1,8 @@
 //! Archives of files that are no commits: artifacts of registries, objects of buckets. Each is kept by content, and hashed
 //! and unpacked again whenever something is made of it.
 
+pub(crate) mod pass;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

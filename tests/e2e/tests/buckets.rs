@@ -288,6 +288,32 @@ fn other_objects_than_at_first_are_held_until_a_commit_pins_them_and_stay_withou
 }
 
 #[test]
+fn t22_a_key_that_can_be_no_file_is_refused_by_name_until_the_rules_leave_it_out() {
+    let Some(server) = Buckets::start(None) else {
+        return;
+    };
+    server.put("deploy/map.yaml", &map("one"));
+    server.put("deploy/a%5Cb.yaml", "on another system this is a folder\n");
+    let object = bucket(&server, "apps", &json!({}));
+    let house = house(&[
+        ("cluster/bucket.yaml", &object),
+        ("cluster/app.yaml", &applied("apps")),
+    ]);
+    house.admin().apply_all(&server.secrets());
+    let refused = reason(&house, "apps", "InvalidName");
+    assert!(
+        message(&refused).contains(r#""deploy/a\\b.yaml""#),
+        "{refused}"
+    );
+    assert!(refused["status"]["artifact"].is_null());
+    assert_eq!(kept(&house), 0);
+    assert_eq!(server.fetched("deploy/map.yaml"), 0);
+    server.put(".sourceignore", "a*b.yaml\n");
+    stored(&house, "apps");
+    wait_for_text(&house, "one");
+}
+
+#[test]
 fn what_nobody_pins_or_vouches_for_is_not_asked_for() {
     let Some(server) = Buckets::start(None) else {
         return;

@@ -3,44 +3,28 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::sync::Arc;
-use std::time::Duration;
 
-use windlass_api::bucket::BucketSpec;
-use windlass_cluster::Leadership;
+use windlass_api::bucket::{BucketSpec, BucketStatus};
 use windlass_state::{BlobDigest, IncomingBlob, StoreError};
 use windlass_wire::FailureClass;
 
 use super::access::{self, Access};
 use super::contents::Contents;
 use super::fetch::{Asked, FetchError};
-use super::status::{conclude, problem};
+use super::status::{conclude, trouble};
 use super::{BucketSnapshot, Refused, Selection, recall, user};
-use crate::archive::{ArchiveSnapshot, Basis, First, OpenError, Taken};
-use crate::artifact::{Outcome, Problem};
+use crate::archive::{self, ArchiveSnapshot, Basis, First, OpenError, Taken};
+use crate::artifact::Outcome;
 use crate::context::Context;
 use crate::kept;
 use crate::named::Named;
-use crate::seen::SeenBucket;
 use crate::source::spec::Unusable;
-
-/// How soon a bucket is asked again that could not be reached.
-const FAILED_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Under which name the digest is remembered that a bucket had first.
 const FIRST: &str = "first-bucket/";
 
 /// What one pass works with.
-#[derive(Debug)]
-pub(crate) struct Pass {
-    pub(crate) name: Named,
-    pub(crate) seen: SeenBucket,
-    /// Why it may be used, or why not.
-    pub(crate) basis: Result<Basis, Unusable>,
-    /// Whether what is kept was looked at; before, the network is not asked.
-    pub(crate) loaded: bool,
-    /// Only the leader writes.
-    pub(crate) leadership: Option<Leadership>,
-}
+pub(crate) type Pass = archive::pass::Pass<BucketSpec, BucketStatus>;
 
 /// Why what is in use is not what the bucket holds.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +66,7 @@ pub(super) enum PassError {
 
 impl PassError {
     /// Whether trying again soon may help.
-    fn is_passing(&self) -> bool {
+    pub(super) fn is_passing(&self) -> bool {
         match self {
             PassError::Fetch(FetchError::Contents(_)) => false,
             PassError::Fetch(error) => error
@@ -107,31 +91,16 @@ impl PassError {
 
 /// Runs one pass: the first one takes what the node keeps, the others ask the network.
 pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome<BucketSnapshot> {
-    let interval = pass.seen.spec.as_ref();
-    let interval = interval.map_or(FAILED_INTERVAL, |spec| spec.interval.0);
     let (snapshot, error) = match &pass.seen.spec {
         Err(_) => (None, None),
         Ok(spec) => look(context, &pass, spec.clone()).await,
     };
-    let found = match (&pass.seen.spec, &error) {
-        (Err(message), _) => Some(Problem::malformed(message)),
-        (_, error) => error.as_ref().map(problem),
-    };
-    // What is kept is in use at once; what there is to say is said when the bucket was asked.
-    let object = match pass.loaded || found.is_some() {
-        true => conclude(context, &pass, snapshot.as_ref(), found.as_ref()).await,
+    let trouble = pass.trouble(error.as_ref().map(trouble));
+    let object = match pass.speaks(trouble.as_ref()) {
+        true => conclude(context, &pass, snapshot.as_ref(), trouble.as_ref()).await,
         false => None,
     };
-    let again = match &error {
-        Some(error) if error.is_passing() => interval.min(FAILED_INTERVAL),
-        _ => interval,
-    };
-    Outcome {
-        kept: snapshot,
-        problem: found.map(|problem| (problem.reason, problem.message)),
-        object,
-        again: pass.loaded.then_some(again),
-    }
+    pass.outcome(|spec| spec.interval.0, (snapshot, trouble, object))
 }
 
 /// What is in use after this pass, and why it is not something else.
@@ -140,7 +109,8 @@ async fn look(
     pass: &Pass,
     spec: BucketSpec,
 ) -> (Option<BucketSnapshot>, Option<PassError>) {
-    let kept = match recall(&context.keep.store, &pass.name, &pass.seen.meta.uid) {
+    let meta = &pass.seen.meta;
+    let kept = match recall(&context.keep.store, &meta.name, &meta.uid) {
         Ok(kept) => kept,
         Err(error) => return (None, Some(error.into())),
     };
@@ -149,7 +119,7 @@ async fn look(
     }
     let ready = async {
         let basis = pass.basis.clone()?;
-        let access = access::read(context, &pass.name, &spec).await?;
+        let access = access::read(context, &meta.name, &spec).await?;
         Ok((basis, access))
     };
     let (basis, access) = match ready.await {
@@ -158,8 +128,8 @@ async fn look(
     };
     let renewal = Renewal {
         context: Arc::clone(context),
-        name: pass.name.clone(),
-        uid: pass.seen.meta.uid.clone(),
+        name: meta.name.clone(),
+        uid: meta.uid.clone(),
         basis,
         access,
         selection: Selection::of(&spec),

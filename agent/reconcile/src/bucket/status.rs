@@ -8,11 +8,19 @@ use super::BucketSnapshot;
 use super::contents::ContentsError;
 use super::fetch::FetchError;
 use super::pass::{Pass, PassError};
+use crate::archive::pass::Trouble;
 use crate::artifact::{Held, Problem, Told};
 use crate::context::Context;
 use crate::source::status::chain;
 
-pub(super) fn problem(error: &PassError) -> Problem {
+pub(super) fn trouble(error: &PassError) -> Trouble {
+    Trouble {
+        problem: problem(error),
+        is_passing: error.is_passing(),
+    }
+}
+
+fn problem(error: &PassError) -> Problem {
     let fetch = conditions::FETCH_FAILED;
     let (condition, reason) = match error {
         PassError::Unusable(unusable) => return Problem::unusable(unusable.clone()),
@@ -50,14 +58,14 @@ pub(super) async fn conclude(
     context: &Context,
     pass: &Pass,
     snapshot: Option<&BucketSnapshot>,
-    problem: Option<&Problem>,
+    trouble: Option<&Trouble>,
 ) -> Option<Object> {
     let held = snapshot.map(BucketSnapshot::held);
     let told = Told {
         kind: names::BUCKET,
         latest: "latest.tar.gz",
         held: held.as_ref(),
-        problem,
+        problem: trouble.map(|trouble| &trouble.problem),
         now: jiff::Timestamp::now().into(),
     };
     let mut new = told.status(&pass.seen.meta, &pass.seen.status);

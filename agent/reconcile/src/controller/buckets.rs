@@ -12,7 +12,6 @@ use windlass_cluster::Resource;
 use super::Controller;
 use super::fetched::{Fetched, Fetching, Slot};
 use crate::archive::{ArchiveSnapshot, Basis};
-use crate::bucket::pass::Pass;
 use crate::bucket::{self, BucketSnapshot, address};
 use crate::context::Kinds;
 use crate::event::Event;
@@ -90,13 +89,8 @@ impl Controller {
         let Some(slot) = self.buckets.slots.get(&name) else {
             return;
         };
-        let pass = Pass {
-            basis: self.basis_of_bucket(&slot.seen),
-            leadership: self.writes_of(&slot.seen, suspended),
-            seen: slot.seen.clone(),
-            loaded: slot.loaded,
-            name: name.clone(),
-        };
+        let basis = self.basis_of_bucket(&slot.seen);
+        let pass = self.archive_pass(slot, basis, suspended);
         let context = Arc::clone(&self.context);
         self.spawn(
             async move { bucket::pass::run(&context, pass).await },

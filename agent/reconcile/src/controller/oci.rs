@@ -14,7 +14,6 @@ use crate::archive::{ArchiveSnapshot, Basis};
 use crate::context::Kinds;
 use crate::event::Event;
 use crate::named::Named;
-use crate::oci::pass::Pass;
 use crate::oci::{self, OciSnapshot};
 use crate::seen::SeenOciRepository;
 use crate::source::spec::Unusable;
@@ -99,13 +98,8 @@ impl Controller {
         let Some(slot) = self.oci.slots.get(&name) else {
             return;
         };
-        let pass = Pass {
-            basis: self.basis_of_artifact(&slot.seen),
-            leadership: self.writes_of(&slot.seen, suspended),
-            seen: slot.seen.clone(),
-            loaded: slot.loaded,
-            name: name.clone(),
-        };
+        let basis = self.basis_of_artifact(&slot.seen);
+        let pass = self.archive_pass(slot, basis, suspended);
         let context = Arc::clone(&self.context);
         self.spawn(
             async move { oci::pass::run(&context, pass).await },

@@ -11,6 +11,7 @@ use windlass_state::BlobDigest;
 use windlass_trust::{Memory, Origin};
 
 use super::Controller;
+use super::fetched::{Fetched, Slot};
 use super::kustomizations::source_name;
 use super::sources::SourceSlot;
 use crate::archive;
@@ -139,6 +140,21 @@ impl Controller {
             made: is_made,
             only_pinned: self.policy.remote.unpinned_artifacts == Unpinned::Refuse,
         })
+    }
+
+    /// A pass of a source whose content is kept as an archive.
+    pub(super) fn archive_pass<K: Fetched>(
+        &self,
+        slot: &Slot<K>,
+        basis: Result<archive::Basis, Unusable>,
+        suspended: fn(&K::Spec) -> bool,
+    ) -> archive::pass::Pass<K::Spec, K::Status> {
+        archive::pass::Pass {
+            basis,
+            leadership: self.writes_of(&slot.seen, suspended),
+            seen: slot.seen.clone(),
+            loaded: slot.loaded,
+        }
     }
 
     fn owner_is_unbuilt(&self, meta: &Meta) -> bool {

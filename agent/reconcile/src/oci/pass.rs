@@ -1,19 +1,17 @@
 //! One pass of an OCIRepository: asks the registry, keeps what is new if somebody vouches for it, and says so.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use windlass_api::oci_repository::OciRepositorySpec;
-use windlass_cluster::Leadership;
+use windlass_api::oci_repository::{OciRepositorySpec, OciRepositoryStatus};
 use windlass_state::{BlobDigest, Store, StoreError};
 use windlass_wire::FailureClass;
 
 use super::choose::{Chosen, check_first, check_version, choose, first};
-use super::status::{conclude, problem};
+use super::status::{conclude, trouble};
 use super::verify::{self, Verification};
 use super::{OciSnapshot, Selection, recall, takes_anything, user};
-use crate::archive::{ArchiveSnapshot, Basis, First, OpenError};
-use crate::artifact::{Outcome, Problem};
+use crate::archive::{self, ArchiveSnapshot, Basis, First, OpenError};
+use crate::artifact::Outcome;
 use crate::context::Context;
 use crate::download::DownloadError;
 use crate::kept;
@@ -21,27 +19,13 @@ use crate::named::Named;
 use crate::net::Net;
 use crate::registry::access::{self, Access};
 use crate::registry::{Layer, Manifest, RegistryError, Repository, whole};
-use crate::seen::SeenOciRepository;
 use crate::source::spec::Unusable;
 
 /// Bytes of a layer: five times the largest chart that is taken, and many times what manifests have.
 const LAYER_BYTES: u64 = 50 * 1024 * 1024;
 
-/// How soon a registry is asked again that could not be reached.
-const FAILED_INTERVAL: Duration = Duration::from_secs(60);
-
 /// What one pass works with.
-#[derive(Debug)]
-pub(crate) struct Pass {
-    pub(crate) name: Named,
-    pub(crate) seen: SeenOciRepository,
-    /// Why it may be used, or why not.
-    pub(crate) basis: Result<Basis, Unusable>,
-    /// Whether what is kept was looked at; before, the network is not asked.
-    pub(crate) loaded: bool,
-    /// Only the leader writes.
-    pub(crate) leadership: Option<Leadership>,
-}
+pub(crate) type Pass = archive::pass::Pass<OciRepositorySpec, OciRepositoryStatus>;
 
 /// Why the artifact in use is not the one that is asked for.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +72,7 @@ pub(super) enum PassError {
 
 impl PassError {
     /// Whether trying again soon may help.
-    fn is_passing(&self) -> bool {
+    pub(super) fn is_passing(&self) -> bool {
         match self {
             PassError::Registry(RegistryError::Download(DownloadError::Failed {
                 class, ..
@@ -105,31 +89,16 @@ impl PassError {
 
 /// Runs one pass: the first one takes what the node keeps, the others ask the network.
 pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome<OciSnapshot> {
-    let interval = pass.seen.spec.as_ref();
-    let interval = interval.map_or(FAILED_INTERVAL, |spec| spec.interval.0);
     let (snapshot, error) = match &pass.seen.spec {
         Err(_) => (None, None),
         Ok(spec) => look(context, &pass, spec.clone()).await,
     };
-    let found = match (&pass.seen.spec, &error) {
-        (Err(message), _) => Some(Problem::malformed(message)),
-        (_, error) => error.as_ref().map(problem),
-    };
-    // What is kept is in use at once; what there is to say is said when the registry was asked.
-    let object = match pass.loaded || found.is_some() {
-        true => conclude(context, &pass, snapshot.as_ref(), found.as_ref()).await,
+    let trouble = pass.trouble(error.as_ref().map(trouble));
+    let object = match pass.speaks(trouble.as_ref()) {
+        true => conclude(context, &pass, snapshot.as_ref(), trouble.as_ref()).await,
         false => None,
     };
-    let again = match &error {
-        Some(error) if error.is_passing() => interval.min(FAILED_INTERVAL),
-        _ => interval,
-    };
-    Outcome {
-        kept: snapshot,
-        problem: found.map(|problem| (problem.reason, problem.message)),
-        object,
-        again: pass.loaded.then_some(again),
-    }
+    pass.outcome(|spec| spec.interval.0, (snapshot, trouble, object))
 }
 
 /// The artifact in use after this pass, and why it is not another one.
@@ -138,7 +107,8 @@ async fn look(
     pass: &Pass,
     spec: OciRepositorySpec,
 ) -> (Option<OciSnapshot>, Option<PassError>) {
-    let kept = match recall(&context.keep.store, &pass.name, &pass.seen.meta.uid) {
+    let meta = &pass.seen.meta;
+    let kept = match recall(&context.keep.store, &meta.name, &meta.uid) {
         Ok(kept) => kept,
         Err(error) => return (None, Some(error.into())),
     };
@@ -149,8 +119,8 @@ async fn look(
         Ok(ready) => ready,
         Err(error) => return (kept, Some(error)),
     };
-    let (context, name, held) = (Arc::clone(context), pass.name.clone(), kept.clone());
-    let uid = pass.seen.meta.uid.clone();
+    let (context, name, held) = (Arc::clone(context), meta.name.clone(), kept.clone());
+    let uid = meta.uid.clone();
     let asked = tokio::task::spawn_blocking(move || {
         let world: (&Store, &Net) = (&context.keep.store, &context.net);
         let repository = Repository {
@@ -184,10 +154,11 @@ async fn prepare(
     pass: &Pass,
     spec: &OciRepositorySpec,
 ) -> Result<(Basis, Access, Option<Verification>), PassError> {
+    let name = &pass.seen.meta.name;
     let basis = pass.basis.clone().map_err(PassError::Unusable)?;
-    let access = access::of_oci_repository(context, &pass.name, spec).await;
+    let access = access::of_oci_repository(context, name, spec).await;
     let access = access.map_err(PassError::Unusable)?;
-    let verification = verify::read(context, &pass.name, spec).await?;
+    let verification = verify::read(context, name, spec).await?;
     Ok((basis, access, verification))
 }
 

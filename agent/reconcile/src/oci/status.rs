@@ -10,6 +10,7 @@ use windlass_wire::{DisplayUrl, FailureClass};
 
 use super::OciSnapshot;
 use super::pass::{Pass, PassError};
+use crate::archive::pass::Trouble;
 use crate::artifact::{Held, Problem, Told};
 use crate::context::Context;
 use crate::download::DownloadError;
@@ -20,7 +21,14 @@ use crate::source::status::chain;
 const SOURCE: &str = "org.opencontainers.image.source";
 const REVISION: &str = "org.opencontainers.image.revision";
 
-pub(super) fn problem(error: &PassError) -> Problem {
+pub(super) fn trouble(error: &PassError) -> Trouble {
+    Trouble {
+        problem: problem(error),
+        is_passing: error.is_passing(),
+    }
+}
+
+fn problem(error: &PassError) -> Problem {
     let fetch = conditions::FETCH_FAILED;
     let (condition, reason, stalled) = match error {
         PassError::Unusable(unusable) => return Problem::unusable(unusable.clone()),
@@ -60,14 +68,14 @@ pub(super) async fn conclude(
     context: &Context,
     pass: &Pass,
     snapshot: Option<&OciSnapshot>,
-    problem: Option<&Problem>,
+    trouble: Option<&Trouble>,
 ) -> Option<Object> {
     let held = snapshot.map(OciSnapshot::held);
     let told = Told {
         kind: names::OCI_REPOSITORY,
         latest: "latest.tar.gz",
         held: held.as_ref(),
-        problem,
+        problem: trouble.map(|trouble| &trouble.problem),
         now: jiff::Timestamp::now().into(),
     };
     let new = status(pass, snapshot, &told);
