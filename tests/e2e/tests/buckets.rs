@@ -19,6 +19,7 @@ use crate::commands_flux::flux;
 use crate::from_flux::{Flux, install_definitions};
 use crate::house::{GIT_REPOSITORY, House, KUSTOMIZATION, config_map, namespace};
 use crate::oracle;
+use crate::releases;
 use crate::repositories::run;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -285,6 +286,37 @@ fn other_objects_than_at_first_are_held_until_a_commit_pins_them_and_stay_withou
     wait_for_text(&house, "two");
     let kept = house.admin().get(&reference("apps")).unwrap();
     assert_eq!(kept["status"]["artifact"], pinned["status"]["artifact"]);
+}
+
+#[test]
+fn a_release_takes_its_chart_out_of_a_bucket_and_stays_when_other_files_are_there() {
+    let Some(server) = Buckets::start(None) else {
+        return;
+    };
+    let version = |version: &str| {
+        let chart = format!("apiVersion: v2\nname: web\nversion: {version}\n");
+        server.put("charts/web/Chart.yaml", &chart);
+    };
+    version("1.0.0");
+    let template = map("{{ .Chart.Version }}");
+    server.put("charts/web/templates/map.yaml", &template);
+    let chart = json!({"chart": "./charts/web", "sourceRef": {"kind": "Bucket", "name": "apps"}});
+    let fields = json!({"chart": {"spec": chart}, "targetNamespace": "default"});
+    let house = house(&[
+        ("cluster/bucket.yaml", &bucket(&server, "apps", &json!({}))),
+        ("cluster/release.yaml", &releases::release("web", &fields)),
+    ]);
+    house.admin().apply_all(&server.secrets());
+    releases::reaches(&house, "web", "InstallSucceeded", 1);
+    wait_for_text(&house, "1.0.0");
+
+    version("1.1.0");
+    reason(&house, "apps", "DigestChanged");
+    let asked = releases::ask(&house, "web", &["reconcile.fluxcd.io/requestedAt"]);
+    let same = releases::handled(&house, "web", &asked);
+    let latest = &same["status"]["history"][0];
+    assert_eq!(latest["chartVersion"], "1.0.0", "{same}");
+    wait_for_text(&house, "1.0.0");
 }
 
 #[test]
