@@ -1,5 +1,7 @@
 //! Puts the agent together: opens what it keeps, connects, watches, and runs the loop.
 
+mod error;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,13 +12,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use windlass_api::names;
 use windlass_cluster::{
-    Cluster, Connect, ConnectError, Elector, ElectorSettings, EpochFloor, FluxLeases, RequestError,
-    SettingsError, WatchEvent,
+    Cluster, Connect, ConnectError, Elector, ElectorSettings, EpochFloor, FluxLeases, WatchEvent,
 };
 use windlass_host::config::{Role, RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
 use windlass_plan::applier::Applier;
-use windlass_state::{OpenError, RatchetError, StoreError};
+use windlass_state::StoreError;
 use windlass_wire::{Credentials, Reference, Secret};
 
 use crate::context::{Context, Kinds};
@@ -32,24 +33,26 @@ use crate::local::{self, Local};
 use crate::metrics;
 use crate::named::Named;
 use crate::net::{Net, StartCommand};
-use crate::newcomer::OtherIntroduction;
 use crate::node::NodeStatus;
 use crate::ours;
+use crate::page;
 use crate::receivers::{self, Receivers};
 use crate::reload::{self, Reloaded};
-use crate::secrets::{KeyFileError, SecretPolicy};
-use crate::sight::{self, Sight};
+use crate::secrets::SecretPolicy;
+use crate::sight::{self, OwnWord, Sight};
 use crate::source::basis::{Rule, Trust};
 use crate::source::confirm::Verification;
 use crate::source::keep::Keep;
 use crate::source::lost::Remembered;
 use crate::source::spec::SourceSpec;
-use crate::trust::{self, NodeTrust, TrustError};
+use crate::trust::{self, NodeTrust};
 use crate::view::Choice;
 use crate::vouch::Vouchers;
 use crate::watches::watch_all;
 use crate::witness::peers::Peers;
 use crate::witness::{self, RootLine};
+
+pub use self::error::AgentError;
 
 /// The Leases of the Flux controllers whose work windlass does (decision 2).
 const FLUX_LEASES: [&str; 2] = [
@@ -58,47 +61,6 @@ const FLUX_LEASES: [&str; 2] = [
 ];
 /// The file that says Flux was uninstalled on purpose.
 const UNINSTALL_MARK: &str = "uninstalled";
-
-/// The agent cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum AgentError {
-    /// A file that the config names cannot be read.
-    #[error("{path} cannot be read")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A trust file cannot be used.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
-    /// The node's keys for encrypted files cannot be used.
-    #[error(transparent)]
-    Keys(#[from] KeyFileError),
-    /// What the node keeps cannot be opened.
-    #[error(transparent)]
-    State(#[from] OpenError),
-    /// What the node keeps cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The ratchet cannot be opened.
-    #[error(transparent)]
-    Ratchet(#[from] RatchetError),
-    /// The kubeconfig cannot be used.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The API server does not know the credential.
-    #[error("the kubeconfig's credential is refused: {0}")]
-    Credential(RequestError),
-    /// The node would begin otherwise than the nodes that are there.
-    #[error(transparent)]
-    Newcomer(OtherIntroduction),
-    /// The times of the election cannot work.
-    #[error("[leadership] {0}")]
-    Election(#[from] SettingsError),
-}
 
 /// Runs the agent until `stop` is cancelled.
 ///
@@ -138,7 +100,8 @@ pub async fn run(
         &sender,
         (&word, &stop),
     )?;
-    let control = sight::serve(&context, &settings, own_annotations.clone());
+    let own_word = OwnWord::new(&settings, own_annotations.clone());
+    let control = sight::serve(&context, &settings, own_word.clone());
     let told = (own_annotations, word);
     bear_witness(&context, (&settings, &loaded), told, &sender);
     write_unled(&context, &settings, &mark, &sender);
@@ -146,7 +109,7 @@ pub async fn run(
     let standing = Standing::new(&settings, epoch_floor, mark);
     let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);
     let (settings, current) = watch::channel(settings);
-    hear(&context, &current, (heard, hooked), &sender);
+    hear(&context, &current, (heard, hooked), own_word, &sender);
     let trust = Arc::clone(&loaded.trust);
     tokio::spawn(trust::follow(current, trust, sender.clone()));
     tokio::spawn(reload::follow(name, reloads, settings, sender.clone()));
@@ -191,6 +154,7 @@ fn hear(
     context: &Arc<Context>,
     current: &watch::Receiver<Settings>,
     (heard, hooked): (UnboundedReceiver<Heard>, UnboundedReceiver<WatchEvent>),
+    own_word: OwnWord,
     sender: &UnboundedSender<Event>,
 ) {
     let with = || (Arc::clone(context), current.clone());
@@ -200,6 +164,8 @@ fn hear(
     tokio::spawn(receivers::follow(context, current, hooked));
     let (context, current) = with();
     tokio::spawn(doors::follow(context, current));
+    let (context, current) = with();
+    tokio::spawn(page::follow(context, current, own_word));
     let (context, current) = with();
     tokio::spawn(metrics::follow(context, current, sender.clone()));
 }

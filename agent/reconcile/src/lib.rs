@@ -36,6 +36,7 @@ mod node;
 mod oci;
 mod offer;
 mod ours;
+mod page;
 mod post;
 mod queue;
 mod receivers;

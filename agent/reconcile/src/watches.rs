@@ -102,13 +102,19 @@ async fn follow(
         };
         let Some(seen) = seen else { return false };
         failing = matches!(seen, WatchEvent::Failed(_));
-        if detail == Detail::Object && !resource.gvk.group.is_empty() {
+        if is_in_sight(resource, detail) {
             context.sight.take(resource, &seen);
         }
         if sender.send(event(seen)).is_err() {
             return false;
         }
     }
+}
+
+/// Flux's kinds, and the Leases in which the nodes speak.
+fn is_in_sight(resource: &Resource, detail: Detail) -> bool {
+    let gvk = &resource.gvk;
+    gvk.kind == "Lease" || detail == Detail::Object && !gvk.group.is_empty()
 }
 
 fn secrets() -> Resource {

@@ -56,6 +56,7 @@ mod older_flux;
 mod on_error;
 mod openpgp;
 mod oracle;
+mod page;
 mod person;
 mod pinned;
 mod prune_guard;

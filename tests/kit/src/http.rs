@@ -1,6 +1,9 @@
 //! HTTP/1.1 messages, as far as the Git server and the API client of the kit need them.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+
+use serde_json::Value;
 
 /// More than any head a test sees.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -110,4 +113,23 @@ pub(crate) fn write_head(
     }
     text.push_str("\r\n");
     writer.write_all(text.as_bytes())
+}
+
+/// Sends JSON to a server on loopback; gives the status and the JSON of its answer.
+pub(crate) fn ask(port: u16, verb: &str, path: &str, body: &Value) -> io::Result<(String, Value)> {
+    let body = body.to_string();
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    let length = body.len().to_string();
+    let fields = [
+        ("host", "127.0.0.1"),
+        ("connection", "close"),
+        ("content-type", "application/json"),
+        ("content-length", length.as_str()),
+    ];
+    write_head(&mut stream, &format!("{verb} {path} HTTP/1.1"), &fields)?;
+    stream.write_all(body.as_bytes())?;
+    let mut reader = BufReader::new(stream);
+    let head = read_head(&mut reader)?.unwrap_or_default();
+    let body = read_body(&mut reader, &head)?;
+    Ok((head.word(1).to_owned(), serde_json::from_slice(&body)?))
 }

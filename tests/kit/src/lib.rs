@@ -1,6 +1,6 @@
 //! Job: what a test needs around the program: a real control plane, Git servers, signed repositories, a running agent.
 //! Takes → gives: options → running processes on loopback that end with the test.
-//! May touch: loopback, `/dev/shm`, the programs git, ssh-keygen, sshd and the cached control plane.
+//! May touch: loopback, `/dev/shm`, the programs git, ssh-keygen, sshd, chromium and the cached control plane.
 //! Never: linked into the product; a host beyond loopback; anything left behind.
 //!
 //! Nothing here returns an error: a kit that cannot do its job fails the test at once, with a sentence
@@ -13,6 +13,7 @@
 
 pub mod agent;
 pub mod api;
+pub mod browser;
 pub mod certificates;
 pub mod controlplane;
 pub mod directory;

@@ -22,7 +22,7 @@ mod tenancy;
 
 pub use self::control::ControlSettings;
 pub use self::leadership::LeadershipSettings;
-pub use self::listen::{MetricsSettings, ReceiverSettings};
+pub use self::listen::{MetricsSettings, PageSettings, ReceiverSettings};
 pub use self::manifests::ManifestsSettings;
 pub use self::node::{NodeSettings, Role};
 pub use self::prune::PruneSettings;
@@ -55,6 +55,8 @@ pub struct Settings {
     pub receiver: ReceiverSettings,
     /// Where Prometheus asks.
     pub metrics: MetricsSettings,
+    /// Where a browser asks.
+    pub page: PageSettings,
     /// Where the node remembers.
     pub state: StateSettings,
     /// How to reach the network process.
@@ -173,6 +175,7 @@ pub(super) fn judge(
     let remote = remote::judge(reader.section("remote"));
     let receiver = listen::receiver(reader.section("receiver"));
     let metrics = listen::metrics(reader.section("metrics"));
+    let page = listen::page(reader.section("page"));
     let state = StateSettings {
         dir: path_or(reader.section("state"), "dir", "/var/lib/windlass"),
     };
@@ -199,6 +202,7 @@ pub(super) fn judge(
         remote,
         receiver,
         metrics,
+        page,
         state,
         net,
         manifests,

@@ -113,6 +113,7 @@ fn the_example_shows_every_key_with_its_default() {
         "pgp_key_file",
         "default_service_account",
         "listen",
+        "token_file",
         "address",
     ];
     let is_shown = |line: &&str| {
@@ -493,4 +494,17 @@ fn webhooks_come_in_only_where_the_config_says() {
         let refused = judged(text).unwrap_err().to_string();
         assert!(refused.contains("main.toml:"), "{refused}");
     }
+}
+
+#[test]
+fn the_page_is_shown_to_others_only_for_a_token() {
+    let judged = |text: &str| judge(&[("main.toml", &format!("{URL}[page]\n{text}"))]);
+    assert_eq!(judged("").unwrap().page, PageSettings::default());
+    let here = judged("listen = \"127.0.0.1:9798\"\n").unwrap().page;
+    assert_eq!(here.listen, Some("127.0.0.1:9798".parse().unwrap()));
+    let token = "token_file = \"/etc/windlass/page.token\"\n";
+    let open = judged(&format!("listen = \"0.0.0.0:9798\"\n{token}")).unwrap();
+    assert!(open.page.token_file.is_some());
+    let refused = judged("listen = \"0.0.0.0:9798\"\n").unwrap_err();
+    assert!(refused.to_string().contains("token_file"), "{refused}");
 }

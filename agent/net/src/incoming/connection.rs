@@ -26,6 +26,10 @@ const HEAD_STEP: usize = 1024;
 /// Bytes of the line of a chunk with its length, or of a line behind the last one.
 const CHUNK_LINE: usize = 1024;
 
+/// What a browser is told of every reply: it is what its type says, nobody keeps it, and no other page shows it in a frame.
+const GUARDS: &str =
+    "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nX-Frame-Options: DENY\r\n";
+
 /// Request Timeout.
 const TOO_SLOW: u16 = 408;
 /// Bad Gateway: the agent did not answer.
@@ -250,7 +254,7 @@ async fn end(socket: &mut TcpStream, reply: &Reply) {
         head.push_str(&format!("Content-Type: {}\r\n", reply.content_type));
     }
     head.push_str(&format!(
-        "Content-Length: {length}\r\nConnection: close\r\n\r\n"
+        "Content-Length: {length}\r\nConnection: close\r\n{GUARDS}\r\n"
     ));
     let written = timeout(REPLY_WITHIN, async {
         socket.write_all(head.as_bytes()).await?;
@@ -272,6 +276,8 @@ fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
         400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",

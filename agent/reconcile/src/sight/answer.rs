@@ -21,14 +21,42 @@ const GUARDED: [(&str, &str); 3] = [
     (names::PROVIDER, "/spec/address"),
 ];
 
-/// Answers on the node's socket until the task is ended; `says` is what the node says of itself. A node without a socket
-/// does its work all the same.
+/// What this node knows of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnWord {
+    node: String,
+    says: watch::Receiver<BTreeMap<String, String>>,
+}
+
+impl OwnWord {
+    /// `says` is what the node says of itself in its Lease.
+    pub(crate) fn new(
+        settings: &Settings,
+        says: watch::Receiver<BTreeMap<String, String>>,
+    ) -> Self {
+        let node = settings.node.name.clone();
+        OwnWord { node, says }
+    }
+
+    /// How the agent stands now.
+    pub(crate) fn standing(&self, context: &Context) -> Standing {
+        Standing {
+            node: self.node.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            server: context.cluster.server(),
+            silent_since: context.sight.silent_since(),
+            says: self.says.borrow().clone(),
+        }
+    }
+}
+
+/// Answers on the node's socket until the task is ended. A node without a socket does its work all the same.
 pub(crate) fn serve(
     context: &Arc<Context>,
     settings: &Settings,
-    says: watch::Receiver<BTreeMap<String, String>>,
+    own_word: OwnWord,
 ) -> JoinHandle<()> {
-    let answer = answers(context, settings.node.name.clone(), says);
+    let answer = answers(context, own_word);
     let socket = settings.control.socket.clone();
     tokio::spawn(async move {
         match windlass_control::listen(&socket) {
@@ -50,18 +78,11 @@ fn not_there(socket: &Path, error: &std::io::Error) {
 
 fn answers(
     context: &Arc<Context>,
-    node: String,
-    says: watch::Receiver<BTreeMap<String, String>>,
+    own_word: OwnWord,
 ) -> impl Fn(Asker, Question) -> Answer + Send + Sync + 'static {
     let context = Arc::clone(context);
     move |asker, question| {
-        let standing = Standing {
-            node: node.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            server: context.cluster.server(),
-            silent_since: context.sight.silent_since(),
-            says: says.borrow().clone(),
-        };
+        let standing = own_word.standing(&context);
         match question {
             Question::Standing => Answer::Standing(standing),
             Question::Sight => Answer::Sight(Box::new(context.sight.look(asker, standing))),
@@ -84,13 +105,13 @@ impl Sight {
         windlass_control::Sight {
             standing,
             objects,
-            events: known.events.iter().cloned().collect(),
+            events: known.events().collect(),
         }
     }
 }
 
 /// Takes out what may hold a secret.
-fn guard(object: &mut Value) {
+pub(super) fn guard(object: &mut Value) {
     let kind = object
         .get("kind")
         .and_then(Value::as_str)
@@ -107,5 +128,10 @@ impl Known {
     pub(super) fn objects(&self) -> impl Iterator<Item = Value> {
         let objects = self.kinds.values().flat_map(|seen| seen.objects.values());
         objects.filter_map(|object| serde_json::from_str(&object.text).ok())
+    }
+
+    /// Every event, the newest last.
+    pub(super) fn events(&self) -> impl Iterator<Item = Value> {
+        self.events.iter().map(|announced| announced.event.clone())
     }
 }

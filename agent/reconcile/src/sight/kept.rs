@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use windlass_state::scrap;
 
-use super::{Known, Object, Seen};
+use super::{Announced, Known, Object, Seen};
 use crate::seen::Meta;
 
 /// The file in the state directory.
@@ -40,15 +40,17 @@ pub(super) fn read(directory: &Path) -> Option<Known> {
         let kept = Object {
             text: object.to_string().into_boxed_str(),
             listed: false,
+            at: 0,
         };
         let seen = kinds.entry(kind).or_default();
         seen.objects.insert(meta.name, kept);
     }
+    let events = file.events.into_iter();
     Some(Known {
         kinds,
-        events: file.events,
+        events: events.map(|event| Announced { event, at: 0 }).collect(),
         silent_since: Some(file.as_of),
-        written_at: None,
+        ..Known::default()
     })
 }
 
@@ -57,7 +59,7 @@ pub(super) fn write(directory: &Path, known: &Known) {
     let file = File {
         as_of: known.silent_since.unwrap_or_else(Timestamp::now),
         objects: known.objects().collect(),
-        events: known.events.clone(),
+        events: known.events().collect(),
     };
     let kept = serde_json::to_vec(&file)
         .map_err(|error| error.to_string())

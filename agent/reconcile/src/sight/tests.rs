@@ -147,7 +147,7 @@ fn the_same_news_again_is_counted_and_the_oldest_go() {
     known.announced(news("other", "2"));
     known.announced(news("no", "3"));
     assert_eq!(known.events.len(), 2);
-    let last = known.events.back().unwrap();
+    let last = &known.events.back().unwrap().event;
     assert_eq!(
         (
             &last["count"],
@@ -160,4 +160,89 @@ fn the_same_news_again_is_counted_and_the_oldest_go() {
         known.announced(news(&number.to_string(), "4"));
     }
     assert_eq!(known.events.len(), EVENTS);
+}
+
+/// The names that are new since a version, and whether they are everything.
+fn news(sight: &Sight, after: Option<Version>) -> (Vec<String>, bool, Version) {
+    let news = sight.since(after);
+    let names = news.objects.iter();
+    let names = names.map(|object| text(object, "/metadata/name"));
+    (names.collect(), news.whole, news.version)
+}
+
+#[test]
+fn whoever_looked_before_is_shown_what_is_new_and_all_when_something_went() {
+    let place = tempfile::tempdir().unwrap();
+    let sight = sight(
+        place.path(),
+        &[kustomization("a", "1"), kustomization("b", "2")],
+    );
+    let (names, whole, first) = news(&sight, None);
+    assert_eq!((names, whole), (vec!["a".to_owned(), "b".to_owned()], true));
+    assert_eq!(news(&sight, Some(first)), (Vec::new(), false, first));
+
+    let kind = Kinds::new().kustomization;
+    sight.take(&kind, &WatchEvent::Applied(kustomization("b", "3")));
+    let (names, whole, second) = news(&sight, Some(first));
+    assert_eq!((names, whole), (vec!["b".to_owned()], false));
+
+    // A list that shows what is known already is no news.
+    sight.take(&kind, &WatchEvent::Restarted);
+    for object in [kustomization("a", "1"), kustomization("b", "3")] {
+        sight.take(&kind, &WatchEvent::Applied(object));
+    }
+    sight.take(&kind, &WatchEvent::Synced("4".to_owned()));
+    assert_eq!(news(&sight, Some(second)), (Vec::new(), false, second));
+
+    sight.take(&kind, &WatchEvent::Deleted(kustomization("b", "5")));
+    let (names, whole, third) = news(&sight, Some(second));
+    assert_eq!((names, whole), (vec!["a".to_owned()], true));
+    assert_eq!(news(&sight, Some(third)), (Vec::new(), false, third));
+}
+
+#[test]
+fn versions_are_of_one_process_and_survive_being_written_down() {
+    let place = tempfile::tempdir().unwrap();
+    let before = sight(place.path(), &[kustomization("a", "1")]);
+    let version = before.since(None).version;
+    assert_eq!(version.to_string().parse(), Ok(version));
+    for text in ["", "1", "1.", ".1", "1.x", "1.1.1"] {
+        assert_eq!(text.parse::<Version>(), Err(()), "{text}");
+    }
+    before.keep();
+    let after = Sight::open(place.path().to_owned());
+    let (names, whole, _) = news(&after, Some(version));
+    assert_eq!((names, whole), (vec!["a".to_owned()], true));
+}
+
+#[test]
+fn silence_of_the_api_server_and_its_end_are_news() {
+    let place = tempfile::tempdir().unwrap();
+    let sight = sight(place.path(), &[kustomization("a", "1")]);
+    let kind = Kinds::new().kustomization;
+    let first = sight.since(None).version;
+    sight.take(&kind, &unreachable());
+    let silent = sight.since(Some(first)).version;
+    assert_ne!(silent, first);
+    sight.take(&kind, &unreachable());
+    assert_eq!(sight.since(Some(silent)).version, silent);
+    sight.take(&kind, &WatchEvent::Applied(kustomization("a", "1")));
+    assert_ne!(sight.since(Some(silent)).version, silent);
+}
+
+#[tokio::test]
+async fn whoever_waits_is_woken_by_news_and_not_before() {
+    let place = tempfile::tempdir().unwrap();
+    let sight = sight(place.path(), &[kustomization("a", "1")]);
+    let kind = Kinds::new().kustomization;
+    let version = sight.since(None).version;
+    let long = std::time::Duration::from_secs(60);
+    let waiting = sight.wait(Some(version), long);
+    tokio::pin!(waiting);
+    let short = std::time::Duration::from_millis(50);
+    assert!(tokio::time::timeout(short, &mut waiting).await.is_err());
+    sight.take(&kind, &WatchEvent::Applied(kustomization("b", "2")));
+    tokio::time::timeout(long, waiting).await.unwrap();
+    // Of another process, so there is nothing to wait for.
+    sight.wait(None, long).await;
 }

@@ -1,8 +1,6 @@
 //! What the control plane's etcd holds, read and changed past the API server.
 
 use std::collections::BTreeMap;
-use std::io::BufReader;
-use std::net::{Ipv4Addr, TcpStream};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -53,29 +51,9 @@ impl Etcd {
     }
 
     fn ask(self, verb: &str, body: &Value) -> Value {
-        let body = body.to_string();
-        let exchange = || {
-            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-            let length = body.len().to_string();
-            let fields = [
-                ("host", "127.0.0.1"),
-                ("connection", "close"),
-                ("content-length", length.as_str()),
-            ];
-            http::write_head(
-                &mut stream,
-                &format!("POST /v3/kv/{verb} HTTP/1.1"),
-                &fields,
-            )?;
-            std::io::Write::write_all(&mut stream, body.as_bytes())?;
-            let mut reader = BufReader::new(stream);
-            let head = http::read_head(&mut reader)?.unwrap_or_default();
-            let body = http::read_body(&mut reader, &head)?;
-            Ok::<_, std::io::Error>((head, body))
-        };
-        let (head, body) = exchange().unwrap_or_else(|error| panic!("etcd, {verb}: {error}"));
-        let text = String::from_utf8_lossy(&body);
-        assert_eq!(head.word(1), "200", "etcd, {verb}: {text}");
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("etcd, {verb}: {error}: {text}"))
+        let answer = http::ask(self.port, "POST", &format!("/v3/kv/{verb}"), body);
+        let (status, answer) = answer.unwrap_or_else(|error| panic!("etcd, {verb}: {error}"));
+        assert_eq!(status, "200", "etcd, {verb}: {answer}");
+        answer
     }
 }

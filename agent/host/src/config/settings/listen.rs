@@ -1,6 +1,7 @@
 //! The sections that open ports: none is open unless the config says so.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use crate::config::inputs::{Located, SectionReader};
 
@@ -16,6 +17,31 @@ pub struct ReceiverSettings {
 pub struct MetricsSettings {
     /// Where Prometheus asks; nowhere unless it is set.
     pub listen: Option<SocketAddr>,
+}
+
+/// `[page]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageSettings {
+    /// Where a browser asks for the status page; nowhere unless it is set.
+    pub listen: Option<SocketAddr>,
+    /// What a browser has to know; not asked for where only this node reaches the port.
+    pub token_file: Option<PathBuf>,
+}
+
+pub(super) fn page(section: &mut SectionReader<'_>) -> PageSettings {
+    let token_file = section.path("token_file").map(|path| path.value);
+    let written = section.text("listen").map(|listen| listen.origin);
+    let address = listen(section);
+    let is_open = address.is_some_and(|address| !address.ip().is_loopback());
+    if let Some(origin) = written.filter(|_| is_open && token_file.is_none()) {
+        let message = "is an address that others reach, so token_file has to name a file with a token: make one with \
+             `openssl rand -hex 16`, or listen at 127.0.0.1";
+        section.wrong(&origin, "listen", message);
+    }
+    PageSettings {
+        listen: address,
+        token_file,
+    }
 }
 
 pub(super) fn metrics(section: &mut SectionReader<'_>) -> MetricsSettings {
