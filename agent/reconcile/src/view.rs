@@ -3,6 +3,10 @@
 pub(crate) mod artifact;
 pub(crate) mod ignore;
 pub(crate) mod layers;
+mod walk;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -14,11 +18,11 @@ use windlass_trust::{
 use self::artifact::{ArtifactDigest, ArtifactHasher};
 use self::ignore::{IGNORE_FILE, Ignore, IgnoreError, Sparse, join};
 use self::layers::{IncludeError, LayerError, Layers, Own};
+use self::walk::{
+    CONTENT_LIMIT, DEPTH_LIMIT, ENTRY_LIMIT, PATH_LIMIT, RULE_FILES_LIMIT, RULES_LIMIT, walk,
+};
 use crate::source::fetch::Snapshot;
 use crate::source::include::Included;
-
-/// Directories may be nested this deep; Git itself has no bound, people stay far below.
-const DEPTH_LIMIT: usize = 64;
 
 /// A read-only tree: verified objects, re-hashed as they are read, without the ignored files.
 #[derive(Debug)]
@@ -38,8 +42,46 @@ pub(crate) enum ViewFailure {
     Include(#[from] IncludeError),
     #[error(transparent)]
     Ignore(#[from] IgnoreError),
-    #[error("{path}: directories are nested deeper than {DEPTH_LIMIT}")]
+    #[error(
+        "{path}: directories are nested deeper than {DEPTH_LIMIT}; take it out of the repository"
+    )]
     TooDeep { path: String },
+    #[error(
+        "{path}: a path in it is longer than {PATH_LIMIT} bytes, and cannot be checked out; take it out of the repository"
+    )]
+    TooLong { path: String },
+    #[error(
+        "it has more than {ENTRY_LIMIT} files and directories, the same one counted at each of its paths; take out what the \
+         cluster does not need, or name the directories that it needs in spec.sparseCheckout"
+    )]
+    TooManyEntries,
+    #[error(
+        "the files that are not ignored have more than {CONTENT_LIMIT} bytes; take out what the cluster does not need, or \
+         name it in .sourceignore"
+    )]
+    TooMuch,
+    #[error(
+        "it has more than {RULE_FILES_LIMIT} .sourceignore files, or they have more than {RULES_LIMIT} bytes; say the same \
+         in fewer words, best in one file"
+    )]
+    TooManyRules,
+}
+
+impl ViewFailure {
+    /// Whether no later look can come to anything else.
+    pub(crate) fn condemns_the_revision(&self) -> bool {
+        match self {
+            ViewFailure::TooDeep { .. }
+            | ViewFailure::TooLong { .. }
+            | ViewFailure::TooManyEntries
+            | ViewFailure::TooMuch
+            | ViewFailure::TooManyRules => true,
+            ViewFailure::Tree(_)
+            | ViewFailure::Layer(_)
+            | ViewFailure::Include(_)
+            | ViewFailure::Ignore(_) => false,
+        }
+    }
 }
 
 /// What a source's spec says about which files are taken.
@@ -57,7 +99,8 @@ fn layers<'a>(
     reader: &'a dyn ObjectReader,
     includes: &[Included],
 ) -> Result<Layers<'a>, ViewFailure> {
-    let mut layers = Layers::new(Own::Tree(VerifiedTree::new(source, reader)));
+    let tree = Box::new(VerifiedTree::new(source, reader));
+    let mut layers = Layers::new(Own::Tree(tree));
     for included in includes {
         let view = View::of(&included.snapshot, reader)?;
         let name = &included.asked.repository.name;
@@ -70,7 +113,8 @@ fn layers<'a>(
 fn ignore_rules(tree: &Layers<'_>, choice: &Choice) -> Result<Ignore, ViewFailure> {
     let sparse = Sparse::new(&choice.sparse);
     let mut files = Vec::new();
-    walk(tree, "", 0, &mut |path, _| {
+    let mut room = RULES_LIMIT;
+    walk(tree, &sparse, &mut |path, _| {
         let directory = match path.rsplit_once('/') {
             Some((directory, IGNORE_FILE)) => directory,
             None if path == IGNORE_FILE => "",
@@ -80,7 +124,12 @@ fn ignore_rules(tree: &Layers<'_>, choice: &Choice) -> Result<Ignore, ViewFailur
         if sparse.excludes(path, false) {
             return Ok(());
         }
-        let text = String::from_utf8_lossy(&tree.read(path)?).into_owned();
+        let bytes = tree.read(path)?;
+        let left = room.checked_sub(bytes.len());
+        room = left
+            .filter(|_| files.len() < RULE_FILES_LIMIT)
+            .ok_or(ViewFailure::TooManyRules)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         files.push((directory.to_owned(), text));
         Ok(())
     })?;
@@ -137,39 +186,22 @@ impl<'a> View<'a> {
 
     /// Digest and size of the artifact that Flux would store. Symbolic links are not in it, as in Flux.
     pub(crate) fn artifact(&self) -> Result<ArtifactDigest, ViewFailure> {
+        self.artifact_within(CONTENT_LIMIT)
+    }
+
+    fn artifact_within(&self, mut room: u64) -> Result<ArtifactDigest, ViewFailure> {
         let mut hasher = ArtifactHasher::new();
-        walk(&self.tree, "", 0, &mut |path, listed| {
+        walk(&self.tree, self.ignore.sparse(), &mut |path, listed| {
             if listed == Listed::File && !self.ignore.excludes(path, false) {
-                hasher.add(path, &self.tree.read(path)?);
+                let bytes = self.tree.read(path)?;
+                let left = room.checked_sub(bytes.len() as u64);
+                room = left.ok_or(ViewFailure::TooMuch)?;
+                hasher.add(path, &bytes);
             }
             Ok(())
         })?;
         Ok(hasher.finish())
     }
-}
-
-type Visit<'v> = &'v mut dyn FnMut(&str, Listed) -> Result<(), ViewFailure>;
-
-fn walk(
-    tree: &Layers<'_>,
-    directory: &str,
-    depth: usize,
-    visit: Visit<'_>,
-) -> Result<(), ViewFailure> {
-    if depth > DEPTH_LIMIT {
-        return Err(ViewFailure::TooDeep {
-            path: directory.to_owned(),
-        });
-    }
-    for (name, listed) in tree.list(directory)? {
-        let path = join(directory, &name);
-        if listed == Listed::Directory {
-            walk(tree, &path, depth + 1, visit)?;
-        } else {
-            visit(&path, listed)?;
-        }
-    }
-    Ok(())
 }
 
 /// Both name the path; once is enough.

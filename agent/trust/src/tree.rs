@@ -116,6 +116,20 @@ fn named_twice(entries: &[TreeEntry]) -> Option<&TreeEntry> {
     files.find(|file| directories.contains(file.name.as_slice()))
 }
 
+/// Finds an entry of a tree that was read strictly, and so is in order and has each name once.
+pub(crate) fn find<'t>(entries: &'t [TreeEntry], name: &[u8]) -> Option<&'t TreeEntry> {
+    let as_a = |mode| {
+        let wanted = TreeEntry {
+            name: name.to_vec(),
+            mode,
+            oid: Oid::from_bytes([0; 20]),
+        };
+        let at = entries.binary_search_by(|entry| in_order(entry, &wanted));
+        at.ok().and_then(|at| entries.get(at))
+    };
+    as_a(EntryMode::File).or_else(|| as_a(EntryMode::Directory))
+}
+
 /// Finds the file of a name in a tree without reading all of it strictly; a name that stands there twice is none.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 mod error;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 pub use self::error::ViewError;
@@ -9,7 +10,7 @@ pub use self::error::ViewError;
 use crate::charter::Closed;
 use crate::diff::joined;
 use crate::object::load_kind;
-use crate::tree::{EntryMode, TreeEntry};
+use crate::tree::{self, EntryMode, TreeEntry};
 use crate::trees::{TreeError, Trees};
 use crate::{ObjectKind, ObjectReader, Oid, VerifiedSource, text};
 
@@ -45,12 +46,18 @@ pub enum Listed {
     Symlink,
 }
 
+/// Most entries of the directories above a path that are kept for the next one, which mostly lies beside it: some tens of
+/// megabytes at the worst.
+const MAX_CHAIN_ENTRIES: usize = 256 * 1024;
+
 /// The files of a verified commit. Every object is hashed again when it is loaded.
 pub struct VerifiedTree<'a> {
     reader: &'a dyn ObjectReader,
     root: Oid,
     closed: Closed,
     trees: Trees<'a>,
+    /// The directories above the path that was looked at last, the root first.
+    chain: RefCell<Vec<(Oid, Rc<Vec<TreeEntry>>)>>,
 }
 
 /// Where a path leads.
@@ -81,6 +88,7 @@ impl<'a> VerifiedTree<'a> {
             root: source.tree(),
             closed: source.closed().clone(),
             trees: Trees::new(reader),
+            chain: RefCell::default(),
         }
     }
 
@@ -120,7 +128,7 @@ impl<'a> VerifiedTree<'a> {
             }
         };
         let mut listed = Vec::new();
-        for entry in self.tree(directory, &oid)?.iter() {
+        for entry in self.tree(directory, (&oid, depth(&at)))?.iter() {
             let kind = match entry.mode {
                 EntryMode::File => Listed::File,
                 EntryMode::Directory => Listed::Directory,
@@ -163,8 +171,8 @@ impl<'a> VerifiedTree<'a> {
                 b"" | b"." => continue,
                 b".." => walk.go_up(b"..")?,
                 name => {
-                    let tree = self.tree(path, &here)?;
-                    let Some(entry) = tree.iter().find(|entry| entry.name == name) else {
+                    let tree = self.tree(path, (&here, depth(&at)))?;
+                    let Some(entry) = tree::find(&tree, name) else {
                         return Ok(Node::Absent);
                     };
                     let at = joined(&at, name);
@@ -207,14 +215,37 @@ impl<'a> VerifiedTree<'a> {
         Ok(bytes)
     }
 
-    fn tree(&self, path: &str, oid: &Oid) -> Result<Rc<Vec<TreeEntry>>, ViewError> {
-        self.trees.read(oid).map_err(|error| {
+    /// The entries of the directory that lies so deep on the way to `path`.
+    fn tree(
+        &self,
+        path: &str,
+        (oid, depth): (&Oid, usize),
+    ) -> Result<Rc<Vec<TreeEntry>>, ViewError> {
+        let mut chain = self.chain.borrow_mut();
+        if let Some((_, tree)) = chain.get(depth).filter(|(known, _)| known == oid) {
+            return Ok(Rc::clone(tree));
+        }
+        let tree = self.trees.read(oid).map_err(|error| {
             let path = path.to_owned();
             match error {
                 TreeError::Load(source) => ViewError::Load { path, source },
                 TreeError::Invalid(source) => ViewError::InvalidTree { path, source },
             }
-        })
+        })?;
+        chain.truncate(depth);
+        let kept: usize = chain.iter().map(|(_, tree)| tree.len()).sum();
+        if chain.len() == depth && kept + tree.len() <= MAX_CHAIN_ENTRIES {
+            chain.push((*oid, Rc::clone(&tree)));
+        }
+        Ok(tree)
+    }
+}
+
+/// How deep a directory lies, by its path in the commit.
+fn depth(at: &[u8]) -> usize {
+    match at {
+        [] => 0,
+        at => 1 + at.iter().filter(|byte| **byte == b'/').count(),
     }
 }
 

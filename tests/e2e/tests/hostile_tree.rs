@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use windlass_kit::api::condition;
 use windlass_kit::controlplane::Options;
 use windlass_kit::git::{self, GitServer};
+use windlass_kit::repo::Signer;
 
 use crate::house::{House, config_map, ready, ready_is, root_source};
 use crate::tenant::{Tenant, bare_map, map};
@@ -17,10 +18,10 @@ fn entry(mode: &str, name: &[u8], oid: &str) -> Vec<u8> {
     [mode.as_bytes(), b" ", name, b"\0", &id].concat()
 }
 
-/// Commits a directory as it is, signed by the owner, on top of the head.
-fn commit_tree(house: &House, tree: &[u8]) -> String {
+/// Commits a directory as it is on top of `parent`.
+fn commit_tree(house: &House, signer: &Signer, (parent, tree): (&str, &[u8])) -> String {
     let tree = house.repo.store("tree", tree);
-    let key = format!("user.signingkey={}", house.signer.key().display());
+    let key = format!("user.signingkey={}", signer.key().display());
     let mut arguments = vec![
         "-c",
         "user.name=Owner",
@@ -28,7 +29,7 @@ fn commit_tree(house: &House, tree: &[u8]) -> String {
         "user.email=owner@house.example",
     ];
     arguments.extend(["-c", "gpg.format=ssh", "-c", &key]);
-    arguments.extend(["commit-tree", "-S", "-p", "HEAD", "-m", "Odd", &tree]);
+    arguments.extend(["commit-tree", "-S", "-p", parent, "-m", "Odd", &tree]);
     house.repo.git(&arguments)
 }
 
@@ -54,7 +55,7 @@ fn t09_a_malformed_directory_is_refused_although_the_commit_is_signed() {
         entry("40000", b"below", &inner),
     ];
     for (number, tree) in trees.iter().enumerate() {
-        let odd = commit_tree(&house, tree);
+        let odd = commit_tree(&house, &house.signer, ("HEAD", tree));
         house.repo.push_ref(&odd, "refs/heads/main");
         house.request();
         let what = format!("directory {number} to be refused");
@@ -74,6 +75,97 @@ fn t09_a_malformed_directory_is_refused_although_the_commit_is_signed() {
         }
     }
     good = house.push(&[("root.yaml", &map("default", "root", "last"))], "Good");
+    house.applied(&good);
+}
+
+/// A directory that holds another one ten times, and that one again, for twenty levels: 21 objects, and more paths than
+/// anybody can walk.
+fn bomb(house: &House) -> String {
+    (0..20).fold(house.repo.store("blob", b"x\n"), |below, level| {
+        let mode = if level == 0 { "100644" } else { "40000" };
+        let names = (0..10).map(|n| format!("n{n}"));
+        let entries = names.map(|name| entry(mode, name.as_bytes(), &below));
+        let entries: Vec<u8> = entries.flatten().collect();
+        house.repo.store("tree", &entries)
+    })
+}
+
+/// Waits until the root source says why it does not take a commit, and until drift has been put back all the same.
+#[track_caller]
+fn refused_and_kept(house: &House, commit: &str, (good, value): (&str, &str)) {
+    let what = format!("{commit} to be refused");
+    let source = house.admin().wait_for(&what, &root_source(), |source| {
+        let message = ready(source)["message"].to_string();
+        ready_is(source, "False") && message.contains(commit)
+    });
+    let message = ready(&source)["message"].to_string();
+    assert_eq!(ready(&source)["reason"], "InvalidGitObject", "{message}");
+    let says = ["(TreeTooLarge)", "200000", "spec.sparseCheckout"];
+    assert!(says.iter().all(|part| message.contains(part)), "{message}");
+    let revision = source["status"]["artifact"]["revision"].to_string();
+    assert!(revision.contains(good), "{revision}");
+    let map = config_map("default", "root");
+    house
+        .admin()
+        .patch(&map, &json!({"data": {"value": "drifted"}}));
+    house.admin().wait_for("drift to be put back", &map, |map| {
+        map["data"]["value"] == value
+    });
+}
+
+/// T09: whoever may change one directory cannot take the agent out with it, nor the one that starts after it.
+#[test]
+fn t09_a_directory_that_unfolds_without_end_is_refused_and_the_cluster_is_kept_as_it_is() {
+    let eve = Signer::new("eve");
+    let policy = format!(
+        "version = 1\n[[principal]]\nname = \"eve\"\npaths = [\"apps/**\"]\nkeys = [{:?}]\n",
+        eve.public_key()
+    );
+    let root = |value: &str| map("default", "root", value);
+    let mut house = House::start(&[
+        ("kustomization.yaml", "resources: [root.yaml]\n"),
+        ("root.yaml", &root("zero")),
+        ("windlass.policy", &policy),
+    ]);
+    let at = |house: &House, path: &str| house.repo.id(&format!("HEAD:{path}"));
+    let (top, charter) = (
+        at(&house, "kustomization.yaml"),
+        at(&house, "windlass.policy"),
+    );
+    let tree = |apps: Option<&str>, root: &str| {
+        let apps = apps.map(|apps| entry("40000", b"apps", apps));
+        let files = [
+            ("kustomization.yaml", top.as_str()),
+            ("root.yaml", root),
+            ("windlass.policy", &charter),
+        ];
+        let files = files.map(|(name, blob)| entry("100644", name.as_bytes(), blob));
+        [apps.unwrap_or_default(), files.concat()].concat()
+    };
+    let bomb = bomb(&house);
+    let (mut good, mut value, mut blob) = (house.repo.id("HEAD"), "zero", at(&house, "root.yaml"));
+    for (next, restart) in [("one", false), ("two", true)] {
+        let bad = commit_tree(&house, &eve, (&good, &tree(Some(&bomb), &blob)));
+        house.repo.push_ref(&bad, "refs/heads/main");
+        house.request();
+        refused_and_kept(&house, &bad, (&good, value));
+        if restart {
+            house.agent.stop();
+            house.agent.start();
+            refused_and_kept(&house, &bad, (&good, value));
+        }
+        // The owner takes it away again.
+        blob = house.repo.store("blob", root(next).as_bytes());
+        good = commit_tree(&house, &house.signer, (&bad, &tree(None, &blob)));
+        house.repo.push_ref(&good, "refs/heads/main");
+        house.request();
+        house.applied(&good);
+        value = next;
+        let object = house.admin().get(&config_map("default", "root")).unwrap();
+        assert_eq!(object["data"]["value"], value);
+    }
+    house.agent.stop();
+    house.agent.start();
     house.applied(&good);
 }
 

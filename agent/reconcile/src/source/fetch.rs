@@ -9,8 +9,8 @@ use std::sync::Arc;
 use windlass_api::reasons;
 use windlass_state::{Incoming, Kept, Line, PutError, RatchetError, StoreError, Tip};
 use windlass_trust::{
-    Accepted, CompletenessError, Introduction, Oid, VerifiedSource, VerifyError, fork_of,
-    missing_objects,
+    Accepted, CompletenessError, Introduction, ObjectReader, Oid, VerifiedSource, VerifyError,
+    fork_of, missing_objects,
 };
 use windlass_wire::{FailureClass, FetchRequest, History, WireError};
 
@@ -147,12 +147,12 @@ pub(crate) fn load(keep: &Keep, spec: &SourceSpec) -> Result<Loaded, FetchError>
         return Ok(Loaded::default());
     };
     let reader = keep.store.reader()?;
-    let snapshot = |accepted, tip| {
+    let snapshot = |accepted: Accepted, tip: Option<Tip>| {
         let confirmed = match spec.verification.is_asked() {
             true => Confirmed::NotYet,
             false => Confirmed::NotAsked,
         };
-        snapshot(keep, spec, accepted, tip, confirmed).map(Some)
+        snapshot(&reader, spec, &accepted, (tip, confirmed)).map(Some)
     };
     match judge(&reader, keep, spec, (kept.head, kept.tip.as_ref()))? {
         Ok(accepted) => {
@@ -269,7 +269,8 @@ fn take(keep: &Keep, spec: &SourceSpec, came: Came) -> Result<Fetched, FetchErro
     }
 }
 
-/// Keeps an accepted head, if all of it came and the source asks for nothing more.
+/// Keeps an accepted head, if all of it came, it can be used and the source asks for nothing more. What cannot be used is not
+/// kept: the revision before it stays in force, after a restart, too.
 pub(super) fn settle(
     keep: &Keep,
     spec: &SourceSpec,
@@ -294,6 +295,13 @@ pub(super) fn settle(
             return Ok(refused(tip, problem));
         }
     };
+    let condemned = |tip, error: &dyn std::error::Error, code| {
+        let (revision, why) = (spec.revision(head, Some(&tip)), chain(error));
+        let message = format!("revision '{revision}' ({code}): {why}");
+        keep.note_refusal(&line, head, why);
+        let problem = Problem::refused(reasons::INVALID_GIT_OBJECT, message);
+        Ok(refused(tip, problem))
+    };
     match missing_objects(&incoming, &accepted.source) {
         Ok(None) => {}
         Ok(Some(missing)) => {
@@ -303,39 +311,41 @@ pub(super) fn settle(
             });
         }
         Err(error @ CompletenessError::InvalidTree { .. }) => {
-            let revision = spec.revision(head, Some(&tip));
-            let message = format!("revision '{revision}' (InvalidTree): {}", chain(&error));
-            keep.note_refusal(&line, head, chain(&error));
-            let problem = Problem::refused(reasons::INVALID_GIT_OBJECT, message);
-            return Ok(refused(tip, problem));
+            return condemned(tip, &error, "InvalidTree");
         }
         Err(error) => return Err(error.into()),
     }
+    let snapshot = match snapshot(&incoming, spec, &accepted, (Some(tip.clone()), confirmed)) {
+        // With other sources in it, they may be what is too large.
+        Err(FetchError::View(error))
+            if error.condemns_the_revision() && spec.includes.is_empty() =>
+        {
+            return condemned(tip, &error, "TreeTooLarge");
+        }
+        snapshot => snapshot?,
+    };
     keep.check(spec.epoch)?;
     incoming.keep(&line, &accepted, &tip, jiff::Timestamp::now().as_second())?;
     keep.advance(&line, &accepted, spec.epoch)?;
     keep.leave_other_lines(&line);
     keep.tidy();
-    snapshot(keep, spec, accepted, Some(tip), confirmed)
-        .map(|snapshot| Fetched::Accepted(Box::new(snapshot)))
+    Ok(Fetched::Accepted(Box::new(snapshot)))
 }
 
 fn snapshot(
-    keep: &Keep,
+    reader: &dyn ObjectReader,
     spec: &SourceSpec,
-    accepted: Accepted,
-    tip: Option<Tip>,
-    confirmed: Confirmed,
+    accepted: &Accepted,
+    (tip, confirmed): (Option<Tip>, Confirmed),
 ) -> Result<Snapshot, FetchError> {
-    let reader = keep.store.reader()?;
     let includes = spec.includes.clone();
-    let view = View::open(&accepted.source, &reader, (&spec.choice, &includes))?;
+    let view = View::open(&accepted.source, reader, (&spec.choice, &includes))?;
     let (artifact, ignore) = (view.artifact()?, view.ignore());
     Ok(Snapshot {
         line: spec.line(),
         revision: spec.revision(accepted.source.commit(), tip.as_ref()),
-        source: Arc::new(accepted.source),
-        signer: accepted.signer,
+        source: Arc::new(accepted.source.clone()),
+        signer: accepted.signer.clone(),
         access: Arc::new(SourceAccess::of(spec)),
         rule: spec.trust.rule,
         artifact,

@@ -94,6 +94,11 @@ impl Ignore {
         }
     }
 
+    /// The directories that are taken.
+    pub(crate) fn sparse(&self) -> &Sparse {
+        &self.sparse
+    }
+
     /// Whether the file or directory at `path` is left out, by itself or with a directory above it.
     pub(crate) fn excludes(&self, path: &str, is_directory: bool) -> bool {
         if self.sparse.excludes(path, is_directory) {

@@ -48,7 +48,7 @@ pub(crate) struct Layers<'a> {
 #[derive(Debug)]
 pub(crate) enum Own<'a> {
     /// A commit.
-    Tree(VerifiedTree<'a>),
+    Tree(Box<VerifiedTree<'a>>),
     /// An archive.
     Files(Box<VerifiedFiles>),
 }

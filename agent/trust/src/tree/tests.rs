@@ -35,6 +35,29 @@ fn every_mode_that_git_writes_is_read_in_gits_order() {
 }
 
 #[test]
+fn an_entry_is_found_by_its_name_whatever_it_is() {
+    let names = ["a-b", "a", "a.b", "a0", "b", "c", "d"];
+    let modes = [
+        "100644", "40000", "100755", "40000", "120000", "160000", "100644",
+    ];
+    let entries: Vec<(&str, &[u8])> = (modes.into_iter())
+        .zip(names.iter().map(|name| name.as_bytes()))
+        .collect();
+    let mut sorted = entries.clone();
+    sorted.sort_by_key(|(mode, name)| match *mode {
+        "40000" => [name, b"/".as_slice()].concat(),
+        _ => name.to_vec(),
+    });
+    let parsed = tree(&sorted).unwrap();
+    for (_, name) in entries {
+        assert_eq!(find(&parsed, name).unwrap().name, name);
+    }
+    for absent in ["", "a-", "ab", "e", "a.b0"] {
+        assert_eq!(find(&parsed, absent.as_bytes()), None, "{absent}");
+    }
+}
+
+#[test]
 fn t09_names_that_a_file_system_takes_for_gits_are_refused() {
     for name in [
         ".git",
