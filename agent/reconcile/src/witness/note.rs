@@ -8,9 +8,9 @@ use windlass_trust::{Oid, Ratchet};
 
 /// Bytes that are said at most: annotations of an object may have 256 KiB (`TotalAnnotationSizeLimitB`).
 const LIMIT: usize = 200 * 1024;
-/// Bytes of `,"left":[]`, and of one commit in it.
+/// Bytes of `,"left":[]`, and of what stands around each commit in it.
 const LEFT_KEY: usize = 10;
-const LEFT_COMMIT: usize = 43;
+const AROUND_COMMIT: usize = 3;
 
 /// A note of no lines.
 pub(super) const NOTHING: &str = "[]";
@@ -80,21 +80,30 @@ fn bounded(mut all: Vec<Said>) -> Vec<Said> {
         }
         fits
     });
-    for (said, mut commits) in all.iter_mut().zip(left) {
-        commits.truncate(room.saturating_sub(LEFT_KEY) / LEFT_COMMIT);
-        if !commits.is_empty() {
-            room -= LEFT_KEY + LEFT_COMMIT * commits.len();
-            said.left = commits;
+    for (said, commits) in all.iter_mut().zip(left) {
+        let Some(mut rest) = room.checked_sub(LEFT_KEY) else {
+            break;
+        };
+        let fits = commits.into_iter().map_while(|commit| {
+            rest = rest.checked_sub(commit.len() + AROUND_COMMIT)?;
+            Some(commit)
+        });
+        said.left = fits.collect();
+        if !said.left.is_empty() {
+            room = rest;
         }
     }
     all
 }
 
-/// One that cannot be read says nothing.
+/// One that cannot be read says nothing, nor does what was left and is no commit.
 pub(super) fn read(text: &str) -> Vec<Said> {
     let values: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
-    let said = values.into_iter().map(serde_json::from_value);
-    said.filter_map(Result::ok).collect()
+    let said = values.into_iter().map(serde_json::from_value::<Said>);
+    let mut said: Vec<Said> = said.filter_map(Result::ok).collect();
+    let is_commit = |text: &String| text.parse::<Oid>().is_ok();
+    said.iter_mut().for_each(|said| said.left.retain(is_commit));
+    said
 }
 
 #[cfg(test)]
@@ -181,7 +190,7 @@ mod tests {
             ratchet.left = vec![Oid::from_bytes([9; 20]); 1000];
         }
         let text = note("", all);
-        let room = LEFT_KEY + LEFT_COMMIT;
+        let room = LEFT_KEY + 40 + AROUND_COMMIT;
         assert!(
             text.len() <= LIMIT && text.len() > LIMIT - room,
             "{}",
@@ -195,5 +204,24 @@ mod tests {
             "{left:?}"
         );
         assert_eq!(said[7].head, Oid::from_bytes([8; 20]).to_string());
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_into_the_note_does_not_make_it_too_long() {
+        let mut before = read(&note("", vec![stands("z/old", 2, false)]));
+        let commit = Oid::from_bytes([7; 20]).to_string();
+        before[0].left = vec!["x".repeat(190 * 1024), commit.clone(), "\"".repeat(40)];
+        let before = serde_json::to_string(&before).unwrap();
+        let mut all: Vec<_> = (1..=4)
+            .map(|n| stands(&format!("a/{n}"), n, true))
+            .collect();
+        for (_, ratchet, _) in &mut all {
+            ratchet.left = vec![Oid::from_bytes([9; 20]); 1000];
+        }
+        let text = note(&before, all.clone());
+        assert!(text.len() <= LIMIT, "{}", text.len());
+        let old = read(&text).pop().unwrap();
+        assert_eq!((old.line, old.left), (line("z/old"), vec![commit]));
+        assert_eq!(note(&text, all), text);
     }
 }
