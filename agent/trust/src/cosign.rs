@@ -169,7 +169,7 @@ mod tests {
         let signing = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
         let bytes = signing.verifying_key().to_bytes();
         let other = CosignKey::parse(&pem(ED25519, &bytes)).unwrap();
-        check(&other, |text| signing.sign(text).to_vec());
+        check(&other, |text| signing.sign(text).to_bytes().to_vec());
         assert_ne!(key, other);
     }
 
