@@ -192,6 +192,9 @@ pub(super) fn judge(
         main,
         surroundings.hostname.as_deref(),
     );
+    if node.as_ref().is_some_and(|node| node.role == Role::Cache) {
+        refuse_keys(reader.section("sops"));
+    }
     Some(Settings {
         root: root?,
         trust,
@@ -304,6 +307,16 @@ fn sops(section: &mut SectionReader<'_>) -> SopsSettings {
         age_key_file: section.path("age_key_file").map(|path| path.value),
         pgp_key_file: section.path("pgp_key_file").map(|path| path.value),
         require_mac: section.boolean("require_mac", false),
+    }
+}
+
+/// Who never applies anything decrypts nothing, and holds no keys to be stolen.
+fn refuse_keys(section: &mut SectionReader<'_>) {
+    for key in ["age_key_file", "pgp_key_file"] {
+        if let Some(written) = section.inputs.get(section.name, key) {
+            let message = "has no place on a node with [node] role = \"cache\": it applies nothing, so it decrypts nothing";
+            section.wrong(&written.origin, key, message);
+        }
     }
 }
 

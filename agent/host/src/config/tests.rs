@@ -508,3 +508,19 @@ fn the_page_is_shown_to_others_only_for_a_token() {
     let refused = judged("listen = \"0.0.0.0:9798\"\n").unwrap_err();
     assert!(refused.to_string().contains("token_file"), "{refused}");
 }
+
+#[test]
+fn a_cache_holds_no_keys_and_a_machine_outside_may_lead() {
+    let role = |role: &str| format!("{URL}[node]\nrole = \"{role}\"\n");
+    let judged = |text: &str| judge(&[("main.toml", text)]);
+    assert_eq!(judged(&role("external")).unwrap().node.role, Role::External);
+    assert_eq!(judged(&role("cache")).unwrap().node.role, Role::Cache);
+    for key in ["age_key_file", "pgp_key_file"] {
+        let keys = format!("[sops]\n{key} = \"/etc/windlass/key\"\n");
+        judged(&(role("external") + &keys)).unwrap();
+        let why = format!("main.toml:6: [sops] {key} has no place on a node with [node] role");
+        check_refused(&(role("cache") + &keys), &[&why]);
+    }
+    let why = "main.toml:4: [node] role must be \"leader\", \"cache\" or \"external\"";
+    check_refused(&role("worker"), &[why]);
+}

@@ -25,6 +25,8 @@ pub enum Role {
     Leader,
     /// Fetches, verifies, keeps and bears witness. It never leads, and writes nothing but its own Lease.
     Cache,
+    /// As a leader, on a machine that is no node of the cluster.
+    External,
 }
 
 pub(super) fn judge(
@@ -49,7 +51,10 @@ pub(super) fn judge(
     let role = section.parsed("role", Role::default(), |text| match text {
         "leader" => Ok(Role::Leader),
         "cache" => Ok(Role::Cache),
-        _ => Err(format!("must be \"leader\" or \"cache\", not {text:?}")),
+        "external" => Ok(Role::External),
+        _ => Err(format!(
+            "must be \"leader\", \"cache\" or \"external\", not {text:?}"
+        )),
     });
     Some(NodeSettings {
         name,
