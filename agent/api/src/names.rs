@@ -185,6 +185,9 @@ pub const METRICS_SERVICE: &str = "windlass";
 pub const LEASE: &str = "windlass";
 /// Leases in [`FLUX_SYSTEM`], one per node, are called this and the node's name: where the node's ratchets stand. Not Flux's.
 pub const WITNESS: &str = "windlass-witness-";
+/// Service accounts in [`FLUX_SYSTEM`], one per node that has an identity of its own, are called this and the node's name. Not
+/// Flux's.
+pub const IDENTITY: &str = "windlass-";
 /// Label of those Leases. Not Flux's.
 pub const WITNESS_LABEL: &str = "windlass.dev/witness";
 /// How the name of every label and annotation of windlass begins.

@@ -14,6 +14,7 @@ use crate::build::BuildArguments;
 use crate::confirm::ConfirmArguments;
 use crate::diff::DiffArguments;
 use crate::helm::HelmArguments;
+use crate::identity::IdentityArguments;
 use crate::kustomize::KustomizeArguments;
 use crate::lock::LockArguments;
 use crate::status_selector::StatusSelector;
@@ -84,6 +85,8 @@ pub enum Command {
     Status,
     /// Decide whose commits may reach the cluster, and see what became of them
     Trust(Box<TrustArguments>),
+    /// Make what a node is in the cluster, or take it away
+    Identity(IdentityArguments),
     /// Show versions
     Version(VersionArguments),
     /// Take windlass and Flux's API out of the cluster; workloads stay

@@ -148,3 +148,12 @@ pub(crate) fn source(object: &Object) -> (String, String, String) {
         reference("name").to_owned(),
     )
 }
+/// An object in a line for a person: `Kind/namespace/name`; the namespace is empty where there is none.
+pub(crate) fn place(kind: &str, namespace: &str, name: &str) -> String {
+    let namespace = if namespace.is_empty() {
+        String::new()
+    } else {
+        format!("{namespace}/")
+    };
+    format!("{kind}/{namespace}{name}")
+}

@@ -17,6 +17,7 @@ mod export;
 mod facts;
 mod get;
 mod helm;
+mod identity;
 mod kind;
 mod kustomize;
 mod lease;
@@ -57,6 +58,7 @@ pub use crate::confirm::ConfirmArguments;
 pub use crate::diff::DiffArguments;
 use crate::error::CommandError;
 pub use crate::helm::HelmArguments;
+pub use crate::identity::IdentityArguments;
 pub use crate::kustomize::KustomizeArguments;
 pub use crate::lock::LockArguments;
 use crate::screen::{Eyes, Screen};
@@ -339,6 +341,7 @@ async fn with_cluster(
             let node = node.filter(|node| !node.is_empty());
             Ok(screen.print(&logs::render(node, &session.namespace, arguments))?)
         }
+        Command::Identity(arguments) => identity::run(session, screen, arguments).await,
         Command::Check(arguments) => check::run(session, screen, arguments.pre).await,
         Command::Uninstall(arguments) => uninstall::run(session, screen, arguments).await,
         Command::Version(arguments) => version::run(Some(session), screen, arguments).await,

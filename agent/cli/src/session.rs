@@ -45,6 +45,7 @@ impl Session {
     pub(crate) fn new(globals: &Globals) -> Result<Session, CommandError> {
         let connect = Connect {
             kubeconfig: globals.kubeconfig.clone(),
+            renewed: None,
             context: globals.context.clone(),
             user_agent: format!("windlass/{}", env!("CARGO_PKG_VERSION")),
             allow_insecure_tls: true,

@@ -28,6 +28,7 @@ mod verify;
 mod words;
 
 pub use self::arguments::TrustArguments;
+pub(crate) use self::change::Change;
 pub(crate) use self::error::TrustError;
 pub use self::node::NodeTrust;
 

@@ -12,7 +12,7 @@ use windlass_cluster::{
 use windlass_object::{GroupVersionKind, Object, Value};
 
 use crate::error::CommandError;
-use crate::facts::text;
+use crate::facts::{place, text};
 use crate::lease;
 use crate::screen::Screen;
 use crate::session::{MANAGER, Session, now};
@@ -243,11 +243,8 @@ fn unless_gone(done: Result<(), RequestError>) -> Result<(), RequestError> {
 }
 
 fn label(resource: &Resource, object: &Object) -> String {
-    let kind = &resource.gvk.kind;
-    match object.namespace() {
-        Some(namespace) => format!("{kind}/{namespace}/{}", object.name()),
-        None => format!("{kind}/{}", object.name()),
-    }
+    let namespace = object.namespace().unwrap_or_default();
+    place(&resource.gvk.kind, namespace, object.name())
 }
 
 /// The version of a definition that objects are stored in, which is served in all of Flux's.

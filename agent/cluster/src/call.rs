@@ -204,9 +204,9 @@ impl Cluster {
             .map_err(|error| {
                 let class = match error {
                     TransportError::Fenced => ErrorClass::NotLeading,
-                    TransportError::Connect(_) | TransportError::Broken(_) => {
-                        ErrorClass::Unreachable
-                    }
+                    TransportError::Connect(_)
+                    | TransportError::Untrusted(_)
+                    | TransportError::Broken(_) => ErrorClass::Unreachable,
                 };
                 call.failed(class, error.to_string())
             })?;
@@ -215,7 +215,7 @@ impl Cluster {
         }
         let (head, body) = answer.into_parts();
         if head.status == StatusCode::UNAUTHORIZED {
-            self.transport().renew_credentials();
+            self.transport().refuse();
         }
         let body = collect(body, ERROR_BYTES).await.unwrap_or_default();
         Err(RequestError::from_answer(

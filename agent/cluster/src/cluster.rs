@@ -3,12 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::connect::{Connect, ConnectError};
 use crate::discovery::Discovery;
 use crate::error::RequestError;
 use crate::event::EventLog;
 use crate::identity::ServiceAccount;
 use crate::kubeconfig;
+use crate::own::{Endpoint, OwnKubeconfig};
 use crate::transport::Transport;
 
 /// One API server, spoken to as the kubeconfig's user or as a service account that it impersonates.
@@ -107,6 +110,29 @@ impl Cluster {
     #[must_use]
     pub fn server(&self) -> String {
         self.shared.transport.server()
+    }
+
+    /// How it is reached and believed, for another kubeconfig to say.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        self.shared.transport.endpoint()
+    }
+
+    /// The kubeconfig as it is now, if it is a node's own identity.
+    #[must_use]
+    pub fn own(&self) -> Option<OwnKubeconfig> {
+        self.shared.transport.own()
+    }
+
+    /// Changes whenever the server refuses the credential, or is not to be believed by the kubeconfig.
+    #[must_use]
+    pub fn refused(&self) -> watch::Receiver<()> {
+        self.shared.transport.refused()
+    }
+
+    /// Has the kubeconfig read again before the next request.
+    pub fn renew_credentials(&self) {
+        self.shared.transport.renew_credentials();
     }
 
     /// The same API server as the kubeconfig's own user.

@@ -8,6 +8,8 @@ pub struct Connect {
     /// The kubeconfig; without one the files of `$KUBECONFIG`, otherwise `~/.kube/config` or the agent's own on a node, as
     /// kubectl looks.
     pub kubeconfig: Option<PathBuf>,
+    /// Where whoever uses a kubeconfig that is a node's own identity keeps it renewed.
+    pub renewed: Option<PathBuf>,
     /// The context in it; without one its `current-context`.
     pub context: Option<String>,
     /// What the requests call themselves, such as `windlass/0.1.0`.

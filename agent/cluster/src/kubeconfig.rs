@@ -19,11 +19,16 @@ pub(crate) use format::read_file;
 use format::{ClusterEntry, Found, Kubeconfig, UserEntry, context_name, files, find, malformed};
 pub(crate) use given::{bearer, given};
 
+/// The extension of a cluster that lists several URLs of its API server; kubectl leaves it alone.
+pub(crate) const SERVERS: &str = "windlass.dev/servers";
+
 /// What a connection needs, with every file read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Access {
     pub(crate) file: PathBuf,
     pub(crate) server: Uri,
+    /// Where else the same API server may be reached, tried in turn.
+    pub(crate) others: Vec<Uri>,
     pub(crate) server_name: Option<String>,
     pub(crate) trust: Trust,
     pub(crate) identity: Option<Identity>,
@@ -31,7 +36,7 @@ pub(crate) struct Access {
 }
 
 /// Whom to believe to be the API server.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
     /// Certificates of this PEM text.
     Authority(Vec<u8>),
@@ -42,7 +47,7 @@ pub(crate) enum Trust {
 }
 
 /// A client certificate with its key, both PEM.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) certificate: Vec<u8>,
     pub(crate) key: Secret,
@@ -61,6 +66,35 @@ pub(crate) enum Token {
 struct Chosen {
     cluster: Found<ClusterEntry>,
     user: Found<UserEntry>,
+}
+
+// === impl Access ===
+
+impl Access {
+    /// Every server, the one that is tried first at the front.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &Uri> {
+        std::iter::once(&self.server).chain(&self.others)
+    }
+
+    /// The same with the next server in front.
+    pub(crate) fn next(&self) -> Self {
+        let mut access = self.clone();
+        if !access.others.is_empty() {
+            let next = access.others.remove(0);
+            let first = std::mem::replace(&mut access.server, next);
+            access.others.push(first);
+        }
+        access
+    }
+
+    /// The same with a server in front, if it is one of them.
+    pub(crate) fn beginning_with(mut self, server: &Uri) -> Self {
+        let turns = self.servers().position(|one| one == server);
+        for _ in 0..turns.unwrap_or_default() {
+            self = self.next();
+        }
+        self
+    }
 }
 
 /// Takes where the kubeconfig is and gives everything it says about the chosen context, every file
@@ -98,6 +132,7 @@ fn access(chosen: Chosen, allow_insecure_tls: bool) -> Result<Access, ConnectErr
     let Chosen { cluster, user } = chosen;
     Ok(Access {
         server: server(&cluster)?,
+        others: others(&cluster)?,
         server_name: cluster
             .entry
             .tls_server_name
@@ -174,7 +209,10 @@ fn refuse_unsupported(chosen: &Chosen) -> Result<(), ConnectError> {
 }
 
 fn server(cluster: &Found<ClusterEntry>) -> Result<Uri, ConnectError> {
-    let text = &cluster.entry.server;
+    usable(cluster, &cluster.entry.server)
+}
+
+fn usable(cluster: &Found<ClusterEntry>, text: &str) -> Result<Uri, ConnectError> {
     let refused = |message: &str| {
         malformed(
             &cluster.file,
@@ -195,6 +233,19 @@ fn server(cluster: &Found<ClusterEntry>) -> Result<Uri, ConnectError> {
         Some("http") => Err(refused("is plain http, which is only allowed on loopback")),
         _ => Err(refused("must begin with https://")),
     }
+}
+
+/// The servers of the extension but the first one, which is the cluster's own.
+fn others(cluster: &Found<ClusterEntry>) -> Result<Vec<Uri>, ConnectError> {
+    let extensions = cluster.entry.extensions.as_ref();
+    let mut extensions = extensions.and_then(Value::as_array).into_iter().flatten();
+    let named = |extension: &&Value| extension.get("name") == Some(&SERVERS.into());
+    let listed = extensions.find(named);
+    let listed = listed.and_then(|listed| listed.pointer("/extension/servers")?.as_array());
+    let urls = listed.into_iter().flatten().filter_map(Value::as_str);
+    urls.filter(|url| *url != cluster.entry.server)
+        .map(|url| usable(cluster, url))
+        .collect()
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -94,9 +94,23 @@ fn pair(
     Ok((chain, key))
 }
 
+/// Whether the server is vouched for by an authority that is not known here: it has another one now.
+pub(crate) fn is_untrusted(error: &std::io::Error) -> bool {
+    matches!(
+        judged(error),
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature
+        ))
+    )
+}
+
+fn judged(error: &std::io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
+}
+
 /// Why no connection came about, and that the clock may be why.
 pub(crate) fn explain(error: &std::io::Error) -> String {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    let inner = judged(error);
     let untimely = matches!(
         inner,
         Some(rustls::Error::InvalidCertificate(

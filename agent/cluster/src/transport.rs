@@ -2,6 +2,7 @@
 
 mod dial;
 mod idle;
+mod servers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -12,6 +13,7 @@ use http::{Request, Response, Uri, Version};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
+use tokio::sync::watch;
 
 use crate::connect::{Connect, ConnectError};
 use crate::kubeconfig::{Access, Token, load, read_file};
@@ -33,6 +35,9 @@ pub(crate) enum TransportError {
     /// No connection could be made: the request was not sent.
     #[error("{0}")]
     Connect(String),
+    /// The server is vouched for by nobody whom the kubeconfig says to believe: the request was not sent.
+    #[error("{0}")]
+    Untrusted(String),
     /// The connection broke while the answer was awaited.
     #[error("the connection broke before the answer: {0}")]
     Broken(String),
@@ -57,6 +62,8 @@ pub(crate) struct Transport {
     user_agent: HeaderValue,
     access: RwLock<Arc<Access>>,
     token: Mutex<Option<(Instant, HeaderValue)>>,
+    /// Changes whenever the server does not know the credential, or is not known itself.
+    refused: watch::Sender<()>,
     requests: Pool,
     watches: Pool,
 }
@@ -124,6 +131,7 @@ impl Transport {
             user_agent,
             access: RwLock::new(Arc::new(access)),
             token: Mutex::default(),
+            refused: watch::Sender::default(),
             requests: Pool::default(),
             watches: Pool::default(),
         })
@@ -256,10 +264,7 @@ impl Transport {
         if let Some((_, error)) = open.failure.as_ref().filter(|(failed, _)| *failed >= asked) {
             return Err(error.clone());
         }
-        let dialled = match self.reload() {
-            Ok(access) => dial::dial(&access).await,
-            Err(error) => Err(TransportError::Connect(error.to_string())),
-        };
+        let dialled = self.reach().await;
         open.failure = dialled
             .as_ref()
             .err()
@@ -268,17 +273,6 @@ impl Transport {
             dial::Dialled::Http1(sender) => Sender::Http1(sender),
             dial::Dialled::Http2(sender) => open.add(sender),
         })
-    }
-
-    /// Reads the kubeconfig again: certificates and keys are replaced on disk (k3s does it at a
-    /// restart).
-    fn reload(&self) -> Result<Arc<Access>, ConnectError> {
-        let Some(connect) = &self.files else {
-            return Ok(self.access());
-        };
-        let access = Arc::new(load(connect)?);
-        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&access);
-        Ok(access)
     }
 
     fn add_headers(&self, request: &mut Request<Body>) -> Result<(), TransportError> {

@@ -11,9 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use windlass_api::names;
-use windlass_cluster::{
-    Cluster, Connect, ConnectError, Elector, ElectorSettings, EpochFloor, FluxLeases, WatchEvent,
-};
+use windlass_cluster::{Cluster, Elector, ElectorSettings, EpochFloor, FluxLeases, WatchEvent};
 use windlass_host::config::{Role, RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
 use windlass_plan::applier::Applier;
@@ -27,6 +25,7 @@ use crate::drift::DriftWatch;
 use crate::establish;
 use crate::event::Event;
 use crate::herald::{self, Heard, Herald};
+use crate::identity::{self, Mint, connect};
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::local::{self, Local};
@@ -34,7 +33,6 @@ use crate::metrics;
 use crate::named::Named;
 use crate::net::{Net, StartCommand};
 use crate::node::NodeStatus;
-use crate::ours;
 use crate::page;
 use crate::receivers::{self, Receivers};
 use crate::reload::{self, Reloaded};
@@ -105,7 +103,11 @@ pub async fn run(
     let told = (own_annotations, word);
     bear_witness(&context, (&settings, &loaded), told, &sender);
     write_unled(&context, &settings, &mark, &sender);
-    let watches = watch_all(&context, &sender);
+    tokio::spawn(identity::follow(
+        context.cluster.clone(),
+        Mint::on(&settings),
+    ));
+    let watches = watch_all(&context, settings.node.role, &sender);
     let standing = Standing::new(&settings, epoch_floor, mark);
     let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);
     let (settings, current) = watch::channel(settings);
@@ -200,15 +202,6 @@ pub fn check(settings: &Settings) -> Result<(), AgentError> {
     SecretPolicy::read(&settings.sops)?;
     let kubeconfig = settings.cluster.kubeconfig.as_ref();
     kubeconfig.map_or(Ok(()), |_| Ok(connect(settings).map(drop)?))
-}
-
-pub(crate) fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
-    Cluster::connect(Connect {
-        kubeconfig: settings.cluster.kubeconfig.clone(),
-        context: settings.cluster.context.clone(),
-        user_agent: ours::USER_AGENT.to_owned(),
-        allow_insecure_tls: false,
-    })
 }
 
 fn context(

@@ -20,6 +20,7 @@ mod fields;
 mod finalizer;
 mod flux_pods;
 mod herald;
+mod identity;
 mod kept;
 mod known;
 mod kustomization;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use windlass_cluster::ErrorClass;
 use windlass_host::config::Settings;
 
-use crate::agent::{AgentError, connect, root_spec};
+use crate::agent::{AgentError, root_spec};
+use crate::identity::connect;
 use crate::named::Named;
 use crate::trust::NodeTrust;
 use crate::witness;

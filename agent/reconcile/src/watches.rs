@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 use windlass_api::names;
 use windlass_cluster::{Detail, Resource, Scope, WatchEvent};
+use windlass_host::config::Role;
 use windlass_object::GroupVersionKind;
 
 use crate::context::{Context, config_maps};
@@ -17,22 +18,16 @@ use crate::witness::witnesses;
 /// What news of a kind are to the loop.
 type ToEvent = fn(WatchEvent) -> Event;
 
-/// Starts every watch; each goes on until it is aborted.
+/// Starts every watch; each goes on until it is aborted. Who only keeps does not look at what passes are made with.
 pub(crate) fn watch_all(
     context: &Arc<Context>,
+    role: Role,
     sender: &UnboundedSender<Event>,
 ) -> Vec<JoinHandle<()>> {
     let kinds = &context.kinds;
     let everything = Scope::default();
-    let namespace_of_flux = Scope {
-        field_selector: format!("metadata.name={}", names::FLUX_SYSTEM),
-        ..Scope::default()
-    };
-    let pause = Scope {
-        namespace: names::FLUX_SYSTEM.to_owned(),
-        field_selector: format!("metadata.name={}", names::PAUSE),
-        ..Scope::default()
-    };
+    let namespace_of_flux = named("", names::FLUX_SYSTEM);
+    let pause = named(names::FLUX_SYSTEM, names::PAUSE);
     let (leases, notes) = witnesses(context.cluster.clone()).leases();
     let watched = Scope::labelled(names::WATCHED);
     let records = Scope::labelled(names::HELM_RECORDS);
@@ -70,6 +65,13 @@ pub(crate) fn watch_all(
             Event::Namespace,
         ),
         watch(&config_maps(), &pause, Detail::Object, Event::Pause),
+        watch(&leases, &notes, Detail::Metadata, Event::Peer),
+    ];
+    let ours = ours.into_iter().chain(others);
+    if role == Role::Cache {
+        return ours.collect();
+    }
+    let used = [
         watch(&config_maps(), &watched, Detail::Metadata, |event| {
             Event::Values(ValuesKind::ConfigMap, event)
         }),
@@ -77,9 +79,17 @@ pub(crate) fn watch_all(
             Event::Values(ValuesKind::Secret, event)
         }),
         watch(&secrets(), &records, Detail::Metadata, Event::Record),
-        watch(&leases, &notes, Detail::Metadata, Event::Peer),
     ];
-    ours.into_iter().chain(others).collect()
+    ours.chain(used).collect()
+}
+
+/// One object, in a namespace or in none.
+fn named(namespace: &str, name: &str) -> Scope {
+    Scope {
+        namespace: namespace.to_owned(),
+        field_selector: format!("metadata.name={name}"),
+        ..Scope::default()
+    }
 }
 
 /// Hands on what a watch says. Returns true when it is worth starting afresh: the watch had failed, perhaps

@@ -72,6 +72,14 @@ pub(crate) fn replace(disk: &mut dyn Disk, name: &str, bytes: &[u8]) -> Result<(
     })
 }
 
+/// Replaces a file of a directory by `bytes` and returns when this cannot be undone by a power cut.
+///
+/// # Errors
+/// The disk does not take it; the old one is still there.
+pub fn write(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
+    replace(&mut Directory::new(directory), name, bytes)
+}
+
 fn steps(disk: &mut dyn Disk, name: &str, temporary: &str, bytes: &[u8]) -> io::Result<()> {
     disk.write(temporary, bytes)?;
     disk.sync(temporary)?;

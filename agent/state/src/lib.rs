@@ -19,7 +19,7 @@ pub const ACCEPT_FILE: &str = "accept";
 pub const RESET_FILE: &str = "trust-resets";
 
 pub use directory::DirectoryError;
-pub use durable::WriteError;
+pub use durable::{WriteError, write};
 pub use line::Line;
 pub use ratchet::{RatchetError, RatchetFile, RatchetNotice};
 pub use store::{

@@ -1,15 +1,14 @@
 //! A node with `role = "cache"`: it fetches, verifies, keeps and bears witness, and that is all it may do.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_kit::agent::Agent;
 use windlass_kit::api::ObjectRef;
 use windlass_kit::controlplane::User;
-use windlass_object::yaml::{Limits, parse_documents};
 
 use crate::house::{House, root_source};
+use crate::identity::{mint, token, user};
 use crate::leadership::{TERM, holder};
 use crate::tenant::map;
 
@@ -24,35 +23,24 @@ fn said(lease: &Value, what: &str) -> String {
     said.as_str().unwrap_or_default().to_owned()
 }
 
-/// Gives the tenant what packaging/rbac/cache.yaml gives a node, and nothing else.
-fn grant(house: &House) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/rbac/cache.yaml");
-    let text = std::fs::read_to_string(file)
-        .unwrap()
-        .replace("NODE", "node-b");
-    for document in parse_documents(text.as_bytes(), &Limits::DEFAULT).unwrap() {
-        house.admin().apply(&document.value);
-        let role = &document.value;
-        let mut metadata = json!({"name": "windlass-cache"});
-        if let Some(namespace) = role["metadata"].get("namespace") {
-            metadata["namespace"] = namespace.clone();
-        }
-        house.admin().apply(&json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": metadata,
-            "kind": format!("{}Binding", role["kind"].as_str().unwrap_or_default()),
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": "windlass-cache"},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": User::Tenant.name()}],
-        }));
-    }
+/// What the API server answers to a write with the cache's token.
+fn answer(house: &House, token: &str, method: &str, path: &str, body: &Value) -> u16 {
+    let client = house.admin().with_token(token);
+    let kind = match method {
+        "PATCH" => "application/merge-patch+json",
+        _ => "application/json",
+    };
+    client.request(method, path, kind, body).status
 }
 
 #[test]
 fn a_cache_keeps_and_bears_witness_and_writes_nothing_but_its_own_lease() {
     let mut house = House::start(&[("root.yaml", &map("default", "root", "one"))]);
-    grant(&house);
     let mark = house.control_plane.audit().mark();
-    let kubeconfig = house.control_plane.kubeconfig(User::Tenant);
-    let mut cache = Agent::prepare(&kubeconfig, &house.git.url("house.git"), &[&house.signer]);
+    let admin = house.control_plane.kubeconfig(User::Admin);
+    let mut cache = Agent::prepare(&admin, &house.git.url("house.git"), &[&house.signer]);
+    let kubeconfig = mint(&house, &cache, "node-b", &["--rights", "cache"]);
+    cache.set("cluster", "kubeconfig", &kubeconfig.display().to_string());
     cache.set("root", "interval", "5s");
     cache.set("node", "name", "node-b");
     cache.set("node", "role", "cache");
@@ -77,8 +65,11 @@ fn a_cache_keeps_and_bears_witness_and_writes_nothing_but_its_own_lease() {
     std::thread::sleep(TERM * 4 + Duration::from_secs(5));
     assert_eq!(holder(&house), "");
     assert!(house.admin().get(&root_source()).is_some());
-    let requests = house.control_plane.audit().requests(User::Tenant, mark);
-    let written: Vec<_> = requests.iter().filter(|one| one.writes()).collect();
+    let requests = house.control_plane.audit().all(mark);
+    let by_cache = requests.iter().filter(|one| one.user == user("node-b"));
+    let refused: Vec<_> = by_cache.clone().filter(|one| one.status == 403).collect();
+    assert!(refused.is_empty(), "a right is missing: {refused:?}");
+    let written: Vec<_> = by_cache.filter(|one| one.writes()).collect();
     assert!(!written.is_empty());
     for one in written {
         assert_eq!(
@@ -88,4 +79,45 @@ fn a_cache_keeps_and_bears_witness_and_writes_nothing_but_its_own_lease() {
         );
     }
     cache.stop();
+
+    let token = token(&kubeconfig);
+    let leases = "/apis/coordination.k8s.io/v1/namespaces/flux-system/leases";
+    let accounts = "/api/v1/namespaces/flux-system/serviceaccounts";
+    let label = json!({"metadata": {"labels": {"a": "b"}}});
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+    let ask = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+    for (method, path, body, status) in [
+        ("PATCH", format!("{leases}/{LEASE}"), &label, 200),
+        (
+            "PATCH",
+            format!("{leases}/windlass-witness-node-a"),
+            &label,
+            403,
+        ),
+        ("PATCH", format!("{leases}/windlass"), &label, 403),
+        ("DELETE", format!("{leases}/{LEASE}"), &Value::Null, 403),
+        (
+            "POST",
+            format!("{accounts}/windlass-node-b/token"),
+            &ask,
+            201,
+        ),
+        ("POST", format!("{accounts}/default/token"), &ask, 403),
+        (
+            "POST",
+            "/api/v1/namespaces/default/configmaps".to_owned(),
+            &map,
+            403,
+        ),
+        (
+            "POST",
+            "/api/v1/namespaces/flux-system/configmaps".to_owned(),
+            &map,
+            403,
+        ),
+        ("GET", "/api/v1/secrets".to_owned(), &Value::Null, 403),
+    ] {
+        let answered = answer(&house, &token, method, &path, body);
+        assert_eq!(answered, status, "{method} {path}");
+    }
 }

@@ -36,6 +36,7 @@ mod helm_records;
 mod homelab;
 mod hostile_tree;
 mod house;
+mod identity;
 mod ignored;
 mod include;
 mod leadership;

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use windlass_object::{Value, yaml};
 
 use crate::connect::{Connect, ConnectError};
+use crate::own::newest;
 
 /// A kubeconfig or a file it names is a few KiB; 4 MiB leaves room for hundreds of contexts.
 const FILE_BYTES: u64 = 4 << 20;
@@ -41,6 +42,7 @@ pub(super) struct ClusterEntry {
     pub(super) certificate_authority: Option<String>,
     pub(super) certificate_authority_data: Option<String>,
     pub(super) proxy_url: Option<String>,
+    pub(super) extensions: Option<Value>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -93,10 +95,17 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, ConnectError> {
 
 /// The kubeconfig of the agent on a node, which `install.sh` puts there.
 const NODE: &str = "/etc/windlass/kubeconfig";
+/// Where the agent keeps it renewed.
+const RENEWED: &str = "/var/lib/windlass/kubeconfig";
 
 pub(super) fn files(connect: &Connect) -> Result<Vec<(PathBuf, Kubeconfig)>, ConnectError> {
     if let Some(path) = &connect.kubeconfig {
-        return Ok(vec![(path.clone(), parse(path)?)]);
+        let path = match &connect.renewed {
+            Some(renewed) => newest(path, renewed),
+            None => path.clone(),
+        };
+        let config = parse(&path)?;
+        return Ok(vec![(path, config)]);
     }
     let candidates: Vec<PathBuf> =
         match std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
@@ -107,7 +116,9 @@ pub(super) fn files(connect: &Connect) -> Result<Vec<(PathBuf, Kubeconfig)>, Con
                 let home = std::env::home_dir().map(|home| home.join(".kube/config"));
                 let own = home.into_iter().filter(|path| path.exists());
                 // On a node, root has the agent's own at hand.
-                own.chain([PathBuf::from(NODE)]).take(1).collect()
+                own.chain([newest(Path::new(NODE), Path::new(RENEWED))])
+                    .take(1)
+                    .collect()
             }
         };
     let mut files = Vec::new();

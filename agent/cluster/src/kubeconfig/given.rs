@@ -17,7 +17,9 @@ pub(crate) fn given(text: &[u8], place: &str) -> Result<Access, ConnectError> {
     let chosen = choose(&files, &context)?;
     refuse_unsupported(&chosen)?;
     refuse_files(&chosen)?;
-    encrypted(&place, access(chosen, false)?)
+    let mut access = access(chosen, false)?;
+    access.others.clear();
+    encrypted(&place, access)
 }
 
 /// Takes a server, the certificates to believe it by and a token and gives how to reach it.
@@ -32,6 +34,7 @@ pub(crate) fn bearer(
     let server = server.parse().map_err(|_| refused("is not a URL"))?;
     let access = Access {
         server,
+        others: Vec::new(),
         server_name: None,
         trust: authority.map_or(Trust::System, |pem| {
             Trust::Authority(pem.as_bytes().to_vec())

@@ -30,6 +30,7 @@ fn load_text(text: &str, allow_insecure_tls: bool) -> Result<Access, ConnectErro
     let kubeconfig = Some(folder.write("config", text));
     load(&Connect {
         kubeconfig,
+        renewed: None,
         context: None,
         user_agent: "test".to_owned(),
         allow_insecure_tls,
@@ -116,6 +117,7 @@ fn files_are_read_beside_the_kubeconfig_and_data_in_place_wins() {
     let kubeconfig = Some(folder.write("config", &text));
     let connect = Connect {
         kubeconfig,
+        renewed: None,
         context: None,
         user_agent: String::new(),
         allow_insecure_tls: false,
@@ -144,6 +146,7 @@ fn what_is_not_there_is_named() {
     let text = config(SERVER, "token: t");
     let connect = |context: &str, folder: &Folder| Connect {
         kubeconfig: Some(folder.write("config", &text)),
+        renewed: None,
         context: Some(context.to_owned()),
         user_agent: String::new(),
         allow_insecure_tls: false,
@@ -174,4 +177,30 @@ fn errors_about_the_format_quote_no_credential() {
     );
     let access = load_text(&config(SERVER, "token: canary"), false).expect("a kubeconfig");
     assert!(!format!("{access:?}").contains("canary"));
+}
+
+#[test]
+fn several_servers_are_tried_in_turn_the_last_good_one_first() {
+    let servers = "server: https://10.0.0.1:6443\n    extensions:\n    - name: minikube\n      extension: {version: 1}\n    \
+                   - name: windlass.dev/servers\n      extension:\n        servers: [https://10.0.0.1:6443, \
+                   https://10.0.0.2:6443, https://10.0.0.3:6443]";
+    let access = load_text(&config(servers, "token: t"), false).unwrap();
+    let hosts = |access: &Access| {
+        let hosts = access
+            .servers()
+            .map(|uri| uri.host().unwrap_or_default().to_owned());
+        hosts.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(hosts(&access), "10.0.0.1 10.0.0.2 10.0.0.3");
+    let next = access.next();
+    assert_eq!(hosts(&next), "10.0.0.2 10.0.0.3 10.0.0.1");
+    let again = access.clone().beginning_with(&next.server);
+    assert_eq!(hosts(&again), hosts(&next));
+    let unknown = "https://10.0.0.9".parse().unwrap();
+    assert_eq!(
+        hosts(&access.beginning_with(&unknown)),
+        "10.0.0.1 10.0.0.2 10.0.0.3"
+    );
+    let plain = servers.replace("https://10.0.0.3", "http://10.0.0.3");
+    load_text(&config(&plain, "token: t"), false).unwrap_err();
 }

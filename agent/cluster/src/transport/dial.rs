@@ -17,6 +17,8 @@ use crate::transport::{Body, TransportError, chain};
 
 /// Longest time to open a connection: the API server is on this machine or next to it.
 const DIAL: Duration = Duration::from_secs(5);
+/// The same where another server can be tried.
+const DIAL_ONE: Duration = Duration::from_secs(2);
 /// Sent data that stays unacknowledged this long ends the connection (tcp(7), TCP_USER_TIMEOUT).
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
@@ -44,19 +46,37 @@ pub(super) enum Dialled {
 /// ends with it.
 pub(super) async fn dial(access: &Access) -> Result<Dialled, TransportError> {
     let server = &access.server;
-    match tokio::time::timeout(DIAL, connect(access)).await {
+    let limit = if access.others.is_empty() {
+        DIAL
+    } else {
+        DIAL_ONE
+    };
+    let failed = |why: &str| format!("cannot connect to {server}: {why}");
+    match tokio::time::timeout(limit, connect(access)).await {
         Ok(Ok(sender)) => Ok(sender),
-        Ok(Err(message)) => Err(TransportError::Connect(format!(
-            "cannot connect to {server}: {message}"
-        ))),
-        Err(_) => Err(TransportError::Connect(format!(
-            "cannot connect to {server}: no answer in {} s",
-            DIAL.as_secs()
-        ))),
+        Ok(Err(Failure::Untrusted(why))) => Err(TransportError::Untrusted(failed(&why))),
+        Ok(Err(Failure::Other(why))) => Err(TransportError::Connect(failed(&why))),
+        Err(_) => {
+            let why = format!("no answer in {} s", limit.as_secs());
+            Err(TransportError::Connect(failed(&why)))
+        }
     }
 }
 
-async fn connect(access: &Access) -> Result<Dialled, String> {
+/// Why no connection came about.
+enum Failure {
+    /// Nobody whom the access says to believe vouches for the server.
+    Untrusted(String),
+    Other(String),
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self::Other(message)
+    }
+}
+
+async fn connect(access: &Access) -> Result<Dialled, Failure> {
     let https = access.server.scheme_str() == Some("https");
     let (host, port) = host_and_port(&access.server, https)?;
     let tcp = TcpStream::connect((host, port))
@@ -64,26 +84,30 @@ async fn connect(access: &Access) -> Result<Dialled, String> {
         .map_err(|error| error.to_string())?;
     tune(&tcp).map_err(|error| error.to_string())?;
     if !https {
-        return http1_over(tcp).await;
+        return Ok(http1_over(tcp).await?);
     }
     let config = crate::tls::client_config(access).map_err(|error| error.to_string())?;
     let name = access.server_name.as_deref().unwrap_or(host);
     let name = ServerName::try_from(name.to_owned()).map_err(|error| error.to_string())?;
     let connector = TlsConnector::from(Arc::new(config));
-    let tls = connector
-        .connect(name, tcp)
-        .await
-        .map_err(|error| crate::tls::explain(&error))?;
+    let tls = connector.connect(name, tcp).await.map_err(|error| {
+        let why = crate::tls::explain(&error);
+        if crate::tls::is_untrusted(&error) {
+            Failure::Untrusted(why)
+        } else {
+            Failure::Other(why)
+        }
+    })?;
     let is_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-    if is_http2 {
-        http2_over(tls).await
+    Ok(if is_http2 {
+        http2_over(tls).await?
     } else {
-        http1_over(tls).await
-    }
+        http1_over(tls).await?
+    })
 }
 
 fn host_and_port(server: &Uri, https: bool) -> Result<(&str, u16), String> {
-    let host = server.host().ok_or("no host")?;
+    let host = server.host().ok_or_else(|| "no host".to_owned())?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     Ok((
         bare,

@@ -27,6 +27,7 @@ pub(crate) fn plane() -> &'static ControlPlane {
 pub(crate) fn connect(kubeconfig: PathBuf) -> Cluster {
     let connect = Connect {
         kubeconfig: Some(kubeconfig),
+        renewed: None,
         context: None,
         user_agent: "windlass-test/1".to_owned(),
         allow_insecure_tls: false,
