@@ -20,7 +20,13 @@ usage: sudo ./install.sh                              asks for what it needs (on
   --username NAME       for https://: the user (for a token often "git"),
   --password-file FILE  and the file with the password or token
   --ca FILE             certificates (PEM) to trust instead of the system's
-  --kubeconfig FILE     the cluster's credential (found for k3s, RKE2 and kubeadm)
+  --kubeconfig FILE     the admin's credential of the cluster (found for k3s, RKE2 and kubeadm): it is used once, to make this
+                        node an identity of its own; or such an identity, made by windlass identity mint on a server
+  --role ROLE           leader (leads when it is its turn), cache (a worker: fetches, verifies and keeps, never writes) or
+                        external (a leader outside the cluster)
+  --rights RIGHTS       of the node's identity: full, impersonate (where every Kustomization names a serviceAccountName),
+                        cache, or given (none is made; the agent uses the kubeconfig as it is)
+  --server URL          the API server, as this node reaches it; several are tried in turn (that of the kubeconfig)
   --binary FILE         the windlass binary (the one beside this script, or that `make build` made)
   --uninstall           removes windlass and its settings from this node; on the last one also Flux's objects and
                         definitions from the cluster. What they applied stays where it is.
@@ -41,13 +47,19 @@ step() {
 repo='' signers='' branch='' path='' introduction='' kubeconfig='' binary='' dry_run=''
 identity='' known_hosts='' username='' password_file='' ca='' undo='' upgrade='' before=''
 uninstall='' keep_api='' node_only='' trial='' trial_net=''
+role='' rights='' servers=()
 while [ $# -gt 0 ]; do
     case $1 in
     --repo | --signers | --branch | --path | --introduction | --kubeconfig | --binary | \
-        --identity | --known-hosts | --username | --password-file | --ca)
+        --identity | --known-hosts | --username | --password-file | --ca | --role | --rights)
         [ $# -ge 2 ] || fail "$1 needs a value; see --help"
         option=${1#--}
         declare "${option//-/_}=$2"
+        shift 2
+        ;;
+    --server)
+        [ $# -ge 2 ] || fail "$1 needs a value; see --help"
+        servers+=(--server "$2")
         shift 2
         ;;
     --dry-run | --uninstall | --keep-api | --node-only)
@@ -66,8 +78,13 @@ least_disk=250
 config=/etc/windlass/config.toml
 trusted=/etc/windlass/trust.d/allowed_signers
 credential=/etc/windlass/kubeconfig
+# On a server, what a new identity is minted with, and how: windlass-identity.service does it when the agent asks.
+admin=/etc/windlass/admin-kubeconfig
+minting=/etc/windlass/identity
+renewed=/var/lib/windlass/kubeconfig
+servers_own='/etc/rancher/k3s/k3s.yaml /etc/rancher/rke2/rke2.yaml /etc/kubernetes/admin.conf'
 program=/usr/bin/windlass
-units='windlass.service windlass-net.service windlass-net.socket'
+units='windlass.service windlass-net.service windlass-net.socket windlass-identity.service windlass-identity.path'
 # What opens a private repository: its key in the settings, where it goes, whose it is there, and what was given.
 private=(
     "identity_file /etc/windlass/git-key windlass 0600 $identity"
@@ -126,10 +143,59 @@ find_binary() {
 find_kubeconfig() {
     local candidate
     [ ! -e "$credential" ] || return 0
-    for candidate in /etc/rancher/k3s/k3s.yaml /etc/rancher/rke2/rke2.yaml /etc/kubernetes/admin.conf; do
+    for candidate in $servers_own; do
         [ ! -e "$candidate" ] || { printf '%s' "$candidate"; return 0; }
     done
     fail 'no kubeconfig found; give --kubeconfig FILE'
+}
+
+# The name by which the cluster knows this node, as the agent takes it.
+node_name() {
+    local name
+    name=$(cat "$config" /etc/windlass/config.d/*.toml 2>/dev/null |
+        awk '/^\[/ { section = $1 } section == "[node]" && /^name *= *"/ { split($0, part, "\""); name = part[2] } END { print name }')
+    [ -n "$name" ] || name=$(uname -n | tr '[:upper:]' '[:lower:]')
+    printf '%s' "$name"
+}
+
+# Whether a kubeconfig is an identity that `windlass identity mint` made.
+is_identity() { grep -qs '"current-context": "windlass-node"' "$1"; }
+
+# How the agent gets at the cluster. Without an API server there is nobody to make an identity: until this is said again
+# it uses the kubeconfig as it is.
+put_credential() {
+    local made arguments
+    if is_identity "$kubeconfig"; then
+        [ "$kubeconfig" -ef "$credential" ] || install -m 0600 "$kubeconfig" "$credential"
+        return
+    fi
+    rm -f "$admin" "$minting"
+    if [ "${rights:-full}" != given ]; then
+        arguments=("$(node_name)" --rights "${rights:-full}" "${servers[@]}")
+        if made=$("$binary" identity mint --kubeconfig "$kubeconfig" --to "$credential" "${arguments[@]}" 2>&1); then
+            printf '  ✔ %s\n' "$(tail -n 1 <<<"$made" | sed 's/^✔ //')"
+            case " $servers_own " in
+            *" $kubeconfig "*)
+                ln -sfn "$kubeconfig" "$admin"
+                install -m 0644 /dev/stdin "$minting" <<<"ARGUMENTS=${arguments[*]}"
+                ;;
+            esac
+            return
+        fi
+        [ -z "$rights" ] || fail "this node gets no identity: $(grep '✗' <<<"$made" | head -n 1); the settings are as they were before"
+        printf '  ! no identity of its own: %s\n    the agent uses %s until this is said again\n' "$(grep '✗' <<<"$made" | head -n 1)" "$kubeconfig"
+    fi
+    ln -sfn "$(readlink -f "$kubeconfig")" "$credential"
+}
+
+show_credential() {
+    if is_identity "$kubeconfig"; then
+        printf '► identity: %s ← %s\n' "$credential" "$kubeconfig"
+    elif [ "$rights" = given ]; then
+        printf '► credential: %s → %s\n' "$credential" "$kubeconfig"
+    else
+        printf '► identity: windlass-%s with %s rights, made with %s: %s\n' "$(node_name)" "${rights:-full}" "$kubeconfig" "$credential"
+    fi
 }
 
 each_private() { # command, which gets the five words of each one that was given
@@ -165,12 +231,12 @@ write_settings() {
         [ -z "$introduction" ] || text+=$(printf '\nintroduction = "%s"' "$introduction")
         [ -z "$username" ] || text+=$(printf '\nusername = "%s"' "$username")
         each_private set_private
+        [ -z "$role" ] || text+=$(printf '\n[node]\nrole = "%s"' "$role")
         install -m 0644 /dev/stdin "$config" <<<"$text"
     fi
     each_private put_private
     [ -z "$signers" ] || install -m 0644 "$signers" "$trusted"
-    [ -z "$kubeconfig" ] || [ "$(readlink -f "$kubeconfig")" = "$(readlink -f "$credential")" ] ||
-        ln -sfn "$(readlink -f "$kubeconfig")" "$credential"
+    [ -z "$kubeconfig" ] || put_credential
 }
 
 # What drop-ins of the owner have systemd hand over beside the kubeconfig (`systemctl edit windlass`).
@@ -276,7 +342,7 @@ go_back() {
 
 change_settings() {
     local file files unit
-    files="$config $trusted $credential $(each_private name_private)"
+    files="$config $trusted $credential $admin $minting $(each_private name_private)"
     for unit in $units; do files+=" /etc/systemd/system/$unit"; done
     scratch=$(mktemp -d /run/windlass-install-XXXXXX)
     rm -f "$program.before"
@@ -377,9 +443,20 @@ conclude() {
 
 # Nothing of it runs any more before the cluster is asked, or this node would put back what goes.
 leave_cluster() {
+    local by node
     [ -z "$node_only" ] || return 0
-    $program uninstall --kubeconfig "$credential" --silent --if-last ${keep_api:+--keep-api} ||
+    for by in "$admin" "$renewed" "$credential"; do
+        [ ! -e "$by" ] || break
+    done
+    $program uninstall --kubeconfig "$by" --silent --if-last ${keep_api:+--keep-api} ||
         fail 'the cluster is not as it should be, see above; say it again when the API server answers, or with --node-only'
+    is_identity "$credential" || return 0
+    node=$(node_name)
+    if [ -e "$admin" ]; then
+        $program identity revoke "$node" --kubeconfig "$admin" || fail 'the identity of this node is still there; say it again'
+    else
+        printf '! its identity is still there; on a server: windlass identity revoke %s\n' "$node"
+    fi
 }
 
 uninstall_node() {
@@ -387,7 +464,7 @@ uninstall_node() {
     command -v systemctl >/dev/null || fail 'this machine does not run systemd'
     [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] || fail 'root is needed; run it with sudo'
     [ -x $program ] || fail 'windlass is not installed on this node'
-    step 'agent and network process end' systemctl --quiet disable --now windlass.service windlass-net.socket windlass-net.service
+    step 'agent and network process end' systemctl --quiet disable --now windlass-identity.path windlass.service windlass-net.socket windlass-net.service
     step 'the cluster lets go of it' leave_cluster
     for unit in $units; do
         step "unit: /etc/systemd/system/$unit" rm -rf "/etc/systemd/system/$unit" "/etc/systemd/system/$unit.d"
@@ -410,14 +487,27 @@ fi
 [ -n "$repo" ] || [ -e "$config" ] || [ ! -t 0 ] || ask_settings
 if [ -z "$repo" ]; then
     [ -e "$config" ] || fail 'which repository? give --repo URL; see --help'
-    [ -z "$branch$path$introduction$username" ] || fail "--branch, --path, --introduction and --username need --repo too; or edit $config"
+    [ -z "$branch$path$introduction$username$role" ] ||
+        fail "--branch, --path, --introduction, --username and --role need --repo too; or edit $config"
 fi
 [ -n "$signers" ] || [ -e "$trusted" ] ||
     fail 'which keys may sign? give --signers FILE (one "name namespaces=\"git\" ssh-ed25519 AAAA..." a line)'
 [ -z "$signers" ] || [ -r "$signers" ] || fail "$signers is not there"
 each_private see_private
+case $role in
+'' | leader | external) ;;
+cache) rights=${rights:-cache} ;;
+*) fail "--role is leader, cache or external, not $role" ;;
+esac
+case $rights in
+'' | full | impersonate | cache | given) ;;
+*) fail "--rights are full, impersonate, cache or given, not $rights" ;;
+esac
+[ "$role" != leader ] || [ "$rights" != cache ] || fail 'a leader cannot work with the rights of a cache'
+[ "$rights" != given ] || [ ${#servers[@]} = 0 ] || fail '--server goes with an identity of its own, not with --rights given'
 [ -n "$binary" ] || binary=$(find_binary)
 [ -x "$binary" ] || fail "$binary is not there; run make build, or give --binary FILE"
+[ -n "$kubeconfig" ] || [ -z "$rights" ] || [ ! -e "$admin" ] || kubeconfig=$(readlink -f "$admin")
 [ -n "$kubeconfig" ] || kubeconfig=$(find_kubeconfig)
 [ -e "${kubeconfig:-$credential}" ] || fail "$kubeconfig is not there"
 command -v systemctl >/dev/null || fail 'this machine does not run systemd'
@@ -438,17 +528,18 @@ step 'explained settings: /etc/windlass/config.toml.example' install -m 0644 "$h
 [ -z "$repo" ] || printf '► settings: %s\n' "$config"
 [ -z "$signers" ] || printf '► keys: %s\n' "$trusted"
 each_private show_private
-[ -z "$kubeconfig" ] || printf '► credential: %s → %s\n' "$credential" "$kubeconfig"
+[ -z "$kubeconfig" ] || show_credential
 step 'check of settings, keys, cluster and repository (what is refused is not kept)' change_settings
 step "binary: $program" put_program
 for unit in $units; do
     step "unit: /etc/systemd/system/$unit" install -m 0644 "$here/systemd/$unit" "/etc/systemd/system/$unit"
 done
 step 'systemd reads the units' systemctl daemon-reload
-step 'started at every boot' systemctl --quiet enable windlass-net.socket windlass.service
+step 'started at every boot' systemctl --quiet enable windlass-net.socket windlass.service windlass-identity.path
 step 'folder for manifests of this node: /var/lib/windlass/manifests' make_folder
 # The network process goes with its socket, so that both processes are of one version.
 step 'socket (re)start' systemctl restart windlass-net.socket
+step 'watch for a new identity (re)start' systemctl restart windlass-identity.path
 step 'agent (re)start' start_agent
 step 'waiting until a revision is fetched, verified and applied' wait_applied
 if [ -n "$dry_run" ]; then

@@ -78,9 +78,9 @@ impl House {
 
     /// k3s writes its kubeconfig when it has started, which may be later than us.
     fn a_missing_kubeconfig_is_waited_for(&self) {
-        self.node.sh("mv /etc/rancher/k3s/k3s.yaml /root/away");
+        self.node.sh("mv /etc/windlass/kubeconfig /root/away");
         self.node
-            .sh("! systemctl restart windlass && mv /root/away /etc/rancher/k3s/k3s.yaml");
+            .sh("! systemctl restart windlass && mv /root/away /etc/windlass/kubeconfig");
         let commit = self.repo.id("HEAD");
         self.status_is(&format!("leader, main@sha1:{commit}, 1/1 ready"));
     }

@@ -10,6 +10,7 @@ mod clock;
 mod compromised;
 mod faults;
 mod house;
+mod identity;
 mod install;
 mod life;
 mod local;
