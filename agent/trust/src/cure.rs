@@ -38,7 +38,9 @@ pub(crate) fn next_step(refusal: &Refusal) -> String {
             "put windlass.policy right in a new commit (`windlass trust policy check` says what is wrong), then {}",
             vouch(refusal)
         ),
-        RefusalReason::PathNotAllowed { .. } | RefusalReason::PolicyNeedsRoot => {
+        RefusalReason::PathNotAllowed { .. }
+        | RefusalReason::TooManyChanges { .. }
+        | RefusalReason::PolicyNeedsRoot => {
             format!("with a key that is pinned on the nodes {}", vouch(refusal))
         }
         RefusalReason::PolicyNeedsMore { .. } => format!(

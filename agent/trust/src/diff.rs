@@ -12,10 +12,19 @@ use crate::{LoadError, Oid};
 /// How deep directories may nest: four thousand bytes of path have no more.
 const MAX_DEPTH: usize = 256;
 
+/// Paths that may differ in all the comparisons of one walk, those counted in whose directory is looked through for them. A
+/// few trees that name each other many times over unfold to more than anybody can look at.
+pub(crate) const MAX_CHANGED: usize = 1_000_000;
+
+/// Entries that are looked through as fast as one that differs is told.
+const QUICK_ENTRIES: usize = 64;
+
 /// Why trees could not be compared.
 #[derive(Debug)]
 pub(crate) enum DiffError {
     Load(LoadError),
+    /// More paths differ than may: [`MAX_CHANGED`].
+    TooMany,
     /// A tree that Git would not have written, or one too deep; says which.
     Invalid(String),
 }
@@ -28,6 +37,10 @@ pub(crate) struct Changed<'c> {
     /// What was there in each of the old trees.
     pub(crate) before: &'c [Option<&'c TreeEntry>],
 }
+
+/// How many paths may still differ.
+#[derive(Debug)]
+pub(crate) struct Budget(usize);
 
 /// Who hears of changes.
 pub(crate) trait Hear {
@@ -49,27 +62,42 @@ type Pending = (Vec<u8>, Option<Oid>, Vec<Option<Oid>>);
 /// With several old trees it is what a merge itself changed.
 ///
 /// # Errors
-/// A tree that differs cannot be loaded or read.
+/// A tree that differs cannot be loaded or read, or the budget is spent.
 pub(crate) fn changed_paths(
     trees: &Trees<'_>,
     new: Oid,
     old: &[Oid],
+    budget: &mut Budget,
     ear: &mut dyn Hear,
 ) -> Result<(), DiffError> {
     let old = old.iter().copied().map(Some).collect();
     let mut pending: Vec<Pending> = vec![(Vec::new(), Some(new), old)];
     while let Some(place) = pending.pop() {
-        if directory(trees, &place, &mut pending, ear)?.is_break() {
+        if directory(trees, &place, &mut pending, budget, ear)?.is_break() {
             break;
         }
     }
     Ok(())
 }
 
+// === impl Budget ===
+
+impl Budget {
+    pub(crate) fn new() -> Self {
+        Self(MAX_CHANGED)
+    }
+
+    fn spend(&mut self, paths: usize) -> Result<(), DiffError> {
+        self.0 = self.0.checked_sub(paths).ok_or(DiffError::TooMany)?;
+        Ok(())
+    }
+}
+
 fn directory(
     trees: &Trees<'_>,
     (path, new, old): &Pending,
     pending: &mut Vec<Pending>,
+    budget: &mut Budget,
     ear: &mut dyn Hear,
 ) -> Result<ControlFlow<()>, DiffError> {
     if old.contains(new) || ear.may_skip(path) {
@@ -83,10 +111,13 @@ fn directory(
     let new = entries(trees, *new)?;
     let old = old.iter().map(|oid| entries(trees, *oid));
     let old = old.collect::<Result<Vec<_>, _>>()?;
+    let entries = old.iter().map(|old| old.len()).sum::<usize>() + new.len();
+    budget.spend(1 + entries / QUICK_ENTRIES)?;
     for (name, (now, before)) in by_name(&new, &old) {
         if before.iter().any(|before| same(now, *before)) {
             continue;
         }
+        budget.spend(1)?;
         let path = joined(path, name);
         let below = |entry: Option<&TreeEntry>| {
             entry

@@ -261,6 +261,19 @@ impl<'a> Verdicts<'a> {
         self.judged(range, child, parents, &word)
     }
 
+    /// Says whether a commit is refused whatever stands before it and whoever is trusted.
+    ///
+    /// # Errors
+    /// It could not be loaded.
+    pub(crate) fn is_barred_alone(
+        &mut self,
+        range: &Range<'_>,
+        id: Id,
+    ) -> Result<bool, VerifyError> {
+        let word = self.word(range, id)?;
+        Ok(word.root.as_ref().is_err_and(RefusalReason::is_final))
+    }
+
     fn judged(
         &mut self,
         range: &Range<'_>,

@@ -119,6 +119,11 @@ pub enum RefusalReason {
         /// The path, safe to print.
         path: String,
     },
+    /// The policy in the repository does not let the key change everything, and more is changed than can be looked at.
+    TooManyChanges {
+        /// Paths that are looked at in one range.
+        limit: usize,
+    },
     /// The policy in the repository lets the key raise versions only, and this is more.
     NotABump {
         /// Whose key it is.
@@ -290,6 +295,11 @@ impl From<Ambiguity> for RefusalReason {
 }
 
 impl RefusalReason {
+    /// Whether it holds whatever stands before the commit and whoever is trusted.
+    pub(crate) const fn is_final(&self) -> bool {
+        matches!(self, Self::Unsigned | Self::AmbiguousObject { .. })
+    }
+
     /// A stable word for conditions, events and metrics.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -307,6 +317,7 @@ impl RefusalReason {
             Self::BadSignature { .. } => "BadSignature",
             Self::AmbiguousObject { .. } => "AmbiguousObject",
             Self::PathNotAllowed { .. } => "PathNotAllowed",
+            Self::TooManyChanges { .. } => "TooManyChanges",
             Self::NotABump { .. } => "NotABump",
             Self::RevokedByPolicy { .. } => "RevokedByPolicy",
             Self::PolicyNeedsRoot => "PolicyNeedsRoot",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::charter::{Charter, CharterError, POLICY_FILE, POLICY_SIGNATURES, signatures};
 use crate::commit::Commit;
-use crate::diff::{DiffError, changed_paths};
+use crate::diff::{Budget, DiffError, MAX_CHANGED, changed_paths};
 use crate::judge::Judge;
 use crate::object::load_kind;
 use crate::signature::{self, TimeFloor};
@@ -36,6 +36,8 @@ pub(crate) struct Steps<'a> {
     /// The policy file of each tree that was looked at.
     files: HashMap<Oid, Option<Oid>>,
     directories: Trees<'a>,
+    /// What all comparisons of the range may cost.
+    budget: Budget,
 }
 
 /// A commit, with what is asked of it.
@@ -82,6 +84,7 @@ impl<'a> Steps<'a> {
             trees: HashMap::new(),
             files: HashMap::new(),
             directories: Trees::new(judge.reader),
+            budget: Budget::new(),
         };
         if steps.assumed.is_some() {
             return Ok(steps);
@@ -119,8 +122,7 @@ impl<'a> Steps<'a> {
     }
 
     fn look(&mut self, step: &Step<'_>) -> Result<Signer, Barred> {
-        // Nothing else is known of one that cannot be read in one way only.
-        if let Err(reason @ RefusalReason::AmbiguousObject { .. }) = step.root {
+        if let Some(reason) = step.root.as_ref().err().filter(|reason| reason.is_final()) {
             return Err(reason.clone().into());
         }
         let now = self.place(&step.child)?;
@@ -261,9 +263,10 @@ impl<'a> Steps<'a> {
             charters.extend(self.charter_at(place)?);
         }
         let old: Vec<Oid> = before.iter().flatten().map(|place| place.tree).collect();
-        let differences_are_its = |old: &[Oid]| {
+        let (directories, budget) = (&self.directories, &mut self.budget);
+        let mut differences_are_its = |old: &[Oid]| {
             let mut changes = Changes::new(self.reader, &charters, signer);
-            changed_paths(&self.directories, now.tree, old, &mut changes)?;
+            changed_paths(directories, now.tree, old, budget, &mut changes)?;
             changes.barred.map_or(Ok(()), Err)
         };
         differences_are_its(&old)?;
@@ -367,6 +370,9 @@ impl From<DiffError> for Barred {
     fn from(error: DiffError) -> Self {
         match error {
             DiffError::Load(error) => Self::Failed(error),
+            DiffError::TooMany => {
+                Self::Refused(RefusalReason::TooManyChanges { limit: MAX_CHANGED })
+            }
             DiffError::Invalid(detail) => Self::Refused(RefusalReason::AmbiguousObject { detail }),
         }
     }

@@ -1,11 +1,13 @@
 //! One range before one mode: which of the new commits must be signed, and whether they are.
 
+use std::collections::HashMap;
+
 use crate::judge::{Judge, Stop, Verdicts};
 use crate::proof::SignerCount;
 use crate::range::{Id, Range};
 use crate::signature::TimeFloor;
 use crate::step::Steps;
-use crate::ways::Ways;
+use crate::ways::{Passage, Ways};
 use crate::{Mode, Oid, Proof, RefusalReason, Signer, VerifyError};
 
 /// The new commits behind a head and the verdicts on them.
@@ -96,19 +98,13 @@ impl<'a> Walk<'a> {
     fn some_way(&mut self) -> Result<Vec<Id>, Stop> {
         let ways = Ways::find(&self.range, self.base);
         let (range, verdicts) = (&self.range, &mut self.verdicts);
-        let way = ways.passable(|child, parent| verdicts.follows(range, child, &[parent]));
-        if let Some(way) = way.map_err(Stop::Failed)? {
-            return Ok(way);
-        }
-        let unavoidable = ways.unavoidable();
-        let blocking = first_blocked(&ways, range, verdicts, &unavoidable).map_err(Stop::Failed)?;
-        let blocking = match blocking {
-            Some(blocking) => Some(blocking),
-            None => ways
-                .first_obstacle(|child, parent| verdicts.follows(range, child, &[parent]))
-                .map_err(Stop::Failed)?,
+        let passage = ways.passable(|child, parent| verdicts.follows(range, child, &[parent]));
+        let blocked = match passage.map_err(Stop::Failed)? {
+            Passage::Way(way) => return Ok(way),
+            Passage::Blocked(blocked) => blocked,
         };
-        let (blocking, parent) = blocking.unwrap_or((range.head(), self.base));
+        let named = to_name(&ways, range, verdicts, &blocked).map_err(Stop::Failed)?;
+        let (blocking, parent) = named.unwrap_or((range.head(), self.base));
         self.refuse(blocking, &[parent])
     }
 
@@ -172,22 +168,24 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Gives the first of some commits that may follow none of its parents, and one of those.
-fn first_blocked(
+/// Gives the commit that stands in the way, and one before it: the oldest that every way has to pass, and otherwise the oldest.
+fn to_name(
     ways: &Ways<'_, '_>,
     range: &Range<'_>,
     verdicts: &mut Verdicts<'_>,
-    commits: &[Id],
+    blocked: &[(Id, Id)],
 ) -> Result<Option<(Id, Id)>, VerifyError> {
-    for id in commits {
-        let parents = ways.leading_parents(*id);
-        let mut good = false;
-        for parent in &parents {
-            good = good || verdicts.follows(range, *id, &[*parent])?;
+    let by_id: HashMap<Id, Id> = blocked.iter().copied().collect();
+    for id in ways.unavoidable() {
+        if let Some(parent) = by_id.get(&id) {
+            return Ok(Some((id, *parent)));
         }
-        if let (false, Some(parent)) = (good, parents.first()) {
-            return Ok(Some((*id, *parent)));
+        // Up to this one no good way leads, so nothing but what holds for it alone is asked.
+        if let Some(parent) = ways.leading_parents(id).first()
+            && verdicts.is_barred_alone(range, id)?
+        {
+            return Ok(Some((id, *parent)));
         }
     }
-    Ok(None)
+    Ok(blocked.first().copied())
 }

@@ -1,5 +1,7 @@
 //! The ways by parents from a head back to the commit that vouches for everything behind it.
 
+use std::collections::HashMap;
+
 use crate::range::{Id, Range};
 
 /// Marks a commit that lies on no way.
@@ -15,10 +17,13 @@ pub(crate) struct Ways<'r, 'a> {
     places: Vec<u32>,
 }
 
-/// One commit on the way that is tried, and which of its parents is tried next.
-struct Turn {
-    at: Id,
-    next_parent: usize,
+/// What a search for a way comes to.
+pub(crate) enum Passage {
+    /// The way from the head on; empty when the head is the base.
+    Way(Vec<Id>),
+    /// There is none: the commits up to which a good way leads and that may follow none of the commits there, each with one
+    /// of those; the oldest first.
+    Blocked(Vec<(Id, Id)>),
 }
 
 // === impl Ways ===
@@ -58,39 +63,64 @@ impl<'r, 'a> Ways<'r, 'a> {
         &self.order
     }
 
-    /// Looks for a way on which every commit may follow the one before it, first parents first. Each step is asked for
-    /// once at most, and none that does not begin where good steps lead from the head. Gives the way from the head on;
-    /// empty when the head is the base, `None` when there is no way.
+    /// Looks for a way on which every commit may follow the one before it: along first parents, and then along all. A step is
+    /// asked for only where a good way leads up to it from the base: nothing is believed of what nobody vouched for, nor is
+    /// any work done for it.
     ///
     /// # Errors
     /// Those of `follows`, which is asked about a child and one of its parents.
     pub(crate) fn passable<E>(
         &self,
         mut follows: impl FnMut(Id, Id) -> Result<bool, E>,
-    ) -> Result<Option<Vec<Id>>, E> {
-        let head = self.range.head();
-        if head == self.base {
-            return Ok(Some(Vec::new()));
+    ) -> Result<Passage, E> {
+        if let Some(way) = self.along_first_parents(&mut follows)? {
+            return Ok(Passage::Way(way));
         }
-        let mut reached = vec![false; self.places.len()];
-        let mut way = vec![Turn::at(head)];
-        while let Some(turn) = way.last_mut() {
-            let (child, next) = (turn.at, turn.next_parent);
-            let Some(parent) = self.range.parents(child).get(next).copied() else {
-                way.pop();
+        let (mut before, mut blocked) = (HashMap::new(), Vec::new());
+        for id in &self.order {
+            let parents = self.range.parents(*id).iter().copied();
+            let reached = parents.filter(|one| *one == self.base || before.contains_key(one));
+            let reached: Vec<Id> = reached.collect();
+            let Some(first) = reached.first().copied() else {
                 continue;
             };
-            turn.next_parent += 1;
-            if !self.leads(parent) || is_set(&reached, parent) || !follows(child, parent)? {
-                continue;
+            match first_good(*id, &reached, &mut follows)? {
+                Some(parent) => drop(before.insert(*id, parent)),
+                None => blocked.push((*id, first)),
             }
-            if parent == self.base {
-                return Ok(Some(way.into_iter().map(|turn| turn.at).collect()));
-            }
-            set(&mut reached, parent);
-            way.push(Turn::at(parent));
         }
-        Ok(None)
+        Ok(match self.back(&before) {
+            Some(way) => Passage::Way(way),
+            None => Passage::Blocked(blocked),
+        })
+    }
+
+    fn along_first_parents<E>(
+        &self,
+        follows: &mut impl FnMut(Id, Id) -> Result<bool, E>,
+    ) -> Result<Option<Vec<Id>>, E> {
+        let Ok(way) = self.first_parents() else {
+            return Ok(None);
+        };
+        let mut before = self.base;
+        for id in way.iter().rev() {
+            if !follows(*id, before)? {
+                return Ok(None);
+            }
+            before = *id;
+        }
+        Ok(Some(way))
+    }
+
+    /// The way from the head back to the base over what each commit follows.
+    fn back(&self, before: &HashMap<Id, Id>) -> Option<Vec<Id>> {
+        let mut way = Vec::new();
+        let mut at = self.range.head();
+        while at != self.base {
+            way.push(at);
+            at = *before.get(&at)?;
+        }
+        Some(way)
     }
 
     /// Follows first parents from the head to the base.
@@ -129,35 +159,6 @@ impl<'r, 'a> Ways<'r, 'a> {
         found
     }
 
-    /// Gives the oldest commit that may follow none of its parents though a good way leads up to one from the base, and
-    /// that parent.
-    ///
-    /// # Errors
-    /// Those of `follows`.
-    pub(crate) fn first_obstacle<E>(
-        &self,
-        mut follows: impl FnMut(Id, Id) -> Result<bool, E>,
-    ) -> Result<Option<(Id, Id)>, E> {
-        let mut reached = vec![false; self.places.len()];
-        set(&mut reached, self.base);
-        for id in &self.order {
-            let parents = self.range.parents(*id).iter().copied();
-            let ways_up: Vec<Id> = parents.filter(|parent| is_set(&reached, *parent)).collect();
-            let Some(first) = ways_up.first().copied() else {
-                continue;
-            };
-            let mut good = false;
-            for parent in ways_up {
-                good = good || follows(*id, parent)?;
-            }
-            if !good {
-                return Ok(Some((*id, first)));
-            }
-            set(&mut reached, *id);
-        }
-        Ok(None)
-    }
-
     /// Gives the parents of a commit from which the base is reached.
     pub(crate) fn leading_parents(&self, id: Id) -> Vec<Id> {
         let parents = self.range.parents(id).iter().copied();
@@ -175,23 +176,16 @@ impl<'r, 'a> Ways<'r, 'a> {
     }
 }
 
-// === impl Turn ===
-
-impl Turn {
-    fn at(id: Id) -> Self {
-        Self {
-            at: id,
-            next_parent: 0,
+/// The first of some parents that a commit may follow.
+fn first_good<E>(
+    id: Id,
+    parents: &[Id],
+    follows: &mut impl FnMut(Id, Id) -> Result<bool, E>,
+) -> Result<Option<Id>, E> {
+    for parent in parents {
+        if follows(id, *parent)? {
+            return Ok(Some(*parent));
         }
     }
-}
-
-fn set(marks: &mut [bool], id: Id) {
-    if let Some(mark) = marks.get_mut(id.index()) {
-        *mark = true;
-    }
-}
-
-fn is_set(marks: &[bool], id: Id) -> bool {
-    marks.get(id.index()).copied().unwrap_or(false)
+    Ok(None)
 }

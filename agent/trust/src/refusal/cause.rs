@@ -53,6 +53,9 @@ impl RefusalReason {
             Self::PathNotAllowed { principal, path } => {
                 format!("{principal} may not change {path:?} by windlass.policy")
             }
+            Self::TooManyChanges { limit } => format!(
+                "more than {limit} paths change in directories of which the signer has not all by windlass.policy"
+            ),
             Self::NotABump {
                 principal,
                 path,

@@ -1,14 +1,10 @@
 //! Long ranges: a bad commit is found wherever it hides, and speed is measured.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::time::Instant;
 
-use windlass_trust::{
-    Introduction, Mode, ObjectReader, Oid, Policy, Ratchet, RawObject, ReadError, Verdict, verify,
-};
+use windlass_trust::{Introduction, Mode, Oid, Policy, Ratchet, Verdict, verify};
 
-use crate::kit::{History, Key, Objects, accepted, policy, refused};
+use crate::kit::{Counted, History, Key, accepted, policy, refused};
 
 #[test]
 fn t41_a_bad_commit_is_found_at_any_place_of_a_long_range_and_a_later_fix_is_accepted() {
@@ -142,19 +138,6 @@ fn a_range_of_thousands_of_commits_is_verified_quickly() {
     );
 }
 
-/// Counts how often each object is read.
-struct Counted<'a> {
-    objects: &'a Objects,
-    reads: RefCell<HashMap<Oid, usize>>,
-}
-
-impl ObjectReader for Counted<'_> {
-    fn read(&self, oid: &Oid) -> Result<Option<RawObject>, ReadError> {
-        *self.reads.borrow_mut().entry(*oid).or_default() += 1;
-        self.objects.read(oid)
-    }
-}
-
 /// Anybody who can push may make such a merge: what it costs must not grow with the product of parents and bytes.
 #[test]
 fn an_unsigned_merge_of_thousands_is_read_a_few_times_and_more_than_256_parents_are_ambiguous() {
@@ -175,10 +158,7 @@ fn an_unsigned_merge_of_thousands_is_read_a_few_times_and_more_than_256_parents_
                 mode,
                 ..policy(&alice.line("alice"), Introduction::Commit(introduction))
             };
-            let reader = Counted {
-                objects: &history.objects,
-                reads: RefCell::default(),
-            };
+            let reader = Counted::new(&history.objects);
             let Verdict::Refused(refusal) = verify(&reader, &policy, None, &head).unwrap() else {
                 panic!("{count} parents were accepted");
             };

@@ -1,6 +1,7 @@
 //! What the tests build on: an isolated repository of the real `git`, and objects in memory that
 //! are signed with a fixed key.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,30 @@ pub(crate) struct Objects(pub(crate) HashMap<Oid, RawObject>);
 impl ObjectReader for Objects {
     fn read(&self, oid: &Oid) -> Result<Option<RawObject>, ReadError> {
         Ok(self.0.get(oid).cloned())
+    }
+}
+
+/// Counts how often each object is read.
+pub(crate) struct Counted<'a> {
+    objects: &'a Objects,
+    pub(crate) reads: RefCell<HashMap<Oid, usize>>,
+}
+
+impl<'a> Counted<'a> {
+    pub(crate) fn new(objects: &'a Objects) -> Self {
+        let reads = RefCell::default();
+        Self { objects, reads }
+    }
+
+    pub(crate) fn reads_of(&self, oid: &Oid) -> usize {
+        self.reads.borrow().get(oid).copied().unwrap_or_default()
+    }
+}
+
+impl ObjectReader for Counted<'_> {
+    fn read(&self, oid: &Oid) -> Result<Option<RawObject>, ReadError> {
+        *self.reads.borrow_mut().entry(*oid).or_default() += 1;
+        self.objects.read(oid)
     }
 }
 

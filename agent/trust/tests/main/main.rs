@@ -37,6 +37,7 @@ mod reference;
 mod sk;
 mod standing;
 mod stricter;
+mod unfolding;
 mod validity;
 mod versions;
 mod view;
