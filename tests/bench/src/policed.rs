@@ -37,7 +37,8 @@ fn signer() -> Key {
 /// Writes a history of which each commit changes one file of ten thousand.
 pub(crate) fn line(directory: &Path, by: By, commits: usize) -> History {
     write(directory, by, commits, |files, incoming, number| {
-        files.folders[number % FOLDERS] = folder(incoming, 0, number);
+        // At the beginning the folders have the numbers below FOLDERS.
+        files.folders[number % FOLDERS] = folder(incoming, 0, FOLDERS + number);
     })
 }
 
@@ -62,11 +63,14 @@ fn write(
         By::Root => key(),
         By::Signer | By::FileSigner => signer(),
     };
-    let begin = commit_text(files.tree(&mut incoming), None, 0);
+    let mut before = files.tree(&mut incoming);
+    let begin = commit_text(before, None, 0);
     let mut line = vec![put(&mut incoming, ObjectKind::Commit, begin.as_bytes())];
     for number in 1..=commits {
         change(&mut files, &mut incoming, number);
         let tree = files.tree(&mut incoming);
+        assert_ne!(tree, before, "commit {number} changes something");
+        before = tree;
         let text = key.sign_commit(&commit_text(tree, line.last(), number));
         line.push(put(&mut incoming, ObjectKind::Commit, text.as_bytes()));
     }
