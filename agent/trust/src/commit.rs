@@ -14,7 +14,7 @@ use crate::{Oid, text};
 pub(crate) const MAX_COMMIT_BYTES: usize = 1024 * 1024;
 
 /// Most parents of a commit that is looked at: each is a way of its own that has to be judged. The largest merge of the Linux
-/// kernel, has 66.
+/// kernel has 66.
 const MAX_PARENTS: usize = 256;
 
 /// A commit that can be read in one way only.

@@ -16,6 +16,7 @@ mod agreement;
 mod ancestry;
 mod archives;
 mod bump;
+mod bumped;
 mod chain;
 mod charted;
 mod charted_model;

@@ -7,8 +7,9 @@ use sha2::{Digest as _, Sha256, Sha512};
 use windlass_signed::{push_string, with_signature};
 use windlass_trust::Signers;
 
+use crate::charted::Charted;
 use crate::corpus::{Signable, verdict};
-use crate::gpg::MADE;
+use crate::gpg::{DAY, Gpg, MADE};
 use crate::kit::Repo;
 
 const APPLICATION: &[u8] = b"ssh:";
@@ -147,4 +148,65 @@ fn t04_a_security_key_counts_when_somebody_touched_it() {
         assert_eq!(judged("alice", &untouched), "PresenceMissing", "{name}");
         assert_eq!(judged("alice no-touch-required", &untouched), "", "{name}");
     }
+}
+
+/// A house whose policy lets the owner of this key change `apps/**`.
+fn charted(key: &str) -> Charted {
+    let policy = format!(
+        "version = 1\n[[principal]]\nname = \"eve\"\npaths = [\"apps/**\"]\nkeys = [\"\"\"\n{key}\"\"\"]\n"
+    );
+    Charted::with(
+        &policy,
+        &[
+            ("apps/web.yaml", "web: 1\n"),
+            ("infra/net.yaml", "net: 1\n"),
+        ],
+    )
+}
+
+/// Commits a change of one file, signed by `armour`, on top of the policy; gives the house too.
+fn changed(
+    key: &str,
+    path: &'static str,
+    armour: impl Fn(&str) -> String,
+) -> (Charted, windlass_trust::Oid) {
+    let mut it = charted(key);
+    it.files.insert(path, "changed: 1\n".to_owned());
+    let tree = crate::charted::tree(&mut it.house.history.objects, &it.files, "");
+    it.house.history.tree = tree;
+    // The certificate is younger than the history.
+    let text = (it.house.history).text_at(&[it.start], "change", MADE + DAY);
+    let head = it.house.history.raw(&with_signature(&text, &armour(&text)));
+    (it, head)
+}
+
+#[test]
+fn t42_a_security_key_is_a_principal_where_it_was_touched() {
+    for key in SecurityKey::both() {
+        let line = key.line("x");
+        let line = line.split_once(' ').unwrap().1;
+        let by = |path, flags| changed(line, path, |text| key.armour(flags, text));
+        let (it, head) = by("apps/web.yaml", TOUCHED);
+        it.accepts(head);
+        let (it, head) = by("infra/net.yaml", TOUCHED);
+        it.refuses(head, "PathNotAllowed", head);
+        let (it, head) = by("apps/web.yaml", 0);
+        it.refuses(head, "PresenceMissing", head);
+    }
+}
+
+#[test]
+fn t42_an_openpgp_certificate_is_a_principal() {
+    let gpg = Gpg::new();
+    let eve = gpg.key("eve@example.com", "ed25519", "never");
+    let other = gpg.key("mallory@example.com", "ed25519", "never");
+    let certificate = String::from_utf8(gpg.certificate("eve@example.com")).unwrap();
+    let at = MADE + DAY;
+    let by = |key: &str, path| changed(&certificate, path, |text| gpg.armour(at, key, &[], text));
+    let (it, head) = by(&eve, "apps/web.yaml");
+    it.accepts(head);
+    let (it, head) = by(&eve, "infra/net.yaml");
+    it.refuses(head, "PathNotAllowed", head);
+    let (it, head) = by(&other, "apps/web.yaml");
+    it.refuses(head, "UnknownKey", head);
 }
