@@ -108,6 +108,8 @@ pub(super) fn read(text: &str) -> Vec<Said> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
     use windlass_trust::Origin;
 
     use super::*;
@@ -223,5 +225,68 @@ mod tests {
         let old = read(&text).pop().unwrap();
         assert_eq!((old.line, old.left), (line("z/old"), vec![commit]));
         assert_eq!(note(&text, all), text);
+    }
+
+    /// A note in which anything may be said twice, too long, or of another type.
+    fn written() -> impl Strategy<Value = String> {
+        let text = prop_oneof![
+            3 => Just(line("a/1").url),
+            2 => Just("7".repeat(40)),
+            1 => "\\PC{0,60}",
+            1 => (0usize..150_000).prop_map(|length| "\"".repeat(length)),
+        ];
+        let value = prop_oneof![
+            6 => text.clone().prop_map(Value::from),
+            1 => any::<i64>().prop_map(Value::from),
+            2 => proptest::collection::vec(text, 0..8).prop_map(Value::from),
+        ];
+        let names = [
+            "source",
+            "url",
+            "selector",
+            "head",
+            "counter",
+            "version",
+            "reference",
+            "target",
+            "introduction",
+            "left",
+            "other",
+        ];
+        let changes =
+            proptest::collection::vec((proptest::sample::select(names.to_vec()), value), 0..4);
+        let lines = proptest::collection::vec(changes, 0..5);
+        let cut = (any::<proptest::sample::Index>(), 0..20u8);
+        (lines, cut).prop_map(|(lines, (at, cuts))| {
+            let whole = note("", vec![stands("z/old", 2, false)]);
+            let mut said: Vec<Value> = Vec::new();
+            for changes in lines {
+                let mut one: Vec<Value> = serde_json::from_str(&whole).unwrap();
+                changes
+                    .into_iter()
+                    .for_each(|(name, value)| one[0][name] = value);
+                said.append(&mut one);
+            }
+            let mut text = Value::from(said).to_string();
+            // One of twenty is broken off somewhere.
+            let end = (0..=at.index(text.len() + 1))
+                .rev()
+                .find(|end| text.is_char_boundary(*end));
+            text.truncate(end.filter(|_| cuts == 0).unwrap_or(text.len()));
+            text
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+        #[test]
+        fn whatever_lies_there_the_next_note_is_bounded_and_says_where_this_node_stands(before in written()) {
+            let stands = || vec![stands("a/root", 3, true)];
+            let text = note(&before, stands());
+            prop_assert!(text.len() <= LIMIT, "{}", text.len());
+            prop_assert_eq!(&read(&text)[0].line, &line("a/root"));
+            prop_assert_eq!(note(&text, stands()), text);
+        }
     }
 }
