@@ -79,6 +79,8 @@ reasons! {
     INVALID_VERIFICATION_MODE = "InvalidVerificationMode";
     /// A Git object is malformed.
     INVALID_GIT_OBJECT = "InvalidGitObject";
+    /// An object is part of an attack on SHA-1.
+    HASH_COLLISION = "HashCollision";
     /// There is no commit yet.
     EMPTY_GIT_REPOSITORY = "EmptyGitRepository";
     /// Reading from disk failed.

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use gix_hash::{Hasher, ObjectId};
 use gix_object::Kind;
 use gix_zlib::Decompress;
+use windlass_wire::FailureClass;
 
 use crate::cache::{CacheError, Receiving};
 use crate::delta;
@@ -63,6 +64,15 @@ struct Unpacker<'a, 'b> {
     inflated: u64,
 }
 
+/// The hasher looks for the marks of an attack.
+fn not_hashed(error: &dyn std::fmt::Display) -> Failure {
+    let message = format!(
+        "the server sent an object that carries a SHA-1 collision attack ({error}); do not use the repository until its owner \
+         has explained this"
+    );
+    Failure::new(FailureClass::HashCollision, message)
+}
+
 impl Unpacker<'_, '_> {
     fn entry(&mut self, reader: &mut PackReader<impl BufRead>) -> Result<(), CacheError> {
         let offset = reader.offset;
@@ -84,12 +94,8 @@ impl Unpacker<'_, '_> {
             }
             _ => return Err(damaged_pack("an entry of unknown kind").into()),
         };
-        let oid =
-            gix_object::compute_hash(gix_hash::Kind::Sha1, kind, &bytes).map_err(|error| {
-                Failure::refused(format!(
-                    "the server sent an object that cannot be hashed: {error}"
-                ))
-            })?;
+        let oid = gix_object::compute_hash(gix_hash::Kind::Sha1, kind, &bytes)
+            .map_err(|error| not_hashed(&error))?;
         let row = self.receiving.put(&oid, kind, &bytes)?;
         self.places.push(Place { offset, row, depth });
         self.recent.push(offset, kind, bytes);
@@ -351,7 +357,7 @@ impl<R: BufRead> PackReader<R> {
         match hasher.try_finalize() {
             Ok(actual) if actual.as_slice() == expected => Ok(()),
             _ => Err(Failure::new(
-                windlass_wire::FailureClass::Unreachable,
+                FailureClass::Unreachable,
                 "the pack was changed on its way (wrong checksum); it is fetched again",
             )),
         }

@@ -120,9 +120,11 @@ pub enum FailureClass {
     InvalidRequest,
     /// The cache of windlass-net cannot be read or written.
     Cache,
+    /// The server sent an object that is part of an attack on SHA-1.
+    HashCollision,
 }
 
-const CLASSES: [(FailureClass, u8, &str); 12] = [
+const CLASSES: [(FailureClass, u8, &str); 13] = [
     (FailureClass::Authentication, 1, "Authentication"),
     (FailureClass::NotFound, 2, "NotFound"),
     (FailureClass::Unreachable, 3, "Unreachable"),
@@ -135,6 +137,7 @@ const CLASSES: [(FailureClass, u8, &str); 12] = [
     (FailureClass::NoSuchReference, 10, "NoSuchReference"),
     (FailureClass::InvalidRequest, 11, "InvalidRequest"),
     (FailureClass::Cache, 12, "Cache"),
+    (FailureClass::HashCollision, 13, "HashCollision"),
 ];
 
 impl FailureClass {

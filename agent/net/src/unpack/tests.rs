@@ -279,3 +279,32 @@ fn a_cut_or_changed_pack_never_passes_and_never_panics() {
         }
     }
 }
+
+/// T05. Git's header in front moves the blocks of the two PDFs of shattered.io, so they do not collide as objects, and
+/// nobody has published objects that do: the hasher is given the beginning of one PDF alone.
+#[test]
+fn t05_a_collision_attack_is_called_by_its_name() {
+    let start = SHATTERED.as_bytes().chunks(2).map(|digits| {
+        let digits = std::str::from_utf8(digits).unwrap();
+        u8::from_str_radix(digits, 16).unwrap()
+    });
+    let mut hasher = gix_hash::hasher(gix_hash::Kind::Sha1);
+    hasher.update(&start.collect::<Vec<u8>>());
+    let failure = not_hashed(&hasher.try_finalize().unwrap_err());
+    assert_eq!(failure.class, FailureClass::HashCollision);
+    assert!(failure.message.contains("SHA-1 collision attack"));
+}
+
+/// The first 320 bytes of shattered-1.pdf: what differs between the two files ends there.
+const SHATTERED: &str = concat!(
+    "255044462d312e330a25e2e3cfd30a0a0a312030206f626a0a3c3c2f57696474",
+    "682032203020522f4865696768742033203020522f547970652034203020522f",
+    "537562747970652035203020522f46696c7465722036203020522f436f6c6f72",
+    "53706163652037203020522f4c656e6774682038203020522f42697473506572",
+    "436f6d706f6e656e7420383e3e0a73747265616d0affd8fffe00245348412d31",
+    "20697320646561642121212121852fec092339759c39b1a1c63c4c97e1fffe01",
+    "7346dc9166b67e118f029ab621b2560ff9ca67cca8c7f85ba84c79030c2b3de2",
+    "18f86db3a90901d5df45c14f26fedfb3dc38e96ac22fe7bd728f0e45bce046d2",
+    "3c570feb141398bb552ef5a0a82be331fea48037b8b5d71f0e332edf93ac3500",
+    "eb4ddc0decc1a864790c782c76215660dd309791d06bd0af3f98cda4bc4629b1",
+);

@@ -6,6 +6,7 @@ use windlass_api::conditions::{self, Statement};
 use windlass_api::git_repository::GitRepositoryStatus;
 use windlass_api::meta::{Artifact, ConditionStatus};
 use windlass_api::{names, reasons, time::Time};
+use windlass_state::PutError;
 use windlass_wire::FailureClass;
 
 use super::basis::Rule;
@@ -62,6 +63,14 @@ impl Problem {
                 stalled: false,
                 offline: false,
             };
+        }
+        if let FetchError::Put(PutError::Collision { .. })
+        | FetchError::Failed {
+            class: FailureClass::HashCollision,
+            ..
+        } = error
+        {
+            return Problem::refused(reasons::HASH_COLLISION, chain(error));
         }
         let reason = match error {
             FetchError::Failed {
@@ -377,3 +386,6 @@ fn artifact(name: &Named, snapshot: &Snapshot, old: Option<&Artifact>, now: Time
         size: i64::try_from(snapshot.artifact.size).ok(),
     }
 }
+
+#[cfg(test)]
+mod tests;
