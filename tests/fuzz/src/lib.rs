@@ -9,6 +9,7 @@
 mod helm;
 mod kustomize;
 mod net;
+mod pinned;
 mod trust;
 mod wire;
 
@@ -40,6 +41,13 @@ pub const TARGETS: &[Target] = &[
     ("trust_signers", trust::signers),
     ("trust_secret", trust::secret),
     ("trust_tree", trust::tree),
+    ("trust_archive", pinned::archive),
+    ("trust_cosign", pinned::cosign),
+    ("trust_heartbeat", pinned::heartbeat),
+    ("trust_lock", pinned::lock),
+    ("trust_policy", pinned::charter),
+    ("trust_policy_signatures", pinned::charter_signatures),
+    ("trust_recall", pinned::recall),
     ("wire_request", wire::request),
     ("wire_answer", wire::answer),
     ("wire_piece", wire::piece),

@@ -43,12 +43,12 @@ const LISTED: [(&str, &[u8]); 6] = [
 ];
 
 /// The headers before a signature, as Git writes them.
-const HEADERS: &str = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\
+pub(crate) const HEADERS: &str = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\
     author Ada <ada@example.com> 1700000000 +0000\n\
     committer Ada <ada@example.com> 1700000000 +0000\n";
 
 #[derive(Default)]
-struct Objects(HashMap<Oid, RawObject>);
+pub(crate) struct Objects(HashMap<Oid, RawObject>);
 
 impl ObjectReader for Objects {
     fn read(&self, oid: &Oid) -> Result<Option<RawObject>, ReadError> {
@@ -58,11 +58,19 @@ impl ObjectReader for Objects {
 
 impl Objects {
     /// Keeps an object; `None` when the bytes are a collision attack.
-    fn put(&mut self, kind: ObjectKind, bytes: &[u8]) -> Option<Oid> {
+    pub(crate) fn put(&mut self, kind: ObjectKind, bytes: &[u8]) -> Option<Oid> {
         let oid = hash(kind, bytes).ok()?;
         let bytes = bytes.to_vec();
         self.0.insert(oid, RawObject { kind, bytes });
         Some(oid)
+    }
+
+    /// Keeps a tag over a commit, with this message.
+    pub(crate) fn tag(&mut self, name: &str, (commit, message): (&Oid, &[u8])) -> Option<Oid> {
+        let text = format!(
+            "object {commit}\ntype commit\ntag {name}\ntagger Ada <ada@example.com> 1700000000 +0000\n\n"
+        );
+        self.put(ObjectKind::Tag, &[text.as_bytes(), message].concat())
     }
 }
 
@@ -183,7 +191,7 @@ pub(crate) fn tree(bytes: &[u8]) {
     let _ = missing_objects(&objects, &accepted.source).is_ok();
 }
 
-fn policy(introduction: Introduction) -> Policy {
+pub(crate) fn policy(introduction: Introduction) -> Policy {
     Policy {
         signers: Signers::parse([("nobody", NOBODY.as_bytes())]).unwrap_or_default(),
         introduction,
