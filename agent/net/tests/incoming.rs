@@ -84,7 +84,7 @@ impl Agent {
         let answer = answer(&mut stream);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(
-            answer.ends_with("Connection: close\r\n\r\nwell"),
+            answer.contains("\r\nConnection: close\r\n") && answer.ends_with("\r\n\r\nwell"),
             "{answer}"
         );
         taken

@@ -261,17 +261,25 @@ impl<'a> Verdicts<'a> {
         self.judged(range, child, parents, &word)
     }
 
-    /// Says whether a commit is refused whatever stands before it and whoever is trusted.
+    /// Says whether a commit may follow none of these ones, though nobody vouched for them: none of its own keys counts, and none
+    /// of them has a policy that could know another.
     ///
     /// # Errors
-    /// It could not be loaded.
-    pub(crate) fn is_barred_alone(
+    /// Something could not be loaded.
+    pub(crate) fn is_barred_by_all(
         &mut self,
         range: &Range<'_>,
-        id: Id,
+        child: Id,
+        parents: &[Id],
     ) -> Result<bool, VerifyError> {
-        let word = self.word(range, id)?;
-        Ok(word.root.as_ref().is_err_and(RefusalReason::is_final))
+        match &self.word(range, child)?.root {
+            Ok(_) => Ok(false),
+            Err(reason) if reason.is_final() => Ok(true),
+            Err(_) => {
+                let parents = parents.iter().filter_map(|id| range.oid(*id));
+                self.steps.have_no_policy(parents)
+            }
+        }
     }
 
     fn judged(

@@ -121,6 +121,24 @@ impl<'a> Steps<'a> {
         }
     }
 
+    /// Says whether no policy could let anybody but a root follow these commits.
+    ///
+    /// # Errors
+    /// Something could not be loaded.
+    pub(crate) fn have_no_policy(
+        &mut self,
+        mut commits: impl Iterator<Item = Oid>,
+    ) -> Result<bool, VerifyError> {
+        let has_none = |place: Option<Place>| file_of(&place).is_none();
+        let all = commits.try_fold(self.assumed.is_none(), |all, commit| {
+            Ok(all && self.place_before(&commit).map(has_none)?)
+        });
+        all.or_else(|barred| match barred {
+            Barred::Refused(_) => Ok(false),
+            Barred::Failed(error) => Err(self.failed(error)),
+        })
+    }
+
     fn look(&mut self, step: &Step<'_>) -> Result<Signer, Barred> {
         if let Some(reason) = step.root.as_ref().err().filter(|reason| reason.is_final()) {
             return Err(reason.clone().into());

@@ -180,9 +180,10 @@ fn to_name(
         if let Some(parent) = by_id.get(&id) {
             return Ok(Some((id, *parent)));
         }
-        // Up to this one no good way leads, so nothing but what holds for it alone is asked.
-        if let Some(parent) = ways.leading_parents(id).first()
-            && verdicts.is_barred_alone(range, id)?
+        // Up to this one no good way leads, so no policy before it is believed.
+        let parents = ways.leading_parents(id);
+        if let Some(parent) = parents.first()
+            && verdicts.is_barred_by_all(range, id, &parents)?
         {
             return Ok(Some((id, *parent)));
         }

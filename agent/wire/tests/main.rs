@@ -357,7 +357,7 @@ fn debug_shows_no_secret_and_no_content() {
 
 #[test]
 fn every_failure_class_survives_the_wire_and_has_a_name() {
-    for code in 1..=12_u8 {
+    for code in 1..=13_u8 {
         let frame = [0, 0, 0, 6, 5, code, 0, 0, 0, 0];
         let Ok(Answer::Failed { class, .. }) = read_answer(&mut frame.as_slice()) else {
             panic!("class {code} is known");
@@ -369,7 +369,7 @@ fn every_failure_class_survives_the_wire_and_has_a_name() {
         });
         assert_eq!(bytes, frame);
     }
-    for code in [0, 13] {
+    for code in [0, 14] {
         let frame = [0, 0, 0, 6, 5, code, 0, 0, 0, 0];
         assert!(read_answer(&mut frame.as_slice()).is_err());
     }
