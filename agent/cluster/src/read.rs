@@ -2,7 +2,7 @@
 
 use http::Method;
 use http::header::HeaderValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use windlass_object::{GroupVersionKind, Object};
 
 use crate::call::{Call, JSON, METADATA, METADATA_LIST, TOO_LARGE};
@@ -40,6 +40,47 @@ impl Cluster {
         name: &str,
     ) -> Result<Option<Object>, RequestError> {
         self.get_as(resource, namespace, name, JSON).await
+    }
+
+    /// Drops the namespace of objects whose kind has none, as the API server's own clients do. A kind that is not known
+    /// yet, because its definition comes along, is left as it is.
+    pub async fn fit_scope(&self, objects: &mut [Object]) {
+        let placed = objects.iter_mut().filter(|one| one.namespace().is_some());
+        for object in placed {
+            let resource = self.resolve(&object.gvk()).await;
+            if resource.is_ok_and(|resource| !resource.namespaced) {
+                object.set_namespace(None);
+            }
+        }
+    }
+
+    /// What a template's `lookup` finds: one object, or with an empty name a `List` of all in a namespace (in all of them
+    /// where that is empty); an empty map where there is none, or no such kind.
+    ///
+    /// # Errors
+    /// The API server cannot be asked, or refuses.
+    pub async fn look_up(
+        &self,
+        kind: &GroupVersionKind,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Value, RequestError> {
+        let resource = match self.resolve(kind).await {
+            Ok(resource) => resource,
+            Err(error) if error.class() == ErrorClass::UnknownKind => return Ok(json!({})),
+            Err(error) => return Err(error),
+        };
+        if !name.is_empty() {
+            let found = self.get(&resource, namespace, name).await?;
+            return Ok(found.map_or_else(|| json!({}), Object::into_value));
+        }
+        let scope = Scope {
+            namespace: namespace.to_owned(),
+            ..Scope::default()
+        };
+        let found = self.list(&resource, &scope, Detail::Object).await?;
+        let items: Vec<Value> = found.into_iter().map(Object::into_value).collect();
+        Ok(json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items}))
     }
 
     /// Like [`Cluster::get`], with the object's metadata only; apiVersion and kind are the object's

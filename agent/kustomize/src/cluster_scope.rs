@@ -63,7 +63,7 @@ const CLUSTER_SCOPED: &[(&str, &[&str], &[&str])] = &[
 ];
 
 /// Whether the kind is known to live outside every namespace.
-pub(crate) fn is_cluster_scoped(gvk: &GroupVersionKind) -> bool {
+pub fn is_cluster_scoped(gvk: &GroupVersionKind) -> bool {
     CLUSTER_SCOPED.iter().any(|(group, versions, kinds)| {
         *group == gvk.group
             && kinds.contains(&gvk.kind.as_str())

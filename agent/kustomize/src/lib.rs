@@ -40,6 +40,7 @@ mod variable;
 
 pub use crate::accumulate::Crew;
 pub use crate::build::{Built, DefaultOrder, build, build_directory};
+pub use crate::cluster_scope::is_cluster_scoped;
 pub use crate::error::{BuildError, Cause, Place};
 pub use crate::kustomization::BuildMetadata;
 pub use crate::overlay::{ImageOverride, Overlay, OverlayPatch};

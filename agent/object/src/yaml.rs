@@ -12,6 +12,7 @@ mod emit;
 mod events;
 mod kustomize;
 mod number;
+mod objects;
 mod scalar;
 mod timestamp;
 
@@ -21,6 +22,7 @@ use crate::yaml::arena::Arena;
 use crate::yaml::events::{Comments, Failure, Text};
 
 pub use crate::yaml::emit::{sorted_keys, to_digest_text, to_string};
+pub use crate::yaml::objects::parse_objects;
 
 /// What one input may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ pub(crate) mod pass;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use windlass_helm::{Chart, File, LoadError, load_archive, load_files};
+use windlass_helm::{File, LoadError, archive_files};
 use windlass_state::{BlobDigest, Store, StoreError};
 use windlass_trust::{ArchiveError, VerifiedFiles};
 
@@ -144,12 +144,12 @@ impl ArchiveSnapshot {
         self.taken.view(&self.bytes(store)?, &self.blob)
     }
 
-    /// Loads the chart that it holds.
-    pub(crate) fn chart(&self, store: &Store) -> Result<Chart, OpenError> {
+    /// The files of the chart that it holds.
+    pub(crate) fn chart_files(&self, store: &Store) -> Result<Vec<File>, OpenError> {
         let bytes = self.bytes(store)?;
         let files = VerifiedFiles::open(&bytes, &self.blob)?;
         if self.taken == Taken::Whole {
-            return Ok(load_archive(&bytes)?);
+            return Ok(archive_files(&bytes)?);
         }
         let ignore = self.taken.view(&bytes, &self.blob)?.ignore();
         let kept = files
@@ -162,7 +162,7 @@ impl ArchiveSnapshot {
                 data: data.clone(),
             })
         });
-        Ok(load_files(inner.collect())?)
+        Ok(inner.collect())
     }
 
     fn bytes(&self, store: &Store) -> Result<Vec<u8>, OpenError> {

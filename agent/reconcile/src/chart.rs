@@ -1,7 +1,5 @@
 //! Charts: what the HelmCharts of the cluster lead to, packaged, kept by content and hashed again at each load.
 
-mod build;
-mod package;
 pub(crate) mod pass;
 pub(crate) mod pins;
 mod pull;
@@ -9,7 +7,7 @@ mod registry;
 mod status;
 
 use serde::{Deserialize, Serialize};
-use windlass_helm::{Chart, LoadError, load_archive};
+use windlass_helm::{File, LoadError, archive_files};
 use windlass_state::{BlobDigest, Store, StoreError};
 
 use crate::kept;
@@ -54,15 +52,15 @@ pub(crate) enum ChartLoadError {
     },
 }
 
-/// Loads the chart. Its bytes are those that were packaged: they are hashed again.
-pub(crate) fn load(store: &Store, snapshot: &ChartSnapshot) -> Result<Chart, ChartLoadError> {
+/// The files of the chart. Its bytes are those that were packaged: they are hashed again.
+pub(crate) fn files(store: &Store, snapshot: &ChartSnapshot) -> Result<Vec<File>, ChartLoadError> {
     let gone = || ChartLoadError::Gone {
         name: snapshot.name.clone(),
         digest: snapshot.digest.clone(),
     };
     let digest: BlobDigest = snapshot.digest.parse().map_err(|_| gone())?;
     let bytes = store.blob(&digest)?.ok_or_else(gone)?;
-    load_archive(&bytes).map_err(|source| ChartLoadError::Chart {
+    archive_files(&bytes).map_err(|source| ChartLoadError::Chart {
         name: snapshot.name.clone(),
         source,
     })
@@ -75,9 +73,14 @@ fn user(chart: &Named) -> String {
     format!("{PREFIX}{chart}")
 }
 
+/// What this node packaged last for a HelmChart, whatever has become of that object since.
+pub(crate) fn kept_for(store: &Store, chart: &Named) -> Result<Option<ChartSnapshot>, StoreError> {
+    kept::recall(store, &user(chart))
+}
+
 /// What this node packaged last for a HelmChart, if that is still there and was for the same object.
 fn recall(store: &Store, chart: &Named, uid: &str) -> Result<Option<ChartSnapshot>, StoreError> {
-    let snapshot: Option<ChartSnapshot> = kept::recall(store, &user(chart))?;
+    let snapshot = kept_for(store, chart)?;
     let Some(snapshot) = snapshot.filter(|snapshot| snapshot.uid == uid) else {
         return Ok(None);
     };
@@ -89,7 +92,7 @@ fn recall(store: &Store, chart: &Named, uid: &str) -> Result<Option<ChartSnapsho
 
 #[cfg(test)]
 mod tests {
-    use windlass_helm::File;
+    use windlass_helm::load_files;
 
     use super::*;
 
@@ -98,7 +101,7 @@ mod tests {
             name: "Chart.yaml".to_owned(),
             data: b"apiVersion: v2\nname: web\nversion: 1.2.3\n"[..].into(),
         }];
-        let bytes = package::package("web", files).unwrap();
+        let bytes = windlass_release::chart::package("web", files).unwrap();
         let digest = store.keep_blob(&user(name), &bytes).unwrap();
         let snapshot = ChartSnapshot {
             name: "web".to_owned(),
@@ -126,10 +129,11 @@ mod tests {
             Some(snapshot.clone())
         );
         assert_eq!(recall(&store, &name, "another").unwrap(), None);
-        assert_eq!(load(&store, &snapshot).unwrap().name(), "web");
+        let loaded = load_files(files(&store, &snapshot).unwrap()).unwrap();
+        assert_eq!(loaded.name(), "web");
         let hex = snapshot.digest.strip_prefix("sha256:").unwrap();
         std::fs::write(place.path().join("blobs").join(hex), b"other bytes").unwrap();
-        let error = load(&store, &snapshot).unwrap_err();
+        let error = files(&store, &snapshot).unwrap_err();
         assert!(matches!(error, ChartLoadError::Gone { .. }), "{error}");
         assert_eq!(recall(&store, &name, "one").unwrap(), None);
     }
@@ -147,10 +151,10 @@ mod tests {
         assert_eq!(recall(&store, &one, "one").unwrap(), None);
         assert!(recall(&store, &other, "one").unwrap().is_some());
         assert!(
-            load(&store, &snapshot).is_ok(),
+            files(&store, &snapshot).is_ok(),
             "the other one has the same bytes"
         );
         store.leave_blobs_but(PREFIX, &[]).unwrap();
-        assert!(load(&store, &snapshot).is_err());
+        assert!(files(&store, &snapshot).is_err());
     }
 }

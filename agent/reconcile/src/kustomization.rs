@@ -46,7 +46,7 @@ use crate::work::apply::{self, Change};
 use crate::work::error::StageError;
 use crate::work::fence::Fence;
 use crate::work::webhook;
-use crate::work::{self, depends, remote};
+use crate::work::{depends, remote};
 
 /// What the stages found out on their way, kept also when one of them fails.
 #[derive(Debug, Default)]
@@ -205,7 +205,7 @@ async fn render(
 ) -> Result<(Vec<Object>, Vec<Object>), StageError> {
     let mut rendered = build::build(pass, offer, inputs).await?;
     pass.vouch(rendered.made);
-    work::fit_scope(&pass.client, &mut rendered.objects).await;
+    pass.client.fit_scope(&mut rendered.objects).await;
     progress.digest = Some(rendered.digest);
     progress.doubts = Some(rendered.doubts);
     decrypt::refuse_doubts(pass, progress)?;

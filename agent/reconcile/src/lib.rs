@@ -28,7 +28,6 @@ mod ledger;
 mod left_out;
 mod listen;
 mod local;
-mod manifest;
 mod metrics;
 mod named;
 mod net;

@@ -47,6 +47,12 @@ fn user(name: &Named) -> String {
     format!("{PREFIX}{name}")
 }
 
+/// The artifact that is kept for an OCIRepository, whatever has become of that object since.
+pub(crate) fn kept_for(store: &Store, name: &Named) -> Result<Option<ArchiveSnapshot>, StoreError> {
+    let kept: Option<OciSnapshot> = kept::recall(store, &user(name))?;
+    Ok(kept.map(|kept| kept.archive))
+}
+
 /// The artifact that is kept for an object, if its bytes still are what they were.
 fn recall(store: &Store, name: &Named, uid: &str) -> Result<Option<OciSnapshot>, StoreError> {
     let kept: Option<OciSnapshot> = kept::recall(store, &user(name))?;

@@ -2,7 +2,7 @@
 
 mod act;
 mod adopt;
-mod chart_for_release;
+pub(crate) mod chart_for_release;
 mod conclude;
 mod course;
 mod definitions;
@@ -12,7 +12,6 @@ mod finalize;
 mod hooks;
 mod objects;
 pub(crate) mod pass;
-mod post_render;
 mod remediate;
 mod render;
 mod report;

@@ -30,7 +30,7 @@ use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 use windlass_plan::rate::{Limiter, Verdict as Rate};
 
-pub(crate) use self::check::{are_there, fit_scope};
+pub(crate) use self::check::are_there;
 use self::error::{Class, StageError};
 use crate::drift::DriftWatch;
 use crate::ledger::{Ledger, Verdict};

@@ -17,6 +17,7 @@ const PURE_ROOMS: &[&str] = &[
     "trust",
     "kustomize",
     "plan",
+    "release",
     "notify",
 ];
 

@@ -7,10 +7,9 @@ use windlass_api::helm_chart::{HelmChartSourceKind, HelmChartSpec, ReconcileStra
 use windlass_api::helm_repository::HelmRepositorySpec;
 use windlass_cluster::Leadership;
 use windlass_helm::with_metadata;
+use windlass_release::chart::{BuildError, Built, Content, Wanted, build, package};
 use windlass_state::{Store, StoreError};
 
-use super::build::{BuildError, Built, Content, Wanted, build};
-use super::package::package;
 use super::pins::Pins;
 use super::pull::{PullError, pick, pull};
 use super::status::{conclude, problem};

@@ -1,11 +1,10 @@
 //! A chart out of a repository: which version, whether its bytes are those of before, and its values.
 
 use windlass_api::helm_chart::HelmChartSpec;
-use windlass_helm::{File, LoadError, archive_files, highest, with_metadata};
-use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
+use windlass_helm::{LoadError, archive_files, highest, with_metadata};
+use windlass_release::chart::{BuildError, Built, Wanted, of_package};
 use windlass_state::{BlobDigest, Store, StoreError};
 
-use super::build::{Archive, BuildError, Built, Wanted, assemble};
 use super::pins::{Expected, Pins};
 use crate::download::{DownloadError, Downloaded, download};
 use crate::net::Net;
@@ -170,13 +169,7 @@ pub(super) fn unpack(
         ignore_missing: spec.ignore_missing_values_files,
         metadata,
     };
-    let tree = Inside(&files);
-    Ok(assemble(
-        &tree,
-        files.clone(),
-        Archive::Packaged(bytes),
-        wanted,
-    )?)
+    Ok(of_package(bytes, files, wanted)?)
 }
 
 fn fetch(
@@ -216,24 +209,4 @@ fn fetch(
     let read = std::io::Read::read_to_end(&mut blob.reread()?, &mut bytes);
     read.map_err(IndexError::Io)?;
     Ok(bytes)
-}
-
-/// The files of a package, for the files of values that are among them.
-struct Inside<'f>(&'f [File]);
-
-impl Tree for Inside<'_> {
-    fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
-        let file = self.0.iter().find(|file| file.name == path);
-        file.map(|file| file.data.to_vec())
-            .ok_or_else(|| TreeError::new(path, "the chart has no such file"))
-    }
-
-    fn list(&self, directory: &str) -> Result<Vec<Entry>, TreeError> {
-        Err(TreeError::new(directory, "a package has no directories"))
-    }
-
-    fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
-        let there = self.0.iter().any(|file| file.name == path);
-        Ok(there.then_some(EntryKind::File))
-    }
 }

@@ -2,10 +2,10 @@
 
 use windlass_api::helm_chart::HelmChartSpec;
 use windlass_helm::highest;
+use windlass_release::chart::Built;
 use windlass_state::Store;
 use windlass_wire::parse_tag;
 
-use super::build::Built;
 use super::pins::Expected;
 use super::pull::{CHART_BYTES, PullError, unpack};
 use crate::net::Net;

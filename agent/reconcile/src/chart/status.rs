@@ -3,9 +3,9 @@
 use windlass_api::helm_chart::HelmChartStatus;
 use windlass_api::{conditions, names, reasons};
 use windlass_object::Object;
+use windlass_release::chart::Cause;
 
 use super::ChartSnapshot;
-use super::build::Cause;
 use super::pass::{Pass, PassError};
 use super::pull::PullError;
 use crate::artifact::{Held, Problem, Told};

@@ -9,7 +9,7 @@ use windlass_api::{names, reasons};
 use windlass_cluster::{EpochFloor, ErrorClass, Leadership, RequestError};
 use windlass_host::folder::{self, Folder, Identity};
 use windlass_object::Object;
-use windlass_object::yaml::{Dialect, Limits};
+use windlass_object::yaml::{Dialect, Limits, parse_objects};
 use windlass_plan::applier::Applier;
 use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
@@ -24,7 +24,6 @@ use super::prune;
 use crate::context::config_maps;
 use crate::event::Event;
 use crate::kustomization::refuse_ciphertext;
-use crate::manifest;
 use crate::named::Named;
 use crate::vouch::Made;
 use crate::work::apply::{self, Change};
@@ -141,7 +140,7 @@ fn parsed(folder: Folder) -> (Identity, Files) {
 }
 
 fn objects(bytes: &[u8]) -> Result<Vec<Object>, String> {
-    let mut objects = manifest::parse(Dialect::Kubernetes, bytes, &Limits::DEFAULT)?;
+    let mut objects = parse_objects(Dialect::Kubernetes, bytes, &Limits::DEFAULT)?;
     for object in &mut objects {
         refuse_ciphertext(object).map_err(|error| error.message)?;
         change::prepare(object);
@@ -156,7 +155,7 @@ async fn leave_to_others(local: &Local, plan: &mut Plan) -> Result<(), RequestEr
         .iter()
         .map(|(_, object)| object.clone())
         .collect();
-    work::fit_scope(&local.context.cluster, &mut objects).await;
+    local.context.cluster.fit_scope(&mut objects).await;
     let files = std::mem::take(&mut plan.wanted)
         .into_iter()
         .map(|(file, _)| file);

@@ -214,7 +214,7 @@ fn ended(live: &Object) -> Option<Ran> {
 }
 
 async fn objects_of(pass: &Pass, hook: &RecordedHook) -> Result<Vec<Object>, StageError> {
-    let parsed = objects::parse(&hook.manifest);
+    let parsed = windlass_release::parse(&hook.manifest);
     let mut objects = parsed.map_err(|why| {
         StageError::retry(
             reasons::RECONCILE_ERROR,
@@ -226,7 +226,7 @@ async fn objects_of(pass: &Pass, hook: &RecordedHook) -> Result<Vec<Object>, Sta
             object.set_namespace(Some(pass.release_namespace()));
         }
     }
-    crate::work::fit_scope(&pass.client, &mut objects).await;
+    pass.client.fit_scope(&mut objects).await;
     Ok(objects)
 }
 

@@ -6,18 +6,15 @@ use windlass_api::inventory::Inventory;
 use windlass_api::{names, reasons};
 use windlass_cluster::{Authority, ErrorClass, Preconditions, Propagation, RequestError};
 use windlass_helm::ApplyMethod;
-use windlass_object::yaml::{Dialect, Limits};
 use windlass_object::{Object, ObjectKey};
 use windlass_plan::order;
 
 use super::course::Course;
 use super::pass::Pass;
 use super::switches::Writes;
-use crate::manifest;
 use crate::work::apply::{self, Change, Report};
 use crate::work::client_side;
 use crate::work::error::StageError;
-use crate::work::fit_scope;
 use crate::work::wait::Target;
 
 /// What applying a revision came to.
@@ -39,26 +36,12 @@ impl From<Report> for Applied {
     }
 }
 
-/// Reads a manifest. Each object gets its namespace, and says whose it is.
+/// The objects of a manifest, as they are applied.
 pub(super) async fn of_manifest(pass: &Pass, manifest: &str) -> Result<Vec<Object>, StageError> {
     let unreadable = |why: String| StageError::retry(reasons::RECONCILE_ERROR, why);
-    let mut objects = parse(manifest).map_err(unreadable)?;
-    for object in &mut objects {
-        if object.namespace().is_none_or(str::is_empty) {
-            object.set_namespace(Some(pass.release_namespace()));
-        }
-        let (label, value) = names::MANAGED_BY;
-        object.set_label(label, value);
-        object.set_annotation(names::RELEASE_NAME, &pass.release_name());
-        object.set_annotation(names::RELEASE_NAMESPACE, pass.release_namespace());
-    }
-    fit_scope(&pass.client, &mut objects).await;
+    let mut objects = windlass_release::of_manifest(&pass.owner(), manifest).map_err(unreadable)?;
+    pass.client.fit_scope(&mut objects).await;
     Ok(objects)
-}
-
-/// Reads the objects of a text; lists are taken apart.
-pub(super) fn parse(text: &str) -> Result<Vec<Object>, String> {
-    manifest::parse(Dialect::Lenient, text.as_bytes(), &Limits::DEFAULT)
 }
 
 /// Fails with the first object that is there and is not the release's.
@@ -217,22 +200,4 @@ pub(super) fn inventory(objects: &[Object]) -> Inventory {
         .map(|object| (object.key(), object.gvk().version))
         .collect();
     Inventory::from_objects(entries.iter().map(|(key, version)| (key, version.as_str())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_manifest_is_read_document_by_document_and_lists_are_taken_apart() {
-        let text = "---\n# Source: a\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n# nothing\n---\n\
-                    apiVersion: v1\nkind: ConfigMapList\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: b}\n";
-        let names: Vec<String> = parse(text)
-            .unwrap()
-            .iter()
-            .map(|object| object.name().to_owned())
-            .collect();
-        assert_eq!(names, ["a", "b"]);
-        assert!(parse("a: [").is_err());
-    }
 }

@@ -7,10 +7,11 @@ use tokio_util::sync::CancellationToken;
 use windlass_api::helm_release::{HelmReleaseSpec, HelmReleaseStatus};
 use windlass_api::names;
 use windlass_cluster::{Cluster, EpochFloor, Leadership, Resource};
-use windlass_helm::{ApplyMethod, shorten_name};
+use windlass_helm::ApplyMethod;
 use windlass_plan::applier::Applier;
 use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
+use windlass_release::Owner;
 
 use super::switches::Writes;
 use crate::archive::ArchiveSnapshot;
@@ -164,17 +165,26 @@ impl Pass {
         }
     }
 
+    /// The HelmRelease, for what is worked out of it.
+    pub(super) fn owner(&self) -> Owner<'_> {
+        Owner {
+            namespace: &self.name.namespace,
+            name: &self.name.name,
+            spec: &self.spec,
+        }
+    }
+
     /// The release's name, as long as Helm takes it.
     pub(super) fn release_name(&self) -> String {
-        shorten_name(&self.spec.effective_release_name(&self.name.name))
+        self.owner().release_name()
     }
 
     pub(super) fn release_namespace(&self) -> &str {
-        self.spec.effective_release_namespace(&self.name.namespace)
+        self.owner().release_namespace()
     }
 
     pub(super) fn storage_namespace(&self) -> &str {
-        self.spec.effective_storage_namespace(&self.name.namespace)
+        self.owner().storage_namespace()
     }
 
     /// Whether a person asked for an action whatever the state, and it was not seen yet.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use windlass_api::{names, reasons};
 use windlass_cluster::{Authority, ErrorClass};
-use windlass_helm::{Chart, Info, Operation, Record, Release, Status, Time, config_digest, reuse};
+use windlass_helm::{Info, Operation, Record, Release, Status, Time, config_digest};
 use windlass_object::{GroupVersionKind, Object};
 use windlass_plan::release::Action;
+use windlass_release::Prepared;
 
 use super::course::Course;
 use super::pass::Pass;
-use super::render::{Prepared, Wanted};
+use super::render::Wanted;
 use super::switches::Switches;
 use crate::work::error::StageError;
 
@@ -38,27 +39,19 @@ pub(super) fn before(course: &Course<'_>, action: Action) -> Result<Option<Recor
 
 /// What is wanted, with what the last revision was given where the spec keeps that.
 pub(super) fn preserving(course: &Course<'_>, wanted: Wanted) -> Result<Wanted, StageError> {
-    let upgrade = course.pass.spec.upgrade.as_ref();
-    if !upgrade.is_some_and(|upgrade| upgrade.preserve_values) {
-        return Ok(wanted);
-    }
     let last = before(course, Action::Upgrade)?;
-    let Some(last) = last.filter(|last| last.status() != Status::Uninstalled) else {
-        return Ok(wanted);
-    };
-    let chart = last.chart.as_ref();
-    let defaults = chart.and_then(|chart| chart.values.clone());
-    let reused = reuse(&wanted.values, &last.config, &defaults.unwrap_or_default());
-    let chart = Chart {
-        values: reused.defaults,
-        ..Chart::clone(&wanted.chart)
-    };
-    Ok(Wanted {
-        config_digest: config_digest(&reused.values),
-        values: reused.values,
-        chart: Arc::new(chart),
-        ..wanted
-    })
+    let (chart, values) = (&wanted.chart, &wanted.values);
+    Ok(
+        match windlass_release::preserving(&course.pass.spec, chart, values, last.as_ref()) {
+            None => wanted,
+            Some(preserved) => Wanted {
+                config_digest: config_digest(&preserved.values),
+                values: preserved.values,
+                chart: Arc::new(preserved.chart),
+                ..wanted
+            },
+        },
+    )
 }
 
 fn next_version(course: &Course<'_>) -> i64 {
@@ -72,11 +65,16 @@ pub(super) fn release(course: &Course<'_>, action: Action) -> Release {
         name: pass.release_name(),
         namespace: pass.release_namespace().to_owned(),
         revision: next_version(course),
-        operation: match action {
-            Action::Install => Operation::Install,
-            _ => Operation::Upgrade,
-        },
+        operation: operation(action),
         skips_schema: Switches::of(pass, action).skips_schema,
+    }
+}
+
+/// What templates are told of an action.
+pub(super) fn operation(action: Action) -> Operation {
+    match action {
+        Action::Install => Operation::Install,
+        _ => Operation::Upgrade,
     }
 }
 

@@ -78,11 +78,10 @@ pub(crate) fn ask(
                 target: parse(&target)?,
                 reference: reference_name,
             };
-            let head = parse(&oid)?;
             let mut incoming = store.receive()?;
-            receive(&mut answers, &mut incoming).map_err(|error| error.behind(head))?;
+            receive(&mut answers, &mut incoming)?;
             Ok(Some(Came {
-                head,
+                head: parse(&oid)?,
                 tip,
                 incoming,
             }))

@@ -3,7 +3,7 @@
 
 use futures::stream::{self, StreamExt};
 use windlass_api::names;
-use windlass_cluster::{Cluster, ErrorClass, RequestError, Resource};
+use windlass_cluster::{ErrorClass, RequestError, Resource};
 use windlass_object::Object;
 use windlass_plan::applier::Applier;
 use windlass_plan::change;
@@ -52,20 +52,6 @@ pub(super) enum Finding {
     Nothing,
 }
 
-/// Drops the namespace of objects whose kind has none, as the API server's own clients do. A kind that is not
-/// there yet, because this very revision defines it, is left for its stage.
-pub(crate) async fn fit_scope(client: &Cluster, objects: &mut [Object]) {
-    for object in objects
-        .iter_mut()
-        .filter(|object| object.namespace().is_some())
-    {
-        let resource = client.resolve(&object.gvk()).await;
-        if resource.is_ok_and(|resource| !resource.namespaced) {
-            object.set_namespace(None);
-        }
-    }
-}
-
 /// Finds where each object belongs.
 pub(super) async fn place(
     work: &Work<'_>,
@@ -73,7 +59,7 @@ pub(super) async fn place(
     failures: &mut Failures,
 ) -> Vec<Placed> {
     let mut placed = Vec::with_capacity(objects.len());
-    fit_scope(work.client, &mut objects).await;
+    work.client.fit_scope(&mut objects).await;
     for object in objects {
         match resource_of(work, &object).await {
             Ok(resource) => placed.push((object, resource)),

@@ -1,12 +1,18 @@
 //! The objects of a text of YAML documents.
 
-use windlass_object::Object;
-use windlass_object::yaml::{self, Dialect, Limits};
+use crate::object::Object;
+use crate::yaml::{Dialect, Limits, parse_documents_as};
 
-/// Reads the objects of a text; lists are taken apart.
-pub(crate) fn parse(dialect: Dialect, text: &[u8], limits: &Limits) -> Result<Vec<Object>, String> {
-    let documents =
-        yaml::parse_documents_as(dialect, text, limits).map_err(|error| error.to_string())?;
+/// Reads the objects of a text; lists are taken apart, empty documents passed over.
+///
+/// # Errors
+/// The text is no YAML of this dialect, or a document is no object; the message says where.
+pub fn parse_objects(
+    dialect: Dialect,
+    text: &[u8],
+    limits: &Limits,
+) -> Result<Vec<Object>, String> {
+    let documents = parse_documents_as(dialect, text, limits).map_err(|error| error.to_string())?;
     let mut objects = Vec::with_capacity(documents.len());
     for document in documents {
         if document.value.is_null() {

@@ -7,13 +7,13 @@ use windlass_kustomize::{Entry, EntryKind, Overlay, Tree, TreeError, build};
 use windlass_object::Object;
 use windlass_object::yaml::{self, Dialect, Limits};
 
-use super::pass::Pass;
+use crate::owner::Owner;
 
 /// A rendered object as YAML, and the template it is from.
 #[derive(Clone, Debug)]
-pub(super) struct Text {
-    pub(super) source: String,
-    pub(super) content: String,
+pub(crate) struct Text {
+    pub(crate) source: String,
+    pub(crate) content: String,
 }
 
 /// Tells the objects apart while they are patched; taken off after that.
@@ -24,26 +24,26 @@ const KUSTOMIZATION: &str = "kustomization.yaml";
 const OBJECTS: &str = "objects.yaml";
 
 /// Runs all of it over objects and, unless the spec says otherwise, hooks.
-pub(super) fn run(
-    pass: &Pass,
+pub(crate) fn run(
+    owner: &Owner<'_>,
     manifests: Vec<Text>,
     hooks: &mut [RecordedHook],
 ) -> Result<Vec<Text>, String> {
-    let spec = &pass.spec;
+    let spec = &owner.spec;
     match spec
         .post_render_strategy
         .unwrap_or(PostRenderStrategy::Combined)
     {
-        PostRenderStrategy::NoHooks => over(pass, manifests),
+        PostRenderStrategy::NoHooks => over(owner, manifests),
         PostRenderStrategy::Separate => {
-            put_back(hooks, over(pass, texts(hooks))?);
-            over(pass, manifests)
+            put_back(hooks, over(owner, texts(hooks))?);
+            over(owner, manifests)
         }
         PostRenderStrategy::Combined => {
             let count = hooks.len();
             let mut all = texts(hooks);
             all.extend(manifests);
-            let mut done = over(pass, all)?;
+            let mut done = over(owner, all)?;
             let manifests = done.split_off(count.min(done.len()));
             put_back(hooks, done);
             Ok(manifests)
@@ -65,18 +65,18 @@ fn put_back(hooks: &mut [RecordedHook], texts: Vec<Text>) {
     }
 }
 
-fn over(pass: &Pass, texts: Vec<Text>) -> Result<Vec<Text>, String> {
+fn over(owner: &Owner<'_>, texts: Vec<Text>) -> Result<Vec<Text>, String> {
     let mut objects: Vec<(String, Object)> = Vec::with_capacity(texts.len());
     for text in &texts {
         for object in parse(text)? {
             objects.push((text.source.clone(), object));
         }
     }
-    for renderer in &pass.spec.post_renderers {
+    for renderer in &owner.spec.post_renderers {
         objects = patched(renderer, objects)?;
     }
     let done = objects.into_iter().map(|(source, mut object)| {
-        label(pass, &mut object);
+        label(owner, &mut object);
         let content = yaml::to_string(object.as_value()).trim_end().to_owned();
         Text { source, content }
     });
@@ -135,8 +135,8 @@ fn patched(
 }
 
 /// Common metadata wins over an object's own; the labels say whose it is.
-fn label(pass: &Pass, object: &mut Object) {
-    if let Some(common) = &pass.spec.common_metadata {
+fn label(owner: &Owner<'_>, object: &mut Object) {
+    if let Some(common) = &owner.spec.common_metadata {
         for (name, value) in &common.labels {
             object.set_label(name, value);
         }
@@ -144,8 +144,8 @@ fn label(pass: &Pass, object: &mut Object) {
             object.set_annotation(name, value);
         }
     }
-    object.set_label(names::HELM_OWNER_NAME, &pass.name.name);
-    object.set_label(names::HELM_OWNER_NAMESPACE, &pass.name.namespace);
+    object.set_label(names::HELM_OWNER_NAME, owner.name);
+    object.set_label(names::HELM_OWNER_NAMESPACE, owner.namespace);
 }
 
 /// The two files in memory.

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use windlass_kustomize::{Entry as TreeEntry, TreeError};
 
 use super::*;
 
@@ -155,7 +154,7 @@ fn a_package_in_the_tree_is_taken_as_it_is_unless_something_changes() {
         name: "Chart.yaml".to_owned(),
         data: CHART.as_bytes().into(),
     }];
-    let bytes = super::super::package::package("web", files).unwrap();
+    let bytes = package("web", files).unwrap();
     let mut tree = tree(&[("v.yaml", "a: 1\n")]);
     tree.0.insert("web.tgz".to_owned(), bytes.clone());
     let wanted = Wanted {

@@ -8,7 +8,10 @@ use tar::{Builder, Header};
 use windlass_helm::File;
 
 /// Packs the files below a folder with the chart's name, as `helm package` does: sorted, with owner and time 0.
-pub(super) fn package(name: &str, mut files: Vec<File>) -> io::Result<Vec<u8>> {
+///
+/// # Errors
+/// A name does not fit into an archive.
+pub fn package(name: &str, mut files: Vec<File>) -> io::Result<Vec<u8>> {
     files.sort_by(|one, other| one.name.cmp(&other.name));
     let mut archive = Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
     for file in files {

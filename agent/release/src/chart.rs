@@ -1,35 +1,48 @@
-//! A chart out of the files of a verified revision: pure.
+//! A chart out of the files of a source: its values and version as asked for, and the charts that it needs.
+
+mod dependencies;
+mod package;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value};
 use windlass_helm::{
-    Chart, Dependency, Directory, Entry, EntryKind, File, LoadError, archive_files,
-    directory_files, is_within, load_files, read_values, with_metadata,
+    Chart, Directory, Entry, EntryKind, File, LoadError, archive_files, directory_files,
+    load_files, read_values, with_metadata,
 };
-use windlass_kustomize::{EntryKind as TreeKind, Tree};
+use windlass_kustomize::{Entry as TreeEntry, EntryKind as TreeKind, Tree, TreeError};
+
+pub use self::package::package;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted<'w> {
+pub struct Wanted<'w> {
     /// Where the chart is in the tree.
-    pub(super) path: &'w str,
-    pub(super) values_files: &'w [String],
-    pub(super) ignore_missing: bool,
+    pub path: &'w str,
+    /// Files of the tree whose values take the place of the chart's own, later ones over earlier ones.
+    pub values_files: &'w [String],
+    /// Whether one that is not there is passed over.
+    pub ignore_missing: bool,
     /// What is put behind the version, if anything.
-    pub(super) metadata: &'w str,
+    pub metadata: &'w str,
 }
 
 /// A chart before it is packaged.
 #[derive(Debug)]
-pub(super) struct Built {
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) content: Content,
-    pub(super) values_files: Vec<String>,
+pub struct Built {
+    /// The name in Chart.yaml.
+    pub name: String,
+    /// The version in Chart.yaml, with what was put behind it.
+    pub version: String,
+    /// What it is made of.
+    pub content: Content,
+    /// The files of values that were there.
+    pub values_files: Vec<String>,
 }
 
 /// What the package is made of.
 #[derive(Debug)]
-pub(super) enum Content {
+pub enum Content {
     /// The archive in the tree, as it is.
     Archive(Vec<u8>),
     /// These files.
@@ -38,18 +51,25 @@ pub(super) enum Content {
 
 /// Why there is no chart, in Flux's words (source-controller, `internal/helm/chart/errors.go`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
+pub enum Cause {
+    /// Nothing that is a chart is at the path.
     Reference,
+    /// The version cannot carry what has to stand behind it.
     Metadata,
+    /// A file of values is missing or cannot be read.
     Values,
+    /// A chart that it needs cannot be added.
     Dependency,
+    /// What came of it is no chart.
     Package,
 }
 
+/// There is no chart.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {message}", cause.words())]
-pub(super) struct BuildError {
-    pub(super) cause: Cause,
+pub struct BuildError {
+    /// Why.
+    pub cause: Cause,
     message: String,
 }
 
@@ -75,7 +95,10 @@ impl Cause {
 
 /// Takes the chart at a path of the tree: its values and version as asked for, and the charts of the same tree that it
 /// needs.
-pub(super) fn build(tree: &dyn Tree, wanted: Wanted<'_>) -> Result<Built, BuildError> {
+///
+/// # Errors
+/// There is no chart at the path, or what is asked for cannot be done to it.
+pub fn build(tree: &dyn Tree, wanted: Wanted<'_>) -> Result<Built, BuildError> {
     let path = inside("", wanted.path).ok_or_else(|| {
         Cause::Reference.error(format!("{:?} leads out of the source", wanted.path))
     })?;
@@ -106,15 +129,28 @@ pub(super) fn build(tree: &dyn Tree, wanted: Wanted<'_>) -> Result<Built, BuildE
 
 /// How a chart was found.
 #[derive(Debug)]
-pub(super) enum Archive<'a> {
+enum Archive<'a> {
     /// As a folder of the tree, beside which the charts may be that it needs.
     Folder(&'a str),
     /// As a package.
     Packaged(Vec<u8>),
 }
 
+/// Takes the chart of a package, whose files these are; files of values are among them.
+///
+/// # Errors
+/// As for [`build`].
+pub fn of_package(
+    bytes: Vec<u8>,
+    files: Vec<File>,
+    wanted: Wanted<'_>,
+) -> Result<Built, BuildError> {
+    let tree = Inside(&files);
+    assemble(&tree, files.clone(), Archive::Packaged(bytes), wanted)
+}
+
 /// Makes the files of a chart what was asked for: its values, which are read from the tree, and its version.
-pub(super) fn assemble(
+fn assemble(
     tree: &dyn Tree,
     mut files: Vec<File>,
     archive: Archive<'_>,
@@ -146,7 +182,7 @@ pub(super) fn assemble(
         replace_version(&mut files, &chart, &version);
     }
     if let Some(path) = folder {
-        add_dependencies(tree, path, &chart, &mut files)?;
+        dependencies::add(tree, path, &chart, &mut files)?;
     }
     // What was put in has to make a chart, too.
     load_files(files.clone()).map_err(Cause::Package.of(wanted.path))?;
@@ -229,86 +265,24 @@ fn merge(into: &mut Map<String, Value>, later: Map<String, Value>) {
     }
 }
 
-/// Adds what Chart.lock, or else Chart.yaml, names and `charts/` does not hold, from the same tree.
-fn add_dependencies(
-    tree: &dyn Tree,
-    chart_path: &str,
-    chart: &Chart,
-    files: &mut Vec<File>,
-) -> Result<(), BuildError> {
-    let locked = chart
-        .lock
-        .as_ref()
-        .and_then(|lock| lock.get("dependencies"));
-    let locked: Option<Vec<Dependency>> =
-        locked.and_then(|list| serde_json::from_value(list.clone()).ok());
-    let wanted = locked.as_ref().unwrap_or(&chart.metadata.dependencies);
-    if wanted.len() == chart.dependencies.len() {
-        return Ok(());
-    }
-    let has = |dependency: &&Dependency| {
-        let there = chart
-            .dependencies
-            .iter()
-            .any(|one| one.name() == dependency.name);
-        !there
-    };
-    for dependency in wanted.iter().filter(has) {
-        let added = local_dependency(tree, chart_path, dependency);
-        let added = added.map_err(|message| {
-            Cause::Dependency.error(format!(
-                "failed to add dependency '{}': {message}",
-                dependency.name
-            ))
-        })?;
-        files.extend(added);
-    }
-    Ok(())
-}
+/// The files of a package, for the files of values that are among them.
+struct Inside<'f>(&'f [File]);
 
-fn local_dependency(
-    tree: &dyn Tree,
-    chart_path: &str,
-    dependency: &Dependency,
-) -> Result<Vec<File>, String> {
-    let repository = dependency.repository.as_str();
-    let Some(reference) = repository.strip_prefix("file://") else {
-        let from = match repository {
-            "" => "no repository".to_owned(),
-            url => url.to_owned(),
-        };
-        return Err(format!(
-            "it is from {from}, which is not asked while a chart is packaged; run `helm dependency build` and commit charts/"
-        ));
-    };
-    let path = inside(chart_path, reference)
-        .ok_or_else(|| format!("'{repository}' leads out of the source"))?;
-    let folder = match tree.kind(&path).map_err(|error| error.to_string())? {
-        Some(TreeKind::Directory) => {
-            folder_files(tree, &path).map_err(|error| error.to_string())?
-        }
-        Some(TreeKind::File) => {
-            let bytes = tree.read(&path).map_err(|error| error.to_string())?;
-            archive_files(&bytes).map_err(|error| error.to_string())?
-        }
-        None => {
-            return Err(format!(
-                "no chart found at '{path}' (reference '{repository}')"
-            ));
-        }
-    };
-    let chart = load_files(folder.clone()).map_err(|error| format!("'{path}': {error}"))?;
-    if !is_within(&dependency.version, &chart.metadata.version)? {
-        let (found, asked) = (&chart.metadata.version, &dependency.version);
-        return Err(format!(
-            "version {found} at '{path}' is not within '{asked}'"
-        ));
+impl Tree for Inside<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
+        let file = self.0.iter().find(|file| file.name == path);
+        file.map(|file| file.data.to_vec())
+            .ok_or_else(|| TreeError::new(path, "the chart has no such file"))
     }
-    let below = folder.into_iter().map(|file| File {
-        name: format!("charts/{}/{}", chart.name(), file.name),
-        data: file.data,
-    });
-    Ok(below.collect())
+
+    fn list(&self, directory: &str) -> Result<Vec<TreeEntry>, TreeError> {
+        Err(TreeError::new(directory, "a package has no directories"))
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<TreeKind>, TreeError> {
+        let there = self.0.iter().any(|file| file.name == path);
+        Ok(there.then_some(TreeKind::File))
+    }
 }
 
 fn folder_files(tree: &dyn Tree, path: &str) -> Result<Vec<File>, LoadError> {
@@ -363,6 +337,3 @@ fn inside(folder: &str, path: &str) -> Option<String> {
     }
     Some(parts.join("/"))
 }
-
-#[cfg(test)]
-mod tests;
