@@ -12,6 +12,7 @@ pub(crate) use self::targets::{
 };
 use crate::build::BuildArguments;
 use crate::confirm::ConfirmArguments;
+use crate::debug::DebugArguments;
 use crate::diff::DiffArguments;
 use crate::helm::HelmArguments;
 use crate::identity::IdentityArguments;
@@ -95,6 +96,8 @@ pub enum Command {
     Build(BuildArguments),
     /// Show what local files would change in the cluster
     Diff(DiffArguments),
+    /// Show what is behind one object
+    Debug(DebugArguments),
     /// What the kustomize program does, with its flags
     Kustomize(KustomizeArguments),
     /// Pin what kustomizations name of other places
@@ -253,16 +256,22 @@ pub struct TreeArguments {
 pub(crate) enum TreeWhat {
     /// A Kustomization
     #[command(visible_alias = "ks")]
-    Kustomization {
-        /// Its name
-        name: String,
-        /// Only objects of Flux's own kinds
-        #[arg(long)]
-        compact: bool,
-        /// As data
-        #[arg(short, long, value_enum)]
-        output: Option<DataOutput>,
-    },
+    Kustomization(TreeOf),
+    /// A release of a chart
+    #[command(visible_alias = "hr")]
+    Helmrelease(TreeOf),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TreeOf {
+    /// Its name
+    pub(crate) name: String,
+    /// Only objects of Flux's own kinds
+    #[arg(long)]
+    pub(crate) compact: bool,
+    /// As data
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<DataOutput>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,4 +1,4 @@
-//! `build kustomization`: what a Kustomization would apply, from local files, as Flux's command prints it.
+//! `build`: what a Kustomization, as Flux's command prints it, or a HelmRelease would apply.
 
 pub(crate) mod mask;
 
@@ -19,6 +19,7 @@ use crate::error::CommandError;
 use crate::facts::{field, list, source, text};
 use crate::kind::Kind;
 use crate::local_tree::{LocalTree, as_seen_here, left_out, tree_path};
+use crate::release::{self, build::BuildRelease};
 use crate::screen::Screen;
 use crate::session::Session;
 
@@ -37,6 +38,9 @@ pub(crate) enum BuildWhat {
     /// Print what a Kustomization would apply
     #[command(alias = "ks")]
     Kustomization(BuildKustomization),
+    /// Print what a HelmRelease would apply
+    #[command(alias = "hr")]
+    Helmrelease(BuildRelease),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -91,7 +95,12 @@ pub(crate) async fn run(
     screen: &mut Screen<'_>,
     arguments: &BuildArguments,
 ) -> Result<(), CommandError> {
-    let BuildWhat::Kustomization(wanted) = &arguments.what;
+    let wanted = match &arguments.what {
+        BuildWhat::Kustomization(wanted) => wanted,
+        BuildWhat::Helmrelease(wanted) => {
+            return release::build::run(globals, screen, wanted).await;
+        }
+    };
     let path = directory(&wanted.common)?;
     let session = if wanted.dry_run {
         None
@@ -104,6 +113,11 @@ pub(crate) async fn run(
     };
     let kustomization = chosen(globals, &wanted.common, live)?;
     let objects = all_objects(session.as_ref(), &wanted.common, path, kustomization).await?;
+    print(screen, &objects)
+}
+
+/// Prints objects as Flux's command does.
+pub(crate) fn print(screen: &mut Screen<'_>, objects: &[Object]) -> Result<(), CommandError> {
     let mut text = String::new();
     for object in objects {
         text.push_str(&to_string(object.as_value()));
@@ -132,7 +146,12 @@ pub(crate) fn chosen(
     live: Option<Object>,
 ) -> Result<Object, CommandError> {
     match (&wanted.kustomization_file, live) {
-        (Some(file), _) => from_file(file, &wanted.name, globals.flux_namespace()),
+        (Some(file), _) => from_file(
+            Kind::Kustomization,
+            file,
+            &wanted.name,
+            globals.flux_namespace(),
+        ),
         (None, Some(live)) => Ok(live),
         (None, None) => Err(usage(
             "dry-run mode requires a kustomization file".to_owned(),
@@ -235,13 +254,20 @@ pub(crate) async fn objects(
     finished.filter_map(Result::transpose).collect()
 }
 
-fn from_file(file: &Path, name: &str, namespace: &str) -> Result<Object, CommandError> {
+/// An object of a kind of Flux in a file.
+pub(crate) fn from_file(
+    kind: Kind,
+    file: &Path,
+    name: &str,
+    namespace: &str,
+) -> Result<Object, CommandError> {
     let shown = file.display();
     let text = fs::read(file).map_err(|error| usage(format!("{shown}: {error}")))?;
     let documents = parse_documents(&text, &Limits::DEFAULT)
         .map_err(|error| usage(format!("{shown}: {error}")))?;
     let is_wanted = |object: &Object| {
-        is_kustomization(object)
+        let gvk = object.gvk();
+        (gvk.group, gvk.kind.as_str()) == (kind.gvk().group, kind.name())
             && object.name() == name
             && object.namespace().is_none_or(|own| own == namespace)
     };
@@ -251,7 +277,8 @@ fn from_file(file: &Path, name: &str, namespace: &str) -> Result<Object, Command
         .find(is_wanted)
         .ok_or_else(|| {
             usage(format!(
-                "failed find kustomization with name '{name}' and namespace '{namespace}' in file '{shown}'"
+                "failed find {} with name '{name}' and namespace '{namespace}' in file '{shown}'",
+                kind.words()
             ))
         })
 }

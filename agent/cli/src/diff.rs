@@ -1,4 +1,4 @@
-//! `diff kustomization`: what a Kustomization would change in the cluster if its files were the local ones.
+//! `diff`: what a Kustomization or a HelmRelease would change in the cluster if its files were the local ones.
 //!
 //! Every object is applied as a dry run, as Flux's command does, and what the API server would hold is
 //! compared with what it holds. Nothing is written.
@@ -17,6 +17,7 @@ use crate::build::{self, Common};
 use crate::error::CommandError;
 use crate::facts::{field, flag, list};
 use crate::kind::Kind;
+use crate::release::{self, diff::DiffRelease};
 use crate::screen::Screen;
 use crate::session::Session;
 
@@ -32,6 +33,9 @@ pub(crate) enum DiffWhat {
     /// Show what a Kustomization would change: exit status 0 nothing, 1 something, 2 an error
     #[command(alias = "ks")]
     Kustomization(DiffKustomization),
+    /// Show what a HelmRelease would change: exit status 0 nothing, 1 something, 2 an error
+    #[command(alias = "hr")]
+    Helmrelease(DiffRelease),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -47,17 +51,24 @@ pub(crate) struct DiffKustomization {
 }
 
 /// What applying one object would do.
-enum Change {
+pub(crate) enum Change {
     Nothing,
     Skipped,
     Created,
     Drifted(String),
 }
 
-/// What all objects of a Kustomization bring along: objects in a new namespace or of a new kind cannot
+/// Who applies, and so under which name and what an object may say to that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applier {
+    Kustomization,
+    HelmRelease,
+}
+
+/// What all objects of one applier bring along: objects in a new namespace or of a new kind cannot
 /// be asked about.
-struct Brought {
-    namespaces: HashSet<String>,
+pub(crate) struct Brought {
+    pub(crate) namespaces: HashSet<String>,
     kinds: HashSet<(String, String)>,
 }
 
@@ -70,8 +81,11 @@ pub(crate) async fn run(
     screen: &mut Screen<'_>,
     arguments: &DiffArguments,
 ) -> Result<(), CommandError> {
-    let DiffWhat::Kustomization(wanted) = &arguments.what;
-    match compare(globals, screen, wanted).await {
+    let compared = match &arguments.what {
+        DiffWhat::Kustomization(wanted) => compare(globals, screen, wanted).await,
+        DiffWhat::Helmrelease(wanted) => release::diff::compare(globals, screen, wanted).await,
+    };
+    match compared {
         Ok(false) => Ok(()),
         Ok(true) => Err(CommandError::Changed),
         Err(error @ CommandError::Output(_)) => Err(error),
@@ -102,14 +116,23 @@ async fn compare(
     let text = comparison.of(&path, &kustomization, live.as_ref()).await?;
     screen.print(&text)?;
     let changed = comparison.changed;
-    let mut failures = comparison.failures.into_iter().peekable();
+    fail_with(screen, comparison.failures)?;
+    Ok(changed)
+}
+
+/// Shows what could not be found out; the last of it is the command's error.
+pub(crate) fn fail_with(
+    screen: &mut Screen<'_>,
+    failures: Vec<CommandError>,
+) -> Result<(), CommandError> {
+    let mut failures = failures.into_iter().peekable();
     while let Some(failure) = failures.next() {
         if failures.peek().is_none() {
             return Err(failure);
         }
         screen.failure(&failure.to_string())?;
     }
-    Ok(changed)
+    Ok(())
 }
 
 /// A comparison under way.
@@ -138,18 +161,12 @@ impl Comparison<'_> {
         let failed_before = self.failures.len();
         let mut text = String::new();
         for object in &objects {
-            let shown = object.key();
-            let found = change(self.session, object, &brought).await;
+            let found = change(self.session, object, &brought, Applier::Kustomization).await;
             match &found {
-                Ok(Change::Nothing) => {}
-                Ok(Change::Skipped) => text.push_str(&format!("► {shown} skipped\n")),
-                Ok(Change::Created) => text.push_str(&format!("► {shown} created\n")),
-                Ok(Change::Drifted(changes)) => {
-                    text.push_str(&format!("► {shown} drifted\n{changes}"));
-                }
+                Ok(change) => text.push_str(&change.line(object)),
                 Err(error) => self.failures.push(error.clone().into()),
             }
-            self.changed |= matches!(found, Ok(Change::Created | Change::Drifted(_)));
+            self.changed |= found.as_ref().is_ok_and(Change::is_one);
             if matches!(
                 found,
                 Ok(Change::Nothing | Change::Skipped | Change::Drifted(_))
@@ -194,13 +211,51 @@ impl Comparison<'_> {
     }
 }
 
-async fn change(
+// === impl Change ===
+
+impl Change {
+    /// What is shown of it.
+    pub(crate) fn line(&self, object: &Object) -> String {
+        let shown = object.key();
+        match self {
+            Change::Nothing => String::new(),
+            Change::Skipped => format!("► {shown} skipped\n"),
+            Change::Created => format!("► {shown} created\n"),
+            Change::Drifted(changes) => format!("► {shown} drifted\n{changes}"),
+        }
+    }
+
+    /// Whether anything would change.
+    pub(crate) fn is_one(&self) -> bool {
+        matches!(self, Change::Created | Change::Drifted(_))
+    }
+}
+
+// === impl Applier ===
+
+impl Applier {
+    fn manager(self) -> &'static str {
+        match self {
+            Applier::Kustomization => names::APPLY_MANAGER,
+            Applier::HelmRelease => names::HELM_CONTROLLER,
+        }
+    }
+
+    /// Whether the object says so to this applier; releases ask no object.
+    fn is_told(self, object: &Object, name: &str, value: &str) -> bool {
+        self == Applier::Kustomization && switch(object, name, value)
+    }
+}
+
+/// What applying an object would do to it.
+pub(crate) async fn change(
     session: &Session,
     object: &Object,
     brought: &Brought,
+    by: Applier,
 ) -> Result<Change, RequestError> {
-    if switch(object, names::RECONCILE, names::DISABLED)
-        || switch(object, names::SSA, names::SSA_IGNORE)
+    if by.is_told(object, names::RECONCILE, names::DISABLED)
+        || by.is_told(object, names::SSA, names::SSA_IGNORE)
     {
         return Ok(Change::Skipped);
     }
@@ -215,11 +270,11 @@ async fn change(
         .cluster
         .get(&resource, namespace, object.name())
         .await?;
-    if live.is_some() && switch(object, names::SSA, names::SSA_IF_NOT_PRESENT) {
+    if live.is_some() && by.is_told(object, names::SSA, names::SSA_IF_NOT_PRESENT) {
         return Ok(Change::Skipped);
     }
     let options = ApplyOptions {
-        manager: names::APPLY_MANAGER,
+        manager: by.manager(),
         force: true,
     };
     let tried = session.cluster.apply_dry_run(&resource, object, &options);
@@ -234,7 +289,7 @@ async fn change(
         // What cannot be changed is deleted and made anew.
         (Some(_), Err(error))
             if error.class() == ErrorClass::Invalid
-                && switch(object, names::FORCE, names::ENABLED) =>
+                && by.is_told(object, names::FORCE, names::ENABLED) =>
         {
             Ok(Change::Created)
         }
@@ -275,7 +330,7 @@ fn deleted(live: Option<&Object>, objects: &[Object]) -> Vec<ObjectKey> {
 // === impl Brought ===
 
 impl Brought {
-    fn by(objects: &[Object]) -> Self {
+    pub(crate) fn by(objects: &[Object]) -> Self {
         let mut brought = Self {
             namespaces: HashSet::new(),
             kinds: HashSet::new(),

@@ -52,6 +52,10 @@ pub(crate) enum CommandError {
     Deleted { subject: Box<Subject> },
     #[error("{failed} of {total} failed")]
     Several { failed: usize, total: usize },
+    #[error(
+        "the charts of releases are kept on the nodes, and the agent at {socket} is of no help: {why}"
+    )]
+    NoChart { socket: String, why: String },
     #[error("check failed")]
     Check,
     #[error("{0}")]
@@ -144,6 +148,11 @@ impl CommandError {
             ),
             CommandError::Trust(error) => error.next(),
             CommandError::Unclear(error) => error.next(),
+            CommandError::NoChart { .. } => Some(
+                "name the chart, or the files of its source, with --path (`helm pull` fetches one), or run this as \
+                 root on a node"
+                    .to_owned(),
+            ),
             CommandError::Check => Some("correct what is marked with ✗ above".to_owned()),
             CommandError::Output(_)
             | CommandError::Runtime(_)

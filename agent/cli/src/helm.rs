@@ -1,17 +1,20 @@
 //! `windlass helm template`: what `helm template` prints, from the files of this machine.
 
-mod chart;
+pub(crate) mod chart;
+mod flags;
+mod server;
 mod values;
-
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use rand::TryRngCore as _;
+use serde_json::{Map, Value};
 use windlass_helm::{
-    Capabilities, KubeVersion, Operation, Parts, Release, Surroundings, render, show_only,
+    Capabilities, Chart, KubeVersion, Operation, Parts, Release, Rendered, Surroundings,
+    is_release_name, missing_dependencies, render, render_name, show_only,
 };
 
-use self::values::ValueFlags;
+use self::flags::{DryRun, TemplateFlags};
+use crate::arguments::Globals;
 use crate::error::CommandError;
 use crate::screen::Screen;
 
@@ -31,57 +34,12 @@ pub struct HelmArguments {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum HelmWhat {
     /// Render a chart and print its objects; -n gives the release's namespace [default: default]
+    #[command(args_override_self = true)]
     Template(Box<TemplateFlags>),
 }
 
-/// helm's own flags.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TemplateFlags {
-    /// Name of the release, and the chart: a directory or a .tgz file
-    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required = true)]
-    name_and_chart: Vec<String>,
-    #[command(flatten)]
-    values: ValueFlags,
-    /// API versions that the cluster serves beside the usual ones
-    #[arg(short, long, value_delimiter = ',', value_name = "VERSION")]
-    api_versions: Vec<String>,
-    /// Version of Kubernetes that the chart is told
-    #[arg(long, value_name = "VERSION")]
-    kube_version: Option<String>,
-    /// Print the custom resource definitions in crds/ too
-    #[arg(long)]
-    include_crds: bool,
-    /// Render as for an upgrade
-    #[arg(long)]
-    is_upgrade: bool,
-    /// Leave hooks out
-    #[arg(long)]
-    no_hooks: bool,
-    /// Print only objects from these files of the chart, such as templates/deployment.yaml
-    #[arg(short, long, value_name = "FILE")]
-    show_only: Vec<String>,
-    /// For installing; custom resource definitions are printed only with --include-crds
-    #[arg(long, hide = true)]
-    skip_crds: bool,
-    /// Do not check the values against values.schema.json
-    #[arg(long)]
-    skip_schema_validation: bool,
-    /// Leave tests out
-    #[arg(long)]
-    skip_tests: bool,
-    /// Not supported: windlass fetches charts only for the cluster
-    #[arg(long, hide = true)]
-    repo: Option<String>,
-    /// Not supported: use postRenderers of a HelmRelease
-    #[arg(long, hide = true)]
-    post_renderer: Option<String>,
-    /// Not supported: send the output to a file
-    #[arg(long, hide = true)]
-    output_dir: Option<PathBuf>,
-}
-
 /// The clock and randomness of this machine, and no cluster.
-struct Offline;
+pub(crate) struct Offline;
 
 // === impl Surroundings ===
 
@@ -103,23 +61,20 @@ impl Surroundings for Offline {
 }
 
 /// Renders and prints.
-pub(crate) fn run(
+pub(crate) async fn run(
+    globals: &Globals,
     screen: &mut Screen<'_>,
-    namespace: Option<&str>,
     arguments: &HelmArguments,
 ) -> Result<(), CommandError> {
     let HelmWhat::Template(flags) = &arguments.what;
-    refuse(flags)?;
-    let (name, path) = match flags.name_and_chart.as_slice() {
-        [name, chart] => (name.as_str(), chart),
-        [chart] => (RELEASE_NAME, chart),
-        _ => return Err(CommandError::Usage("name a chart".to_owned())),
-    };
+    flags.refuse()?;
+    let (name, path) = name_and_chart(flags)?;
     let chart = chart::load(path)?;
+    is_complete(path, &chart)?;
     let values = flags.values.read()?;
     let release = Release {
-        name: name.to_owned(),
-        namespace: namespace.unwrap_or(NAMESPACE).to_owned(),
+        name,
+        namespace: globals.namespace.as_deref().unwrap_or(NAMESPACE).to_owned(),
         revision: 1,
         operation: if flags.is_upgrade {
             Operation::Upgrade
@@ -128,8 +83,10 @@ pub(crate) fn run(
         },
         skips_schema: flags.skip_schema_validation,
     };
-    let rendered = render(&chart, &values, &release, &capabilities(flags)?, &Offline)
-        .map_err(|error| CommandError::Build(format!("{path}: {error}")))?;
+    let rendered = match flags.dry_run() {
+        DryRun::Client => offline(path, &chart, &values, &release, flags)?,
+        DryRun::Server => server::rendered(globals, chart, values, release, flags).await?,
+    };
     let mut text = rendered.text(Parts {
         definitions: flags.include_crds,
         hooks: !flags.no_hooks,
@@ -139,6 +96,56 @@ pub(crate) fn run(
         text = show_only(&text, &flags.show_only).map_err(CommandError::Usage)?;
     }
     Ok(screen.print_yaml(&text)?)
+}
+
+/// The release's name and where the chart is (pkg/action of Helm, `NameAndChart`). `helm template` has a name for every
+/// release, so that none is ever generated.
+fn name_and_chart(flags: &TemplateFlags) -> Result<(String, &str), CommandError> {
+    let usage = |message: &str| CommandError::Usage(message.to_owned());
+    let (name, path) = match (flags.name_and_chart.as_slice(), &flags.name_template) {
+        ([_, _], Some(_)) => {
+            return Err(usage("cannot set --name-template and also specify a name"));
+        }
+        ([_, _], None) if flags.generate_name => {
+            return Err(usage("cannot set --generate-name and also specify a name"));
+        }
+        ([name, chart], None) => (name.clone(), chart),
+        ([chart], Some(template)) if !template.is_empty() => {
+            let name = render_name(template, &Offline);
+            let name = name.map_err(|error| usage(&format!("--name-template: {error}")))?;
+            (name, chart)
+        }
+        ([chart], _) => (RELEASE_NAME.to_owned(), chart),
+        _ => return Err(usage("name a chart")),
+    };
+    if !is_release_name(&name) {
+        return Err(CommandError::Usage(format!(
+            "release name {name:?}: it has at most 53 characters: words of a-z, 0-9 and inner hyphens, with dots between them"
+        )));
+    }
+    Ok((name, path))
+}
+
+fn is_complete(path: &str, chart: &Chart) -> Result<(), CommandError> {
+    let missing = missing_dependencies(chart);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(CommandError::Build(format!(
+        "{path}: found in Chart.yaml, but missing in charts/ directory: {}; fetch them with `helm dependency build {path}`",
+        missing.join(", ")
+    )))
+}
+
+fn offline(
+    path: &str,
+    chart: &Chart,
+    values: &Map<String, Value>,
+    release: &Release,
+    flags: &TemplateFlags,
+) -> Result<Rendered, CommandError> {
+    render(chart, values, release, &capabilities(flags)?, &Offline)
+        .map_err(|error| CommandError::Build(format!("{path}: {error}")))
 }
 
 fn capabilities(flags: &TemplateFlags) -> Result<Capabilities, CommandError> {
@@ -153,18 +160,4 @@ fn capabilities(flags: &TemplateFlags) -> Result<Capabilities, CommandError> {
     let more = flags.api_versions.iter().cloned();
     capabilities.api_versions.extend(more);
     Ok(capabilities)
-}
-
-/// Flags whose work is not done here.
-fn refuse(flags: &TemplateFlags) -> Result<(), CommandError> {
-    let refused = if flags.repo.is_some() {
-        "--repo: fetch the chart with `helm pull` and name the file"
-    } else if flags.post_renderer.is_some() {
-        "--post-renderer: windlass starts no program; use postRenderers of a HelmRelease"
-    } else if flags.output_dir.is_some() {
-        "--output-dir: send the output to a file, or use --show-only"
-    } else {
-        return Ok(());
-    };
-    Err(CommandError::Usage(refused.to_owned()))
 }

@@ -7,6 +7,7 @@ mod arguments;
 mod build;
 mod check;
 mod confirm;
+mod debug;
 mod delete;
 mod describe;
 mod diff;
@@ -26,6 +27,7 @@ mod lock;
 mod logs;
 mod pause;
 mod reconcile;
+mod release;
 mod screen;
 mod session;
 mod status;
@@ -47,14 +49,15 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
+use crate::arguments::DescribeWhat;
 pub use crate::arguments::{
     CheckArguments, Command, CompletionArguments, DeleteArguments, DescribeArguments,
     EventsArguments, ExportArguments, GetArguments, Globals, LogsArguments, PauseArguments,
     ReconcileArguments, ResumeArguments, SuspendArguments, TreeArguments, VersionArguments,
 };
-use crate::arguments::{DescribeWhat, TreeWhat};
 pub use crate::build::BuildArguments;
 pub use crate::confirm::ConfirmArguments;
+pub use crate::debug::DebugArguments;
 pub use crate::diff::DiffArguments;
 use crate::error::CommandError;
 pub use crate::helm::HelmArguments;
@@ -231,9 +234,7 @@ async fn dispatch(
         }
         Command::Kustomize(arguments) => return kustomize::run(screen, arguments),
         Command::Lock(arguments) => return lock::run(screen, arguments),
-        Command::Helm(arguments) => {
-            return helm::run(screen, globals.namespace.as_deref(), arguments);
-        }
+        Command::Helm(arguments) => return helm::run(globals, screen, arguments).await,
         Command::Build(arguments) => return build::run(globals, screen, arguments).await,
         Command::Diff(arguments) => return diff::run(globals, screen, arguments).await,
         Command::Version(arguments) if arguments.client => {
@@ -298,14 +299,7 @@ async fn look(
         Command::Describe(DescribeArguments {
             what: DescribeWhat::Kustomization { name },
         }) => describe::run(view, screen, name).await,
-        Command::Tree(TreeArguments {
-            what:
-                TreeWhat::Kustomization {
-                    name,
-                    compact,
-                    output,
-                },
-        }) => tree::run(view, screen, name, *compact, *output).await,
+        Command::Tree(arguments) => tree::run(view, screen, &arguments.what).await,
         Command::Events(arguments) => events::run(view, screen, arguments).await,
         Command::Status => status::run(view, screen).await,
         // The others do more than look.
@@ -342,6 +336,7 @@ async fn with_cluster(
             Ok(screen.print(&logs::render(node, &session.namespace, arguments))?)
         }
         Command::Identity(arguments) => identity::run(session, screen, arguments).await,
+        Command::Debug(arguments) => debug::run(session, screen, arguments).await,
         Command::Check(arguments) => check::run(session, screen, arguments.pre).await,
         Command::Uninstall(arguments) => uninstall::run(session, screen, arguments).await,
         Command::Version(arguments) => version::run(Some(session), screen, arguments).await,

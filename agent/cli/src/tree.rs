@@ -1,13 +1,13 @@
-//! `tree`: what a Kustomization applied, and what the Kustomizations among that applied.
+//! `tree`: what a Kustomization or HelmRelease applied, and what those among that applied.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 use windlass_api::inventory;
-use windlass_api::names::{KUSTOMIZATION, KUSTOMIZE_GROUP};
+use windlass_api::names::{HELM_GROUP, HELM_RELEASE, KUSTOMIZATION, KUSTOMIZE_GROUP};
 use windlass_object::{Object, ObjectKey, Value, yaml};
 
-use crate::arguments::DataOutput;
+use crate::arguments::{DataOutput, TreeWhat};
 use crate::error::CommandError;
 use crate::facts::{field, list};
 use crate::kind::Kind;
@@ -31,13 +31,14 @@ struct Node {
 pub(crate) async fn run(
     view: &View<'_>,
     screen: &mut Screen<'_>,
-    name: &str,
-    compact: bool,
-    output: Option<DataOutput>,
+    what: &TreeWhat,
 ) -> Result<(), CommandError> {
-    let root = view
-        .get_in(Kind::Kustomization, view.namespace(), name)
-        .await?;
+    let (kind, wanted) = match what {
+        TreeWhat::Kustomization(wanted) => (Kind::Kustomization, wanted),
+        TreeWhat::Helmrelease(wanted) => (Kind::HelmRelease, wanted),
+    };
+    let compact = wanted.compact;
+    let root = view.get_in(kind, view.namespace(), &wanted.name).await?;
     let mut seen = BTreeSet::from([root.key()]);
     let mut problems = Vec::new();
     let below = Box::pin(grow(view, &root, compact, &mut seen, &mut problems, DEPTH)).await?;
@@ -48,7 +49,7 @@ pub(crate) async fn run(
     for problem in problems {
         screen.warning(&problem)?;
     }
-    let text = match output {
+    let text = match wanted.output {
         Some(DataOutput::Json) => format!("{:#}\n", data(&tree)),
         Some(DataOutput::Yaml) => yaml::to_string(&data(&tree)),
         None => draw(&tree),
@@ -70,13 +71,10 @@ async fn grow(
         if compact && !key.group.contains(FLUX_GROUPS) || key == object.key() {
             continue;
         }
-        let nested = key.group == KUSTOMIZE_GROUP && key.kind == KUSTOMIZATION && !remote;
+        let nested = applier(&key).filter(|_| !remote && depth > 0);
         let mut below = Vec::new();
-        if nested && depth > 0 && seen.insert(key.clone()) {
-            match view
-                .get_in(Kind::Kustomization, &key.namespace, &key.name)
-                .await
-            {
+        if let Some(kind) = nested.filter(|_| seen.insert(key.clone())) {
+            match view.get_in(kind, &key.namespace, &key.name).await {
                 Ok(object) => {
                     below =
                         Box::pin(grow(view, &object, compact, seen, problems, depth - 1)).await?;
@@ -90,9 +88,18 @@ async fn grow(
     Ok(nodes)
 }
 
-/// The objects in a Kustomization's inventory; an id that cannot be read becomes a problem.
-pub(crate) fn applied(kustomization: &Object, problems: &mut Vec<String>) -> Vec<ObjectKey> {
-    let entries = list(kustomization, "/status/inventory/entries");
+/// The kind of an object that applies others.
+fn applier(key: &ObjectKey) -> Option<Kind> {
+    match (key.group.as_str(), key.kind.as_str()) {
+        (KUSTOMIZE_GROUP, KUSTOMIZATION) => Some(Kind::Kustomization),
+        (HELM_GROUP, HELM_RELEASE) => Some(Kind::HelmRelease),
+        _ => None,
+    }
+}
+
+/// The objects in an inventory; an id that cannot be read becomes a problem.
+pub(crate) fn applied(object: &Object, problems: &mut Vec<String>) -> Vec<ObjectKey> {
+    let entries = list(object, "/status/inventory/entries");
     let read = |entry: &Value| match inventory::parse(field(entry, "id")) {
         Ok(key) => Some(key),
         Err(error) => {

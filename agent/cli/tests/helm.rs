@@ -164,6 +164,35 @@ fn a_chart_prints_the_same_bytes_with_each_of_helms_flags() {
         ],
         &["--include-crds", "-s", "crds/things.yaml"],
         &["--set", "off.enabled=true", "--include-crds"],
+        &["--dry-run"],
+        &["--dry-run=client", "--create-namespace", "--replace"],
+        &[
+            "--dry-run=true",
+            "--wait",
+            "--wait=legacy",
+            "--wait-for-jobs",
+            "--server-side=false",
+        ],
+        &[
+            "-l",
+            "a=b,c=d",
+            "--description",
+            "x",
+            "--devel",
+            "--timeout",
+            "1m",
+        ],
+        &[
+            "--force-conflicts",
+            "--rollback-on-failure",
+            "--version",
+            "9",
+        ],
+        &[
+            "--disable-openapi-validation",
+            "--take-ownership",
+            "--plain-http",
+        ],
     ];
     for flags in cases {
         let arguments: Vec<&str> = ["demo", &web].iter().chain(*flags).copied().collect();
@@ -171,7 +200,22 @@ fn a_chart_prints_the_same_bytes_with_each_of_helms_flags() {
         assert!(good, "{flags:?}: {said}");
         assert_eq!((printed, good), theirs(program, &arguments), "{flags:?}");
     }
-    assert_eq!(ours(&[&web]).0, theirs(program, &[&web]).0);
+    let template = "{{ \"A-b\" | lower }}-{{ 1 | add 2 }}";
+    let nameless: &[&[&str]] = &[
+        &[],
+        &["-g"],
+        &["--generate-name"],
+        &["--name-template", template],
+        &["--name-template", ""],
+    ];
+    for flags in nameless {
+        let arguments: Vec<&str> = [web.as_str()].iter().chain(*flags).copied().collect();
+        let (printed, said, good) = ours(&arguments);
+        assert!(good, "{flags:?}: {said}");
+        assert_eq!((printed, good), theirs(program, &arguments), "{flags:?}");
+    }
+    let (printed, ..) = ours(&[&web, "--name-template", template]);
+    assert!(printed.contains("name: a-b-3-web"), "{printed}");
 }
 
 #[test]
@@ -195,6 +239,11 @@ fn a_packaged_chart_prints_the_same_bytes() {
 fn what_is_refused_says_what_to_do_instead_and_helm_refuses_it_too_where_it_is_wrong() {
     let folder = chart();
     let web = folder.path().join("web").display().to_string();
+    let lacking = folder.path().join("lacking");
+    fs::create_dir(&lacking).unwrap();
+    let far = "apiVersion: v2\nname: lacking\nversion: 1.0.0\ndependencies:\n- {name: far, version: 1.0.0, repository: 'https://h'}\n";
+    fs::write(lacking.join("Chart.yaml"), far).unwrap();
+    let lacking = lacking.display().to_string();
     let refused = |arguments: &[&str]| {
         let (printed, said, good) = ours(arguments);
         assert!(!good && printed.is_empty(), "{arguments:?}: {printed}");
@@ -210,6 +259,12 @@ fn what_is_refused_says_what_to_do_instead_and_helm_refuses_it_too_where_it_is_w
         (&["demo", &web, "--set", "a"], "--set a: "),
         (&["demo", &web, "--kube-version", "new"], "two numbers"),
         (&["demo", "no-such-chart"], "helm pull"),
+        (&["demo", &web, "-g"], "--generate-name"),
+        (&["demo", &web, "--name-template", "x"], "--name-template"),
+        (&[&web, "--name-template", "{{ nonsense"], "--name-template"),
+        (&[&web, "--name-template", "Not a name"], "release name"),
+        (&["Demo", &web], "release name"),
+        (&["demo", &lacking], "missing in charts/ directory: far"),
     ];
     for (arguments, expected) in wrong {
         let said = refused(arguments);
@@ -225,4 +280,6 @@ fn what_is_refused_says_what_to_do_instead_and_helm_refuses_it_too_where_it_is_w
     assert!(refused(&["demo", &web, "--output-dir", "x"]).contains("--show-only"));
     assert!(refused(&["demo", &web, "--repo", "https://x"]).contains("helm pull"));
     assert!(refused(&["demo", &web, "--post-renderer", "x"]).contains("postRenderers"));
+    assert!(refused(&["demo", &web, "--dependency-update"]).contains("helm dependency build"));
+    assert!(refused(&["demo", &web, "--enable-dns"]).contains("as a value"));
 }

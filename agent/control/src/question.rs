@@ -7,13 +7,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What a command asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "camelCase")]
 pub enum Question {
     /// How the agent stands: cheap, to find out whether more is to be asked.
     Standing,
     /// Everything the agent has seen of the cluster.
     Sight,
+    /// The chart that the node keeps for an object of the cluster.
+    Chart {
+        /// The kind of the object: HelmChart or OCIRepository.
+        kind: String,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
 }
 
 /// What the agent answers.
@@ -24,8 +33,20 @@ pub enum Answer {
     Standing(Standing),
     /// To [`Question::Sight`].
     Sight(Box<Sight>),
+    /// To [`Question::Chart`].
+    Chart(KeptChart),
     /// Whoever asks may not know.
     Refused(String),
+}
+
+/// A chart that the node keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptChart {
+    /// Its files: paths within the chart, and their bytes as base64.
+    pub files: Vec<(String, String)>,
+    /// What it is known as: the version in Chart.yaml, with the digest of the artifact that it came in, if it did.
+    pub version: String,
 }
 
 /// How the agent stands.

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use serde_json::json;
-use windlass_control::{Answer, Asker, Question, Sight, Standing, ask, listen, serve};
+use windlass_control::{Answer, Asker, KeptChart, Question, Sight, Standing, ask, listen, serve};
 
 fn standing() -> Standing {
     Standing {
@@ -36,6 +36,11 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime")
 }
 
+fn chart(version: String) -> KeptChart {
+    let files = vec![("Chart.yaml".to_owned(), "bmFtZTogYQo=".to_owned())];
+    KeptChart { files, version }
+}
+
 fn start(runtime: &tokio::runtime::Runtime, socket: &Path) {
     let _inside = runtime.enter();
     let listener = listen(socket).expect("the directory is there");
@@ -43,6 +48,7 @@ fn start(runtime: &tokio::runtime::Runtime, socket: &Path) {
         Question::Standing if asker == Asker::Owner => Answer::Standing(standing()),
         Question::Standing => Answer::Refused("not yours".to_owned()),
         Question::Sight => Answer::Sight(Box::new(sight())),
+        Question::Chart { name, .. } => Answer::Chart(chart(name)),
     }));
 }
 
@@ -57,6 +63,14 @@ fn an_answer_arrives_as_it_was_given_and_the_asker_is_known() {
     assert_eq!(answer, Answer::Standing(standing()));
     let answer = runtime.block_on(ask(&socket, Question::Sight)).unwrap();
     assert_eq!(answer, Answer::Sight(Box::new(sight())));
+    let [kind, namespace, name] = ["HelmChart", "apps", "1.2.3"].map(str::to_owned);
+    let question = Question::Chart {
+        kind,
+        namespace,
+        name,
+    };
+    let answer = runtime.block_on(ask(&socket, question)).unwrap();
+    assert_eq!(answer, Answer::Chart(chart("1.2.3".to_owned())));
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o660);
 }

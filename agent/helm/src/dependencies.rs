@@ -18,6 +18,15 @@ pub(crate) fn is_compatible(constraint: &str, version: &str) -> bool {
     }
 }
 
+/// The dependencies that Chart.yaml names and `charts/` does not hold, on or off (pkg/action, `CheckDependencies`).
+#[must_use]
+pub fn missing(chart: &Chart) -> Vec<&str> {
+    let wanted = chart.metadata.dependencies.iter();
+    let is_there = |name: &str| chart.dependencies.iter().any(|one| one.name() == name);
+    let missing = wanted.filter(|wanted| !is_there(&wanted.name));
+    missing.map(|wanted| wanted.name.as_str()).collect()
+}
+
 /// Drops dependencies that are off, gives those with an alias their name, and imports values.
 ///
 /// # Errors

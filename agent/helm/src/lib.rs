@@ -39,15 +39,16 @@ pub use crate::chart::{
 };
 pub use crate::coalesce::{Reused, reuse};
 pub use crate::compose::{ComposeError, Target, ValuesPart, compose_values};
+pub use crate::dependencies::missing as missing_dependencies;
 pub use crate::engine::Surroundings;
 pub use crate::manifest::{Hook, HookEvent, Manifest};
-pub use crate::name::shorten_name;
+pub use crate::name::{is_release_name, shorten_name};
 pub use crate::record::{
     ApplyMethod, HookRun, Info, Lock, Record, RecordError, RecordedChart, RecordedFile,
     RecordedHook, SECRET_TYPE, Status, Time, config_digest, json_digest, secret_name,
     snapshot_digest,
 };
-pub use crate::render::{Operation, Release, RenderError, Rendered, render};
+pub use crate::render::{Operation, Release, RenderError, Rendered, render, render_name};
 pub use crate::semver::choose::{highest, is_within, with_metadata};
 pub use crate::show::{Parts, show_only};
 pub use crate::strvals::{Setting, set};

@@ -20,3 +20,17 @@ pub fn shorten_name(name: &str) -> String {
     let digest = digest.get(..DIGITS).unwrap_or_default();
     format!("{start}-{digest}")
 }
+
+/// Whether Helm takes a name for a release (pkg/chart/v2/util, `ValidateReleaseName`): words of `a-z`, `0-9` and inner
+/// hyphens with dots between them, 53 bytes at most.
+#[must_use]
+pub fn is_release_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_word = |word: &str| {
+        let bytes = word.as_bytes();
+        let ends = [bytes.first(), bytes.last()];
+        ends.iter().all(|end| end.is_some_and(|end| is_plain(*end)))
+            && bytes.iter().all(|byte| is_plain(*byte) || *byte == b'-')
+    };
+    name.len() <= MAX_LENGTH && name.split('.').all(is_word)
+}

@@ -12,7 +12,7 @@ use crate::engine::{Context, Engine, Surroundings, Templates};
 use crate::exec;
 use crate::manifest::{Hook, Manifest, sort};
 use crate::scope::{Renderable, renderables};
-use crate::template::parse::parse;
+use crate::template::parse::{ParseError, parse};
 use crate::value::{Map as ValueMap, MapKind, Text, Value};
 
 /// The release a chart is rendered for.
@@ -99,6 +99,17 @@ pub enum RenderError {
 /// each where nothing is optimised. Only what is used is ever backed by memory.
 const STACK: usize = 256 << 20;
 
+// === impl RenderError ===
+
+impl RenderError {
+    fn parse(error: ParseError) -> Self {
+        RenderError::Parse {
+            location: error.location,
+            message: error.message,
+        }
+    }
+}
+
 // === impl Release ===
 
 impl Release {
@@ -135,8 +146,37 @@ pub fn render(
     capabilities: &Capabilities,
     surroundings: &dyn Surroundings,
 ) -> Result<Rendered, RenderError> {
+    on_a_stack(|| render_here(chart, values, release, capabilities, surroundings))
+}
+
+/// Gives what the template of a release's name comes to, as `--name-template` has it.
+///
+/// # Errors
+/// It is no template, or fails.
+pub fn render_name(text: &str, surroundings: &dyn Surroundings) -> Result<String, RenderError> {
+    on_a_stack(|| {
+        let name = "name-template";
+        let known = Rc::new(Templates::default());
+        for tree in &parse(name, text).map_err(RenderError::parse)? {
+            known.add(tree);
+        }
+        let context = Context {
+            engine: &Engine::new(surroundings),
+            templates: known,
+        };
+        let Some(tree) = context.templates.find(name) else {
+            return Ok(String::new());
+        };
+        let text = exec::execute(&context, &tree, &Value::Nil)
+            .map_err(|fault| RenderError::Template(fault.report()))?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    })
+}
+
+fn on_a_stack<T: Send>(
+    run: impl FnOnce() -> Result<T, RenderError> + Send,
+) -> Result<T, RenderError> {
     std::thread::scope(|scope| {
-        let run = || render_here(chart, values, release, capabilities, surroundings);
         let thread = std::thread::Builder::new()
             .name("helm-render".to_owned())
             .stack_size(STACK)
@@ -199,10 +239,7 @@ fn execute(
     let known = Rc::new(Templates::default());
     for template in templates {
         let text = String::from_utf8_lossy(template.text);
-        let trees = parse(&template.path, &text).map_err(|error| RenderError::Parse {
-            location: error.location,
-            message: error.message,
-        })?;
+        let trees = parse(&template.path, &text).map_err(RenderError::parse)?;
         trees.iter().for_each(|tree| known.add(tree));
     }
     let context = Context {

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -89,8 +89,20 @@ impl Helm {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let ran = self.output(arguments);
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "helm {arguments:?}: {said}");
+        String::from_utf8(ran.stdout).unwrap()
+    }
+
+    /// Whether it did what was asked.
+    pub(crate) fn try_run(&self, arguments: &[&str]) -> bool {
+        self.output(arguments).status.success()
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
         let home = self.kubeconfig.parent().unwrap();
-        let ran = Command::new(&self.program)
+        Command::new(&self.program)
             .args(arguments)
             .args(["--namespace", &self.namespace])
             .arg("--kubeconfig")
@@ -99,10 +111,7 @@ impl Helm {
             .env("HELM_CONFIG_HOME", home.join("helm-config"))
             .env("HELM_DATA_HOME", home.join("helm-data"))
             .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&ran.stderr);
-        assert!(ran.status.success(), "helm {arguments:?}: {said}");
-        String::from_utf8(ran.stdout).unwrap()
+            .unwrap()
     }
 
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {

@@ -21,6 +21,7 @@ mod commands_helm;
 mod commands_kubectl;
 mod commands_notify;
 mod commands_pause;
+mod commands_release;
 mod control;
 mod crd_corpus;
 mod depends;

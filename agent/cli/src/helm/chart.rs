@@ -34,7 +34,7 @@ pub(super) fn load(path: &str) -> Result<Chart, CommandError> {
 }
 
 /// Reads a file, up to the limit.
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(READ_LIMIT).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use windlass_api::names;
-use windlass_control::{Answer, Asker, Question, Standing};
+use windlass_control::{Answer, Asker, KeptChart, Question, Standing};
 use windlass_host::config::Settings;
 
 use super::{Known, Sight};
 use crate::context::Context;
+use crate::named::Named;
+use crate::release::chart_for_release;
 
 /// What may hold a secret: plain values, and addresses with a token in them. Only who can read the agent's files sees it.
 const GUARDED: [(&str, &str); 3] = [
@@ -86,7 +90,31 @@ fn answers(
         match question {
             Question::Standing => Answer::Standing(standing),
             Question::Sight => Answer::Sight(Box::new(context.sight.look(asker, standing))),
+            Question::Chart {
+                kind,
+                namespace,
+                name,
+            } => chart(&context, asker, &kind, &Named::new(&namespace, &name)),
         }
+    }
+}
+
+/// A chart may be of a repository that not everybody may read.
+fn chart(context: &Context, asker: Asker, kind: &str, name: &Named) -> Answer {
+    if asker != Asker::Owner {
+        return Answer::Refused("only root may have the charts that it keeps".to_owned());
+    }
+    match chart_for_release::kept(&context.keep.store, kind, name) {
+        Ok(kept) => {
+            let files = kept.files.into_iter();
+            Answer::Chart(KeptChart {
+                files: files
+                    .map(|file| (file.name, STANDARD.encode(&file.data)))
+                    .collect(),
+                version: kept.version,
+            })
+        }
+        Err(why) => Answer::Refused(why),
     }
 }
 

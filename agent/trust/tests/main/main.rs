@@ -15,7 +15,6 @@
 mod agreement;
 mod ancestry;
 mod archives;
-mod bounds;
 mod bump;
 mod bumped;
 mod chain;
@@ -40,7 +39,6 @@ mod sk;
 mod standing;
 mod stricter;
 mod unfolding;
-mod unread;
 mod validity;
 mod versions;
 mod view;

@@ -1,0 +1,159 @@
+//! The flags of `helm template`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::values::ValueFlags;
+use crate::error::CommandError;
+
+/// helm's own flags.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TemplateFlags {
+    /// Name of the release, and the chart: a directory or a .tgz file
+    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required = true)]
+    pub(super) name_and_chart: Vec<String>,
+    #[command(flatten)]
+    pub(super) values: ValueFlags,
+    /// API versions that the cluster serves beside the usual ones
+    #[arg(short, long, value_delimiter = ',', value_name = "VERSION")]
+    pub(super) api_versions: Vec<String>,
+    /// client: ask no cluster. server: templates see the cluster, which is asked whether it would take the objects
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
+    dry_run: Option<DryRun>,
+    /// As --dry-run=server
+    #[arg(long, conflicts_with = "dry_run")]
+    validate: bool,
+    /// With --dry-run=server: do not ask the cluster whether it would take the objects
+    #[arg(long)]
+    pub(super) disable_openapi_validation: bool,
+    /// With --dry-run=server: objects that are there and not the release's are no error
+    #[arg(long)]
+    pub(super) take_ownership: bool,
+    /// The name is release-name, as always where none is given
+    #[arg(short, long)]
+    pub(super) generate_name: bool,
+    /// A template that gives the name of the release
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(super) name_template: Option<String>,
+    /// Version of Kubernetes that the chart is told
+    #[arg(long, value_name = "VERSION")]
+    pub(super) kube_version: Option<String>,
+    /// Print the custom resource definitions in crds/ too
+    #[arg(long)]
+    pub(super) include_crds: bool,
+    /// Render as for an upgrade
+    #[arg(long)]
+    pub(super) is_upgrade: bool,
+    /// Leave hooks out
+    #[arg(long)]
+    pub(super) no_hooks: bool,
+    /// Print only objects from these files of the chart, such as templates/deployment.yaml
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) show_only: Vec<String>,
+    /// Do not check the values against values.schema.json
+    #[arg(long)]
+    pub(super) skip_schema_validation: bool,
+    /// Leave tests out
+    #[arg(long)]
+    pub(super) skip_tests: bool,
+    #[command(flatten)]
+    refused: Refused,
+    #[command(flatten)]
+    _idle: Idle,
+}
+
+/// Whether a cluster is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DryRun {
+    #[value(alias = "true")]
+    Client,
+    Server,
+}
+
+/// Flags whose work is not done here.
+#[derive(Debug, Clone, Args)]
+struct Refused {
+    /// Not supported: windlass fetches charts only for the cluster
+    #[arg(long, hide = true)]
+    repo: Option<String>,
+    /// Not supported: use postRenderers of a HelmRelease
+    #[arg(long, hide = true)]
+    post_renderer: Option<String>,
+    /// Not supported: send the output to a file
+    #[arg(long, hide = true)]
+    output_dir: Option<PathBuf>,
+    /// Not supported: windlass fetches charts only for the cluster
+    #[arg(long, hide = true)]
+    dependency_update: bool,
+    /// Not supported: a chart sees no network
+    #[arg(long, hide = true)]
+    enable_dns: bool,
+}
+
+/// Flags that change nothing of what `helm template` prints of a chart of this machine: they are for installing, and for
+/// fetching.
+#[derive(Debug, Clone, Args)]
+struct Idle {
+    #[arg(long, hide = true)]
+    create_namespace: bool,
+    #[arg(long, hide = true)]
+    description: Option<String>,
+    #[arg(long, hide = true)]
+    devel: bool,
+    #[arg(long, hide = true)]
+    force_conflicts: bool,
+    #[arg(long, hide = true)]
+    force_replace: bool,
+    #[arg(short, long, hide = true)]
+    labels: Vec<String>,
+    #[arg(long, hide = true)]
+    pass_credentials: bool,
+    #[arg(long, hide = true)]
+    plain_http: bool,
+    #[arg(long, hide = true)]
+    release_name: bool,
+    #[arg(long, hide = true)]
+    replace: bool,
+    #[arg(long, hide = true)]
+    rollback_on_failure: bool,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    server_side: Option<bool>,
+    #[arg(long, hide = true)]
+    skip_crds: bool,
+    #[arg(long = "version", hide = true)]
+    chart_version: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "watcher")]
+    wait: Option<String>,
+    #[arg(long, hide = true)]
+    wait_for_jobs: bool,
+}
+
+// === impl TemplateFlags ===
+
+impl TemplateFlags {
+    pub(super) fn dry_run(&self) -> DryRun {
+        match self.validate {
+            true => DryRun::Server,
+            false => self.dry_run.unwrap_or(DryRun::Client),
+        }
+    }
+
+    /// Says of a flag whose work is not done here what to do instead.
+    pub(super) fn refuse(&self) -> Result<(), CommandError> {
+        let refused = if self.refused.repo.is_some() {
+            "--repo: fetch the chart with `helm pull` and name the file"
+        } else if self.refused.post_renderer.is_some() {
+            "--post-renderer: windlass starts no program; use postRenderers of a HelmRelease"
+        } else if self.refused.output_dir.is_some() {
+            "--output-dir: send the output to a file, or use --show-only"
+        } else if self.refused.dependency_update {
+            "--dependency-update: fetch what the chart needs with `helm dependency build`"
+        } else if self.refused.enable_dns {
+            "--enable-dns: a chart sees no network here; give it the address as a value"
+        } else {
+            return Ok(());
+        };
+        Err(CommandError::Usage(refused.to_owned()))
+    }
+}
