@@ -110,6 +110,7 @@ mod tests {
             new.replace("b: 1.1", "b: 1.1 # more"),
             new.replace("b: 1.1", "b: 0.9"),
             new.replace("b: 1.1", "b: [1.1]"),
+            new.replace("b: 1.1", "b: 1.1+/../../../evil/1.1"),
             new.replace("b: 1.1", "b: 1.1\n"),
             new.replace("imagepolicy", "other"),
             new.replace("renovate:", "renovate"),

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use semver::Prerelease;
+use semver::{BuildMetadata, Prerelease};
 
 /// A version as charts and image tags have it: numbers with dots, perhaps a `v` before them and a pre-release behind.
 #[derive(Debug, PartialEq, Eq)]
@@ -115,8 +115,12 @@ impl<'t> Version<'t> {
             Some(rest) => ("v", rest),
             None => ("", text),
         };
-        // What a build adds says nothing of the order (semver.org, 10).
-        let (rest, _) = rest.split_once('+').unwrap_or((rest, ""));
+        // What a build adds says nothing of the order (semver.org, 10), and is no room for a path all the same.
+        let rest = match rest.split_once('+') {
+            Some((_, "")) => return None,
+            Some((rest, build)) => BuildMetadata::new(build).map(|_| rest).ok()?,
+            None => rest,
+        };
         let (numbers, pre) = match rest.split_once('-') {
             Some((_, "")) => return None,
             Some((numbers, pre)) => (numbers, Prerelease::new(pre).ok()?),
