@@ -1,12 +1,14 @@
 //! All keys are lost: a person on the node lets trust begin anew, and nobody else can.
 
 use nix::sys::signal::Signal;
+use windlass_kit::agent::binary;
 use windlass_kit::api::condition;
 use windlass_kit::controlplane::Options;
 use windlass_kit::repo::Signer;
 
 use crate::house::{House, root_source};
 use crate::person::{Person, done, words};
+use crate::rotation::{page, program};
 use crate::tenant::map;
 use crate::trust::refused;
 
@@ -83,4 +85,61 @@ fn a_person_on_the_node_lets_trust_begin_anew_and_a_word_alone_does_not() {
         "InvalidCommitSignature",
         &["NotFastForward", &anew],
     );
+}
+
+/// The page, run as it stands there.
+#[test]
+fn whoever_lost_all_keys_goes_by_one_page() {
+    let files = [("root.yaml", map("default", "root", "one"))];
+    let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
+    let mut house = House::prepare(&Options::api_server(), &files);
+    let lost = house.repo.id("HEAD");
+    house.agent.set("root", "introduction", &lost);
+    house.agent.start();
+    house.applied(&lost);
+
+    let person = Person::of(&house);
+    let (found, keys) = (Signer::new("found"), person.home().join(".ssh"));
+    std::fs::create_dir_all(&keys).unwrap();
+    let key = keys.join("id_ed25519");
+    std::fs::copy(found.key(), &key).unwrap();
+    std::fs::copy(found.key().with_extension("pub"), key.with_extension("pub")).unwrap();
+    // The node is the test's, and has no systemd.
+    let bin = person.home().join("bin");
+    program(&bin, "sudo", "exec \"$@\"");
+    let (pid, _) = house.agent.processes().remove(0);
+    program(
+        &bin,
+        "systemctl",
+        &format!("test \"$*\" = 'reload windlass' && kill -HUP {pid}"),
+    );
+    let programs = binary().parent().unwrap().display().to_string();
+    let path = format!("{}:{programs}:/usr/local/bin:/usr/bin:/bin", bin.display());
+    let run = |line: &str| done(&person.shell(&person.clone(), line, &[("PATH", &path)]));
+
+    let lines = page("All keys are lost");
+    let [init, push, reset, reload] = lines[..] else {
+        panic!("{lines:?}");
+    };
+    run(&format!(
+        "{init} --yes --url {}",
+        house.git.url("house.git")
+    ));
+    run(push);
+    let anew = person.git(&["rev-parse", "HEAD"]);
+    house.request();
+    let parts = ["UnknownKey", anew.as_str()];
+    refused(&house, &root_source(), "InvalidCommitSignature", &parts);
+
+    let config = house.agent.config().display().to_string();
+    let reset = reset.replace("COMMIT", &anew);
+    let reset = reset.replace(" allowed_signers", " .git/windlass/allowed_signers");
+    run(&format!("{reset} --yes --config {config}"));
+    run(reload);
+    house.request();
+    house.applied(&anew);
+    let next = person.commit("root.yaml", &map("default", "root", "two"), &[]);
+    run("git push");
+    house.request();
+    house.applied(&next);
 }

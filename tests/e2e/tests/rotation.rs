@@ -21,8 +21,8 @@ const PAGE: &str = include_str!("../../../docs/trust.md");
 const ME: &str = "me@example.org";
 
 /// The command lines of one part of the page.
-fn page(heading: &str) -> Vec<&'static str> {
-    let (_, part) = PAGE.split_once(&format!("### {heading}\n")).unwrap();
+pub(crate) fn page(heading: &str) -> Vec<&'static str> {
+    let (_, part) = PAGE.split_once(&format!("## {heading}\n")).unwrap();
     let part = part.split("\n#").next().unwrap();
     let blocks = part.split("```\n").skip(1).step_by(2);
     blocks.flat_map(str::lines).collect()
@@ -151,7 +151,7 @@ fn node(agent: &Agent) -> SshServer {
     SshServer::start_with(&[format!("SetEnv PATH={}:/usr/bin:/bin", bin.display())])
 }
 
-fn program(folder: &Path, name: &str, lines: &str) {
+pub(crate) fn program(folder: &Path, name: &str, lines: &str) {
     std::fs::create_dir_all(folder).unwrap();
     let file = folder.join(name);
     std::fs::write(&file, format!("#!/bin/sh\n{lines}\n")).unwrap();
