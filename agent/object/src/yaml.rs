@@ -13,6 +13,7 @@ mod events;
 mod kustomize;
 mod number;
 mod objects;
+mod rewrite;
 mod scalar;
 mod timestamp;
 
@@ -23,6 +24,7 @@ use crate::yaml::events::{Comments, Failure, Text};
 
 pub use crate::yaml::emit::{sorted_keys, to_digest_text, to_string};
 pub use crate::yaml::objects::parse_objects;
+pub use crate::yaml::rewrite::rewrite;
 
 /// What one input may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
-//! Replacements that lead into JSON text inside a string, as in a ConfigMap's data.
+//! Replacements that lead into JSON or YAML text inside a string, as in a ConfigMap's data.
 
 use windlass_object::Value;
+use windlass_object::yaml::{Dialect, rewrite};
 
 use super::options::{is_scalar, with_type_of};
 use crate::error::{Cause, Step};
@@ -11,8 +12,8 @@ use crate::resource::scalar_text;
 /// Writes into the text that a path leads through; says whether it did.
 ///
 /// # Errors
-/// The text is YAML: kustomize would write it out anew with comments and style kept, which is not
-/// done here.
+/// The text is YAML, and the value is not a scalar in the place of another one in its line: kustomize
+/// would write all of the text out anew.
 pub(super) fn write(object: &mut Value, path: &str, create: Create, value: &Value) -> Step<bool> {
     let Some((outer, inner)) = split(object, path) else {
         return Ok(false);
@@ -23,9 +24,10 @@ pub(super) fn write(object: &mut Value, path: &str, create: Create, value: &Valu
         Ok(())
     };
     let read = outer.change(object, Create::Nothing, &mut read);
-    let Some(mut inside) = read.ok().and_then(|_| parse(&text)) else {
+    let Some(before) = read.ok().and_then(|_| parse(&text)) else {
         return Ok(false);
     };
+    let mut inside = before.clone();
     let mut set = |field: &mut Value| {
         *field = if is_scalar(field) && is_scalar(value) {
             with_type_of(field, &scalar_text(value))?
@@ -37,13 +39,16 @@ pub(super) fn write(object: &mut Value, path: &str, create: Create, value: &Valu
     if !matches!(inner.change(&mut inside, create, &mut set), Ok(count) if count > 0) {
         return Ok(false);
     }
-    if !text.trim_start().starts_with(['{', '[']) {
-        return Err(Cause::NotImplemented {
-            what: format!("{path}: a replacement into YAML text"),
-            instead: "write the text as JSON, or replace all of it",
-        });
-    }
-    let written = print(&inside, &text).map_err(|error| Cause::invalid(error.to_string()))?;
+    let written = if text.trim_start().starts_with(['{', '[']) {
+        print(&inside, &text).map_err(|error| Cause::invalid(error.to_string()))?
+    } else {
+        let written = rewrite(&text, Dialect::Kustomize, &before, &inside);
+        let written = written.ok_or_else(|| Cause::NotImplemented {
+            what: format!("{path}: a replacement that adds to YAML text, or changes its blocks"),
+            instead: "write the field into the text, in one line, or the text as JSON",
+        })?;
+        written.trim().to_owned()
+    };
     let mut set = |field: &mut Value| {
         *field = Value::from(written.as_str());
         Ok(())
