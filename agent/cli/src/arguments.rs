@@ -14,11 +14,13 @@ use crate::build::BuildArguments;
 use crate::confirm::ConfirmArguments;
 use crate::debug::DebugArguments;
 use crate::diff::DiffArguments;
+use crate::envsubst::EnvsubstArguments;
 use crate::helm::HelmArguments;
 use crate::identity::IdentityArguments;
 use crate::kustomize::KustomizeArguments;
 use crate::lock::LockArguments;
 use crate::status_selector::StatusSelector;
+use crate::trace::TraceArguments;
 use crate::trust::TrustArguments;
 use crate::uninstall::UninstallArguments;
 
@@ -72,8 +74,12 @@ pub enum Command {
     Describe(DescribeArguments),
     /// Show what an object applied, and what that applied
     Tree(TreeArguments),
+    /// Show where objects come from, back to the source
+    Trace(TraceArguments),
     /// Show events about objects
     Events(EventsArguments),
+    /// Count objects of each kind
+    Stats(StatsArguments),
     /// Print objects as they would be written into a repository
     Export(ExportArguments),
     /// Delete one object
@@ -100,6 +106,8 @@ pub enum Command {
     Debug(DebugArguments),
     /// What the kustomize program does, with its flags
     Kustomize(KustomizeArguments),
+    /// Substitute variables of the environment in standard input, as after a build
+    Envsubst(EnvsubstArguments),
     /// Pin what kustomizations name of other places
     Lock(LockArguments),
     /// What the helm program does without a cluster, with its flags
@@ -114,7 +122,7 @@ impl Command {
         match self {
             Command::Get(arguments) => !arguments.flags.watch,
             Command::Events(arguments) => !arguments.watch,
-            Command::Status | Command::Describe(_) | Command::Tree(_) => true,
+            Command::Status | Command::Stats(_) | Command::Describe(_) | Command::Tree(_) => true,
             _ => false,
         }
     }
@@ -295,6 +303,14 @@ pub struct EventsArguments {
     /// Only Normal or Warning
     #[arg(long, value_delimiter = ',', ignore_case = true, value_enum)]
     pub(crate) types: Vec<EventType>,
+}
+
+/// Arguments of `stats`.
+#[derive(Debug, Clone, Args)]
+pub struct StatsArguments {
+    /// In all namespaces
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

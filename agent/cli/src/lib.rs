@@ -12,6 +12,7 @@ mod delete;
 mod describe;
 mod diff;
 mod elsewhere;
+mod envsubst;
 mod error;
 mod events;
 mod export;
@@ -30,10 +31,12 @@ mod reconcile;
 mod release;
 mod screen;
 mod session;
+mod stats;
 mod status;
 mod status_selector;
 mod suspend;
 mod table;
+mod trace;
 mod tree;
 mod trust;
 mod uninstall;
@@ -53,12 +56,14 @@ use crate::arguments::DescribeWhat;
 pub use crate::arguments::{
     CheckArguments, Command, CompletionArguments, DeleteArguments, DescribeArguments,
     EventsArguments, ExportArguments, GetArguments, Globals, LogsArguments, PauseArguments,
-    ReconcileArguments, ResumeArguments, SuspendArguments, TreeArguments, VersionArguments,
+    ReconcileArguments, ResumeArguments, StatsArguments, SuspendArguments, TreeArguments,
+    VersionArguments,
 };
 pub use crate::build::BuildArguments;
 pub use crate::confirm::ConfirmArguments;
 pub use crate::debug::DebugArguments;
 pub use crate::diff::DiffArguments;
+pub use crate::envsubst::EnvsubstArguments;
 use crate::error::CommandError;
 pub use crate::helm::HelmArguments;
 pub use crate::identity::IdentityArguments;
@@ -66,6 +71,7 @@ pub use crate::kustomize::KustomizeArguments;
 pub use crate::lock::LockArguments;
 use crate::screen::{Eyes, Screen};
 use crate::session::{Paused, Session};
+pub use crate::trace::TraceArguments;
 pub use crate::trust::{NodeTrust, TrustArguments};
 pub use crate::uninstall::UninstallArguments;
 use crate::view::{Instead, Sight, View};
@@ -233,6 +239,7 @@ async fn dispatch(
             return Ok(screen.print(&String::from_utf8_lossy(&script))?);
         }
         Command::Kustomize(arguments) => return kustomize::run(screen, arguments),
+        Command::Envsubst(arguments) => return envsubst::run(screen, arguments),
         Command::Lock(arguments) => return lock::run(screen, arguments),
         Command::Helm(arguments) => return helm::run(globals, screen, arguments).await,
         Command::Build(arguments) => return build::run(globals, screen, arguments).await,
@@ -301,6 +308,7 @@ async fn look(
         }) => describe::run(view, screen, name).await,
         Command::Tree(arguments) => tree::run(view, screen, &arguments.what).await,
         Command::Events(arguments) => events::run(view, screen, arguments).await,
+        Command::Stats(arguments) => stats::run(view, screen, arguments).await,
         Command::Status => status::run(view, screen).await,
         // The others do more than look.
         _ => Ok(()),
@@ -318,7 +326,9 @@ async fn with_cluster(
         | Command::Describe(_)
         | Command::Tree(_)
         | Command::Events(_)
+        | Command::Stats(_)
         | Command::Status => look(&View::Cluster(session), command, screen).await,
+        Command::Trace(arguments) => trace::run(session, screen, arguments).await,
         Command::Reconcile(arguments) => {
             reconcile::run(session, screen, &arguments.what, paused).await
         }
@@ -343,6 +353,7 @@ async fn with_cluster(
         // Answered without a cluster, in `dispatch`.
         Command::Completion(_)
         | Command::Kustomize(_)
+        | Command::Envsubst(_)
         | Command::Lock(_)
         | Command::Build(_)
         | Command::Diff(_)

@@ -65,12 +65,12 @@ pub(crate) fn age(seconds: i64) -> String {
 
 /// A number of bytes with one digit after the point, in the units of Kubernetes.
 pub(crate) fn bytes(number: u64) -> String {
-    const UNITS: [&str; 5] = ["", "Ki", "Mi", "Gi", "Ti"];
-    let (mut tenths, mut unit) = (u128::from(number) * 10, 0);
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
+    const UNITS: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    let (mut scale, mut unit) = (1_u128, 0);
+    while u128::from(number) / scale >= 1024 && unit + 1 < UNITS.len() {
+        (scale, unit) = (scale * 1024, unit + 1);
     }
+    let tenths = (u128::from(number) * 10 + scale / 2) / scale;
     let name = UNITS.get(unit).copied().unwrap_or_default();
     format!("{}.{}{name}", tenths / 10, tenths % 10)
 }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn bytes_read_as_quantities() {
         let shown = [512, 1536, 4_600_000_000, 3 << 40].map(bytes);
-        assert_eq!(shown, ["512.0", "1.5Ki", "4.2Gi", "3.0Ti"]);
+        assert_eq!(shown, ["512.0", "1.5Ki", "4.3Gi", "3.0Ti"]);
     }
 
     #[test]

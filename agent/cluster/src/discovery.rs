@@ -1,11 +1,12 @@
 //! Which kinds the API server has, asked for per group and version, kept until it changes.
 
+mod aggregated;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Method;
-use http::header::HeaderValue;
 use serde::Deserialize;
 use windlass_object::GroupVersionKind;
 
@@ -62,75 +63,6 @@ struct ApiResource {
     verbs: Vec<String>,
 }
 
-/// All groups in one answer; API servers since 1.30 give the second version, since 1.27 the first.
-const AGGREGATED: HeaderValue = HeaderValue::from_static(
-    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
-     application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
-);
-
-#[derive(Deserialize)]
-struct GroupDiscoveryList {
-    items: Vec<GroupDiscovery>,
-}
-
-#[derive(Deserialize)]
-struct GroupDiscovery {
-    #[serde(default)]
-    metadata: GroupName,
-    #[serde(default)]
-    versions: Vec<VersionDiscovery>,
-}
-
-#[derive(Default, Deserialize)]
-struct GroupName {
-    #[serde(default)]
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct VersionDiscovery {
-    version: String,
-    #[serde(default)]
-    resources: Vec<KindDiscovery>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct KindDiscovery {
-    #[serde(default)]
-    response_kind: Option<ResponseKind>,
-    #[serde(default)]
-    subresources: Vec<KindDiscovery>,
-}
-
-#[derive(Deserialize)]
-struct ResponseKind {
-    #[serde(default)]
-    kind: String,
-}
-
-// === impl GroupDiscoveryList ===
-
-impl GroupDiscoveryList {
-    fn names(&self, names: &mut Vec<String>) {
-        for group in &self.items {
-            for served in &group.versions {
-                let version = match group.metadata.name.as_str() {
-                    "" => served.version.clone(),
-                    name => format!("{name}/{}", served.version),
-                };
-                let kinds = served
-                    .resources
-                    .iter()
-                    .flat_map(|resource| std::iter::once(resource).chain(&resource.subresources));
-                let kinds = kinds.filter_map(|kind| kind.response_kind.as_ref());
-                names.extend(kinds.map(|kind| format!("{version}/{}", kind.kind)));
-                names.push(version);
-            }
-        }
-    }
-}
-
 // === impl Discovery ===
 
 impl Discovery {
@@ -173,26 +105,6 @@ impl Cluster {
             .as_ref()
             .and_then(|known| find(known, gvk))
             .ok_or_else(|| unknown(gvk))
-    }
-
-    /// Every version of every group that the API server serves (`apps/v1`), and every kind in it (`apps/v1/Deployment`).
-    ///
-    /// # Errors
-    /// The answer of the server, or that there is none.
-    pub async fn api_versions(&self) -> Result<Vec<String>, RequestError> {
-        let mut versions = Vec::new();
-        for path in ["/api", "/apis"] {
-            let call = Call::at("discover", Method::GET, path.to_owned(), path.to_owned());
-            let answer = self.as_itself().read(call.accept(AGGREGATED)).await?;
-            let groups: GroupDiscoveryList = serde_json::from_value(answer).map_err(|error| {
-                let message = format!("the answer is not an APIGroupDiscoveryList: {error}");
-                RequestError::local("discover", path, ErrorClass::Server, message)
-            })?;
-            groups.names(&mut versions);
-        }
-        versions.sort_unstable();
-        versions.dedup();
-        Ok(versions)
     }
 
     /// Forgets which kinds there are: to be called when a CustomResourceDefinition or an APIService

@@ -155,6 +155,19 @@ pub fn substitute(
         .try_for_each(|built| substitute_one(built, &lookup))
 }
 
+/// Substitutes variables in a text that is no object, as `flux envsubst` does line by line.
+///
+/// # Errors
+/// An expression cannot be evaluated. No value is in the message.
+pub fn evaluate(
+    text: &str,
+    unset: Unset,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, ExpressionError> {
+    let empty = || (unset == Unset::Empty).then(String::new);
+    expression::evaluate(text, &|name| variable(name).or_else(empty))
+}
+
 fn substitute_one(
     built: &mut Built,
     lookup: &dyn Fn(&str) -> Option<String>,

@@ -22,6 +22,7 @@ mod commands_kubectl;
 mod commands_notify;
 mod commands_pause;
 mod commands_release;
+mod commands_trace;
 mod control;
 mod crd_corpus;
 mod depends;

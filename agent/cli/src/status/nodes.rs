@@ -126,7 +126,7 @@ mod tests {
     fn a_row_says_what_a_node_does_and_an_old_word_of_leading_is_not_believed() {
         let mut one = node("a", "01");
         assert!(shown(&[one.clone()]).contains("fetches"));
-        assert!(shown(&[one.clone()]).contains("4.2Gi"));
+        assert!(shown(&[one.clone()]).contains("4.3Gi"));
         one.1.role = Some("leader".to_owned());
         one.1.refused = Some("InvalidCommit: not signed".to_owned());
         let text = shown(&[one]);
