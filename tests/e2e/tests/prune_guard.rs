@@ -302,6 +302,52 @@ fn a_namespace_that_others_keep_data_in_is_asked_about_and_an_empty_one_is_not()
     tenant.admin().wait_gone(&namespace(&full));
 }
 
+/// A definition of the kind Album.
+fn albums(group: &str) -> String {
+    format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: albums.{group}\n\
+        spec:\n  group: {group}\n  scope: Namespaced\n  names: {{kind: Album, plural: albums}}\n  versions:\n  \
+        - name: v1\n    served: true\n    storage: true\n    schema:\n      openAPIV3Schema: {{type: object}}\n"
+    )
+}
+
+#[test]
+fn a_definition_whose_objects_are_not_from_git_is_asked_about() {
+    let mut tenant = Tenant::start("guard-crd", &[("app/map.yaml", &bare_map("map", "1"))]);
+    let group = format!("{}.example.org", tenant.namespace);
+    let own = json!({"apiVersion": format!("{group}/v1"), "kind": "Album",
+        "metadata": {"name": "own", "namespace": tenant.namespace}});
+    let files = [
+        ("app/albums.yaml", &albums(&group) as &str),
+        ("app/own.yaml", &own.to_string()),
+    ];
+    let commit = tenant.push(&files, "Albums");
+    tenant.kustomize("app", json!({"targetNamespace": tenant.namespace}));
+    tenant.applied("app", &commit);
+    let mut theirs = own.clone();
+    theirs["metadata"]["name"] = "theirs".into();
+    tenant.admin().apply(&theirs);
+    tenant.repo.remove("app/albums.yaml");
+    tenant.repo.remove("app/own.yaml");
+    let commit = tenant.push(&[], "No albums");
+    let held = format!("takes Album/{}/theirs with it", tenant.namespace);
+    let message = tenant.fails("app", HELD, &held);
+    assert!(!message.contains("/own with it"), "{message}");
+    let album = |name| ObjectRef::new(&format!("{group}/v1"), "Album", &tenant.namespace, name);
+    wait::holds("the albums", A_WHILE, || {
+        ["own", "theirs"].iter().all(|name| {
+            let live = tenant.admin().get(&album(name));
+            live.is_some_and(|live| live["metadata"]["deletionTimestamp"].is_null())
+        })
+    });
+    confirm(&tenant, "app", &token(&message));
+    tenant.applied("app", &commit);
+    let definition = "CustomResourceDefinition";
+    let name = format!("albums.{group}");
+    let definition = ObjectRef::new("apiextensions.k8s.io/v1", definition, "", &name);
+    tenant.admin().wait_gone(&definition);
+}
+
 #[test]
 fn an_object_that_moves_to_another_kustomization_is_not_deleted_by_the_old_one() {
     let files = [

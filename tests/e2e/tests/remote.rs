@@ -4,11 +4,13 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use windlass_kit::agent::windlass;
 use windlass_kit::api::ObjectRef;
 use windlass_kit::controlplane::{ControlPlane, Options, User};
 use windlass_kit::wait;
 
-use crate::house::config_map;
+use crate::commands::Ran;
+use crate::house::{KUSTOMIZATION, config_map};
 use crate::tenant::{Tenant, bare_map, shared};
 
 const A_WHILE: Duration = Duration::from_secs(2);
@@ -240,6 +242,78 @@ fn a_kustomization_whose_cluster_is_forgotten_waits_for_it_and_can_be_deleted() 
         there(&tenant, "a").is_some(),
         "nobody knew the cluster any more"
     );
+}
+
+/// ConfigMaps `many-0` to `many-13` for the other cluster.
+fn many() -> Vec<(String, String)> {
+    let names = (0..14).map(|number| format!("many-{number}"));
+    let files = names.map(|name| (format!("far/{name}.yaml"), bare_map(&name, "1")));
+    files.collect()
+}
+
+fn count_there(tenant: &Tenant) -> usize {
+    let names = (0..14).map(|number| format!("many-{number}"));
+    names.filter(|name| there(tenant, name).is_some()).count()
+}
+
+#[test]
+fn what_a_commit_deletes_in_another_cluster_is_counted_there() {
+    let files = many();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(path, text)| (&**path, &**text))
+        .collect();
+    let mut tenant = tenant("remoteguard", &files);
+    into(&tenant, "far", json!({"interval": "10m"}));
+    tenant.ready("far");
+    (0..12).for_each(|number| tenant.repo.remove(&format!("far/many-{number}.yaml")));
+    let commit = tenant.push(&[], "Less");
+    tenant.fails("far", "PruneHeld", "12 of 14 objects");
+    wait::holds("all of it", A_WHILE, || count_there(&tenant) == 14);
+    let admin = shared().control_plane.kubeconfig(User::Admin);
+    let line = [
+        "confirm",
+        "kustomization",
+        "far",
+        "-n",
+        &tenant.namespace,
+        "--yes",
+    ];
+    let _ = Ran::of(&windlass(&admin, &line)).done();
+    tenant.applied("far", &commit);
+    assert_eq!(count_there(&tenant), 2);
+}
+
+#[test]
+fn a_deleted_kustomization_counts_with_what_it_has_in_another_cluster() {
+    let files = many();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(path, text)| (&**path, &**text))
+        .collect();
+    let mut tenant = tenant("remoteowner", &files);
+    let far = json!({
+        "apiVersion": KUSTOMIZATION, "kind": "Kustomization",
+        "metadata": {"name": "far", "namespace": tenant.namespace},
+        "spec": {"path": "./far", "prune": true, "interval": "10m",
+            "targetNamespace": tenant.namespace,
+            "kubeConfig": {"secretRef": {"name": "other"}},
+            "sourceRef": {"kind": "GitRepository", "name": "source"}},
+    });
+    let files = [
+        ("near/far.yaml", &far.to_string() as &str),
+        ("near/map.yaml", &bare_map("near", "1")),
+    ];
+    tenant.publish(&files, "The owner of what is far");
+    tenant.request(&tenant.source());
+    tenant.kustomize("near", json!({"targetNamespace": tenant.namespace}));
+    tenant.ready("near");
+    tenant.ready("far");
+    assert_eq!(count_there(&tenant), 14);
+    tenant.repo.remove("near/far.yaml");
+    tenant.push(&[], "Drop one file");
+    tenant.fails("near", "PruneHeld", "15 of 16 objects");
+    wait::holds("all of it", A_WHILE, || count_there(&tenant) == 14);
 }
 
 fn base64(text: &str) -> String {
