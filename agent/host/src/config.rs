@@ -17,10 +17,10 @@ use std::path::{Path, PathBuf};
 
 pub use self::problem::{ConfigError, Problem};
 pub use self::settings::{
-    ClusterSettings, ControlSettings, LeadershipSettings, LimitSettings, LogSettings,
-    ManifestsSettings, MetricsSettings, NetSettings, NodeSettings, PageSettings, PruneSettings,
-    ReceiverSettings, RemoteSettings, Role, RootAccess, RootSettings, Settings, SopsSettings,
-    StateSettings, TenancySettings, TrustMode, TrustSettings, Unpinned,
+    AlarmSettings, ClusterSettings, ControlSettings, LeadershipSettings, LimitSettings,
+    LogSettings, ManifestsSettings, MetricsSettings, NetSettings, NodeSettings, PageSettings,
+    PruneSettings, ReceiverSettings, RemoteSettings, Role, RootAccess, RootSettings, SecretUrl,
+    Settings, SopsSettings, StateSettings, TenancySettings, TrustMode, TrustSettings, Unpinned,
 };
 
 use self::inputs::Inputs;

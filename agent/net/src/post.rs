@@ -70,6 +70,7 @@ impl<'a> Post<'a> {
         let method = match self.request.method {
             PostMethod::Post => Method::POST,
             PostMethod::Put => Method::PUT,
+            PostMethod::Get => Method::GET,
         };
         let mut builder = Request::builder().method(method).uri(self.origin.whole());
         for (name, value) in &self.request.headers {

@@ -18,6 +18,7 @@ use windlass_plan::applier::Applier;
 use windlass_state::StoreError;
 use windlass_wire::{Credentials, Reference, Secret};
 
+use crate::alarm;
 use crate::context::{Context, Kinds};
 use crate::controller::{Controller, Standing};
 use crate::doors;
@@ -167,7 +168,9 @@ fn hear(
     let (context, current) = with();
     tokio::spawn(doors::follow(context, current));
     let (context, current) = with();
-    tokio::spawn(page::follow(context, current, own_word));
+    tokio::spawn(page::follow(context, current, own_word.clone()));
+    let (context, current) = with();
+    tokio::spawn(alarm::follow(context, current, own_word));
     let (context, current) = with();
     tokio::spawn(metrics::follow(context, current, sender.clone()));
 }
@@ -227,6 +230,7 @@ fn context(
         kinds: Kinds::new(),
         installed: watch::Sender::default(),
         may_tell: watch::Sender::default(),
+        root_asked: watch::Sender::default(),
         writer: watch::Sender::default(),
         durations: Arc::default(),
         metrics_at: watch::Sender::default(),

@@ -56,6 +56,8 @@ pub(crate) struct Context {
     pub(crate) installed: tokio::sync::watch::Sender<()>,
     /// Whether this node may say what it accepted: not while everything is paused.
     pub(crate) may_tell: tokio::sync::watch::Sender<bool>,
+    /// Whether a fetch of the root source has ended since the start, however it did.
+    pub(crate) root_asked: tokio::sync::watch::Sender<bool>,
     /// The leadership under which everything may be written now, if it may.
     pub(crate) writer: tokio::sync::watch::Sender<Option<Leadership>>,
     /// Set while nothing may be written: paused, or Flux was uninstalled. Passes under way look at it.

@@ -24,6 +24,7 @@ use windlass_host::config::Settings;
 use windlass_notify::{Event, InvolvedObject, Recent, Rules, Severity, combine, takes};
 use windlass_object::Object;
 
+pub(crate) use self::deliver::request;
 use self::lanes::Lanes;
 use crate::announce::News;
 use crate::context::Context;

@@ -4,6 +4,7 @@
 //! Never: decides trust, parses YAML or speaks HTTP itself.
 
 mod agent;
+mod alarm;
 mod announce;
 mod archive;
 mod artifact;

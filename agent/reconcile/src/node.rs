@@ -115,6 +115,11 @@ impl NodeStatus {
         }
     }
 
+    /// Whether a fetch of the root has ended since the start.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked
+    }
+
     /// Takes what is wrong with the node's own manifests.
     pub(crate) fn manifests_complain(&mut self, complaint: Option<String>) {
         let short = |text: String| text.chars().take(REFUSAL_LIMIT).collect();

@@ -37,6 +37,8 @@ pub enum PostMethod {
     Post,
     /// PUT.
     Put,
+    /// GET, with no body.
+    Get,
 }
 
 /// What an answer has to be, for the request to count as taken.
@@ -74,6 +76,7 @@ pub fn write_post(writer: &mut impl Write, request: &PostRequest) -> Result<(), 
     encoder.byte(match request.method {
         PostMethod::Post => 0,
         PostMethod::Put => 1,
+        PostMethod::Get => 2,
     });
     encoder.text("url", request.url.expose(), limits::URL_BYTES)?;
     encoder.count("headers", request.headers.len(), limits::HEADERS)?;
@@ -99,6 +102,7 @@ pub(crate) fn decode_post(decoder: &mut Decoder<'_>) -> Result<PostRequest, Wire
     let method = match decoder.byte("method")? {
         0 => PostMethod::Post,
         1 => PostMethod::Put,
+        2 => PostMethod::Get,
         tag => return Err(unknown("method", tag)),
     };
     let url = decoder.text("url", limits::URL_BYTES)?.into();

@@ -20,21 +20,21 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 /// One notification: the head of the request in lower case, the body, and when it arrived.
 #[derive(Clone, Debug)]
-struct Told {
-    head: String,
+pub(crate) struct Told {
+    pub(crate) head: String,
     body: Vec<u8>,
     at: SystemTime,
 }
 
 /// A webhook that takes everything.
-struct Hook {
-    port: u16,
+pub(crate) struct Hook {
+    pub(crate) port: u16,
     told: Arc<Mutex<Vec<Told>>>,
 }
 
 impl Hook {
     /// At a port that may have been free for a while.
-    fn start(port: u16) -> Self {
+    pub(crate) fn start(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let told = Arc::<Mutex<Vec<Told>>>::default();
@@ -49,11 +49,11 @@ impl Hook {
         Self { port, told }
     }
 
-    fn told(&self) -> Vec<Told> {
+    pub(crate) fn told(&self) -> Vec<Told> {
         self.told.lock().unwrap().clone()
     }
 
-    fn wait(&self, number: usize) -> Vec<Told> {
+    pub(crate) fn wait(&self, number: usize) -> Vec<Told> {
         let what = format!("{number} notifications");
         wait::until_true(&what, LIMIT, || self.told().len() >= number);
         self.told()
@@ -61,7 +61,7 @@ impl Hook {
 }
 
 impl Told {
-    fn event(&self) -> Value {
+    pub(crate) fn event(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
@@ -88,8 +88,9 @@ fn take(mut stream: TcpStream) -> Option<Told> {
         }
     }
     let head = head.to_lowercase();
-    let length = head.split("content-length: ").nth(1)?.lines().next()?;
-    let mut body = vec![0; length.parse().ok()?];
+    let length = head.split("content-length: ").nth(1);
+    let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
+    let mut body = vec![0; length.unwrap_or_default()];
     reader.read_exact(&mut body).ok()?;
     let answer = "HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     stream.write_all(answer.as_bytes()).ok()?;

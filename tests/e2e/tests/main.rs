@@ -8,6 +8,7 @@
     reason = "clippy knows no test but a function marked as one; a helper of a test fails it, loudly"
 )]
 
+mod alarm;
 mod alerts;
 mod artifacts;
 mod bad_input;

@@ -66,6 +66,10 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &["listen", "token_file"],
     },
     Section {
+        name: "alarm",
+        keys: &["ping_url", "ping_interval", "webhook_url", "webhook_type"],
+    },
+    Section {
         name: "state",
         keys: &["dir"],
     },

@@ -10,6 +10,7 @@ use crate::files::{self, Guard};
 use crate::log::Level;
 use crate::{identity, systemd};
 
+mod alarm;
 mod control;
 mod leadership;
 mod listen;
@@ -20,6 +21,7 @@ mod remote;
 mod root;
 mod tenancy;
 
+pub use self::alarm::{AlarmSettings, SecretUrl};
 pub use self::control::ControlSettings;
 pub use self::leadership::LeadershipSettings;
 pub use self::listen::{MetricsSettings, PageSettings, ReceiverSettings};
@@ -57,6 +59,8 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     /// Where a browser asks.
     pub page: PageSettings,
+    /// Who outside of the cluster is told how the node is.
+    pub alarm: AlarmSettings,
     /// Where the node remembers.
     pub state: StateSettings,
     /// How to reach the network process.
@@ -176,6 +180,7 @@ pub(super) fn judge(
     let receiver = listen::receiver(reader.section("receiver"));
     let metrics = listen::metrics(reader.section("metrics"));
     let page = listen::page(reader.section("page"));
+    let alarm = alarm::judge(reader.section("alarm"));
     let state = StateSettings {
         dir: path_or(reader.section("state"), "dir", "/var/lib/windlass"),
     };
@@ -206,6 +211,7 @@ pub(super) fn judge(
         receiver,
         metrics,
         page,
+        alarm,
         state,
         net,
         manifests,

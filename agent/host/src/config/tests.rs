@@ -114,6 +114,8 @@ fn the_example_shows_every_key_with_its_default() {
         "default_service_account",
         "listen",
         "token_file",
+        "ping_url",
+        "webhook_url",
         "address",
     ];
     let is_shown = |line: &&str| {
@@ -523,4 +525,28 @@ fn a_cache_holds_no_keys_and_a_machine_outside_may_lead() {
     }
     let why = "main.toml:4: [node] role must be \"leader\", \"cache\" or \"external\"";
     check_refused(&role("worker"), &[why]);
+}
+
+#[test]
+fn somebody_outside_is_told_where_the_section_says_who() {
+    let judged = |text: &str| judge(&[("main.toml", &format!("{URL}[alarm]\n{text}"))]);
+    let alarm = judged("").unwrap().alarm;
+    assert_eq!((alarm.ping_url, alarm.webhook_url), (None, None));
+    assert_eq!(alarm.ping_interval, Duration::from_secs(60));
+    let text = "ping_url = \"https://hc.example/hunter2\"\nping_interval = \"10s\"\n\
+        webhook_url = \"http://hooks.lan/hunter2\"\nwebhook_type = \"slack\"\n";
+    let alarm = judged(text).unwrap().alarm;
+    assert_eq!(alarm.webhook_type.name(), "slack");
+    assert!(!format!("{alarm:?}").contains("hunter2"), "{alarm:?}");
+    let url = alarm.ping_url.unwrap();
+    assert_eq!(url.expose(), "https://hc.example/hunter2");
+    for (bad, said) in [
+        ("ping_url = \"ftp://a/hunter2\"", "must be a URL, https://"),
+        ("ping_interval = \"9s\"", "must be between 10s and 1h"),
+        ("webhook_type = \"matrix\"", "must be one of generic, slack"),
+    ] {
+        let error = judged(bad).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
 }

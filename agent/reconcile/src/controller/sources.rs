@@ -237,6 +237,9 @@ impl Controller {
         }
         if !outcome.only_loaded {
             self.status.source_asked(name, outcome.problem.as_ref());
+            self.context
+                .root_asked
+                .send_replace(self.status.was_asked());
         }
         if let Some(problem) = outcome
             .problem

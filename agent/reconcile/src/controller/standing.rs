@@ -334,6 +334,10 @@ impl Controller {
         let roots = &self.trust.digest;
         self.status
             .show(&self.standing, revision.as_deref(), readiness, roots);
+        // Only now does the node's own word tell of it.
+        self.context
+            .root_asked
+            .send_replace(self.status.was_asked());
     }
 }
 

@@ -11,7 +11,8 @@ use windlass_wire::{ClientIdentity, Proxy};
 use super::deliver::Problem;
 
 /// What the Secrets of a Provider say.
-pub(super) struct Access {
+#[derive(Default)]
+pub(crate) struct Access {
     /// Those of `spec.secretRef`.
     pub(super) fields: Fields,
     pub(super) ca_bundle: Option<String>,

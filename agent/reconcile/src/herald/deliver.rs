@@ -79,7 +79,8 @@ fn send(
     Ok(())
 }
 
-fn request(outgoing: Outgoing, access: &Access, spec: &ProviderSpec) -> PostRequest {
+/// The request for windlass-net.
+pub(crate) fn request(outgoing: Outgoing, access: &Access, spec: &ProviderSpec) -> PostRequest {
     let headers = outgoing.headers.into_iter();
     let seconds = spec.effective_timeout().as_millis().div_ceil(1000);
     PostRequest {
