@@ -9,23 +9,37 @@ use crate::tree::{EntryMode, TreeEntry, in_order};
 use crate::trees::{TreeError, Trees};
 use crate::{LoadError, Oid};
 
-/// How deep directories may nest: four thousand bytes of path have no more.
-const MAX_DEPTH: usize = 256;
+/// Longest path: `PATH_MAX` of Linux, so that nobody could check out a longer one.
+const MAX_PATH: usize = 4096;
 
 /// Paths that may differ in all the comparisons of one walk, those counted in whose directory is looked through for them. A
 /// few trees that name each other many times over unfold to more than anybody can look at.
-pub(crate) const MAX_CHANGED: usize = 1_000_000;
+const MAX_CHANGED: usize = 1_000_000;
 
-/// Entries that are looked through as fast as one that differs is told.
-const QUICK_ENTRIES: usize = 64;
+/// As many more for each commit of the walk, so that a long history of small changes is no large one: comparing takes as long as
+/// verifying a signature does.
+const MAX_CHANGED_EACH: usize = 200;
+
+/// Bytes of a directory that are read, hashed and looked through as fast as one path that differs is told.
+const QUICK_BYTES: usize = 2048;
+
+/// Entries of one directory, on all sides together and each counted for each side: all of them are in memory at once. Two sides
+/// may have a million each.
+const MAX_ENTRIES: usize = 4_000_000;
+
+/// Bytes of the directories that are known to differ and were not looked into yet.
+const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
 
 /// Why trees could not be compared.
 #[derive(Debug)]
 pub(crate) enum DiffError {
     Load(LoadError),
-    /// More paths differ than may: [`MAX_CHANGED`].
-    TooMany,
-    /// A tree that Git would not have written, or one too deep; says which.
+    /// More paths differ than may, or than there is room for.
+    TooMany {
+        /// How many may.
+        limit: usize,
+    },
+    /// A tree that Git would not have written, or a path too long; says which.
     Invalid(String),
 }
 
@@ -40,7 +54,10 @@ pub(crate) struct Changed<'c> {
 
 /// How many paths may still differ.
 #[derive(Debug)]
-pub(crate) struct Budget(usize);
+pub(crate) struct Budget {
+    left: usize,
+    limit: usize,
+}
 
 /// Who hears of changes.
 pub(crate) trait Hear {
@@ -55,7 +72,23 @@ pub(crate) trait Hear {
 type Sides<'e> = (Option<&'e TreeEntry>, Vec<Option<&'e TreeEntry>>);
 
 /// A directory in the new tree and in each of the old ones; nothing where there is none.
-type Pending = (Vec<u8>, Option<Oid>, Vec<Option<Oid>>);
+struct Place {
+    path: Vec<u8>,
+    now: Option<Oid>,
+    before: Vec<Option<Oid>>,
+}
+
+/// A directory on one side.
+type Side = Rc<Vec<TreeEntry>>;
+
+/// One comparison.
+struct Comparison<'c, 'a> {
+    trees: &'c Trees<'a>,
+    budget: &'c mut Budget,
+    /// What is known to differ and was not looked into yet, and its bytes.
+    pending: Vec<Place>,
+    pending_bytes: usize,
+}
 
 /// Tells of each path at which the new tree differs from every old one, until told to stop.
 ///
@@ -70,10 +103,20 @@ pub(crate) fn changed_paths(
     budget: &mut Budget,
     ear: &mut dyn Hear,
 ) -> Result<(), DiffError> {
-    let old = old.iter().copied().map(Some).collect();
-    let mut pending: Vec<Pending> = vec![(Vec::new(), Some(new), old)];
-    while let Some(place) = pending.pop() {
-        if directory(trees, &place, &mut pending, budget, ear)?.is_break() {
+    let mut comparison = Comparison {
+        trees,
+        budget,
+        pending: Vec::new(),
+        pending_bytes: 0,
+    };
+    comparison.push(Place {
+        path: Vec::new(),
+        now: Some(new),
+        before: old.iter().copied().map(Some).collect(),
+    })?;
+    while let Some(place) = comparison.pending.pop() {
+        comparison.pending_bytes -= place.bytes();
+        if comparison.directory(&place, ear)?.is_break() {
             break;
         }
     }
@@ -83,69 +126,110 @@ pub(crate) fn changed_paths(
 // === impl Budget ===
 
 impl Budget {
-    pub(crate) fn new() -> Self {
-        Self(MAX_CHANGED)
+    /// What a walk over so many commits may cost.
+    pub(crate) fn of(commits: usize) -> Self {
+        let limit = MAX_CHANGED.saturating_add(commits.saturating_mul(MAX_CHANGED_EACH));
+        Self { left: limit, limit }
     }
 
     fn spend(&mut self, paths: usize) -> Result<(), DiffError> {
-        self.0 = self.0.checked_sub(paths).ok_or(DiffError::TooMany)?;
+        self.left = self.left.checked_sub(paths).ok_or(self.too_many())?;
+        Ok(())
+    }
+
+    fn too_many(&self) -> DiffError {
+        DiffError::TooMany { limit: self.limit }
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// How much of the memory it takes.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.path.len() + size_of_val(self.before.as_slice())
+    }
+}
+
+// === impl Comparison ===
+
+impl Comparison<'_, '_> {
+    fn directory(
+        &mut self,
+        place: &Place,
+        ear: &mut dyn Hear,
+    ) -> Result<ControlFlow<()>, DiffError> {
+        if place.before.contains(&place.now) || ear.may_skip(&place.path) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let (new, old) = self.sides(place)?;
+        for (name, (now, before)) in by_name(&new, &old) {
+            if before.iter().any(|before| same(now, *before)) {
+                continue;
+            }
+            self.budget.spend(1)?;
+            let path = joined(&place.path, name);
+            if path.len() > MAX_PATH {
+                let detail = format!("a path is longer than {MAX_PATH} bytes");
+                return Err(DiffError::Invalid(detail));
+            }
+            let is_file = |entry: &Option<&TreeEntry>| {
+                entry.is_some_and(|entry| entry.mode != EntryMode::Directory)
+            };
+            // A file that came, went, changed, or stands where a directory was.
+            let differs = is_file(&now) || before.iter().any(is_file);
+            let changed = Changed {
+                path: &path,
+                now,
+                before: &before,
+            };
+            if differs && ear.tell(changed).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            let before: Vec<_> = before.iter().map(|before| directory(*before)).collect();
+            let now = directory(now);
+            if now.is_some() || before.iter().any(Option::is_some) {
+                self.push(Place { path, now, before })?;
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Reads the directory on each side.
+    fn sides(&mut self, place: &Place) -> Result<(Side, Vec<Side>), DiffError> {
+        let mut room = MAX_ENTRIES / (1 + place.before.len());
+        let mut read = |tree: Option<Oid>| {
+            let entries = entries(self.trees, tree)?;
+            let bytes: usize = entries.iter().map(TreeEntry::bytes).sum();
+            self.budget.spend(bytes / QUICK_BYTES)?;
+            room = room
+                .checked_sub(entries.len())
+                .ok_or(self.budget.too_many())?;
+            Ok(entries)
+        };
+        let new = read(place.now)?;
+        let old = place.before.iter().map(|oid| read(*oid));
+        let old = old.collect::<Result<_, DiffError>>()?;
+        self.budget.spend(1)?;
+        Ok((new, old))
+    }
+
+    fn push(&mut self, place: Place) -> Result<(), DiffError> {
+        self.pending_bytes += place.bytes();
+        if self.pending_bytes > MAX_PENDING_BYTES {
+            return Err(self.budget.too_many());
+        }
+        self.pending.push(place);
         Ok(())
     }
 }
 
-fn directory(
-    trees: &Trees<'_>,
-    (path, new, old): &Pending,
-    pending: &mut Vec<Pending>,
-    budget: &mut Budget,
-    ear: &mut dyn Hear,
-) -> Result<ControlFlow<()>, DiffError> {
-    if old.contains(new) || ear.may_skip(path) {
-        return Ok(ControlFlow::Continue(()));
-    }
-    if path.iter().filter(|byte| **byte == b'/').count() > MAX_DEPTH {
-        return Err(DiffError::Invalid(format!(
-            "directories nest deeper than {MAX_DEPTH}"
-        )));
-    }
-    let new = entries(trees, *new)?;
-    let old = old.iter().map(|oid| entries(trees, *oid));
-    let old = old.collect::<Result<Vec<_>, _>>()?;
-    let entries = old.iter().map(|old| old.len()).sum::<usize>() + new.len();
-    budget.spend(1 + entries / QUICK_ENTRIES)?;
-    for (name, (now, before)) in by_name(&new, &old) {
-        if before.iter().any(|before| same(now, *before)) {
-            continue;
-        }
-        budget.spend(1)?;
-        let path = joined(path, name);
-        let below = |entry: Option<&TreeEntry>| {
-            entry
-                .filter(|entry| entry.mode == EntryMode::Directory)
-                .map(|entry| entry.oid)
-        };
-        let directories: Vec<_> = before.iter().map(|before| below(*before)).collect();
-        let is_file = |entry: &Option<&TreeEntry>| {
-            entry.is_some_and(|entry| entry.mode != EntryMode::Directory)
-        };
-        // A file that came, went, changed, or stands where a directory was.
-        let differs = is_file(&now) || before.iter().any(is_file);
-        let changed = Changed {
-            path: &path,
-            now,
-            before: &before,
-        };
-        if differs && ear.tell(changed).is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-        if below(now).is_some() || directories.iter().any(Option::is_some) {
-            pending.push((path, below(now), directories));
-        }
-    }
-    Ok(ControlFlow::Continue(()))
+fn directory(entry: Option<&TreeEntry>) -> Option<Oid> {
+    let entry = entry.filter(|entry| entry.mode == EntryMode::Directory);
+    entry.map(|entry| entry.oid)
 }
 
-fn entries(trees: &Trees<'_>, tree: Option<Oid>) -> Result<Rc<Vec<TreeEntry>>, DiffError> {
+fn entries(trees: &Trees<'_>, tree: Option<Oid>) -> Result<Side, DiffError> {
     let Some(tree) = tree else {
         return Ok(Rc::default());
     };

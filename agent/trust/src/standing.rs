@@ -36,7 +36,7 @@ pub fn disowned(
     let tag = signed_tag(reader, policy, &peeled, asked, TimeFloor::NONE)?.and_then(Result::ok);
     let judge = judge(reader, policy, peeled.commit, Since::FirstSigned);
     if let Some(signer) = tag.filter(|_| policy.mode != Mode::All) {
-        let vouched = Steps::behind(judge)?.judge(&Step {
+        let vouched = Steps::behind(judge, 1)?.judge(&Step {
             child: peeled.commit,
             parents: &[],
             floor: TimeFloor::NONE,
@@ -57,7 +57,7 @@ fn by_commit(judge: Judge<'_>) -> Result<Result<Signer, RefusalReason>, VerifyEr
         Ok(_) => Vec::new(),
         Err(_) => parents(&judge)?,
     };
-    let mut steps = Steps::behind(judge)?;
+    let mut steps = Steps::behind(judge, 1)?;
     let mut refused = None;
     for parents in before.chunks(1).chain([before.as_slice()]) {
         let said = steps.judge(&Step {

@@ -1,13 +1,15 @@
 //! One step of a way: what a commit does to the commit before it, and whether its signer may do that.
 
+mod admissions;
+mod barred;
 mod change;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::charter::{Charter, CharterError, POLICY_FILE, POLICY_SIGNATURES, signatures};
 use crate::commit::Commit;
-use crate::diff::{Budget, DiffError, MAX_CHANGED, changed_paths};
+use crate::diff::{Budget, changed_paths};
 use crate::judge::Judge;
 use crate::object::load_kind;
 use crate::signature::{self, TimeFloor};
@@ -17,6 +19,8 @@ use crate::{
     LoadError, ObjectKind, ObjectReader, Oid, RefusalReason, Signer, Signers, VerifyError,
 };
 
+use self::admissions::Admissions;
+use self::barred::Barred;
 use self::change::Changes;
 
 /// The policies of one range, each read once.
@@ -38,6 +42,7 @@ pub(crate) struct Steps<'a> {
     directories: Trees<'a>,
     /// What all comparisons of the range may cost.
     budget: Budget,
+    admissions: Admissions,
 }
 
 /// A commit, with what is asked of it.
@@ -59,20 +64,14 @@ struct Place {
     file: Option<Oid>,
 }
 
-/// Why a step is not taken.
-enum Barred {
-    Refused(RefusalReason),
-    Failed(LoadError),
-}
-
 // === impl Steps ===
 
 impl<'a> Steps<'a> {
-    /// Makes ready to judge what is new behind a head.
+    /// Makes ready to judge what is new behind a head: so many commits.
     ///
     /// # Errors
     /// The head's policy file cannot be loaded.
-    pub(crate) fn behind(judge: Judge<'a>) -> Result<Self, VerifyError> {
+    pub(crate) fn behind(judge: Judge<'a>, commits: usize) -> Result<Self, VerifyError> {
         let assumed = judge.charter.cloned().map(Arc::new);
         let mut steps = Self {
             reader: judge.reader,
@@ -84,7 +83,8 @@ impl<'a> Steps<'a> {
             trees: HashMap::new(),
             files: HashMap::new(),
             directories: Trees::new(judge.reader),
-            budget: Budget::new(),
+            budget: Budget::of(commits),
+            admissions: Admissions::default(),
         };
         if steps.assumed.is_some() {
             return Ok(steps);
@@ -143,19 +143,19 @@ impl<'a> Steps<'a> {
         if let Some(reason) = step.root.as_ref().err().filter(|reason| reason.is_final()) {
             return Err(reason.clone().into());
         }
-        let now = self.place(&step.child)?;
         let before = step.parents.iter().map(|parent| self.place_before(parent));
         let before = before.collect::<Result<Vec<_>, _>>()?;
         let signer = match step.root {
             Ok(root) => root.clone(),
             Err(reason) => self.admitted(step, &before, reason)?,
         };
-        if self.is_revoked(&before, &signer.key) {
+        if self.is_revoked(&before, &signer.key)? {
             return Err(Barred::Refused(RefusalReason::RevokedByPolicy {
                 fingerprint: signer.key,
                 principal: signer.principal,
             }));
         }
+        let now = self.place(&step.child)?;
         self.policy_may_become(step, &before, &now)?;
         if step.root.is_err() {
             self.changes_are_its(&now, &before, &signer)?;
@@ -164,14 +164,19 @@ impl<'a> Steps<'a> {
     }
 
     /// Whether a key, a root's included, is revoked by a policy before, or barred from all that is new.
-    fn is_revoked(&mut self, before: &[Option<Place>], key: &str) -> bool {
-        let barred = self.barring.as_ref().is_some_and(|it| it.bars(key));
-        barred
-            || before.iter().any(|place| {
-                // One that cannot be read or loaded says so where it is asked for what it grants.
-                let charter = self.charter_at(place).ok().flatten();
-                charter.is_some_and(|charter| charter.revokes(key))
-            })
+    fn is_revoked(&mut self, before: &[Option<Place>], key: &str) -> Result<bool, Barred> {
+        if self.barring.as_ref().is_some_and(|it| it.bars(key)) {
+            return Ok(true);
+        }
+        for place in before {
+            match self.charter_at(place) {
+                Ok(Some(charter)) if charter.revokes(key) => return Ok(true),
+                // One that cannot be read says so where it is asked for what it grants.
+                Ok(_) | Err(Barred::Refused(_)) => {}
+                Err(failed) => return Err(failed),
+            }
+        }
+        Ok(false)
     }
 
     /// Gives the signer if the policy of every commit before knows the key.
@@ -181,9 +186,25 @@ impl<'a> Steps<'a> {
         before: &[Option<Place>],
         reason: &RefusalReason,
     ) -> Result<Signer, Barred> {
-        let mut charters = Vec::new();
+        let mut signer = Err(reason.clone());
         for place in before {
-            charters.push(self.charter_at(place)?.ok_or_else(|| reason.clone())?);
+            let charter = self.charter_at(place)?.ok_or_else(|| reason.clone())?;
+            signer = Ok(self.admitted_by(step, file_of(place), &charter)?);
+        }
+        Ok(signer?)
+    }
+
+    /// Gives whom a policy takes the signer for.
+    fn admitted_by(
+        &mut self,
+        step: &Step<'_>,
+        file: Option<Oid>,
+        charter: &Charter,
+    ) -> Result<Signer, Barred> {
+        // Where one policy stands for all, the files do not count.
+        let file = file.filter(|_| self.assumed.is_none());
+        if let Some(known) = self.admissions.known(step.child, file) {
+            return Ok(known?);
         }
         let loaded;
         let bytes = match step.bytes {
@@ -194,11 +215,9 @@ impl<'a> Steps<'a> {
             }
         };
         let commit = Commit::parse(bytes).map_err(RefusalReason::from)?;
-        let mut signer = Err(reason.clone());
-        for charter in charters {
-            let found = signature::judge(&commit, charter.signers(), step.floor)?;
-            signer = Ok(charter.admit(found)?);
-        }
+        let signer = signature::judge(&commit, charter.signers(), step.floor);
+        let signer = signer.and_then(|signer| charter.admit(signer));
+        self.admissions.note(step.child, file, &signer);
         Ok(signer?)
     }
 
@@ -264,7 +283,11 @@ impl<'a> Steps<'a> {
         let beside = judged.filter_map(Result::ok);
         let roots = beside.chain(step.root.iter().cloned());
         let mut roots: BTreeSet<String> = roots.map(|signer| signer.key).collect();
-        roots.retain(|key| !self.is_revoked(before, key));
+        for key in roots.clone() {
+            if self.is_revoked(before, &key)? {
+                roots.remove(&key);
+            }
+        }
         Ok(roots)
     }
 
@@ -276,10 +299,13 @@ impl<'a> Steps<'a> {
         before: &[Option<Place>],
         signer: &Signer,
     ) -> Result<(), Barred> {
-        let mut charters = Vec::new();
+        let mut charters: BTreeMap<Option<Oid>, Arc<Charter>> = BTreeMap::new();
         for place in before {
-            charters.extend(self.charter_at(place)?);
+            if let Some(charter) = self.charter_at(place)? {
+                charters.insert(file_of(place), charter);
+            }
         }
+        let charters: Vec<_> = charters.into_values().collect();
         let old: Vec<Oid> = before.iter().flatten().map(|place| place.tree).collect();
         let (directories, budget) = (&self.directories, &mut self.budget);
         let mut differences_are_its = |old: &[Oid]| {
@@ -368,30 +394,4 @@ impl<'a> Steps<'a> {
 
 fn file_of(place: &Option<Place>) -> Option<Oid> {
     place.as_ref()?.file
-}
-
-// === impl Barred ===
-
-impl From<RefusalReason> for Barred {
-    fn from(reason: RefusalReason) -> Self {
-        Self::Refused(reason)
-    }
-}
-
-impl From<LoadError> for Barred {
-    fn from(error: LoadError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<DiffError> for Barred {
-    fn from(error: DiffError) -> Self {
-        match error {
-            DiffError::Load(error) => Self::Failed(error),
-            DiffError::TooMany => {
-                Self::Refused(RefusalReason::TooManyChanges { limit: MAX_CHANGED })
-            }
-            DiffError::Invalid(detail) => Self::Refused(RefusalReason::AmbiguousObject { detail }),
-        }
-    }
 }

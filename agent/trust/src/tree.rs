@@ -48,6 +48,16 @@ struct RawEntry<'a> {
     rest: &'a [u8],
 }
 
+// === impl TreeEntry ===
+
+impl TreeEntry {
+    /// How long it is in the tree.
+    pub(crate) fn bytes(&self) -> usize {
+        // The longest mode, a space and a NUL byte stand around the name.
+        self.name.len() + self.oid.as_bytes().len() + 8
+    }
+}
+
 // === impl EntryMode ===
 
 impl EntryMode {

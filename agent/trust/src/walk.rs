@@ -38,7 +38,7 @@ impl<'a> Walk<'a> {
         if !ways.leads(range.head()) {
             return Ok(None);
         }
-        let steps = Steps::behind(judge)?;
+        let steps = Steps::behind(judge, ways.commits().len())?;
         Ok(Some(Self {
             verdicts: Verdicts::new(judge, steps, floor, ways.descendants()),
             judge,

@@ -73,11 +73,20 @@ impl<'r, 'a> Ways<'r, 'a> {
         &self,
         mut follows: impl FnMut(Id, Id) -> Result<bool, E>,
     ) -> Result<Passage, E> {
-        if let Some(way) = self.along_first_parents(&mut follows)? {
+        let mut before = HashMap::new();
+        let barred = self.along_first_parents(&mut before, &mut follows)?;
+        if let Some(way) = self.back(&before) {
             return Ok(Passage::Way(way));
         }
-        let (mut before, mut blocked) = (HashMap::new(), Vec::new());
+        let mut follows = |child, parent| match barred == Some((child, parent)) {
+            true => Ok(false),
+            false => follows(child, parent),
+        };
+        let mut blocked = Vec::new();
         for id in &self.order {
+            if before.contains_key(id) {
+                continue;
+            }
             let parents = self.range.parents(*id).iter().copied();
             let reached = parents.filter(|one| *one == self.base || before.contains_key(one));
             let reached: Vec<Id> = reached.collect();
@@ -95,21 +104,21 @@ impl<'r, 'a> Ways<'r, 'a> {
         })
     }
 
+    /// Takes first parents as far as they lead; gives the step that may not be taken.
     fn along_first_parents<E>(
         &self,
+        before: &mut HashMap<Id, Id>,
         follows: &mut impl FnMut(Id, Id) -> Result<bool, E>,
-    ) -> Result<Option<Vec<Id>>, E> {
-        let Ok(way) = self.first_parents() else {
-            return Ok(None);
-        };
-        let mut before = self.base;
-        for id in way.iter().rev() {
-            if !follows(*id, before)? {
-                return Ok(None);
+    ) -> Result<Option<(Id, Id)>, E> {
+        let mut parent = self.base;
+        for id in self.first_parents().unwrap_or_default().iter().rev() {
+            if !follows(*id, parent)? {
+                return Ok(Some((*id, parent)));
             }
-            before = *id;
+            before.insert(*id, parent);
+            parent = *id;
         }
-        Ok(Some(way))
+        Ok(None)
     }
 
     /// The way from the head back to the base over what each commit follows.

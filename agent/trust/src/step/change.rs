@@ -10,7 +10,7 @@ use crate::object::load_kind;
 use crate::tree::{EntryMode, TreeEntry};
 use crate::{ObjectKind, ObjectReader, RefusalReason, Signer, text};
 
-use super::Barred;
+use super::barred::Barred;
 
 /// The changes of one signer before the policies that have to let each of them.
 pub(super) struct Changes<'c> {

@@ -15,6 +15,7 @@
 mod agreement;
 mod ancestry;
 mod archives;
+mod bounds;
 mod bump;
 mod bumped;
 mod chain;
@@ -39,6 +40,7 @@ mod sk;
 mod standing;
 mod stricter;
 mod unfolding;
+mod unread;
 mod validity;
 mod versions;
 mod view;
