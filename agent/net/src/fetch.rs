@@ -9,7 +9,7 @@ use std::time::Duration;
 use gix_hash::ObjectId;
 use gix_object::Kind;
 use sha2::{Digest as _, Sha256};
-use windlass_wire::{Answer, FetchRequest, History, WireError, write_answer};
+use windlass_wire::{Answer, FailureClass, FetchRequest, History, WireError, write_answer};
 
 use crate::begin;
 use crate::busy::Busy;
@@ -60,22 +60,24 @@ fn on_the_node(
     let repository = Repository::open(path, &context.limits)?;
     let resolved = repository.resolve(wanted, &request.url)?;
     let have = parse_oids(&request.have);
-    hand_over(
+    let result = hand_over(
         &repository,
         &resolved,
         request,
         &have,
         &context.limits,
         answers,
-    )
-    .map_err(|error| match error {
-        ReachError::Damaged(reason) => Failure::protocol(format!(
-            "the repository at {} is damaged: {reason}; check it with git fsck",
-            path.display()
-        ))
-        .into(),
-        other => other,
-    })
+    );
+    answers
+        .named(result, &resolved)
+        .map_err(|error| match error {
+            ReachError::Damaged(reason) => Failure::protocol(format!(
+                "the repository at {} is damaged: {reason}; check it with git fsck",
+                path.display()
+            ))
+            .into(),
+            other => other,
+        })
 }
 
 fn over_the_network(
@@ -118,7 +120,7 @@ fn over_the_network(
         let have = parse_oids(&request.have);
         hand_over(&*cache, &resolved, request, &have, &context.limits, answers)
     };
-    match step(&mut cache, &mut session, answers) {
+    let result = match step(&mut cache, &mut session, answers) {
         Err(ReachError::Damaged(reason)) => {
             tracing::warn!(directory = %directory.display(), reason, "the cache is begun again");
             drop(session);
@@ -128,7 +130,8 @@ fn over_the_network(
             step(&mut cache, &mut session, answers).map_err(incomplete)
         }
         result => result,
-    }
+    };
+    answers.named(result, &resolved)
 }
 
 /// What is missing from a pack that was asked for without haves is missing at the server.
@@ -332,6 +335,20 @@ impl<'a> Answers<'a> {
             reference_name: resolved.name.clone(),
             target: resolved.target.to_string(),
         })
+    }
+
+    /// Tells before an attack what the reference names: whoever reads of it has to know where it was met.
+    fn named(
+        &mut self,
+        result: Result<(), ReachError>,
+        resolved: &Resolved,
+    ) -> Result<(), ReachError> {
+        if let Err(ReachError::Failure(failure)) = &result
+            && failure.class == FailureClass::HashCollision
+        {
+            self.head(resolved.target, resolved)?;
+        }
+        result
     }
 
     fn done(&mut self) -> Result<(), ReachError> {

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::reach::{Objects, ReachError};
 use crate::reference::{Resolved, Selection, Wanted};
+use crate::unpack::not_hashed;
 
 /// An open repository.
 pub(crate) struct Repository {
@@ -141,7 +142,7 @@ impl Objects for Repository {
         match gix_object::compute_hash(HASH, found.kind, found.data) {
             Ok(actual) if actual == *oid => Ok(Some((found.kind, found.data.to_vec()))),
             Ok(actual) => Err(damaged(format!("has the content of {actual}"))),
-            Err(error) => Err(damaged(error.to_string())),
+            Err(error) => Err(not_hashed(&error).into()),
         }
     }
 }

@@ -65,10 +65,10 @@ struct Unpacker<'a, 'b> {
 }
 
 /// The hasher looks for the marks of an attack.
-fn not_hashed(error: &dyn std::fmt::Display) -> Failure {
+pub(crate) fn not_hashed(error: &dyn std::fmt::Display) -> Failure {
     let message = format!(
-        "the server sent an object that carries a SHA-1 collision attack ({error}); do not use the repository until its owner \
-         has explained this"
+        "an object of the repository carries a SHA-1 collision attack ({error}); do not use it until its owner has explained \
+         this"
     );
     Failure::new(FailureClass::HashCollision, message)
 }

@@ -61,3 +61,26 @@ fn each_line_of_history_is_offered_from_until_it_joins_another() {
             .all(|oid| main.contains(oid) || branch.contains(oid))
     );
 }
+
+/// T05: whoever reads of an attack has to know what the reference named, and that the head did not come.
+#[test]
+fn t05_what_was_asked_for_is_named_before_an_attack_and_before_nothing_else() {
+    let resolved = Resolved {
+        target: ObjectId::from_hex(&[b'7'; 40]).unwrap(),
+        name: "refs/heads/main".to_owned(),
+    };
+    let told = |class| {
+        let mut out = Vec::new();
+        let failed = Err(Failure::new(class, "why").into());
+        let result = Answers::new(&mut out).named(failed, &resolved);
+        assert!(matches!(result, Err(ReachError::Failure(failure)) if failure.class == class));
+        windlass_wire::read_answer(&mut out.as_slice()).ok()
+    };
+    let head = Answer::Head {
+        oid: "7".repeat(40),
+        reference_name: "refs/heads/main".to_owned(),
+        target: "7".repeat(40),
+    };
+    assert_eq!(told(FailureClass::HashCollision), Some(head));
+    assert_eq!(told(FailureClass::Protocol), None);
+}

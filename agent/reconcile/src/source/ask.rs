@@ -78,10 +78,11 @@ pub(crate) fn ask(
                 target: parse(&target)?,
                 reference: reference_name,
             };
+            let head = parse(&oid)?;
             let mut incoming = store.receive()?;
-            receive(&mut answers, &mut incoming)?;
+            receive(&mut answers, &mut incoming).map_err(|error| error.behind(head))?;
             Ok(Some(Came {
-                head: parse(&oid)?,
+                head,
                 tip,
                 incoming,
             }))

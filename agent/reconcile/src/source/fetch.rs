@@ -94,6 +94,9 @@ pub(crate) enum FetchError {
         class: FailureClass,
         message: String,
     },
+    /// One of the objects behind a head is part of an attack on SHA-1.
+    #[error("{message}")]
+    Attack { head: Oid, message: String },
     #[error("windlass-net sent {what}; restart it and look at its log")]
     Unexpected { what: &'static str },
     #[error(
@@ -120,6 +123,21 @@ pub(crate) enum FetchError {
 }
 
 impl FetchError {
+    /// Says behind which head it was met, where that matters to whoever reads the history.
+    pub(super) fn behind(self, head: Oid) -> Self {
+        match self {
+            FetchError::Put(PutError::Collision { .. })
+            | FetchError::Failed {
+                class: FailureClass::HashCollision,
+                ..
+            } => FetchError::Attack {
+                head,
+                message: chain(&self),
+            },
+            other => other,
+        }
+    }
+
     /// Whether the network brought no answer at all.
     pub(super) fn is_silence(&self) -> bool {
         use FailureClass::{Timeout, Unreachable};
@@ -237,10 +255,24 @@ fn fetch_beyond(
     spec: &SourceSpec,
     request: &FetchRequest,
 ) -> Result<Fetched, FetchError> {
-    match ask(&keep.store, net, request)? {
+    match asked(keep, &spec.line(), net, request)? {
         None => Ok(Fetched::Unchanged),
         Some(came) => take(keep, spec, came),
     }
+}
+
+/// Asks. Of an attack on SHA-1 the history tells as of any other refusal.
+fn asked(
+    keep: &Keep,
+    line: &Line,
+    net: &Net,
+    request: &FetchRequest,
+) -> Result<Option<Came>, FetchError> {
+    ask(&keep.store, net, request).inspect_err(|error| {
+        if let FetchError::Attack { head, message } = error {
+            keep.note_refusal(line, *head, message.clone());
+        }
+    })
 }
 
 fn take(keep: &Keep, spec: &SourceSpec, came: Came) -> Result<Fetched, FetchError> {
@@ -356,3 +388,6 @@ fn snapshot(
         confirmed,
     })
 }
+
+#[cfg(test)]
+mod tests;

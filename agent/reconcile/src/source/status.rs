@@ -6,7 +6,6 @@ use windlass_api::conditions::{self, Statement};
 use windlass_api::git_repository::GitRepositoryStatus;
 use windlass_api::meta::{Artifact, ConditionStatus};
 use windlass_api::{names, reasons, time::Time};
-use windlass_state::PutError;
 use windlass_wire::FailureClass;
 
 use super::basis::Rule;
@@ -64,12 +63,7 @@ impl Problem {
                 offline: false,
             };
         }
-        if let FetchError::Put(PutError::Collision { .. })
-        | FetchError::Failed {
-            class: FailureClass::HashCollision,
-            ..
-        } = error
-        {
+        if let FetchError::Attack { .. } = error {
             return Problem::refused(reasons::HASH_COLLISION, chain(error));
         }
         let reason = match error {

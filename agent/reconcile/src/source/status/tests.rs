@@ -13,6 +13,7 @@ fn t05_a_collision_attack_is_a_refusal_of_its_own() {
         message: "the server sent an object that carries a SHA-1 collision attack".to_owned(),
     };
     for error in [of_net, FetchError::Put(PutError::Collision { oid })] {
+        let error = error.behind(oid);
         let problem = Problem::fetch(&error);
         assert_eq!(problem.reason, "HashCollision");
         assert!(problem.message.contains("collision"), "{}", problem.message);
