@@ -194,5 +194,7 @@ pub const WITNESS_LABEL: &str = "windlass.dev/witness";
 pub const OWN_PREFIX: &str = "windlass.dev/";
 /// Annotation of those Leases with the ratchets. Not Flux's.
 pub const ACCEPTED: &str = "windlass.dev/accepted";
+/// Annotation of the same Lease with the sources whose server does not have yet what the node took, separated by commas.
+pub const UNSHOWN: &str = "windlass.dev/unshown";
 /// The socket by which commands on a node ask the agent there, unless its config says otherwise. Not Flux's.
 pub const CONTROL_SOCKET: &str = "/run/windlass-agent/control.sock";

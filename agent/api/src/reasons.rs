@@ -216,6 +216,8 @@ reasons! {
     NEWS_WITHHELD = "NewsWithheld";
     /// Nodes accepted heads of which neither goes on from the other. Not Flux's.
     SPLIT_VIEW = "SplitView";
+    /// What is in use came otherwise than from the server, which does not have it yet. Not Flux's.
+    FORGE_BEHIND = "ForgeBehind";
     /// A root's override took a source back to an older commit. Not Flux's.
     RATCHET_OVERRIDDEN = "RatchetOverridden";
     /// A person on the node let trust begin anew with another commit. Not Flux's.

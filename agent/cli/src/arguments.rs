@@ -11,6 +11,7 @@ pub(crate) use self::targets::{
     GetSource, GetWhat, ReconcileSource, ReconcileTarget, ReconcileWhat, Which,
 };
 use crate::build::BuildArguments;
+use crate::bundle::{BundleArguments, PushArguments};
 use crate::confirm::ConfirmArguments;
 use crate::debug::DebugArguments;
 use crate::diff::DiffArguments;
@@ -94,6 +95,10 @@ pub enum Command {
     Trust(Box<TrustArguments>),
     /// Make what a node is in the cluster, or take it away
     Identity(IdentityArguments),
+    /// Carry the history of a source to a node without the network
+    Bundle(BundleArguments),
+    /// Give a node what it does not have yet of a clone, over ssh
+    Push(PushArguments),
     /// Show versions
     Version(VersionArguments),
     /// Take windlass and Flux's API out of the cluster; workloads stay

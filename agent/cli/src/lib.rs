@@ -5,6 +5,7 @@
 
 mod arguments;
 mod build;
+mod bundle;
 mod check;
 mod confirm;
 mod debug;
@@ -60,6 +61,7 @@ pub use crate::arguments::{
     VersionArguments,
 };
 pub use crate::build::BuildArguments;
+pub use crate::bundle::{BundleArguments, CreateArguments, PushArguments};
 pub use crate::confirm::ConfirmArguments;
 pub use crate::debug::DebugArguments;
 pub use crate::diff::DiffArguments;
@@ -248,6 +250,8 @@ async fn dispatch(
             return version::run(None, screen, arguments).await;
         }
         Command::Trust(arguments) => return Ok(trust::run(screen, arguments)?),
+        Command::Bundle(arguments) => return bundle::run(globals, screen, arguments).await,
+        Command::Push(arguments) => return Ok(bundle::push(screen, arguments)?),
         Command::Check(CheckArguments {
             config: Some(path), ..
         }) => {
@@ -356,6 +360,8 @@ async fn with_cluster(
         | Command::Envsubst(_)
         | Command::Lock(_)
         | Command::Build(_)
+        | Command::Bundle(_)
+        | Command::Push(_)
         | Command::Diff(_)
         | Command::Helm(_)
         | Command::Trust(_) => Ok(()),

@@ -3,7 +3,7 @@
 //! May touch: the socket whose path or listener is passed in.
 //! Never: knows what is asked about; acts on the cluster or the state.
 //!
-//! A connection carries one question and one answer. A frame is a big-endian `u32` length and that many bytes of JSON.
+//! A connection carries one question, what belongs to it, and one answer. A frame is a big-endian `u32` length and that many bytes of JSON.
 
 mod ask;
 mod asker;
@@ -11,7 +11,7 @@ mod frame;
 mod question;
 mod serve;
 
-pub use ask::{AskError, ask};
+pub use ask::{AskError, ask, deliver};
 pub use asker::Asker;
 pub use frame::FrameError;
 pub use question::{Answer, KeptChart, Question, Sight, Standing};

@@ -23,6 +23,11 @@ pub enum Question {
         /// Its name.
         name: String,
     },
+    /// Take a bundle, which follows the question up to the end of what is sent.
+    Import {
+        /// The source that it is for, as NAMESPACE/NAME; otherwise the one whose history it goes on from.
+        source: Option<String>,
+    },
 }
 
 /// What the agent answers.
@@ -35,7 +40,9 @@ pub enum Answer {
     Sight(Box<Sight>),
     /// To [`Question::Chart`].
     Chart(KeptChart),
-    /// Whoever asks may not know.
+    /// To [`Question::Import`]: what became of it.
+    Imported(String),
+    /// Whoever asks may not know, or what was brought is not taken.
     Refused(String),
 }
 

@@ -45,10 +45,12 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Answers whoever asks, for as long as the future is polled.
-pub async fn serve<Answering>(listener: UnixListener, answer: Answering)
+/// Answers whoever asks, for as long as the future is polled. `answer` gets the connection, too, behind the question, and
+/// gives it back with the answer; `None` if it broke.
+pub async fn serve<Answering, Given>(listener: UnixListener, answer: Answering)
 where
-    Answering: Fn(Asker, Question) -> Answer + Send + Sync + 'static,
+    Answering: Fn(Asker, Question, UnixStream) -> Given + Send + Sync + 'static,
+    Given: Future<Output = Option<(Answer, UnixStream)>> + Send,
 {
     let answer = Arc::new(answer);
     let askers = Arc::new(Semaphore::new(ASKERS));
@@ -75,14 +77,19 @@ where
 }
 
 /// Whose question it is decides before a byte of it is read.
-async fn one(
+async fn one<Given>(
     mut stream: UnixStream,
-    answer: &(impl Fn(Asker, Question) -> Answer + Sync),
-) -> Result<(), FrameError> {
+    answer: &(impl Fn(Asker, Question, UnixStream) -> Given + Sync),
+) -> Result<(), FrameError>
+where
+    Given: Future<Output = Option<(Answer, UnixStream)>> + Send,
+{
     let asker = Asker::of(&stream)?;
     let question = frame::read(&mut stream, frame::QUESTION_BYTES);
     let question = timeout(QUESTION_WITHIN, question).await.map_err(late)??;
-    let answer = answer(asker, question);
+    let Some((answer, mut stream)) = answer(asker, question, stream).await else {
+        return Ok(());
+    };
     let told = frame::write(&mut stream, &answer, frame::ANSWER_BYTES);
     timeout(ANSWER_WITHIN, told).await.map_err(late)?
 }

@@ -7,7 +7,10 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use serde_json::json;
-use windlass_control::{Answer, Asker, KeptChart, Question, Sight, Standing, ask, listen, serve};
+use tokio::io::AsyncReadExt as _;
+use windlass_control::{
+    Answer, Asker, KeptChart, Question, Sight, Standing, ask, deliver, listen, serve,
+};
 
 fn standing() -> Standing {
     Standing {
@@ -44,12 +47,37 @@ fn chart(version: String) -> KeptChart {
 fn start(runtime: &tokio::runtime::Runtime, socket: &Path) {
     let _inside = runtime.enter();
     let listener = listen(socket).expect("the directory is there");
-    runtime.spawn(serve(listener, |asker, question| match question {
-        Question::Standing if asker == Asker::Owner => Answer::Standing(standing()),
-        Question::Standing => Answer::Refused("not yours".to_owned()),
-        Question::Sight => Answer::Sight(Box::new(sight())),
-        Question::Chart { name, .. } => Answer::Chart(chart(name)),
+    runtime.spawn(serve(listener, |asker, question, mut stream| async move {
+        let answer = match question {
+            Question::Standing if asker == Asker::Owner => Answer::Standing(standing()),
+            Question::Standing => Answer::Refused("not yours".to_owned()),
+            Question::Sight => Answer::Sight(Box::new(sight())),
+            Question::Chart { name, .. } => Answer::Chart(chart(name)),
+            Question::Import { source: None } => Answer::Refused("for whom?".to_owned()),
+            Question::Import { source } => {
+                let mut text = source.unwrap_or_default();
+                stream.read_to_string(&mut text).await.ok()?;
+                Answer::Imported(text)
+            }
+        };
+        Some((answer, stream))
     }));
+}
+
+#[test]
+fn what_belongs_to_a_question_arrives_and_whoever_does_not_want_it_is_heard() {
+    let place = tempfile::tempdir().unwrap();
+    let socket = place.path().join("control.sock");
+    let runtime = runtime();
+    start(&runtime, &socket);
+    let long = "b".repeat(1 << 20);
+    let import = |source: Option<&str>| Question::Import {
+        source: source.map(str::to_owned),
+    };
+    let taken = runtime.block_on(deliver(&socket, import(Some("a/")), &mut long.as_bytes()));
+    assert_eq!(taken.unwrap(), Answer::Imported(format!("a/{long}")));
+    let refused = runtime.block_on(deliver(&socket, import(None), &mut long.as_bytes()));
+    assert_eq!(refused.unwrap(), Answer::Refused("for whom?".to_owned()));
 }
 
 #[test]

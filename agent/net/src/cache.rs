@@ -4,6 +4,8 @@
 //! fetch is one transaction: a torn one leaves nothing behind. Nothing here is believed: an object is hashed
 //! again when it is read, and whatever looks wrong means the file is deleted and fetched again.
 
+mod all;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -296,7 +298,7 @@ fn stored_object(
         return Ok(None);
     };
     let code: i64 = row.get(0).map_err(sqlite_error)?;
-    let kind = kind_of(code).ok_or_else(|| damaged("unknown object kind"))?;
+    let kind = kind_of_code(code).ok_or_else(|| damaged("unknown object kind"))?;
     let size: i64 = row.get(1).map_err(sqlite_error)?;
     let size = usize::try_from(size)
         .ok()
@@ -321,7 +323,7 @@ pub(crate) fn kind_code(kind: Kind) -> u8 {
     }
 }
 
-fn kind_of(code: i64) -> Option<Kind> {
+pub(crate) fn kind_of_code(code: i64) -> Option<Kind> {
     [Kind::Commit, Kind::Tree, Kind::Blob, Kind::Tag]
         .into_iter()
         .find(|kind| i64::from(kind_code(*kind)) == code)

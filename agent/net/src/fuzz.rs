@@ -5,6 +5,7 @@ use std::io::Read as _;
 use gix_zlib::Decompress;
 use windlass_wire::Reference;
 
+use crate::bundle;
 use crate::cache::Cache;
 use crate::incoming;
 use crate::known_hosts::KnownHosts;
@@ -119,6 +120,11 @@ pub fn known_hosts(text: &str) {
 /// The head of a request, as somebody on the network sends it.
 pub fn head(bytes: &[u8]) {
     incoming::parse_head(bytes);
+}
+
+/// What stands in front of the pack of a bundle.
+pub fn bundle(bytes: &[u8]) {
+    bundle::parse_header(bytes);
 }
 
 /// A URL as an object of the cluster gives it.

@@ -2,7 +2,7 @@
 //! process, which could open none, reads what comes in.
 
 mod connection;
-mod hand_over;
+pub(crate) mod hand_over;
 mod head;
 mod routes;
 

@@ -1,10 +1,11 @@
 //! Job: the network process: fetches untrusted bytes for the agent, and sends what it is to tell others.
-//! Takes → gives: requests on its socket → objects.
+//! Takes → gives: requests on its socket → objects; objects → a bundle.
 //! May touch: the network and its own throw-away cache.
 //! Never: holds a cluster credential; sends a pack to the agent; starts a program.
 
 mod begin;
 mod bucket;
+mod bundle;
 mod busy;
 mod cache;
 mod delta;
@@ -36,6 +37,7 @@ mod unpack;
 mod way;
 mod zlib;
 
+pub use bundle::BundleWriter;
 pub use sandbox::{Allowed, ConfineError, Confinement, Wall, confine};
 pub use server::{ServeError, Settings, serve};
 

@@ -13,6 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use windlass_wire::{Answer, DisplayUrl, FailureClass, Request, read_request, write_answer};
 
 use crate::bucket;
+use crate::bundle;
 use crate::busy::Busy;
 use crate::cache;
 use crate::download;
@@ -168,6 +169,10 @@ fn connection(stream: &UnixStream, context: &Context) {
         Ok(Request::Fetch(request)) => {
             tracing::debug!(url = %DisplayUrl(&request.url), reference = ?request.reference, "fetch");
             answer(&request, context, &mut out)
+        }
+        Ok(Request::Bundle(request)) => {
+            tracing::debug!("bundle");
+            bundle::answer(stream, &request, context)
         }
         Ok(Request::Serve(routes)) => {
             if let Err(error) = incoming::answer(stream, routes) {

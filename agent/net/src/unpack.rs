@@ -19,8 +19,33 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::zlib::{InflateError, inflate_from};
 
+/// Objects on which a pack may build that are neither in it nor in the cache.
+pub(crate) trait Bases {
+    /// An object that somebody else has; `None` when nobody does.
+    fn base(&mut self, oid: &ObjectId) -> Result<Option<(Kind, Vec<u8>)>, Failure>;
+}
+
+/// The cache holds everything that a server may build on.
+struct Nothing;
+
+impl Bases for Nothing {
+    fn base(&mut self, _: &ObjectId) -> Result<Option<(Kind, Vec<u8>)>, Failure> {
+        Ok(None)
+    }
+}
+
 /// Reads a whole pack into `receiving`, checks its checksum, and returns how many objects it held.
 pub(crate) fn unpack(
+    pack: impl BufRead,
+    receiving: &mut Receiving<'_>,
+    limits: &Limits,
+) -> Result<u32, CacheError> {
+    unpack_onto(&mut Nothing, pack, receiving, limits)
+}
+
+/// As [`unpack`], of a pack that builds on objects which are elsewhere.
+pub(crate) fn unpack_onto(
+    bases: &mut dyn Bases,
     pack: impl BufRead,
     receiving: &mut Receiving<'_>,
     limits: &Limits,
@@ -29,6 +54,7 @@ pub(crate) fn unpack(
     let count = reader.header(limits)?;
     let mut unpacker = Unpacker {
         receiving,
+        bases,
         limits,
         places: Vec::new(),
         recent: Recent::default(),
@@ -57,6 +83,7 @@ struct Base {
 
 struct Unpacker<'a, 'b> {
     receiving: &'a mut Receiving<'b>,
+    bases: &'a mut dyn Bases,
     limits: &'a Limits,
     /// In order of their offsets.
     places: Vec<Place>,
@@ -175,10 +202,14 @@ impl Unpacker<'_, '_> {
 
     /// A base outside the pack is one of our own objects (a thin pack), or came earlier in this one. The
     /// server chose it because we said we have it: if we do not, the cache lost it.
-    fn base_named(&self, oid: &ObjectId) -> Result<Base, CacheError> {
-        let row = self.receiving.row(oid)?;
-        let row = row.ok_or_else(|| CacheError::Damaged(format!("the base {oid} is missing")))?;
-        let (kind, bytes) = self.receiving.by_row(row)?;
+    fn base_named(&mut self, oid: &ObjectId) -> Result<Base, CacheError> {
+        let (kind, bytes) = match self.receiving.row(oid)? {
+            Some(row) => self.receiving.by_row(row)?,
+            None => self
+                .bases
+                .base(oid)?
+                .ok_or_else(|| CacheError::Damaged(format!("the base {oid} is missing")))?,
+        };
         Ok(Base {
             kind,
             bytes: Rc::new(bytes),

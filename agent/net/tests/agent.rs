@@ -1,9 +1,13 @@
 //! The agent's side of the socket.
 
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tempfile::TempDir;
 use windlass_net::{Allowed, Settings, confine, serve};
 use windlass_wire::{
@@ -178,4 +182,19 @@ pub fn main_at(commit: &str) -> Option<Known> {
         reference_name: "refs/heads/main".to_owned(),
         target: commit.to_owned(),
     })
+}
+
+/// Hands a descriptor to windlass-net.
+pub fn send(stream: &UnixStream, descriptor: &impl AsFd) {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [descriptor.as_fd()];
+    assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)));
+    sendmsg(
+        stream,
+        &[IoSlice::new(&[0])],
+        &mut ancillary,
+        SendFlags::empty(),
+    )
+    .unwrap();
 }

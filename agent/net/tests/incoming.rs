@@ -1,18 +1,15 @@
 //! Requests of others, on a socket that is handed over: what is handed on, what is refused, and what slow ones cost.
 
-use std::io::{IoSlice, Read, Write};
-use std::mem::MaybeUninit;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use windlass_wire::{
     FromNet, Reply, Routes, Taken, ToNet, limits, read_from_net, write_serve, write_to_net,
 };
 
-use crate::agent::Net;
+use crate::agent::{Net, send};
 
 /// The agent's side, which replies 200 and keeps what it was handed.
 struct Agent {
@@ -89,20 +86,6 @@ impl Agent {
         );
         taken
     }
-}
-
-fn send(stream: &UnixStream, socket: &impl AsFd) {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [socket.as_fd()];
-    assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)));
-    sendmsg(
-        stream,
-        &[IoSlice::new(&[0])],
-        &mut ancillary,
-        SendFlags::empty(),
-    )
-    .unwrap();
 }
 
 fn answer(stream: &mut TcpStream) -> String {

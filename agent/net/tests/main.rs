@@ -13,6 +13,7 @@ mod bucket;
 mod git;
 mod http_server;
 
+mod bundle;
 mod download;
 mod faults;
 mod first_fetch;

@@ -41,6 +41,7 @@ use crate::secrets::SecretPolicy;
 use crate::sight::{self, OwnWord, Sight};
 use crate::source::basis::{Rule, Trust};
 use crate::source::confirm::Verification;
+use crate::source::delivery::Desk;
 use crate::source::keep::Keep;
 use crate::source::lost::Remembered;
 use crate::source::spec::SourceSpec;
@@ -100,9 +101,14 @@ pub async fn run(
         (&word, &stop),
     )?;
     let own_word = OwnWord::new(&settings, own_annotations.clone());
-    let control = sight::serve(&context, &settings, own_word.clone());
     let told = (own_annotations, word);
-    bear_witness(&context, (&settings, &loaded), told, &sender);
+    let control = speak(
+        &context,
+        (&settings, &loaded),
+        own_word.clone(),
+        told,
+        &sender,
+    );
     write_unled(&context, &settings, &mark, &sender);
     tokio::spawn(identity::follow(
         context.cluster.clone(),
@@ -152,6 +158,25 @@ fn write_unled(
     tokio::spawn(local::follow(Local::new(context, settings, sender)));
 }
 
+/// Starts what answers on this node, and what tells the other nodes what this one accepted, once it looked at what it told before.
+fn speak(
+    context: &Arc<Context>,
+    (settings, loaded): (&Settings, &Reloaded),
+    own_word: OwnWord,
+    told: (watch::Receiver<BTreeMap<String, String>>, CancellationToken),
+    sender: &UnboundedSender<Event>,
+) -> JoinHandle<()> {
+    let root = RootLine {
+        line: loaded.root.spec.line(),
+        begins: loaded.trust.root.introduction,
+    };
+    let own = (settings.node.name.clone(), root.clone());
+    let (context, events) = (Arc::clone(context), sender.clone());
+    let control = sight::serve(&context, settings, own_word, Desk { root, events });
+    tokio::spawn(witness::follow(context, own, told, sender.clone()));
+    control
+}
+
 /// Starts what tells others, what others tell, and who leads them here.
 fn hear(
     context: &Arc<Context>,
@@ -173,26 +198,6 @@ fn hear(
     tokio::spawn(alarm::follow(context, current, own_word));
     let (context, current) = with();
     tokio::spawn(metrics::follow(context, current, sender.clone()));
-}
-
-/// Tells the other nodes what this one accepted, and looks at what it told before.
-fn bear_witness(
-    context: &Arc<Context>,
-    (settings, loaded): (&Settings, &Reloaded),
-    (own, word): (watch::Receiver<BTreeMap<String, String>>, CancellationToken),
-    sender: &UnboundedSender<Event>,
-) {
-    let root = RootLine {
-        line: loaded.root.spec.line(),
-        begins: loaded.trust.root.introduction,
-    };
-    let node = settings.node.name.clone();
-    tokio::spawn(witness::follow(
-        Arc::clone(context),
-        (node, root),
-        (own, word),
-        sender.clone(),
-    ));
 }
 
 /// Looks at what [`run`] reads before it starts anything: the keys, the introduction, every file with a credential.

@@ -225,6 +225,7 @@ impl Controller {
             Event::Flux(standing) => self.flux_standing_changed(standing),
             Event::Established(result) => self.established(result),
             Event::SourceFound { name, snapshot } => self.source_found(&name, *snapshot),
+            Event::Delivered { name, delivery } => self.delivered(&name, *delivery),
             Event::SourceFinished { name, outcome } => self.source_finished(&name, *outcome),
             Event::RepositoryFinished { name, outcome } => {
                 self.fetched_finished::<HelmRepositories>(&name, *outcome);

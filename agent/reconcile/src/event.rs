@@ -15,6 +15,7 @@ use crate::release::Outcome as ReleaseOutcome;
 use crate::reload::Reloaded;
 use crate::repository::IndexSnapshot;
 use crate::source::Outcome as SourceOutcome;
+use crate::source::delivery::Delivery;
 use crate::source::fetch::Snapshot;
 use crate::trust::NodeTrust;
 use crate::witness::Witnessed;
@@ -100,6 +101,11 @@ pub(crate) enum Event {
     SourceFound {
         name: Named,
         snapshot: Box<Snapshot>,
+    },
+    /// Somebody on this node brought a bundle for this source.
+    Delivered {
+        name: Named,
+        delivery: Box<Delivery>,
     },
     SourceFinished {
         name: Named,

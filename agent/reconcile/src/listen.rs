@@ -3,24 +3,22 @@
 //! As long as somebody is connected, windlass-net has the socket, too, and hands on whole requests for known paths;
 //! otherwise nothing runs but a wait for the next connection.
 
-use std::io::{self, BufReader, IoSlice};
-use std::mem::MaybeUninit;
+use std::io::{self, BufReader};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{oneshot, watch};
 use windlass_wire::{
     FromNet, Reply, Routes, Taken, ToNet, WireError, read_from_net, write_serve, write_to_net,
 };
 
-use crate::net::{Net, NetError};
+use crate::net::{Net, NetError, send_descriptor};
 use crate::source::status::chain;
 
 /// How soon a port that cannot be had, or windlass-net that does not work, is tried again.
@@ -163,25 +161,9 @@ fn hand_over(
     if read_from_net(&mut &stream)? != FromNet::Ready {
         return Err(ListenError::Unexpected);
     }
-    send(&stream, listener.as_fd())?;
+    send_descriptor(&stream, listener.as_fd())?;
     stream.set_read_timeout(None)?;
     Ok(stream)
-}
-
-/// Sends a descriptor (unix(7), `SCM_RIGHTS`).
-fn send(stream: &UnixStream, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [descriptor];
-    let is_room = ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-    debug_assert!(is_room, "the space is made for one");
-    sendmsg(
-        stream,
-        &[IoSlice::new(&[0])],
-        &mut ancillary,
-        SendFlags::empty(),
-    )?;
-    Ok(())
 }
 
 /// Hands on what windlass-net says, until it says nothing more.

@@ -3,12 +3,16 @@
 //! Under systemd the socket is there before the agent is. Elsewhere the agent starts the network process
 //! from its own binary, and again when it has died: it is the same program with no credential.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 /// How long a started network process may take until it listens.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -85,6 +89,22 @@ impl Drop for Net {
             let _ = child.wait();
         }
     }
+}
+
+/// Sends a descriptor (unix(7), `SCM_RIGHTS`).
+pub(crate) fn send_descriptor(stream: &UnixStream, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [descriptor];
+    let is_room = ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    debug_assert!(is_room, "the space is made for one");
+    sendmsg(
+        stream,
+        &[IoSlice::new(&[0])],
+        &mut ancillary,
+        SendFlags::empty(),
+    )?;
+    Ok(())
 }
 
 fn is_alive(child: &mut Child) -> bool {

@@ -5,6 +5,7 @@ pub(crate) mod ask;
 pub(crate) mod basis;
 mod conclude;
 pub(crate) mod confirm;
+pub(crate) mod delivery;
 mod disowned;
 pub(crate) mod fetch;
 pub(crate) mod heartbeat;
@@ -13,6 +14,7 @@ mod judge;
 pub(crate) mod keep;
 pub(crate) mod listed;
 pub(crate) mod lost;
+mod pass;
 mod recall;
 pub(crate) mod secret;
 pub(crate) mod spec;
@@ -21,85 +23,18 @@ pub(crate) mod status;
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use windlass_api::reasons;
-use windlass_cluster::Leadership;
-use windlass_object::Object;
-use windlass_state::Tip;
-use windlass_trust::Oid;
 
-use self::basis::Basis;
 use self::conclude::conclude;
+use self::delivery::{Delivery, Receipt};
 use self::fetch::{FetchError, Fetched, Loaded, Snapshot};
-use self::include::Included;
-use self::lost::Remembered;
+pub(crate) use self::pass::{Outcome, Pass, RefusedHead};
 use self::spec::{Secrets, SourceSpec, Unusable};
 use self::split::Shown;
 use self::status::Problem;
 use crate::context::Context;
 use crate::event::Event;
-use crate::named::Named;
-use crate::seen::SeenGitRepository;
-use crate::trust::NodeTrust;
-
-/// What one pass of a source works with.
-#[derive(Debug)]
-pub(crate) struct Pass {
-    pub(crate) name: Named,
-    /// Fixed by the node's config for the root; otherwise read from the object.
-    pub(crate) fixed: Option<SourceSpec>,
-    /// The object, once the cluster has shown it.
-    pub(crate) seen: Option<SeenGitRepository>,
-    pub(crate) snapshot: Option<Snapshot>,
-    pub(crate) refused: Option<RefusedHead>,
-    /// Whether what is kept on disk was looked at already.
-    pub(crate) loaded: bool,
-    /// Why the source is there.
-    pub(crate) basis: Basis,
-    pub(crate) trust: Arc<NodeTrust>,
-    /// Which state of the node's trust this is.
-    pub(crate) epoch: u64,
-    /// What is wrong with the trust files, which the root says.
-    pub(crate) trust_problem: Option<String>,
-    /// The other sources whose files are put inside, or why they are not there.
-    pub(crate) included: Result<Vec<Included>, Unusable>,
-    /// What the cluster remembers of where it stood.
-    pub(crate) remembered: Remembered,
-    /// Only the leader writes.
-    pub(crate) leadership: Option<Leadership>,
-    /// To the controller, for what it has to know before the pass ends.
-    pub(crate) events: UnboundedSender<Event>,
-}
-
-/// A head that was judged and refused; it is not fetched again while the reference points to it.
-#[derive(Clone, Debug)]
-pub(crate) struct RefusedHead {
-    /// The commit.
-    pub(crate) head: Oid,
-    pub(crate) tip: Tip,
-    pub(crate) problem: Problem,
-    /// It does not go on from what was accepted last: only an override leads there.
-    pub(crate) lies_back: bool,
-    /// Where its way parted from that of what was accepted last.
-    pub(crate) forks_at: Option<Oid>,
-}
-
-/// What the controller has to know after a pass.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) snapshot: Option<Snapshot>,
-    pub(crate) problem: Option<Problem>,
-    pub(crate) refused: Option<RefusedHead>,
-    pub(crate) object: Option<Object>,
-    /// The pass only loaded what is kept; the network was not asked.
-    pub(crate) only_loaded: bool,
-    /// What is kept on disk has been looked at, by this pass or an earlier one.
-    pub(crate) loaded: bool,
-    /// The generation of the object that the pass worked for.
-    pub(crate) generation: Option<i64>,
-    pub(crate) interval: std::time::Duration,
-}
 
 /// How often a source is asked again whose spec cannot be followed.
 const STALLED_INTERVAL: std::time::Duration = std::time::Duration::from_secs(600);
@@ -107,24 +42,31 @@ const STALLED_INTERVAL: std::time::Duration = std::time::Duration::from_secs(600
 /// How often what a source needs is looked for, such as its Secret.
 const UNUSABLE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// Runs one pass: the first one loads what the node keeps, the others ask the network.
-pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
+/// Runs one pass: the first one loads what the node keeps, the others ask the network, or take what somebody brought.
+pub(crate) async fn run(context: &Arc<Context>, pass: Pass, delivery: Option<Delivery>) -> Outcome {
     let generation = pass.seen.as_ref().map(|seen| seen.meta.generation);
     let spec = match spec_of(context, &pass).await {
         Ok(spec) => spec,
-        Err(unusable) => return stalled(context, pass, &unusable).await,
+        Err(unusable) => {
+            if let Some(delivery) = delivery {
+                delivery.reply(Err(unusable.message.clone()));
+            }
+            return stalled(context, pass, &unusable).await;
+        }
     };
     let interval = spec.interval;
     let began = Instant::now();
-    let found = if pass.loaded {
-        ask(context, &spec, &pass).await
-    } else {
-        load(context, &spec).await
+    let found = match delivery {
+        Some(delivery) => delivery::take(context, &spec, &pass, delivery).await,
+        None if pass.loaded => ask(context, &spec, &pass).await,
+        None => load(context, &spec).await,
     };
     let Found {
         snapshot,
         problem,
         refused,
+        asked,
+        receipt,
     } = found;
     let only_loaded = !pass.loaded;
     let found_nothing = only_loaded && snapshot.is_none();
@@ -135,19 +77,10 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         }
         found => (found, problem),
     };
-    if let Some(snapshot) = &snapshot {
-        // Whoever reads the status that is written below may ask a Kustomization for a pass at once, as
-        // `reconcile kustomization --with-source` does: that pass has to be one with this revision.
-        let found = Event::SourceFound {
-            name: pass.name.clone(),
-            snapshot: Box::new(snapshot.clone()),
-        };
-        // The receiver is gone only when the agent stops.
-        let _ = pass.events.send(found);
-    }
-    let answers = !only_loaded && !problem.as_ref().is_some_and(Problem::is_offline);
+    tell_found(&pass, snapshot.as_ref());
+    let answers = asked && !problem.as_ref().is_some_and(Problem::is_offline);
     let shown = Shown {
-        complete_since: (!only_loaded && problem.is_none()).then_some(began),
+        complete_since: (asked && problem.is_none()).then_some(began),
         refused: refused.clone(),
     };
     look_again(context, &spec, snapshot.as_ref(), (answers, shown)).await;
@@ -156,6 +89,9 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
     } else {
         conclude(context, &pass, snapshot.as_ref(), problem.as_ref()).await
     };
+    if let Some(receipt) = receipt {
+        receipt.send();
+    }
     Outcome {
         snapshot,
         problem,
@@ -165,6 +101,19 @@ pub(crate) async fn run(context: &Arc<Context>, pass: Pass) -> Outcome {
         loaded: true,
         generation,
         interval,
+    }
+}
+
+/// Whoever reads the status that is written next may ask a Kustomization for a pass at once, as `reconcile kustomization
+/// --with-source` does: that pass has to be one with this revision.
+fn tell_found(pass: &Pass, snapshot: Option<&Snapshot>) {
+    if let Some(snapshot) = snapshot.cloned() {
+        let found = Event::SourceFound {
+            name: pass.name.clone(),
+            snapshot: Box::new(snapshot),
+        };
+        // The receiver is gone only when the agent stops.
+        let _ = pass.events.send(found);
     }
 }
 
@@ -259,6 +208,10 @@ struct Found {
     snapshot: Option<Snapshot>,
     problem: Option<Problem>,
     refused: Option<RefusedHead>,
+    /// Whether the source's own server was asked.
+    asked: bool,
+    /// For whoever brought something.
+    receipt: Option<Receipt>,
 }
 
 async fn load(context: &Arc<Context>, spec: &SourceSpec) -> Found {
@@ -275,7 +228,7 @@ async fn load(context: &Arc<Context>, spec: &SourceSpec) -> Found {
         Ok(Ok(Loaded { snapshot, problem })) => Found {
             snapshot,
             problem,
-            refused: None,
+            ..Found::default()
         },
         Ok(Err(error)) => Found::problem(Problem::fetch(&error)),
         Err(panic) => Found::problem(broke(&panic)),
@@ -312,24 +265,28 @@ async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
         };
         Ok(overridden.unwrap_or(fetched))
     });
-    match asked.await {
+    let found = match asked.await {
         Ok(Ok(Fetched::Unchanged)) => Found {
             problem: pass.refused.as_ref().map(|refused| refused.problem.clone()),
             refused: pass.refused.clone(),
-            snapshot: None,
+            ..Found::default()
         },
         Ok(Ok(Fetched::Unconfirmed(problem))) => Found::problem(problem),
         Ok(Ok(Fetched::Accepted(snapshot))) => Found::snapshot(*snapshot),
         Ok(Ok(Fetched::Refused(refused))) => Found {
             problem: Some(refused.problem.clone()),
             refused: Some(refused),
-            snapshot: None,
+            ..Found::default()
         },
         Ok(Err(error)) => Found {
             refused: pass.refused.clone(),
             ..Found::problem(Problem::fetch(&error))
         },
         Err(panic) => Found::problem(broke(&panic)),
+    };
+    Found {
+        asked: true,
+        ..found
     }
 }
 

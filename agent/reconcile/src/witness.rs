@@ -195,6 +195,11 @@ async fn tell(
     if text != NOTHING {
         said.insert(names::ACCEPTED.to_owned(), text);
     }
+    let unshown = keep.unshown()?;
+    let unshown: Vec<&str> = unshown.iter().map(|line| line.source.as_str()).collect();
+    if !unshown.is_empty() {
+        said.insert(names::UNSHOWN.to_owned(), unshown.join(","));
+    }
     if said != before {
         witnesses.tell(node, &said).await?;
     }

@@ -24,6 +24,6 @@ pub use line::Line;
 pub use ratchet::{RatchetError, RatchetFile, RatchetNotice};
 pub use store::{
     Binding, BlobDigest, Collected, HistoryEntry, Incoming, IncomingBlob, Inspection, Kept, Notice,
-    OpenError, ParseDigestError, PutError, Reader, Recovered, Refused, Store, StoreError, Tip,
-    Verdict,
+    OpenError, Outgoing, ParseDigestError, PutError, Reader, Recovered, Refused, Store, StoreError,
+    Tip, Verdict,
 };

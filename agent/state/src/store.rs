@@ -14,6 +14,7 @@ mod inspection;
 mod links;
 mod memory;
 mod notices;
+mod outgoing;
 mod reader;
 mod spool;
 
@@ -32,6 +33,7 @@ pub use self::incoming::{Incoming, PutError};
 pub use self::inspection::Inspection;
 pub use self::memory::Binding;
 pub use self::notices::Notice;
+pub use self::outgoing::Outgoing;
 pub use self::reader::Reader;
 
 use self::database::Database;

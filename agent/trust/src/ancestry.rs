@@ -16,6 +16,20 @@ pub fn descends(
     Range::walk(reader, *commit, &vouched).is_ok_and(|range| range.reaches(older))
 }
 
+/// How many commits one has that an older one, from which it goes on, does not; `None` where it does not go on from it, or that
+/// cannot be seen. What lies behind `begins`, the introduction, is not looked at.
+pub fn commits_since(
+    reader: &dyn ObjectReader,
+    (commit, older): (&Oid, &Oid),
+    begins: Option<&Oid>,
+) -> Option<usize> {
+    let vouched: Vec<Oid> = begins.into_iter().chain([older]).copied().collect();
+    let mut range = Range::walk(reader, *commit, &vouched).ok()?;
+    // The older one is met, too, and is not new.
+    let reaches = range.reaches(older) && range.exhaust().is_ok();
+    reaches.then(|| range.new_commits().len())
+}
+
 /// Where the ways to two commits part: the newest commit from which both go on. What lies behind `begins`, the introduction, is not
 /// looked at.
 pub fn fork_of(

@@ -1,5 +1,6 @@
 //! One head: the introduction, the way forward, the range behind it.
 
+use crate::ancestry::commits_since;
 use crate::charter::Charter;
 use crate::judge::{Judge, Stop};
 use crate::proof::SignerCount;
@@ -211,10 +212,7 @@ fn is_forward(
 
 /// By how much the head lies behind what was accepted last, if it does: a server that was set back, or that does not have it yet.
 fn not_fast_forward(judge: &Judge<'_>, accepted: Oid, introduction: Oid) -> RefusalReason {
-    let walked = Range::walk(judge.reader, accepted, &[introduction, judge.head]).ok();
-    let reaching = walked.filter(|range| range.reaches(&judge.head));
-    let reaching = reaching.and_then(|mut range| range.exhaust().is_ok().then_some(range));
-    // The head itself is met, too, and is not new.
-    let behind = reaching.map(|range| range.new_commits().len());
+    let ways = (&accepted, &judge.head);
+    let behind = commits_since(judge.reader, ways, Some(&introduction));
     RefusalReason::NotFastForward { accepted, behind }
 }

@@ -48,7 +48,7 @@ mod walk;
 mod ways;
 mod wire;
 
-pub use ancestry::{descends, fork_of};
+pub use ancestry::{commits_since, descends, fork_of};
 pub use archive::{ArchiveError, ENTRY_LIMIT, UNPACKED_LIMIT, check_path};
 pub use charter::{
     Charter, CharterError, Duty, POLICY_FILE, POLICY_NAMESPACE, POLICY_SIGNATURES, Revocation,

@@ -4,6 +4,7 @@
 //! for a person and belongs to the `cli` room.
 
 mod agent;
+mod bundle;
 mod net;
 mod trust;
 
@@ -57,6 +58,9 @@ fn main() -> ExitCode {
                 }
                 Err(error) => agent::refused_config(&error),
             }
+        }
+        Command::Person(windlass_cli::Command::Bundle(arguments)) => {
+            bundle::main(&globals, arguments, command_line)
         }
         Command::Person(command) => windlass_cli::execute(&globals, &command, command_line),
     }

@@ -4,10 +4,11 @@ use std::fmt;
 use std::io::{Read, Write};
 
 use crate::frame::{Decoder, Encoder, check_oid, read_bytes, read_length, write_length};
-use crate::{WireError, limits};
+use crate::{FailureClass, WireError, limits};
 
 /// One answer. A fetch is `Head`, then `Object`s (commits first), then `Done`; or `Unchanged`; a `Failed`
-/// may come at any point and ends the connection.
+/// may come at any point and ends the connection. A bundle is `Ready`, then `Prerequisite`s and `Reference`s, then `Base`s,
+/// then `Object`s in any order, then `Done`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Answer {
     /// What the reference points at; comes before the objects.
@@ -40,6 +41,25 @@ pub enum Answer {
         /// Bytes that came over the network, HTTP headers not counted.
         wire_bytes: u64,
     },
+    /// It waits for the descriptor of a bundle.
+    Ready,
+    /// A commit that a bundle builds on and does not hold.
+    Prerequisite {
+        /// The commit.
+        oid: [u8; 20],
+    },
+    /// A reference that a bundle holds.
+    Reference {
+        /// Its full name.
+        name: String,
+        /// What it names.
+        oid: [u8; 20],
+    },
+    /// An object that a bundle builds on is asked for.
+    Base {
+        /// The object.
+        oid: [u8; 20],
+    },
     /// The fetch failed.
     Failed {
         /// What kind of failure.
@@ -71,12 +91,15 @@ impl fmt::Debug for Answer {
                 write!(formatter, "Head({oid} {reference_name:?} {target})")
             }
             Self::Object { kind, oid, bytes } => {
-                write!(formatter, "Object(kind {kind}, ")?;
-                for byte in oid {
-                    write!(formatter, "{byte:02x}")?;
-                }
-                write!(formatter, ", {} bytes)", bytes.len())
+                let (oid, length) = (Hex(oid), bytes.len());
+                write!(formatter, "Object(kind {kind}, {oid}, {length} bytes)")
             }
+            Self::Ready => write!(formatter, "Ready"),
+            Self::Prerequisite { oid } => write!(formatter, "Prerequisite({})", Hex(oid)),
+            Self::Reference { name, oid } => {
+                write!(formatter, "Reference({name:?} {})", Hex(oid))
+            }
+            Self::Base { oid } => write!(formatter, "Base({})", Hex(oid)),
             Self::Unchanged { oid } => write!(formatter, "Unchanged({oid})"),
             Self::Done {
                 objects,
@@ -92,86 +115,12 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// What kind of failure ended a fetch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum FailureClass {
-    /// Credentials are missing, wrong or not enough.
-    Authentication,
-    /// The server has no such repository.
-    NotFound,
-    /// No connection, or the server says it cannot answer now.
-    Unreachable,
-    /// The time given for the fetch ran out.
-    Timeout,
-    /// The server's certificate is not trusted, or TLS failed.
-    Tls,
-    /// The server's SSH host key is not trusted.
-    HostKey,
-    /// A limit was reached; the message names it.
-    Refused,
-    /// The server sent something that is not Git's protocol, or that we do not speak.
-    Protocol,
-    /// The URL cannot be used.
-    InvalidUrl,
-    /// The repository has no such branch, tag, reference or commit.
-    NoSuchReference,
-    /// The request itself cannot be used: a credential, range or name in it is malformed.
-    InvalidRequest,
-    /// The cache of windlass-net cannot be read or written.
-    Cache,
-    /// The server sent an object that is part of an attack on SHA-1.
-    HashCollision,
-}
+struct Hex<'a>(&'a [u8; 20]);
 
-const CLASSES: [(FailureClass, u8, &str); 13] = [
-    (FailureClass::Authentication, 1, "Authentication"),
-    (FailureClass::NotFound, 2, "NotFound"),
-    (FailureClass::Unreachable, 3, "Unreachable"),
-    (FailureClass::Timeout, 4, "Timeout"),
-    (FailureClass::Tls, 5, "Tls"),
-    (FailureClass::HostKey, 6, "HostKey"),
-    (FailureClass::Refused, 7, "Refused"),
-    (FailureClass::Protocol, 8, "Protocol"),
-    (FailureClass::InvalidUrl, 9, "InvalidUrl"),
-    (FailureClass::NoSuchReference, 10, "NoSuchReference"),
-    (FailureClass::InvalidRequest, 11, "InvalidRequest"),
-    (FailureClass::Cache, 12, "Cache"),
-    (FailureClass::HashCollision, 13, "HashCollision"),
-];
-
-impl FailureClass {
-    /// The name, in CamelCase.
-    pub fn as_str(self) -> &'static str {
-        CLASSES
-            .iter()
-            .find(|(class, ..)| *class == self)
-            .map_or("Unknown", |(_, _, name)| name)
-    }
-
-    /// True when only a person can change the outcome: a retry soon is no use.
-    pub fn needs_a_person(self) -> bool {
-        !matches!(self, Self::Unreachable | Self::Timeout | Self::Cache)
-    }
-
-    fn code(self) -> u8 {
-        CLASSES
-            .iter()
-            .find(|(class, ..)| *class == self)
-            .map_or(0, |(_, code, _)| *code)
-    }
-
-    fn from_code(code: u8) -> Option<Self> {
-        CLASSES
-            .iter()
-            .find(|(_, known, _)| *known == code)
-            .map(|(class, ..)| *class)
-    }
-}
-
-impl fmt::Display for FailureClass {
+impl fmt::Display for Hex<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
+        let mut bytes = self.0.iter();
+        bytes.try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
@@ -180,6 +129,10 @@ const TAG_OBJECT: u8 = 2;
 const TAG_UNCHANGED: u8 = 3;
 const TAG_DONE: u8 = 4;
 pub(crate) const TAG_FAILED: u8 = 5;
+const TAG_READY: u8 = 6;
+const TAG_PREREQUISITE: u8 = 7;
+const TAG_REFERENCE: u8 = 8;
+const TAG_BASE: u8 = 9;
 /// Tag byte, kind and object id come before an object's bytes.
 const OBJECT_HEADER_BYTES: usize = 1 + 1 + 20;
 const WHAT: &str = "answer";
@@ -217,9 +170,33 @@ pub fn write_answer(writer: &mut impl Write, answer: &Answer) -> Result<(), Wire
             encoder.number(*wire_bytes);
             encoder
         }
+        Answer::Ready => Encoder::new(TAG_READY),
+        Answer::Prerequisite { oid } => encode_named(TAG_PREREQUISITE, oid, "")?,
+        Answer::Reference { name, oid } => encode_named(TAG_REFERENCE, oid, name)?,
+        Answer::Base { oid } => encode_named(TAG_BASE, oid, "")?,
         Answer::Failed { class, message } => encode_failed(*class, message)?,
     };
     encoder.write(writer, WHAT, limits::ANSWER_BYTES)
+}
+
+fn encode_named(tag: u8, oid: &[u8; 20], name: &str) -> Result<Encoder, WireError> {
+    let mut encoder = Encoder::new(tag);
+    encoder.bytes("object id", oid, oid.len())?;
+    encoder.text("reference name", name, limits::NAME_BYTES)?;
+    Ok(encoder)
+}
+
+fn decode_named(decoder: &mut Decoder<'_>) -> Result<([u8; 20], String), WireError> {
+    let oid = decoder.bytes("object id", 20)?;
+    let oid = oid.try_into();
+    let oid = oid.map_err(|_| WireError::Malformed { what: "object id" })?;
+    Ok((oid, decoder.text("reference name", limits::NAME_BYTES)?))
+}
+
+fn decode_nameless(decoder: &mut Decoder<'_>) -> Result<[u8; 20], WireError> {
+    let (oid, name) = decode_named(decoder)?;
+    let malformed = || WireError::Malformed { what: "object id" };
+    name.is_empty().then_some(oid).ok_or_else(malformed)
 }
 
 /// Failures look the same whatever was asked for.
@@ -318,6 +295,17 @@ fn decode_answer(tag: u8, decoder: &mut Decoder<'_>) -> Result<Answer, WireError
             let (class, message) = decode_failed(decoder)?;
             Answer::Failed { class, message }
         }
+        TAG_READY => Answer::Ready,
+        TAG_PREREQUISITE => Answer::Prerequisite {
+            oid: decode_nameless(decoder)?,
+        },
+        TAG_REFERENCE => {
+            let (oid, name) = decode_named(decoder)?;
+            Answer::Reference { name, oid }
+        }
+        TAG_BASE => Answer::Base {
+            oid: decode_nameless(decoder)?,
+        },
         tag => return Err(WireError::UnknownTag { what: WHAT, tag }),
     })
 }

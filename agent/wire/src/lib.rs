@@ -6,13 +6,15 @@
 //! One connection carries one [`FetchRequest`] and then [`Answer`]s until a final one
 //! ([`Answer::is_final`]), or one [`DownloadRequest`], [`RegistryRequest`], [`BucketRequest`] or
 //! [`PostRequest`] and then [`Piece`]s, or one [`Routes`] and then [`FromNet`] one way and [`ToNet`] the
-//! other. A frame is a big-endian `u32` length, a tag byte, and the fields; the length counts the tag byte.
+//! other, or one [`BundleRequest`] and then [`Answer`]s both ways. A frame is a big-endian `u32` length, a tag byte, and the fields; the length counts the tag byte.
 //! Integers are big-endian, texts and byte strings carry a `u32` length.
 
 mod answer;
 mod bucket;
+mod bundle;
 mod download;
 mod error;
+mod failure_class;
 mod frame;
 pub mod limits;
 mod locator;
@@ -23,12 +25,14 @@ mod secret;
 mod semver_range;
 mod serve;
 
-pub use answer::{Answer, FailureClass, read_answer, write_answer};
+pub use answer::{Answer, read_answer, write_answer};
 pub use bucket::{BucketAsk, BucketRequest, write_bucket};
+pub use bundle::{BundleRequest, write_bundle};
 pub use download::{
     ClientIdentity, DownloadRequest, Piece, Proxy, read_piece, write_download, write_piece,
 };
 pub use error::WireError;
+pub use failure_class::FailureClass;
 pub use locator::DisplayUrl;
 pub use post::{PostExpected, PostMethod, PostRequest, write_post};
 pub use registry::{RegistryAsk, RegistryRequest, write_registry};

@@ -6,14 +6,15 @@ use std::io::{Read, Write};
 use zeroize::Zeroizing;
 
 use crate::bucket::{TAG_BUCKET, decode_bucket};
+use crate::bundle::{TAG_BUNDLE, decode_bundle};
 use crate::download::{TAG_DOWNLOAD, decode_download};
 use crate::frame::{Decoder, Encoder, check_oid, read_bytes, read_length};
 use crate::post::{TAG_POST, decode_post};
 use crate::registry::{TAG_REGISTRY, decode_registry};
 use crate::serve::{TAG_SERVE, decode_routes};
 use crate::{
-    BucketRequest, DisplayUrl, DownloadRequest, PostRequest, Range, RegistryRequest, Routes,
-    Secret, WireError, limits, parse_tag,
+    BucketRequest, BundleRequest, DisplayUrl, DownloadRequest, PostRequest, Range, RegistryRequest,
+    Routes, Secret, WireError, limits, parse_tag,
 };
 
 /// What one connection asks for.
@@ -31,6 +32,8 @@ pub enum Request {
     Post(PostRequest),
     /// Requests of others, on a socket that is handed over.
     Serve(Routes),
+    /// What a bundle holds, which comes from a descriptor that is handed over.
+    Bundle(BundleRequest),
 }
 
 /// Asks for everything one reference reaches and the agent does not have.
@@ -194,6 +197,7 @@ pub fn read_request(reader: &mut impl Read) -> Result<Request, WireError> {
         TAG_BUCKET => Request::Bucket(decode_bucket(&mut decoder)?),
         TAG_POST => Request::Post(decode_post(&mut decoder)?),
         TAG_SERVE => Request::Serve(decode_routes(&mut decoder)?),
+        TAG_BUNDLE => Request::Bundle(decode_bundle(&mut decoder)?),
         tag => return Err(WireError::UnknownTag { what: WHAT, tag }),
     };
     decoder.finish()?;

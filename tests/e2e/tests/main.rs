@@ -14,6 +14,7 @@ mod artifacts;
 mod bad_input;
 mod bucket_server;
 mod buckets;
+mod bundle;
 mod cache;
 mod charts;
 mod commands;

@@ -138,7 +138,7 @@ impl Homelab {
 }
 
 /// A node: an sshd whose sessions have the agent's windlass.
-fn node(agent: &Agent) -> SshServer {
+pub(crate) fn node(agent: &Agent) -> SshServer {
     let bin = agent.path().join("bin");
     let windlass = format!(
         "for word; do shift; [ \"$word\" = /etc/windlass/config.toml ] && word={}; set -- \"$@\" \"$word\"; done\nexec {} \"$@\"",

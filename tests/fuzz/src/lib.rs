@@ -24,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     ("kustomize_substitution", kustomize::substitution),
     ("net_delta", net::delta),
     ("net_greeting", net::greeting),
+    ("net_bundle", net::bundle),
     ("net_head", net::head),
     ("net_known_hosts", net::known_hosts),
     ("net_list", net::list),

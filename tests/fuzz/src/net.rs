@@ -2,7 +2,7 @@
 
 use windlass_net::fuzz;
 
-pub(crate) use windlass_net::fuzz::{delta, greeting, head, list, side_band, zlib};
+pub(crate) use windlass_net::fuzz::{bundle, delta, greeting, head, list, side_band, zlib};
 
 /// A pack as a server sends it; each gets a directory, which goes with it.
 #[expect(clippy::expect_used, reason = "a disk that fails is no finding")]

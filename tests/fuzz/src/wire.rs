@@ -2,8 +2,8 @@
 
 use windlass_wire::{
     Range, Request, parse_tag, read_answer, read_from_net, read_piece, read_request, write_answer,
-    write_bucket, write_download, write_from_net, write_piece, write_post, write_registry,
-    write_request, write_serve,
+    write_bucket, write_bundle, write_download, write_from_net, write_piece, write_post,
+    write_registry, write_request, write_serve,
 };
 
 /// Answers that are read from one input at most.
@@ -20,6 +20,7 @@ pub(crate) fn request(bytes: &[u8]) {
             Request::Bucket(bucket) => write_bucket(&mut written, bucket),
             Request::Post(post) => write_post(&mut written, post),
             Request::Serve(routes) => write_serve(&mut written, routes),
+            Request::Bundle(bundle) => write_bundle(&mut written, bundle),
         };
         let written = wrote.is_ok() && bytes.starts_with(&written);
         assert!(written, "{request:?} was read and is not what was written");

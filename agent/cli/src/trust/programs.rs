@@ -7,6 +7,7 @@
     reason = "git signs with the person's own settings, key and agent; windlass holds no private key"
 )]
 
+pub(crate) mod bundle;
 pub(crate) mod ssh;
 
 use std::ffi::OsStr;

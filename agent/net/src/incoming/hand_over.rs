@@ -1,4 +1,4 @@
-//! The descriptor of a socket, sent over another one (unix(7), `SCM_RIGHTS`).
+//! A descriptor, sent over a socket (unix(7), `SCM_RIGHTS`).
 
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -15,6 +15,19 @@ use rustix::net::{
 /// # Errors
 /// Nothing comes, or something else.
 pub(super) fn receive(stream: &UnixStream) -> io::Result<TcpListener> {
+    let descriptor = receive_descriptor(stream)?;
+    if !socket_acceptconn(&descriptor)? {
+        let message = "the agent sent a socket that does not listen";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok(TcpListener::from(descriptor))
+}
+
+/// Receives one descriptor.
+///
+/// # Errors
+/// Nothing comes.
+pub(crate) fn receive_descriptor(stream: &UnixStream) -> io::Result<OwnedFd> {
     let mut byte = [0_u8; 1];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -24,13 +37,8 @@ pub(super) fn receive(stream: &UnixStream) -> io::Result<TcpListener> {
         RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect::<Vec<OwnedFd>>(),
         _ => Vec::new(),
     });
-    let descriptor = descriptors.next().ok_or_else(|| {
-        let message = "the agent sent no socket to listen on";
+    descriptors.next().ok_or_else(|| {
+        let message = "the agent sent no descriptor";
         io::Error::new(io::ErrorKind::InvalidData, message)
-    })?;
-    if !socket_acceptconn(&descriptor)? {
-        let message = "the agent sent a socket that does not listen";
-        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-    }
-    Ok(TcpListener::from(descriptor))
+    })
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use windlass_api::helm_chart::HelmChartSourceKind;
 use windlass_api::kustomization::SourceKind;
 use windlass_api::names;
-use windlass_cluster::WatchEvent;
+use windlass_cluster::{Leadership, WatchEvent};
 use windlass_plan::backoff;
 
 use super::{Controller, with_jitter};
@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::finalizer;
 use crate::named::Named;
 use crate::seen::SeenGitRepository;
+use crate::source::delivery::Delivery;
 use crate::source::fetch::Snapshot;
 use crate::source::status::Problem;
 use crate::source::{self, Outcome, Pass, RefusedHead};
@@ -36,6 +37,8 @@ pub(super) struct SourceSlot {
     pub(super) fetched_at: Option<jiff::Timestamp>,
     /// Seen in the list that is under way.
     listed: bool,
+    /// What somebody brought for it, for the next pass.
+    delivery: Option<Delivery>,
     /// What the pass under way works by does not hold any more: nothing comes of it.
     outdated: bool,
 }
@@ -44,6 +47,11 @@ impl SourceSlot {
     /// Whether what is kept on disk has been looked at.
     pub(super) fn is_loaded(&self) -> bool {
         self.loaded
+    }
+
+    /// What somebody brought, once what is kept was looked at.
+    fn take_delivery(&mut self) -> Option<Delivery> {
+        self.delivery.take_if(|_| self.loaded)
     }
 
     /// What is kept is judged anew before the network is asked.
@@ -168,7 +176,7 @@ impl Controller {
             self.source_queue.finish(&name);
             return;
         };
-        let is_root = name == self.root.name;
+        let is_due = slot.delivery.is_some();
         let leadership = self
             .standing
             .leadership
@@ -179,7 +187,7 @@ impl Controller {
                 self.release_source(&name);
                 return;
             }
-            if suspended(seen) && slot.loaded {
+            if suspended(seen) && slot.loaded && !is_due {
                 self.source_queue.finish(&name);
                 self.resume_if_due(&seen_kind(), &name);
                 return;
@@ -191,25 +199,14 @@ impl Controller {
                 .schedule(&name, Instant::now() + LOADED_AGAIN);
             return;
         }
-        let pass = Pass {
-            fixed: is_root.then(|| self.root.spec.clone()),
-            seen: slot.seen.clone(),
-            snapshot: slot.snapshot.clone(),
-            refused: slot.refused.clone(),
-            loaded: slot.loaded,
-            basis: self.basis_of(&name, slot),
-            included: self.included(&name),
-            remembered: self.remembered(&name, slot),
-            trust: Arc::clone(&self.trust),
-            epoch: self.context.keep.epoch(),
-            trust_problem: self.trust_problem.clone().filter(|_| is_root),
-            leadership,
-            events: self.sender.clone(),
-            name: name.clone(),
-        };
+        let pass = self.source_pass(&name, slot, leadership);
+        let delivery = self
+            .sources
+            .get_mut(&name)
+            .and_then(SourceSlot::take_delivery);
         let context = Arc::clone(&self.context);
         self.spawn(
-            async move { source::run(&context, pass).await },
+            async move { source::run(&context, pass, delivery).await },
             {
                 let name = name.clone();
                 move |outcome| Event::SourceFinished {
@@ -219,6 +216,27 @@ impl Controller {
             },
             Event::SourceBroke { name },
         );
+    }
+
+    fn source_pass(&self, name: &Named, slot: &SourceSlot, leadership: Option<Leadership>) -> Pass {
+        let is_root = *name == self.root.name;
+        Pass {
+            fixed: is_root.then(|| self.root.spec.clone()),
+            seen: slot.seen.clone(),
+            snapshot: slot.snapshot.clone(),
+            problem: slot.problem.clone(),
+            refused: slot.refused.clone(),
+            loaded: slot.loaded,
+            basis: self.basis_of(name, slot),
+            included: self.included(name),
+            remembered: self.remembered(name, slot),
+            trust: Arc::clone(&self.trust),
+            epoch: self.context.keep.epoch(),
+            trust_problem: self.trust_problem.clone().filter(|_| is_root),
+            leadership,
+            events: self.sender.clone(),
+            name: name.clone(),
+        }
     }
 
     pub(super) fn source_finished(&mut self, name: &Named, outcome: Outcome) {
@@ -276,6 +294,21 @@ impl Controller {
         }
         self.source_queue.schedule(name, Instant::now() + wait);
         self.offer(name, outcome.snapshot);
+    }
+
+    /// Takes what somebody brought for a source; one that is suspended takes it too, because a person asks for it.
+    pub(super) fn delivered(&mut self, name: &Named, delivery: Delivery) {
+        match self.sources.get_mut(name) {
+            None => delivery.reply(Err(format!("this node follows no GitRepository {name}"))),
+            Some(slot) if slot.delivery.is_some() => {
+                let busy = "another bundle for it is being taken; bring it again";
+                delivery.reply(Err(busy.to_owned()));
+            }
+            Some(slot) => {
+                slot.delivery = Some(delivery);
+                self.source_queue.wake(name);
+            }
+        }
     }
 
     /// Takes what the pass under way came to, before it ends.

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use windlass_api::names;
@@ -17,6 +18,7 @@ use super::{Known, Sight};
 use crate::context::Context;
 use crate::named::Named;
 use crate::release::chart_for_release;
+use crate::source::delivery::Desk;
 
 /// What may hold a secret: plain values, and addresses with a token in them. Only who can read the agent's files sees it.
 const GUARDED: [(&str, &str); 3] = [
@@ -59,8 +61,18 @@ pub(crate) fn serve(
     context: &Arc<Context>,
     settings: &Settings,
     own_word: OwnWord,
+    desk: Desk,
 ) -> JoinHandle<()> {
-    let answer = answers(context, own_word);
+    let asked = Asked {
+        context: Arc::clone(context),
+        own_word,
+        desk,
+    };
+    let asked = Arc::new(asked);
+    let answer = move |asker, question, stream| {
+        let asked = Arc::clone(&asked);
+        async move { asked.answer(asker, question, stream).await }
+    };
     let socket = settings.control.socket.clone();
     tokio::spawn(async move {
         match windlass_control::listen(&socket) {
@@ -80,22 +92,45 @@ fn not_there(socket: &Path, error: &std::io::Error) {
     }
 }
 
-fn answers(
-    context: &Arc<Context>,
+/// What answers are made of.
+struct Asked {
+    context: Arc<Context>,
     own_word: OwnWord,
-) -> impl Fn(Asker, Question) -> Answer + Send + Sync + 'static {
-    let context = Arc::clone(context);
-    move |asker, question| {
-        let standing = own_word.standing(&context);
-        match question {
+    desk: Desk,
+}
+
+impl Asked {
+    async fn answer(
+        &self,
+        asker: Asker,
+        question: Question,
+        stream: UnixStream,
+    ) -> Option<(Answer, UnixStream)> {
+        let standing = self.own_word.standing(&self.context);
+        let answer = match question {
             Question::Standing => Answer::Standing(standing),
-            Question::Sight => Answer::Sight(Box::new(context.sight.look(asker, standing))),
+            Question::Sight => Answer::Sight(Box::new(self.context.sight.look(asker, standing))),
             Question::Chart {
                 kind,
                 namespace,
                 name,
-            } => chart(&context, asker, &kind, &Named::new(&namespace, &name)),
-        }
+            } => chart(&self.context, asker, &kind, &Named::new(&namespace, &name)),
+            Question::Import { .. } if asker != Asker::Owner => {
+                Answer::Refused("only root may bring a bundle: use sudo".to_owned())
+            }
+            Question::Import { source } => {
+                let imported = self.desk.import(&self.context, source, stream).await;
+                return match imported {
+                    Ok((Ok(said), stream)) => Some((Answer::Imported(said), stream)),
+                    Ok((Err(why), stream)) => Some((Answer::Refused(why), stream)),
+                    Err(error) => {
+                        tracing::warn!(%error, "the connection by which a bundle came broke");
+                        None
+                    }
+                };
+            }
+        };
+        Some((answer, stream))
     }
 }
 

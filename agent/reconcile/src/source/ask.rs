@@ -14,7 +14,7 @@ use super::spec::{SourceSpec, selector};
 use crate::net::Net;
 
 /// How much longer than the fetch itself the agent waits for an answer of windlass-net.
-const NET_PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const NET_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What came.
 pub(crate) struct Came {
@@ -87,7 +87,7 @@ pub(crate) fn ask(
                 incoming,
             }))
         }
-        Answer::Object { .. } | Answer::Done { .. } => Err(unexpected("an answer without a head")),
+        _ => Err(unexpected("an answer without a head")),
     }
 }
 
@@ -100,9 +100,7 @@ fn receive(answers: &mut impl Read, incoming: &mut Incoming) -> Result<(), Fetch
             }
             Answer::Done { .. } => return Ok(()),
             Answer::Failed { class, message } => return Err(FetchError::Failed { class, message }),
-            Answer::Head { .. } | Answer::Unchanged { .. } => {
-                return Err(unexpected("a second head"));
-            }
+            _ => return Err(unexpected("a second head")),
         }
     }
 }
@@ -112,6 +110,6 @@ fn parse(oid: &str) -> Result<Oid, FetchError> {
         .map_err(|_| unexpected("a head that is no object id"))
 }
 
-fn unexpected(what: &'static str) -> FetchError {
+pub(crate) fn unexpected(what: &'static str) -> FetchError {
     FetchError::Unexpected { what }
 }

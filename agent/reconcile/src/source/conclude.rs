@@ -41,6 +41,10 @@ pub(super) async fn conclude(
     let keep = &context.keep;
     let (disowned, ratchet) = (keep.disowned(&pass.name), keep.remarked(&pass.name));
     let split = split::said(&keep.compared(&pass.name.to_string()));
+    let behind = keep.behind(&pass.name);
+    let ratchet = behind
+        .map(|behind| (reasons::FORGE_BEHIND, behind))
+        .or(ratchet);
     let remark = Remark::of(pass.trust_problem.as_deref(), disowned, split, ratchet);
     let heard = keep.heard(&pass.name);
     let fresh = heard.map(|heard| heartbeat::say(&heard, problem.is_none(), now.as_second()));

@@ -4,16 +4,19 @@
 //! transaction, then the ratchet. A crash between the two is healed at the next start, because the kept
 //! head is verified again against the older ratchet.
 
+mod error;
+
 use std::sync::Arc;
 
 use windlass_api::reasons;
-use windlass_state::{Incoming, Kept, Line, PutError, RatchetError, StoreError, Tip};
+use windlass_state::{Incoming, Kept, Line, Tip};
 use windlass_trust::{
-    Accepted, CompletenessError, Introduction, ObjectReader, Oid, VerifiedSource, VerifyError,
-    fork_of, missing_objects,
+    Accepted, CompletenessError, Introduction, ObjectReader, VerifiedSource, fork_of,
+    missing_objects,
 };
-use windlass_wire::{FailureClass, FetchRequest, History, WireError};
+use windlass_wire::{FetchRequest, History};
 
+pub(crate) use self::error::FetchError;
 use super::RefusedHead;
 use super::access::SourceAccess;
 use super::ask::{Came, ask, request};
@@ -24,10 +27,10 @@ use super::judge::{judge, judge_kept};
 use super::keep::Keep;
 use super::spec::SourceSpec;
 use super::status::{Problem, chain};
-use crate::net::{Net, NetError};
+use crate::net::Net;
 use crate::view::artifact::ArtifactDigest;
 use crate::view::ignore::Ignore;
-use crate::view::{Choice, View, ViewFailure};
+use crate::view::{Choice, View};
 
 /// A revision that the node's keys vouch for.
 #[derive(Clone, Debug)]
@@ -80,75 +83,6 @@ pub(crate) enum Fetched {
     Unconfirmed(Problem),
     /// Looked at and refused: the last accepted revision stays.
     Refused(RefusedHead),
-}
-
-/// A fetch that could not come to a verdict.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
-    #[error(transparent)]
-    Net(#[from] NetError),
-    #[error("the answer of windlass-net broke off")]
-    Wire(#[from] WireError),
-    #[error("{message}")]
-    Failed {
-        class: FailureClass,
-        message: String,
-    },
-    /// One of the objects behind a head is part of an attack on SHA-1.
-    #[error("{message}")]
-    Attack { head: Oid, message: String },
-    #[error("windlass-net sent {what}; restart it and look at its log")]
-    Unexpected { what: &'static str },
-    #[error(
-        "windlass-net answered with {answer:?}, which is not what was asked for ({asked}); nothing of it is used; it may \
-         have been broken into: look at its log (journalctl -u windlass-net), then restart it"
-    )]
-    NotAskedFor { asked: String, answer: String },
-    #[error("commit {commit} came without its object {missing}; the next fetch asks for it again")]
-    Incomplete { commit: Oid, missing: Oid },
-    #[error(transparent)]
-    Verify(#[from] VerifyError),
-    #[error(transparent)]
-    Completeness(#[from] windlass_trust::CompletenessError),
-    #[error(transparent)]
-    View(#[from] ViewFailure),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Put(#[from] PutError),
-    #[error(transparent)]
-    Ratchet(#[from] RatchetError),
-    #[error("what this node trusts, or what it keeps, changed meanwhile; it is judged again")]
-    Outdated,
-}
-
-impl FetchError {
-    /// Says behind which head it was met, where that matters to whoever reads the history.
-    pub(super) fn behind(self, head: Oid) -> Self {
-        match self {
-            FetchError::Put(PutError::Collision { .. })
-            | FetchError::Failed {
-                class: FailureClass::HashCollision,
-                ..
-            } => FetchError::Attack {
-                head,
-                message: chain(&self),
-            },
-            other => other,
-        }
-    }
-
-    /// Whether the network brought no answer at all.
-    pub(super) fn is_silence(&self) -> bool {
-        use FailureClass::{Timeout, Unreachable};
-        matches!(
-            self,
-            FetchError::Failed {
-                class: Unreachable | Timeout,
-                ..
-            }
-        )
-    }
 }
 
 /// What loading came to.
@@ -255,10 +189,16 @@ fn fetch_beyond(
     spec: &SourceSpec,
     request: &FetchRequest,
 ) -> Result<Fetched, FetchError> {
-    match asked(keep, &spec.line(), net, request)? {
-        None => Ok(Fetched::Unchanged),
-        Some(came) => take(keep, spec, came),
+    let line = spec.line();
+    let fetched = match asked(keep, &line, net, request)? {
+        None => Fetched::Unchanged,
+        Some(came) if keep.is_ahead_of(&line, &came)? => return Ok(Fetched::Unchanged),
+        Some(came) => take(keep, spec, came)?,
+    };
+    if matches!(fetched, Fetched::Unchanged | Fetched::Accepted(_)) {
+        keep.server_caught_up(&line)?;
     }
+    Ok(fetched)
 }
 
 /// Asks. Of an attack on SHA-1 the history tells as of any other refusal.
@@ -275,7 +215,8 @@ fn asked(
     })
 }
 
-fn take(keep: &Keep, spec: &SourceSpec, came: Came) -> Result<Fetched, FetchError> {
+/// Judges what came, and keeps it if it is vouched for.
+pub(super) fn take(keep: &Keep, spec: &SourceSpec, came: Came) -> Result<Fetched, FetchError> {
     let Came {
         head,
         tip,

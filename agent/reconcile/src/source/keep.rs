@@ -1,5 +1,6 @@
 //! What the node keeps, shared by all fetches: the objects and the ratchets.
 
+mod elsewhere;
 pub(crate) mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +45,8 @@ pub(crate) struct Keep {
     heard: Mutex<BTreeMap<String, Heard>>,
     /// How what other nodes accepted was found to stand to it, by source.
     compared: Mutex<BTreeMap<String, Vec<Compared>>>,
+    /// By how much the servers of sources are behind, by source.
+    behind: Mutex<BTreeMap<String, String>>,
 }
 
 impl Keep {
@@ -86,6 +89,7 @@ impl Keep {
             disowned: Mutex::default(),
             heard: Mutex::default(),
             compared: Mutex::default(),
+            behind: Mutex::default(),
         })
     }
 

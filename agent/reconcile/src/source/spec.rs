@@ -98,6 +98,20 @@ pub(super) fn selector(reference: &Reference) -> String {
     }
 }
 
+/// What a selector was made of.
+pub(crate) fn selected(selector: &str) -> Option<Reference> {
+    let (kind, text) = selector.split_once(' ')?;
+    let text = text.to_owned();
+    Some(match kind {
+        "branch" => Reference::Branch(text),
+        "tag" => Reference::Tag(text),
+        "semver" => Reference::Semver(text),
+        "name" => Reference::Name(text),
+        "commit" => Reference::Commit(text),
+        _ => return None,
+    })
+}
+
 /// Reads `spec.ref`: commit wins over name, name over semver, semver over tag, tag over branch, as in Flux.
 pub(crate) fn reference(reference: Option<&GitRepositoryRef>) -> Reference {
     let default = GitRepositoryRef::default();
@@ -269,6 +283,8 @@ mod tests {
             commit: Some("a".repeat(40)),
         };
         assert_eq!(reference(Some(&all)), Reference::Commit("a".repeat(40)));
+        let pinned = reference(Some(&all));
+        assert_eq!(selected(&selector(&pinned)), Some(pinned));
         let named = GitRepositoryRef {
             commit: None,
             ..all

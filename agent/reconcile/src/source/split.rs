@@ -184,7 +184,7 @@ impl Case<'_> {
             .shown
             .complete_since
             .is_some_and(|began| peer.since < began);
-        Ok(if is_shown_all && is_comparable {
+        Ok(if is_shown_all && is_comparable && !peer.unshown {
             How::Unseen
         } else {
             before

@@ -30,6 +30,8 @@ pub(crate) struct PeerHead {
     pub(crate) introduction: Option<Oid>,
     /// What overrides left on the way there.
     pub(crate) left: Vec<Oid>,
+    /// It came there otherwise than from the server, which need not show it.
+    pub(crate) unshown: bool,
     /// When this node heard of it.
     pub(crate) since: Instant,
 }
@@ -97,6 +99,10 @@ fn note(node: &str, lease: &Value, before: &Note) -> Note {
     let text = meta
         .as_ref()
         .and_then(|meta| meta.annotation(names::ACCEPTED));
+    let unshown = meta
+        .as_ref()
+        .and_then(|meta| meta.annotation(names::UNSHOWN))
+        .unwrap_or_default();
     // A line that stands there twice counts once.
     let said = read(text.unwrap_or_default()).into_iter();
     let said: BTreeMap<Line, Said> = said.map(|said| (said.line.clone(), said)).collect();
@@ -108,6 +114,7 @@ fn note(node: &str, lease: &Value, before: &Note) -> Note {
             .next()
             .map_or_else(Instant::now, |(_, known)| known.since);
         let peer = PeerHead {
+            unshown: unshown.split(',').any(|source| source == said.line.source),
             node: node.to_owned(),
             head,
             introduction: said.introduction.and_then(|text| text.parse().ok()),

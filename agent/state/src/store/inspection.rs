@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use windlass_trust::{ObjectReader, Oid, RawObject, ReadError};
 
 use super::database::Database;
 use super::history::{self, HistoryEntry};
 use super::memory::fact;
+use super::reader::{contains, object};
 use super::{Kept, StoreError, kept_lines};
 use crate::line::Line;
 
@@ -59,5 +61,15 @@ impl Inspection {
 
     fn explained<T>(&self, result: rusqlite::Result<T>) -> Result<T, StoreError> {
         result.map_err(|error| self.database.explain(error))
+    }
+}
+
+impl ObjectReader for Inspection {
+    fn read(&self, oid: &Oid) -> Result<Option<RawObject>, ReadError> {
+        Ok(self.explained(object(&self.connection, oid))?)
+    }
+
+    fn contains(&self, oid: &Oid) -> Result<bool, ReadError> {
+        Ok(self.explained(contains(&self.connection, oid))?)
     }
 }

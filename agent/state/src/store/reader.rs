@@ -59,7 +59,8 @@ pub(super) fn object(connection: &Connection, oid: &Oid) -> rusqlite::Result<Opt
         .optional()
 }
 
-fn contains(connection: &Connection, oid: &Oid) -> rusqlite::Result<bool> {
+/// Whether there is one.
+pub(super) fn contains(connection: &Connection, oid: &Oid) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached("SELECT 1 FROM objects WHERE oid = ?1")?;
     statement.exists([oid.as_bytes().as_slice()])
 }

@@ -17,6 +17,9 @@ use crate::trust::words::quoted;
 /// A person may have to type a passphrase first.
 const LONGEST: Duration = Duration::from_secs(120);
 
+/// A history may have to go over a slow line.
+const LONGEST_FED: Duration = Duration::from_secs(1800);
+
 /// Most bytes that a node may say.
 const MOST: u64 = 1024 * 1024;
 
@@ -46,6 +49,28 @@ impl<'a> Ssh<'a> {
 
     /// Runs a command of the node's windlass as root, with something to read, and gives what it printed.
     pub(crate) fn windlass(&self, words: &[&str], input: &str) -> Result<String, TrustError> {
+        let child = self.command(words).stdin(Stdio::piped()).spawn();
+        self.heard(child.and_then(|mut child| {
+            let (stdin, input) = (child.stdin.take(), input.to_owned());
+            thread::spawn(move || {
+                // One that does not read it says why at its end.
+                stdin.map(|mut stdin| stdin.write_all(input.as_bytes()))
+            });
+            attended(child, LONGEST)
+        }))
+    }
+
+    /// As [`Ssh::windlass`], with what another program prints to read, which may be much.
+    pub(crate) fn windlass_fed(&self, words: &[&str], from: Stdio) -> Result<String, TrustError> {
+        let child = self.command(words).stdin(from).spawn();
+        self.heard(child.and_then(|child| attended(child, LONGEST_FED)))
+    }
+
+    fn heard(&self, output: io::Result<Output>) -> Result<String, TrustError> {
+        ended(&format!("ssh {}", self.name), output)
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
         let config = self.far.config.display().to_string();
         let words = [&[&*self.far.program], words, &["--config", &config]].concat();
         let words: Vec<String> = words.into_iter().map(quoted).collect();
@@ -57,30 +82,23 @@ impl<'a> Ssh<'a> {
             .args(ssh)
             .args(["-T", "-a", "-x", "-o", "ConnectTimeout=10"]);
         command.args(["--", self.name, &line]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let child = command.stderr(Stdio::piped()).spawn();
-        let output = child.and_then(|child| attended(child, input));
-        ended(&format!("ssh {}", self.name), output)
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 }
 
-/// Waits for a program that gets something to read, and cuts it short where it takes too long or says too much.
-fn attended(mut child: Child, input: &str) -> io::Result<Output> {
-    let (stdin, input) = (child.stdin.take(), input.to_owned());
-    thread::spawn(move || {
-        // One that does not read it says why at its end.
-        stdin.map(|mut stdin| stdin.write_all(input.as_bytes()))
-    });
+/// Waits for a program, and cuts it short where it takes too long or says too much.
+fn attended(mut child: Child, longest: Duration) -> io::Result<Output> {
     let (stdout, stderr) = (gathered(child.stdout.take()), gathered(child.stderr.take()));
     let begun = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        if begun.elapsed() > LONGEST {
+        if begun.elapsed() > longest {
             child.kill()?;
             child.wait()?;
-            let seconds = LONGEST.as_secs();
+            let seconds = longest.as_secs();
             return Err(io::Error::other(format!("no answer within {seconds} s")));
         }
         thread::sleep(Duration::from_millis(20));

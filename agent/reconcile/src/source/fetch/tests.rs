@@ -1,7 +1,10 @@
 use std::os::unix::net::UnixListener;
 
 use windlass_state::Verdict;
-use windlass_wire::{Answer, Credentials, Reference, Request, read_request, write_answer};
+use windlass_trust::Oid;
+use windlass_wire::{
+    Answer, Credentials, FailureClass, Reference, Request, read_request, write_answer,
+};
 
 use super::*;
 use crate::named::Named;
