@@ -1,7 +1,7 @@
 //! One head: the introduction, the way forward, the range behind it.
 
 use crate::ancestry::commits_since;
-use crate::charter::Charter;
+use crate::charter::{Charter, policy_stays};
 use crate::judge::{Judge, Stop};
 use crate::proof::SignerCount;
 use crate::range::Range;
@@ -192,18 +192,26 @@ fn moved(ratchet: Option<&Ratchet>, head: Oid, introduction: Oid) -> Ratchet {
     moved
 }
 
-/// Says whether the head is the one that was accepted last or descends from it.
+/// Says whether the head is the one that was accepted last or descends from it. Under another introduction its policy may not
+/// be an older one either: a key that was revoked since would count again.
 fn is_forward(
     judge: &Judge<'_>,
     range: &Range<'_>,
     ratchet: &Ratchet,
     introduction: Oid,
 ) -> Result<bool, Stop> {
-    if range.reaches(&ratchet.head) {
-        return Ok(true);
-    }
     if ratchet.introduction == introduction {
-        return Ok(false);
+        return Ok(range.reaches(&ratchet.head));
+    }
+    if range.reaches(&ratchet.head) {
+        // The way that is judged begins at the introduction and may pass it by.
+        let head = judge.head;
+        let stays = policy_stays(judge.reader, &ratchet.head, &head)
+            .map_err(|source| Stop::Failed(VerifyError::Load { head, source }))?;
+        return match stays {
+            Ok(()) => Ok(true),
+            Err(reason) => judge.refuse(head, reason),
+        };
     }
     // A newer introduction may lie beyond the last accepted head; the walk ends there.
     let beyond = Range::walk(judge.reader, introduction, &[ratchet.head]);

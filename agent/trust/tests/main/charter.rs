@@ -317,3 +317,34 @@ fn t42_no_commit_is_accepted_that_no_rule_allows() {
         }
     }
 }
+
+#[test]
+fn t42_another_introduction_brings_no_older_policy_back() {
+    for how in ["soft", "hard"] {
+        let mut it = Charted::new();
+        let (start, before) = (it.start, it.files.clone());
+        let gone = format!("version = 2\n{}", revoked(&eve(), how));
+        let out = it.change(&ada(), &[start], "windlass.policy", &gone);
+        let next = it.change(&ada(), &[out], "infra/net.yaml", "net: 2\n");
+        it.files = before;
+        let side = it.change(&eve(), &[start], "apps/web.yaml", "web: 2\n");
+        let back = it.commit(&eve(), &[side, next], "what was before");
+        let objects = &it.house.history.objects;
+        for mode in [Mode::Path, Mode::FirstParent] {
+            let pinned = |commit| Policy {
+                introduction: windlass_trust::Introduction::Commit(commit),
+                ..it.house.policy(mode)
+            };
+            let ratchet = accepted(objects, &pinned(start), None, out).ratchet;
+            let anew = pinned(it.house.base);
+            let refusal = refused(objects, &anew, Some(&ratchet), back);
+            assert_eq!(
+                (refusal.reason.code(), refusal.commit),
+                ("PolicyNotNewer", back),
+                "{how} {mode}"
+            );
+            let moved = accepted(objects, &anew, Some(&ratchet), next).ratchet;
+            assert_eq!((moved.head, moved.introduction), (next, it.house.base));
+        }
+    }
+}
