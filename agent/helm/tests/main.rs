@@ -13,4 +13,5 @@ mod golden;
 mod records;
 mod settings;
 mod support;
+mod threats;
 mod values;
