@@ -1,5 +1,7 @@
 //! Charts: what the HelmCharts of the cluster lead to, packaged, kept by content and hashed again at each load.
 
+mod available;
+pub(crate) mod elsewhere;
 pub(crate) mod pass;
 pub(crate) mod pins;
 mod pull;
@@ -30,6 +32,9 @@ pub(crate) struct ChartSnapshot {
     pub(crate) values_files: Vec<String>,
     /// Whether it had to be packaged; otherwise it is as it was found.
     packaged: bool,
+    /// By which keys its signature was good, if it was asked for.
+    #[serde(default)]
+    verified: Option<String>,
     /// The generation of the HelmChart that it was packaged for, and that object's uid.
     generation: i64,
     uid: String,
@@ -111,6 +116,7 @@ mod tests {
             source_revision: "main@sha1:abc".to_owned(),
             values_files: Vec::new(),
             packaged: true,
+            verified: None,
             generation: 1,
             uid: "one".to_owned(),
         };

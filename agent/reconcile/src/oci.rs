@@ -3,7 +3,6 @@
 mod choose;
 pub(crate) mod pass;
 mod status;
-mod verify;
 
 use serde::{Deserialize, Serialize};
 use windlass_api::oci_repository::{OciLayerOperation, OciLayerSelector, OciRepositorySpec};

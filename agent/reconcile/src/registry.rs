@@ -3,6 +3,7 @@
 pub(crate) mod access;
 mod docker_config;
 mod manifest;
+pub(crate) mod verify;
 
 use std::io::Read as _;
 

@@ -12,6 +12,7 @@ use windlass_helm::{
 };
 use windlass_kustomize::{Entry as TreeEntry, EntryKind as TreeKind, Tree, TreeError};
 
+pub use self::dependencies::{Elsewhere, Nowhere};
 pub use self::package::package;
 
 /// What is asked for.
@@ -93,12 +94,30 @@ impl Cause {
     }
 }
 
-/// Takes the chart at a path of the tree: its values and version as asked for, and the charts of the same tree that it
-/// needs.
+/// A chart that was found, and is not made what was asked for yet.
+pub struct Found<'t, 'w> {
+    tree: &'t dyn Tree,
+    wanted: Wanted<'w>,
+    chart: Chart,
+    files: Vec<File>,
+    archive: Archive,
+    version: String,
+}
+
+/// How a chart was found.
+#[derive(Debug)]
+enum Archive {
+    /// As a folder of the tree, beside which the charts may be that it needs.
+    Folder(String),
+    /// As a package.
+    Packaged(Vec<u8>),
+}
+
+/// Finds the chart at a path of the tree, and what it is to be called.
 ///
 /// # Errors
-/// There is no chart at the path, or what is asked for cannot be done to it.
-pub fn build(tree: &dyn Tree, wanted: Wanted<'_>) -> Result<Built, BuildError> {
+/// There is no chart at the path, or its version cannot carry what is put behind it.
+pub fn find<'t, 'w>(tree: &'t dyn Tree, wanted: Wanted<'w>) -> Result<Found<'t, 'w>, BuildError> {
     let path = inside("", wanted.path).ok_or_else(|| {
         Cause::Reference.error(format!("{:?} leads out of the source", wanted.path))
     })?;
@@ -115,83 +134,116 @@ pub fn build(tree: &dyn Tree, wanted: Wanted<'_>) -> Result<Built, BuildError> {
     match kind {
         TreeKind::Directory => {
             let files = folder_files(tree, &path).map_err(Cause::Reference.of(&path))?;
-            assemble(tree, files, Archive::Folder(&path), wanted)
+            Found::new(tree, files, Archive::Folder(path), wanted)
         }
         TreeKind::File => {
             let bytes = tree
                 .read(&path)
                 .map_err(|error| reference(error.to_string()))?;
             let files = archive_files(&bytes).map_err(Cause::Reference.of(&path))?;
-            assemble(tree, files, Archive::Packaged(bytes), wanted)
+            Found::new(tree, files, Archive::Packaged(bytes), wanted)
         }
     }
-}
-
-/// How a chart was found.
-#[derive(Debug)]
-enum Archive<'a> {
-    /// As a folder of the tree, beside which the charts may be that it needs.
-    Folder(&'a str),
-    /// As a package.
-    Packaged(Vec<u8>),
 }
 
 /// Takes the chart of a package, whose files these are; files of values are among them.
 ///
 /// # Errors
-/// As for [`build`].
+/// The files are no chart, or what is asked for cannot be done to it.
 pub fn of_package(
     bytes: Vec<u8>,
     files: Vec<File>,
     wanted: Wanted<'_>,
 ) -> Result<Built, BuildError> {
     let tree = Inside(&files);
-    assemble(&tree, files.clone(), Archive::Packaged(bytes), wanted)
+    Found::new(&tree, files.clone(), Archive::Packaged(bytes), wanted)?.build(&Nowhere)
 }
 
-/// Makes the files of a chart what was asked for: its values, which are read from the tree, and its version.
-fn assemble(
-    tree: &dyn Tree,
-    mut files: Vec<File>,
-    archive: Archive<'_>,
-    wanted: Wanted<'_>,
-) -> Result<Built, BuildError> {
-    let chart = load_files(files.clone()).map_err(Cause::Reference.of(wanted.path))?;
-    let version = match wanted.metadata {
-        "" => chart.metadata.version.clone(),
-        metadata => with_metadata(&chart.metadata.version, metadata)
-            .map_err(|message| Cause::Metadata.error(message))?,
-    };
-    let name = chart.name().to_owned();
-    let untouched = wanted.metadata.is_empty() && wanted.values_files.is_empty();
-    let folder = match archive {
-        Archive::Packaged(bytes) if untouched => {
-            let (content, values_files) = (Content::Archive(bytes), Vec::new());
-            return Ok(Built {
-                name,
-                version,
-                content,
-                values_files,
-            });
+// === impl Found ===
+
+impl std::fmt::Debug for Found<'_, '_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Found")
+            .field("name", &self.name())
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'t, 'w> Found<'t, 'w> {
+    fn new(
+        tree: &'t dyn Tree,
+        files: Vec<File>,
+        archive: Archive,
+        wanted: Wanted<'w>,
+    ) -> Result<Self, BuildError> {
+        let chart = load_files(files.clone()).map_err(Cause::Reference.of(wanted.path))?;
+        let version = match wanted.metadata {
+            "" => chart.metadata.version.clone(),
+            metadata => with_metadata(&chart.metadata.version, metadata)
+                .map_err(|message| Cause::Metadata.error(message))?,
+        };
+        Ok(Found {
+            tree,
+            wanted,
+            chart,
+            files,
+            archive,
+            version,
+        })
+    }
+
+    /// The name in Chart.yaml.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.chart.name()
+    }
+
+    /// The version in Chart.yaml, with what is put behind it.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Makes the chart what was asked for: its values, its version, and the charts that it needs.
+    ///
+    /// # Errors
+    /// Something of that cannot be done.
+    pub fn build(self, elsewhere: &dyn Elsewhere) -> Result<Built, BuildError> {
+        let (tree, wanted, version) = (self.tree, self.wanted, self.version);
+        let (chart, mut files) = (self.chart, self.files);
+        let name = chart.name().to_owned();
+        let untouched = wanted.metadata.is_empty() && wanted.values_files.is_empty();
+        let folder = match self.archive {
+            Archive::Packaged(bytes) if untouched => {
+                let (content, values_files) = (Content::Archive(bytes), Vec::new());
+                return Ok(Built {
+                    name,
+                    version,
+                    content,
+                    values_files,
+                });
+            }
+            Archive::Packaged(_) => None,
+            Archive::Folder(path) => Some(path),
+        };
+        let values_files = replace_values(tree, &mut files, wanted)?;
+        if version != chart.metadata.version {
+            replace_version(&mut files, &chart, &version);
         }
-        Archive::Packaged(_) => None,
-        Archive::Folder(path) => Some(path),
-    };
-    let values_files = replace_values(tree, &mut files, wanted)?;
-    if version != chart.metadata.version {
-        replace_version(&mut files, &chart, &version);
+        if let Some(path) = folder {
+            dependencies::add((tree, elsewhere), &path, &chart, &mut files)?;
+        }
+        // What was put in has to make a chart, too.
+        load_files(files.clone()).map_err(Cause::Package.of(wanted.path))?;
+        Ok(Built {
+            name,
+            version,
+            content: Content::Files(files),
+            values_files,
+        })
     }
-    if let Some(path) = folder {
-        dependencies::add(tree, path, &chart, &mut files)?;
-    }
-    // What was put in has to make a chart, too.
-    load_files(files.clone()).map_err(Cause::Package.of(wanted.path))?;
-    Ok(Built {
-        name,
-        version,
-        content: Content::Files(files),
-        values_files,
-    })
 }
 
 impl Cause {

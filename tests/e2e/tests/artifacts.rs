@@ -416,10 +416,10 @@ fn what_nobody_vouches_for_is_not_asked_and_an_archive_with_a_link_is_not_taken(
 }
 
 /// A pair of keys as cosign uses them, made and used by openssl(1).
-struct Keys(Directory);
+pub(crate) struct Keys(Directory);
 
 impl Keys {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Directory::new("keys");
         let key = place.path().join("key.pem").display().to_string();
         run(
@@ -437,13 +437,13 @@ impl Keys {
         Self(place)
     }
 
-    fn public(&self) -> String {
+    pub(crate) fn public(&self) -> String {
         let key = self.0.path().join("key.pem").display().to_string();
         String::from_utf8(run("openssl", &["ec", "-in", &key, "-pubout"])).unwrap()
     }
 
     /// Puts a signature of an artifact where cosign puts it.
-    fn sign(&self, registry: &Registry, name: &str, artifact: &str) {
+    pub(crate) fn sign(&self, registry: &Registry, name: &str, artifact: &str) {
         let payload = json!({
             "critical": {
                 "identity": {"docker-reference": name},

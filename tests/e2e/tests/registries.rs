@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use windlass_kit::wait;
 
+use crate::artifacts::Keys;
 use crate::charts::{chart, condition, house, reason, reference, revision};
 use crate::registry_server::{CHART_LAYER, LOGIN, Open, Registry, basic};
 use crate::repositories::{package, repository};
@@ -200,4 +201,87 @@ fn a_registry_that_nobody_vouches_for_is_not_asked_and_what_is_no_chart_is_refus
         message(&refused, "Ready").contains("is no Helm chart"),
         "{refused}"
     );
+}
+
+#[test]
+fn a_chart_is_taken_only_with_the_signature_that_is_asked_for() {
+    let Some(registry) = Registry::start(Open::Everybody) else {
+        return;
+    };
+    let (keys, others) = (Keys::new(), Keys::new());
+    let (one, digest) = package("1.0.0", "a: one\n");
+    let (manifest, _) = registry.push(("charts/web", "1.0.0"), CHART_LAYER, &one);
+    let source = json!({"kind": "HelmRepository", "name": "charts"});
+    let verify = json!({"provider": "cosign", "secretRef": {"name": "cosign"}});
+    let spec = json!({
+        "chart": "web", "version": "1.x", "interval": "2s", "sourceRef": source, "verify": verify,
+    });
+    let mut house = house(&[
+        (
+            "cluster/repository.yaml",
+            &registry_of(&registry.url("/charts"), &json!({})),
+        ),
+        ("cluster/chart.yaml", &chart("web", &spec)),
+    ]);
+    let missing = reason(&house, "web", "VerificationError");
+    assert!(
+        message(&missing, "Ready").contains("'flux-system/cosign'"),
+        "{missing}"
+    );
+    house.admin().apply(&json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cosign", "namespace": "flux-system"},
+        "stringData": {"house.pub": keys.public()},
+    }));
+    let says = |house: &crate::house::House, part: &str| {
+        let what = format!("the HelmChart to say {part}");
+        house.admin().wait_for(&what, &reference("web"), |object| {
+            message(object, "SourceVerified").contains(part)
+        })
+    };
+    let unsigned = says(&house, "no matching signatures were found");
+    assert_eq!(
+        condition(&unsigned, "SourceVerified").unwrap()["status"],
+        "False"
+    );
+    assert!(unsigned["status"].get("artifact").is_none());
+    others.sign(&registry, "charts/web", &manifest);
+    says(&house, &manifest);
+    assert!(
+        house.admin().get(&reference("web")).unwrap()["status"]
+            .get("artifact")
+            .is_none()
+    );
+
+    keys.sign(&registry, "charts/web", &manifest);
+    let signed = says(&house, "verified signature of version 1.0.0");
+    assert_eq!(
+        condition(&signed, "SourceVerified").unwrap()["status"],
+        "True"
+    );
+    assert_eq!(
+        signed["status"]["artifact"]["digest"],
+        format!("sha256:{digest}")
+    );
+
+    // What is verified is not asked for again; the next version needs a signature of its own.
+    let (two, _) = package("1.1.0", "a: two\n");
+    let (next, _) = registry.push(("charts/web", "1.1.0"), CHART_LAYER, &two);
+    let held = says(&house, &next);
+    assert_eq!(held["status"]["artifact"], signed["status"]["artifact"]);
+    keys.sign(&registry, "charts/web", &next);
+    revision(&house, "web", "1.1.0");
+
+    let keyless = json!({
+        "chart": "web", "version": "1.x", "interval": "2s", "sourceRef": source,
+        "verify": {"provider": "cosign"},
+    });
+    house.push(
+        &[("cluster/chart.yaml", &chart("web", &keyless))],
+        "Ask for no key",
+    );
+    house
+        .admin()
+        .wait_for("it to be refused", &reference("web"), |object| {
+            message(object, "Stalled").contains("(keyless) is not supported")
+        });
 }

@@ -40,7 +40,7 @@ impl Files {
         files
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/charts", self.port)
     }
 
@@ -53,6 +53,10 @@ impl Files {
             .lock()
             .unwrap()
             .insert(path.to_owned(), bytes.to_vec());
+    }
+
+    pub(crate) fn clear(&self) {
+        self.files.lock().unwrap().clear();
     }
 
     pub(crate) fn take_seen(&self) -> Vec<String> {
@@ -114,7 +118,7 @@ pub(crate) fn package(version: &str, template: &str) -> (Vec<u8>, String) {
     (std::fs::read(&archive).unwrap(), digest)
 }
 
-fn index(versions: &[(&str, &str)]) -> String {
+pub(crate) fn index(versions: &[(&str, &str)]) -> String {
     let mut text = "apiVersion: v1\nentries:\n  other:\n  - version: 9.0.0\n  web:\n".to_owned();
     for (version, digest) in versions {
         text.push_str(&format!(
@@ -213,7 +217,7 @@ fn a_chart_is_pulled_by_its_range_and_other_bytes_of_the_same_version_are_held()
     server.put("/charts/index.yaml", index(&versions).as_bytes());
     reason(&house, "web", "ChartPullSucceeded");
     house.agent.stop();
-    server.files.lock().unwrap().clear();
+    server.clear();
     house.agent.start();
     house.root_ready();
     let failed = repository_reason(&house, "IndexationFailed");

@@ -10,7 +10,7 @@ use windlass_api::{names, parse};
 use windlass_control::{Answer, KeptChart, Question};
 use windlass_helm::{Chart, File, archive_files, load_archive, load_files};
 use windlass_kustomize::{Entry, EntryKind, Tree, TreeError};
-use windlass_release::chart::{Built, Content, Wanted, build, of_package};
+use windlass_release::chart::{Built, Content, Nowhere, Wanted, find, of_package};
 
 use super::Found;
 use crate::arguments::Globals;
@@ -128,7 +128,8 @@ fn in_files(asked: &Asked, path: &Path) -> Result<Located, CommandError> {
         },
         root,
     };
-    let built = build(&tree, wanted).map_err(|error| fail(error.to_string()))?;
+    let built = find(&tree, wanted).and_then(|found| found.build(&Nowhere));
+    let built = built.map_err(|error| fail(error.to_string()))?;
     loaded(built).map_err(fail)
 }
 

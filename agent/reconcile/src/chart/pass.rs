@@ -1,15 +1,18 @@
 //! One pass of a HelmChart: looks at its source, packages what is new, and says so.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_api::helm_chart::{HelmChartSourceKind, HelmChartSpec, ReconcileStrategy};
+use windlass_api::helm_chart::{HelmChartSpec, ReconcileStrategy};
 use windlass_api::helm_repository::HelmRepositorySpec;
 use windlass_cluster::Leadership;
 use windlass_helm::with_metadata;
-use windlass_release::chart::{BuildError, Built, Content, Wanted, build, package};
+use windlass_release::chart::{BuildError, Built, Content, Wanted, find, package};
 use windlass_state::{Store, StoreError};
 
+use super::available::{Available, available};
+use super::elsewhere::{Known, Repositories};
 use super::pins::Pins;
 use super::pull::{PullError, pick, pull};
 use super::status::{conclude, problem};
@@ -20,9 +23,10 @@ use crate::kept;
 use crate::named::Named;
 use crate::net::Net;
 use crate::offer::Offer;
-use crate::registry::{Repository, access as registry_access};
+use crate::registry::Repository;
+use crate::registry::verify::{Verification, VerifyError};
 use crate::repository::IndexSnapshot;
-use crate::repository::access::{self, Access};
+use crate::repository::access::Access;
 use crate::seen::SeenHelmChart;
 use crate::source::spec::Unusable;
 
@@ -40,7 +44,7 @@ pub(crate) struct Pass {
 #[derive(Debug)]
 pub(crate) enum ChartSource {
     /// This revision is in use.
-    Ready(Box<Offer>),
+    Ready(Box<Offer>, Known),
     /// It has no revision yet.
     NoRevision,
     /// There is no such object.
@@ -75,8 +79,13 @@ pub(super) enum PassError {
     NotFound { kind: &'static str, name: Named },
     #[error("no artifact available for {kind} source '{name}'")]
     NoArtifact { kind: &'static str, name: String },
-    #[error("spec.verify is not supported by this version of windlass; remove it")]
+    #[error(
+        "spec.verify is for charts of registries: this HelmRepository is none (type: oci), and cosign signs nothing in it; \
+         remove it"
+    )]
     Verify,
+    #[error(transparent)]
+    Verification(#[from] VerifyError),
     #[error("{}", .0.message)]
     Unusable(Unusable),
     #[error(transparent)]
@@ -139,16 +148,19 @@ async fn look(
         let renewed = source.and_then(|source| {
             let object = (&name, meta.uid.as_str(), meta.generation);
             match source {
-                Available::Files(source) => renew(store, object, &spec, &source, kept.as_ref()),
+                Available::Files(source, known) => {
+                    let source = (&*source, &known);
+                    renew(&context, object, &spec, source, kept.as_ref())
+                }
                 Available::Index(index, access, pins) => {
                     let world = (store, &*context.net);
                     let from = (&*index, &*access, &pins);
                     pull_anew(world, object, &spec, from, kept.as_ref())
                 }
-                Available::Registry(url, access, pins) => {
+                Available::Registry(url, access, pins, verification) => {
                     let world = (store, &*context.net);
                     let repository = registry::repository(world, &access, (&url, &spec.chart));
-                    let from = (&repository, &pins);
+                    let from = (&repository, &pins, verification.as_ref());
                     pull_from_registry(from, object, &spec, kept.as_ref())
                 }
             }
@@ -164,72 +176,16 @@ async fn look(
     })
 }
 
-/// Where the chart is taken from.
-enum Available {
-    Files(Box<Offer>),
-    Index(Box<IndexSnapshot>, Box<Access>, Pins),
-    Registry(String, Box<registry_access::Access>, Pins),
-}
-
-async fn available(
-    context: &Context,
-    pass: &Pass,
-    spec: &HelmChartSpec,
-) -> Result<Available, PassError> {
-    if spec.verification.is_some() {
-        return Err(PassError::Verify);
-    }
-    let kind = kind_name(spec.source_ref.kind);
-    let name = &spec.source_ref.name;
-    match &pass.source {
-        ChartSource::Ready(offer) => Ok(Available::Files(offer.clone())),
-        ChartSource::Repository(repository) => {
-            let Indexed {
-                name,
-                spec,
-                index,
-                pins,
-            } = &**repository;
-            let access = access::read(context, name, spec).await;
-            let access = access.map_err(PassError::Unusable)?;
-            let index = Box::new(index.clone());
-            Ok(Available::Index(index, Box::new(access), pins.clone()))
-        }
-        ChartSource::Registry(name, spec, pins) => {
-            let access = registry_access::of_helm_repository(context, name, spec).await;
-            let access = access.map_err(PassError::Unusable)?;
-            let url = spec.url.clone();
-            Ok(Available::Registry(url, Box::new(access), pins.clone()))
-        }
-        ChartSource::Unvouched(unusable) => Err(PassError::Unusable(unusable.clone())),
-        ChartSource::NoRevision => {
-            let name = name.clone();
-            Err(PassError::NoArtifact { kind, name })
-        }
-        ChartSource::NotFound => {
-            let name = Named::new(&pass.name.namespace, name);
-            Err(PassError::NotFound { kind, name })
-        }
-    }
-}
-
-fn kind_name(kind: HelmChartSourceKind) -> &'static str {
-    match kind {
-        HelmChartSourceKind::HelmRepository => "HelmRepository",
-        HelmChartSourceKind::GitRepository => "GitRepository",
-        HelmChartSourceKind::Bucket => "Bucket",
-    }
-}
-
 /// Packages the chart of a revision, or stays with what is kept where nothing asks for a new package: the same name
 /// and version for the same spec are the same chart, as in Flux.
 fn renew(
-    store: &Store,
+    context: &Context,
     (name, uid, generation): (&Named, &str, i64),
     spec: &HelmChartSpec,
-    source: &Offer,
+    (source, known): (&Offer, &Known),
     kept: Option<&ChartSnapshot>,
 ) -> Result<ChartSnapshot, PassError> {
+    let store = &context.keep.store;
     let reader = store.reader()?;
     let view = source.view(store, &reader).map_err(PassError::View)?;
     let metadata = version_metadata(spec, source, generation);
@@ -239,22 +195,22 @@ fn renew(
         ignore_missing: spec.ignore_missing_values_files,
         metadata: &metadata,
     };
-    let Built {
-        name: chart,
-        version,
-        content,
-        values_files,
-    } = build(&view, wanted)?;
-    if let Some(kept) = kept.filter(|kept| kept.is(&chart, &version, generation)) {
+    let found = find(&view, wanted)?;
+    let (chart, version) = (found.name(), found.version());
+    if let Some(kept) = kept.filter(|kept| kept.is(chart, version, generation)) {
         return stay(store, name, kept, source.revision());
     }
-    let built = Built {
-        name: chart,
-        version,
-        content,
-        values_files,
+    let repositories = Repositories {
+        context,
+        chart: name,
+        tree: &view,
+        known,
+        used: RefCell::default(),
     };
-    keep(store, (name, uid, generation), built, source.revision())
+    let built = found.build(&repositories)?;
+    let snapshot = keep(store, (name, uid, generation), built, source.revision())?;
+    repositories.settle()?;
+    Ok(snapshot)
 }
 
 /// The chart of a repository, pulled unless it is the one that is kept.
@@ -279,13 +235,13 @@ fn pull_anew(
 
 /// The chart of a registry, pulled unless it is the one that is kept: a registry is not asked for what is there.
 fn pull_from_registry(
-    (repository, pins): (&Repository<'_>, &Pins),
+    (repository, pins, verification): (&Repository<'_>, &Pins, Option<&Verification>),
     (name, uid, generation): (&Named, &str, i64),
     spec: &HelmChartSpec,
     kept: Option<&ChartSnapshot>,
 ) -> Result<ChartSnapshot, PassError> {
     let metadata = values_metadata(spec, generation);
-    let version = registry::choose(repository, spec)?;
+    let version = registry::choose(repository, spec.effective_version())?;
     let revision = match metadata.as_str() {
         "" => version.clone(),
         metadata => with_metadata(&version, metadata).map_err(PullError::Reference)?,
@@ -293,12 +249,20 @@ fn pull_from_registry(
     let what = (spec.chart.as_str(), version.as_str());
     let expected = pins.expected(repository.store, &repository.url, what)?;
     let chart = spec.chart.rsplit('/').next().unwrap_or_default();
+    let verified = verification.map(|verification| verification.fingerprint.clone());
     let kept = kept.filter(|kept| kept.is(chart, &revision, generation));
+    let kept = kept.filter(|kept| verified.is_none() || kept.verified == verified);
     if let Some(kept) = kept.filter(|_| expected.is_in_use()) {
         return Ok(kept.clone());
     }
-    let built = registry::pull(repository, spec, (&version, &metadata), &expected)?;
-    keep(repository.store, (name, uid, generation), built, "")
+    let what = (version.as_str(), metadata.as_str());
+    let built = registry::pull(repository, spec, what, &expected, verification)?;
+    let snapshot = ChartSnapshot {
+        verified,
+        ..keep(repository.store, (name, uid, generation), built, "")?
+    };
+    kept::remember(repository.store, &user(name), &snapshot)?;
+    Ok(snapshot)
 }
 
 /// What stands behind the version of a chart out of a repository.
@@ -348,6 +312,7 @@ fn keep(
         source_revision: revision.to_owned(),
         values_files: built.values_files,
         packaged,
+        verified: None,
         generation,
         uid: uid.to_owned(),
     };

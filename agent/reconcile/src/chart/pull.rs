@@ -9,6 +9,7 @@ use super::pins::{Expected, Pins};
 use crate::download::{DownloadError, Downloaded, download};
 use crate::net::Net;
 use crate::registry::RegistryError;
+use crate::registry::verify::VerifyError;
 use crate::repository::access::Access;
 use crate::repository::index::{ChartVersion, IndexError};
 use crate::repository::{IndexSnapshot, pass};
@@ -63,6 +64,8 @@ pub(super) enum PullError {
     #[error("chart pull error: {0}")]
     Chart(#[from] LoadError),
     #[error(transparent)]
+    Verification(#[from] VerifyError),
+    #[error(transparent)]
     Build(#[from] BuildError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -78,6 +81,11 @@ pub(super) struct Picked {
 }
 
 impl Picked {
+    /// The version, as the index writes it.
+    pub(super) fn written(&self) -> &str {
+        &self.version.version
+    }
+
     /// Whether the package that is in use is the one that is pinned now.
     pub(super) fn is_in_use(&self) -> bool {
         self.expected.is_in_use()
@@ -101,14 +109,25 @@ pub(super) fn pick(
     spec: &HelmChartSpec,
     pins: &Pins,
 ) -> Result<Picked, PullError> {
-    let (chart, range) = (spec.chart.as_str(), spec.effective_version());
+    let chart = spec.chart.as_str();
+    let versions = pass::versions(store, index, chart)?
+        .ok_or_else(|| PullError::Reference("no chart name found".to_owned()))?;
+    let what = (chart, spec.effective_version());
+    choose(store, versions, what, (&index.url, pins))
+}
+
+/// As [`pick`], out of the versions that a repository has.
+pub(super) fn choose(
+    store: &Store,
+    mut versions: Vec<ChartVersion>,
+    (chart, range): (&str, &str),
+    (url, pins): (&str, &Pins),
+) -> Result<Picked, PullError> {
     let none = || {
         PullError::Reference(format!(
             "no '{chart}' chart with version matching '{range}' found"
         ))
     };
-    let mut versions = pass::versions(store, index, chart)?
-        .ok_or_else(|| PullError::Reference("no chart name found".to_owned()))?;
     let names = versions.iter().map(|one| one.version.as_str());
     let position = highest(range, names).map_err(PullError::Reference)?;
     let position = position
@@ -118,7 +137,7 @@ pub(super) fn pick(
     let said = version.digest.as_deref().unwrap_or_default();
     let said: Option<BlobDigest> = format!("sha256:{}", plain(said)).parse().ok();
     let what = (chart, version.version.as_str());
-    let expected = pins.expected(store, &index.url, what)?;
+    let expected = pins.expected(store, url, what)?;
     if let Some(said) = said {
         expected.check(what, said)?;
     }
@@ -136,12 +155,22 @@ fn plain(digest: &str) -> &str {
 
 /// The chart, from what is kept or else from the network; its bytes are those that were picked.
 pub(super) fn pull(
-    (store, net): (&Store, &Net),
+    world: (&Store, &Net),
     access: &Access,
     spec: &HelmChartSpec,
     picked: &Picked,
     metadata: &str,
 ) -> Result<Built, PullError> {
+    unpack(package(world, access, &spec.chart, picked)?, spec, metadata)
+}
+
+/// As [`pull`]; the package itself.
+pub(super) fn package(
+    (store, net): (&Store, &Net),
+    access: &Access,
+    chart: &str,
+    picked: &Picked,
+) -> Result<Vec<u8>, PullError> {
     let kept = picked
         .digest
         .map(|digest| store.blob(&digest))
@@ -149,11 +178,11 @@ pub(super) fn pull(
         .flatten();
     let bytes = match kept {
         Some(bytes) => bytes,
-        None => fetch((store, net), access, spec, picked)?,
+        None => fetch((store, net), access, chart, picked)?,
     };
     // What is in use from here on is what this version is, whoever brought the bytes.
     picked.expected.keep(store, BlobDigest::of(&bytes))?;
-    unpack(bytes, spec, metadata)
+    Ok(bytes)
 }
 
 /// The chart that is in a package.
@@ -175,7 +204,7 @@ pub(super) fn unpack(
 fn fetch(
     (store, net): (&Store, &Net),
     access: &Access,
-    spec: &HelmChartSpec,
+    chart: &str,
     picked: &Picked,
 ) -> Result<Vec<u8>, PullError> {
     let ChartVersion {
@@ -184,7 +213,6 @@ fn fetch(
         urls,
     } = &picked.version;
     let Some(url) = urls.first() else {
-        let chart = &spec.chart;
         return Err(PullError::Reference(format!(
             "chart '{chart}' has no downloadable URLs"
         )));
@@ -204,7 +232,7 @@ fn fetch(
         );
         return Err(PullError::NotAsIndexed { url, said, found });
     }
-    picked.expected.check((&spec.chart, version), found)?;
+    picked.expected.check((chart, version), found)?;
     let mut bytes = Vec::new();
     let read = std::io::Read::read_to_end(&mut blob.reread()?, &mut bytes);
     read.map_err(IndexError::Io)?;

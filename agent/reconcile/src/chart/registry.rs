@@ -3,13 +3,14 @@
 use windlass_api::helm_chart::HelmChartSpec;
 use windlass_helm::highest;
 use windlass_release::chart::Built;
-use windlass_state::Store;
+use windlass_state::{BlobDigest, Store};
 use windlass_wire::parse_tag;
 
 use super::pins::Expected;
 use super::pull::{CHART_BYTES, PullError, unpack};
 use crate::net::Net;
 use crate::registry::access::Access;
+use crate::registry::verify::Verification;
 use crate::registry::{Layer, Manifest, Repository, whole};
 
 /// The media types of a packaged chart; Helm wrote the second one before version 3.
@@ -38,11 +39,7 @@ pub(super) fn repository<'a>(
 }
 
 /// The version that a range picks. A version that is written out needs no list of tags.
-pub(super) fn choose(
-    repository: &Repository<'_>,
-    spec: &HelmChartSpec,
-) -> Result<String, PullError> {
-    let range = spec.effective_version();
+pub(super) fn choose(repository: &Repository<'_>, range: &str) -> Result<String, PullError> {
     if parse_tag(range).is_some() {
         return Ok(range.to_owned());
     }
@@ -64,11 +61,31 @@ pub(super) fn pull(
     spec: &HelmChartSpec,
     (version, metadata): (&str, &str),
     expected: &Expected,
+    verification: Option<&Verification>,
 ) -> Result<Built, PullError> {
+    let what = (spec.chart.as_str(), version);
+    let bytes = package(repository, what, expected, verification)?;
+    let digest = BlobDigest::of(&bytes);
+    let built = unpack(bytes, spec, metadata)?;
+    // What is in use from here on is what this version is.
+    expected.keep(repository.store, digest)?;
+    Ok(built)
+}
+
+/// As [`pull`]; the package itself.
+pub(super) fn package(
+    repository: &Repository<'_>,
+    (chart, version): (&str, &str),
+    expected: &Expected,
+    verification: Option<&Verification>,
+) -> Result<Vec<u8>, PullError> {
     let store = repository.store;
     // A tag has no `+`; every client of registries writes `_` for it.
     let tag = version.replace('+', "_");
     let manifest = repository.manifest(&tag, None)?;
+    if let (Some(verification), Some(manifest)) = (verification, &manifest) {
+        verification.check(repository, manifest.digest)?;
+    }
     let layer = manifest.as_ref().and_then(chart_layer);
     let layer = layer.ok_or_else(|| {
         let url = &repository.url;
@@ -77,15 +94,11 @@ pub(super) fn pull(
             CHART_LAYERS[0]
         ))
     })?;
-    expected.check((&spec.chart, version), layer.digest)?;
-    let bytes = match store.blob(&layer.digest)? {
-        Some(bytes) => bytes,
-        None => whole(&repository.layer(layer, CHART_BYTES)?)?,
-    };
-    let built = unpack(bytes, spec, metadata)?;
-    // What is in use from here on is what this version is.
-    expected.keep(store, layer.digest)?;
-    Ok(built)
+    expected.check((chart, version), layer.digest)?;
+    match store.blob(&layer.digest)? {
+        Some(bytes) => Ok(bytes),
+        None => Ok(whole(&repository.layer(layer, CHART_BYTES)?)?),
+    }
 }
 
 fn chart_layer(manifest: &Manifest) -> Option<&Layer> {

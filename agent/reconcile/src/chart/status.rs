@@ -1,6 +1,8 @@
 //! What a pass of a HelmChart says in the cluster, in Flux's words.
 
+use windlass_api::conditions::Statement;
 use windlass_api::helm_chart::HelmChartStatus;
+use windlass_api::meta::{Condition, ConditionStatus};
 use windlass_api::{conditions, names, reasons};
 use windlass_object::Object;
 use windlass_release::chart::Cause;
@@ -10,6 +12,7 @@ use super::pass::{Pass, PassError};
 use super::pull::PullError;
 use crate::artifact::{Held, Problem, Told};
 use crate::context::Context;
+use crate::registry::verify::VerifyError;
 use crate::source::status::chain;
 
 pub(super) fn problem(error: &PassError) -> Problem {
@@ -18,6 +21,16 @@ pub(super) fn problem(error: &PassError) -> Problem {
         PassError::NotFound { .. } => (fetch, reasons::SOURCE_UNAVAILABLE, false),
         PassError::NoArtifact { .. } => (fetch, reasons::NO_SOURCE_ARTIFACT, false),
         PassError::Verify => (fetch, reasons::FAILED, true),
+        PassError::Verification(error) | PassError::Pull(PullError::Verification(error)) => {
+            match error {
+                VerifyError::Spec(_) => (fetch, reasons::FAILED, true),
+                VerifyError::Signature(_) => {
+                    let verified = conditions::SOURCE_VERIFIED;
+                    (verified, reasons::VERIFICATION_ERROR, false)
+                }
+                VerifyError::Registry(_) => (fetch, reasons::CHART_PULL_ERROR, false),
+            }
+        }
         PassError::Unusable(unusable) => return Problem::unusable(unusable.clone()),
         PassError::Build(error) | PassError::Pull(PullError::Build(error)) => match error.cause {
             Cause::Reference => (fetch, reasons::INVALID_CHART_REFERENCE, true),
@@ -77,6 +90,7 @@ pub(super) async fn conclude(
 
 fn status(pass: &Pass, snapshot: Option<&ChartSnapshot>, told: &Told<'_>) -> HelmChartStatus {
     let mut status = told.status(&pass.seen.meta, &pass.seen.status);
+    say_verified(&mut status.conditions, pass, snapshot, told);
     let Some(snapshot) = snapshot else {
         return status;
     };
@@ -91,6 +105,28 @@ fn status(pass: &Pass, snapshot: Option<&ChartSnapshot>, told: &Told<'_>) -> Hel
         false => Vec::new(),
     };
     status
+}
+
+/// Says that the signature is good, where one is asked for.
+fn say_verified(
+    all: &mut Vec<Condition>,
+    pass: &Pass,
+    snapshot: Option<&ChartSnapshot>,
+    told: &Told<'_>,
+) {
+    let (kind, spec) = (conditions::SOURCE_VERIFIED, pass.seen.spec.as_ref());
+    if spec.is_ok_and(|spec| spec.verification.is_none()) {
+        conditions::remove(all, kind);
+        return;
+    }
+    let verified = snapshot.filter(|snapshot| snapshot.verified.is_some());
+    if let Some(snapshot) = verified.filter(|_| told.problem.is_none()) {
+        let message = format!("verified signature of version {}", snapshot.version);
+        let (value, reason) = (ConditionStatus::True, reasons::SUCCEEDED);
+        let generation = Some(pass.seen.meta.generation);
+        let statement = Statement::new(kind, value, reason, message, generation);
+        conditions::set(all, statement, told.now);
+    }
 }
 
 impl ChartSnapshot {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use windlass_api::helm_chart::{HelmChartSourceKind, HelmChartSpec, HelmChartStatus};
 use windlass_api::kustomization::SourceKind;
-use windlass_api::names;
+use windlass_api::{names, reasons};
 use windlass_cluster::Resource;
 use windlass_host::config::Unpinned;
 
@@ -13,6 +13,7 @@ use super::Controller;
 use super::fetched::{Fetched, Fetching, Slot};
 use super::repositories::HelmRepositories;
 use super::sources::SourceSlot;
+use crate::chart::elsewhere::{Known, KnownRepository};
 use crate::chart::pass::{ChartSource, Indexed, Pass};
 use crate::chart::pins::Pins;
 use crate::chart::{self, ChartSnapshot};
@@ -68,15 +69,17 @@ impl Fetched for HelmCharts {
 }
 
 impl Controller {
-    /// Wakes the charts that are taken from a source.
+    /// Wakes the charts that are taken from a source, and those that lack another chart, which a repository may have now.
     pub(super) fn wake_charts_of(&mut self, kind: HelmChartSourceKind, source: &Named) {
         let users = self.charts.slots.iter().filter(|(name, slot)| {
             let spec = slot.seen.spec.as_ref();
-            spec.is_ok_and(|spec| {
+            let is_of = spec.is_ok_and(|spec| {
                 let reference = &spec.source_ref;
-                reference.kind == kind
-                    && (&name.namespace, &reference.name) == (&source.namespace, &source.name)
-            })
+                (reference.kind, &reference.name) == (kind, &source.name)
+            });
+            let lacks = kind == HelmChartSourceKind::HelmRepository
+                && slot.has_problem(reasons::DEPENDENCY_BUILD_ERROR);
+            name.namespace == source.namespace && (is_of || lacks)
         });
         let names: Vec<Named> = users.map(|(name, _)| name.clone()).collect();
         self.charts.wake(&names);
@@ -146,7 +149,26 @@ impl Controller {
         match self.offered(&(kind, source)) {
             None => ChartSource::NotFound,
             Some(None) => ChartSource::NoRevision,
-            Some(Some(offer)) => ChartSource::Ready(Box::new(offer)),
+            Some(Some(offer)) => {
+                ChartSource::Ready(Box::new(offer), self.known_repositories(&name.namespace))
+            }
+        }
+    }
+
+    /// The repositories of a namespace that somebody vouches for, for what charts of other sources need of them.
+    fn known_repositories(&self, namespace: &str) -> Known {
+        let slots = self.repositories.slots.iter();
+        let of_this = slots.filter(|(name, _)| name.namespace == namespace);
+        let vouched = of_this.filter(|(_, slot)| self.unvouched(slot).is_none());
+        let known = vouched.filter_map(|(name, slot)| {
+            let spec = slot.seen.spec.as_ref().ok()?.clone();
+            let index = slot.kept.clone().filter(|index| index.url == spec.url);
+            let name = name.clone();
+            Some(KnownRepository { name, spec, index })
+        });
+        Known {
+            repositories: known.collect(),
+            only_pinned: self.policy.remote.unpinned_artifacts == Unpinned::Refuse,
         }
     }
 

@@ -78,6 +78,16 @@ pub(super) struct Slot<K: Fetched> {
     listed: bool,
 }
 
+// === impl Slot ===
+
+impl<K: Fetched> Slot<K> {
+    /// Whether this was wrong at the last pass.
+    pub(super) fn has_problem(&self, reason: &str) -> bool {
+        let problem = self.problem.as_ref();
+        problem.is_some_and(|(known, _)| *known == reason)
+    }
+}
+
 // === impl Fetching ===
 
 impl<K: Fetched> Fetching<K> {

@@ -8,7 +8,6 @@ use windlass_wire::FailureClass;
 
 use super::choose::{Chosen, check_first, check_version, choose, first};
 use super::status::{conclude, trouble};
-use super::verify::{self, Verification};
 use super::{OciSnapshot, Selection, recall, takes_anything, user};
 use crate::archive::{self, ArchiveSnapshot, Basis, First, OpenError};
 use crate::artifact::Outcome;
@@ -18,6 +17,7 @@ use crate::kept;
 use crate::named::Named;
 use crate::net::Net;
 use crate::registry::access::{self, Access};
+use crate::registry::verify::{self, Verification, VerifyError};
 use crate::registry::{Layer, Manifest, RegistryError, Repository, whole};
 use crate::source::spec::Unusable;
 
@@ -41,7 +41,7 @@ pub(super) enum PassError {
     Registry(#[from] RegistryError),
     #[error("{0}")]
     Layer(String),
-    #[error("failed to verify the signature using provider 'cosign': {0}")]
+    #[error("{0}")]
     Verification(String),
     #[error("failed to extract layer contents from artifact")]
     Open(#[from] OpenError),
@@ -68,6 +68,16 @@ pub(super) enum PassError {
     Store(#[from] StoreError),
     #[error("the pass broke off: {0}")]
     Broke(String),
+}
+
+impl From<VerifyError> for PassError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Spec(message) => PassError::Spec(message),
+            VerifyError::Registry(error) => error.into(),
+            error @ VerifyError::Signature(_) => PassError::Verification(error.to_string()),
+        }
+    }
 }
 
 impl PassError {
@@ -158,7 +168,7 @@ async fn prepare(
     let basis = pass.basis.clone().map_err(PassError::Unusable)?;
     let access = access::of_oci_repository(context, name, spec).await;
     let access = access.map_err(PassError::Unusable)?;
-    let verification = verify::read(context, name, spec).await?;
+    let verification = verify::read(context, name, spec.verification.as_ref()).await?;
     Ok((basis, access, verification))
 }
 

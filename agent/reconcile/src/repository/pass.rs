@@ -23,7 +23,7 @@ use crate::seen::SeenHelmRepository;
 use crate::source::spec::Unusable;
 
 /// Twice the largest public index; it is never in memory as a whole.
-const INDEX_BYTES: u64 = 128 * 1024 * 1024;
+pub(crate) const INDEX_BYTES: u64 = 128 * 1024 * 1024;
 
 /// How soon a repository is asked again that could not be reached.
 const FAILED_INTERVAL: Duration = Duration::from_secs(60);

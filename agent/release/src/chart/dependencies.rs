@@ -5,9 +5,32 @@ use windlass_kustomize::{EntryKind as TreeKind, Tree};
 
 use super::{BuildError, Cause, folder_files, inside};
 
-/// Adds what Chart.lock, or else Chart.yaml, names and `charts/` does not hold, from the same tree.
+/// Where the charts are that a chart needs of other places.
+pub trait Elsewhere {
+    /// Gives the version and the package of the chart of a repository (`https://…` or `oci://…`) that a range picks. What it is,
+    /// the other side has made sure of.
+    ///
+    /// # Errors
+    /// It cannot be had; the message says why, and what to do.
+    fn chart(&self, repository: &str, name: &str, range: &str)
+    -> Result<(String, Vec<u8>), String>;
+}
+
+/// No other place is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Nowhere;
+
+impl Elsewhere for Nowhere {
+    fn chart(&self, repository: &str, _: &str, _: &str) -> Result<(String, Vec<u8>), String> {
+        Err(format!(
+            "it is from {repository}, which is not asked here; run `helm dependency build`, which puts it into charts/"
+        ))
+    }
+}
+
+/// Adds what Chart.lock, or else Chart.yaml, names and `charts/` does not hold: from the same tree, or from elsewhere.
 pub(super) fn add(
-    tree: &dyn Tree,
+    (tree, elsewhere): (&dyn Tree, &dyn Elsewhere),
     chart_path: &str,
     chart: &Chart,
     files: &mut Vec<File>,
@@ -30,16 +53,55 @@ pub(super) fn add(
         !there
     };
     for dependency in wanted.iter().filter(has) {
-        let added = local_dependency(tree, chart_path, dependency);
+        let repository = dependency.repository.as_str();
+        let added = match repository.is_empty() || repository.starts_with(LOCAL) {
+            true => local_dependency(tree, chart_path, dependency),
+            false => package(elsewhere, dependency).map(|file| vec![file]),
+        };
         let added = added.map_err(|message| {
             Cause::Dependency.error(format!(
                 "failed to add dependency '{}': {message}",
                 dependency.name
             ))
         })?;
+        // The same chart may be needed twice, under two aliases.
+        let is_new = |file: &File| !files.iter().any(|one| one.name == file.name);
+        let added: Vec<File> = added.into_iter().filter(is_new).collect();
         files.extend(added);
     }
     Ok(())
+}
+
+/// How the place of a chart in the same source begins.
+const LOCAL: &str = "file://";
+
+/// The package of a chart of elsewhere, where `helm dependency build` puts it.
+fn package(elsewhere: &dyn Elsewhere, dependency: &Dependency) -> Result<File, String> {
+    let Dependency {
+        name,
+        version,
+        repository,
+        ..
+    } = dependency;
+    let is_known = ["https://", "http://", "oci://"]
+        .iter()
+        .any(|scheme| repository.starts_with(scheme));
+    if !is_known {
+        return Err(format!(
+            "its repository {repository:?} is none that can be asked: name it by https://, http:// or oci://"
+        ));
+    }
+    let (found, bytes) = elsewhere.chart(repository, name, version)?;
+    let files = archive_files(&bytes).map_err(|error| error.to_string())?;
+    let chart = load_files(files).map_err(|error| error.to_string())?;
+    if chart.name() != name {
+        let other = chart.name();
+        return Err(format!("the package of {name} {found} holds chart {other}"));
+    }
+    Ok(File {
+        name: format!("charts/{name}-{found}.tgz"),
+        data: bytes.into(),
+    })
 }
 
 fn local_dependency(
@@ -48,14 +110,8 @@ fn local_dependency(
     dependency: &Dependency,
 ) -> Result<Vec<File>, String> {
     let repository = dependency.repository.as_str();
-    let Some(reference) = repository.strip_prefix("file://") else {
-        let from = match repository {
-            "" => "no repository".to_owned(),
-            url => url.to_owned(),
-        };
-        return Err(format!(
-            "it is from {from}, which is not asked while a chart is packaged; run `helm dependency build` and commit charts/"
-        ));
+    let Some(reference) = repository.strip_prefix(LOCAL) else {
+        return Err("it has no repository, and is not in charts/; put it there".to_owned());
     };
     let path = inside(chart_path, reference)
         .ok_or_else(|| format!("'{repository}' leads out of the source"))?;

@@ -171,7 +171,7 @@ impl Store {
         self.unremember(&format!("{USES}{user}"))
     }
 
-    /// Forgets the users whose names begin with `prefix` but those whose names go on as one of `names`, what is remembered under their
+    /// Forgets the users whose names begin with `prefix` but those whose names go on as one of `names`, or as one of those and `/`, what is remembered under their
     /// names, and the blobs that nobody uses then.
     ///
     /// # Errors
@@ -179,7 +179,11 @@ impl Store {
     pub fn leave_blobs_but(&self, prefix: &str, names: &[String]) -> Result<(), StoreError> {
         for user in self.blob_users(prefix)? {
             let name = user.strip_prefix(prefix).unwrap_or_default();
-            if !names.iter().any(|kept| kept == name) {
+            let is_of = |kept: &String| {
+                let rest = name.strip_prefix(kept.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            if !names.iter().any(is_of) {
                 self.leave_blob(&user)?;
                 self.unremember(&user)?;
             }

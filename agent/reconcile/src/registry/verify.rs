@@ -1,16 +1,15 @@
-//! Whether an artifact carries the signature that its OCIRepository asks for (`spec.verify`).
+//! Whether an artifact carries the signature that its OCIRepository or HelmChart asks for (`spec.verify`).
 
-use windlass_api::oci_repository::{OciRepositorySpec, OciVerification, VerificationProvider};
+use windlass_api::oci_repository::{OciVerification, VerificationProvider};
 use windlass_api::reasons;
 use windlass_state::BlobDigest;
 use windlass_trust::CosignKey;
 use windlass_wire::FailureClass;
 
-use super::pass::PassError;
+use super::{Manifest, RegistryError, Repository, whole};
 use crate::context::Context;
 use crate::download::DownloadError;
 use crate::named::Named;
-use crate::registry::{Manifest, RegistryError, Repository, whole};
 use crate::source::secret;
 
 /// What a layer with a signature is (sigstore/cosign, `specs/SIGNATURE_SPEC.md`).
@@ -24,20 +23,32 @@ const PAYLOAD_BYTES: u64 = 64 * 1024;
 const SIGNATURES: usize = 64;
 
 /// Whose signatures count.
-#[derive(Debug)]
-pub(super) struct Verification {
+#[derive(Clone, Debug)]
+pub(crate) struct Verification {
     keys: Vec<CosignKey>,
     /// The same for the same keys.
-    pub(super) fingerprint: String,
+    pub(crate) fingerprint: String,
+}
+
+/// Why an artifact does not count as signed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum VerifyError {
+    /// Only another spec helps.
+    #[error("{0}")]
+    Spec(String),
+    #[error("failed to verify the signature using provider 'cosign': {0}")]
+    Signature(String),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
 }
 
 /// Reads the keys that a spec names; none where it asks for no signature.
-pub(super) async fn read(
+pub(crate) async fn read(
     context: &Context,
     name: &Named,
-    spec: &OciRepositorySpec,
-) -> Result<Option<Verification>, PassError> {
-    let Some(wanted) = &spec.verification else {
+    wanted: Option<&OciVerification>,
+) -> Result<Option<Verification>, VerifyError> {
+    let Some(wanted) = wanted else {
         return Ok(None);
     };
     refuse_unsupported(wanted)?;
@@ -46,20 +57,20 @@ pub(super) async fn read(
     };
     let why = ("spec.verify.secretRef", reasons::VERIFICATION_ERROR);
     let fields = secret::read(context, name, &reference.name, why).await;
-    let fields = fields.map_err(|unusable| PassError::Verification(unusable.message))?;
+    let fields = fields.map_err(|unusable| VerifyError::Signature(unusable.message))?;
     let files = fields.iter().filter(|(file, _)| file.ends_with(".pub"));
     let (mut keys, mut all) = (Vec::new(), String::new());
     for (file, pem) in files {
         let key = CosignKey::parse(pem).map_err(|error| {
             let secret = &reference.name;
-            PassError::Verification(format!("{file} in secret '{secret}' {error}"))
+            VerifyError::Signature(format!("{file} in secret '{secret}' {error}"))
         })?;
         keys.push(key);
         all.push_str(pem);
     }
     if keys.is_empty() {
         let secret = &reference.name;
-        return Err(PassError::Verification(format!(
+        return Err(VerifyError::Signature(format!(
             "secret '{secret}' of spec.verify.secretRef holds no key whose name ends with .pub; put cosign.pub into it"
         )));
     }
@@ -67,7 +78,7 @@ pub(super) async fn read(
     Ok(Some(Verification { keys, fingerprint }))
 }
 
-fn refuse_unsupported(wanted: &OciVerification) -> Result<(), PassError> {
+fn refuse_unsupported(wanted: &OciVerification) -> Result<(), VerifyError> {
     if wanted.provider != VerificationProvider::Cosign {
         return Err(unsupported("spec.verify.provider notation"));
     }
@@ -80,8 +91,8 @@ fn refuse_unsupported(wanted: &OciVerification) -> Result<(), PassError> {
     Ok(())
 }
 
-fn unsupported(what: &str) -> PassError {
-    PassError::Spec(format!(
+fn unsupported(what: &str) -> VerifyError {
+    VerifyError::Spec(format!(
         "{what} is not supported by this version of windlass; name a Secret with the public key of cosign in \
          spec.verify.secretRef"
     ))
@@ -89,14 +100,14 @@ fn unsupported(what: &str) -> PassError {
 
 impl Verification {
     /// Looks for a signature of the artifact, in the registry that it is in.
-    pub(super) fn check(
+    pub(crate) fn check(
         &self,
         repository: &Repository<'_>,
         artifact: BlobDigest,
-    ) -> Result<(), PassError> {
+    ) -> Result<(), VerifyError> {
         let none = || {
             let url = windlass_wire::DisplayUrl(&repository.url).to_string();
-            PassError::Verification(format!(
+            VerifyError::Signature(format!(
                 "no matching signatures were found for '{url}@{artifact}'"
             ))
         };
@@ -120,7 +131,7 @@ impl Verification {
         repository: &Repository<'_>,
         manifest: &Manifest,
         artifact: BlobDigest,
-    ) -> Result<bool, PassError> {
+    ) -> Result<bool, VerifyError> {
         let layers = manifest.layers.iter();
         let layers = layers.filter(|layer| layer.media_type == LAYER);
         for layer in layers.take(SIGNATURES) {
