@@ -1,22 +1,24 @@
 //! `build`: what a Kustomization, as Flux's command prints it, or a HelmRelease would apply.
 
 pub(crate) mod mask;
+mod variables;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use windlass_api::names;
-use windlass_kustomize::substitute::{self, Options, Strategy, Unset, values_of};
+use windlass_kustomize::substitute::{self, Options, Strategy, Unset};
 use windlass_kustomize::{Built, Overlay};
 use windlass_object::yaml::{Limits, parse_documents, to_string};
-use windlass_object::{GroupVersionKind, Object, Value};
+use windlass_object::{Object, Value};
 
+pub(crate) use self::variables::variables;
 use crate::arguments::Globals;
 use crate::elsewhere::Elsewhere;
 use crate::error::CommandError;
-use crate::facts::{field, list, source, text};
+use crate::facts::{source, text};
 use crate::kind::Kind;
 use crate::local_tree::{LocalTree, as_seen_here, left_out, tree_path};
 use crate::release::{self, build::BuildRelease};
@@ -281,48 +283,6 @@ pub(crate) fn from_file(
                 kind.words()
             ))
         })
-}
-
-/// The variables: those of ConfigMaps and Secrets where a cluster is asked, and the inline ones over them.
-async fn variables(
-    session: Option<&Session>,
-    kustomization: &Object,
-) -> Result<BTreeMap<String, String>, CommandError> {
-    let mut variables = BTreeMap::new();
-    let references = list(kustomization, "/spec/postBuild/substituteFrom");
-    if let Some(session) = session {
-        for reference in references {
-            variables.extend(read(session, kustomization, reference).await?);
-        }
-    }
-    let inline = kustomization.pointer("/spec/postBuild/substitute");
-    for (name, value) in inline.and_then(Value::as_object).into_iter().flatten() {
-        let value = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        variables.insert(name.clone(), value);
-    }
-    Ok(variables)
-}
-
-async fn read(
-    session: &Session,
-    kustomization: &Object,
-    reference: &Value,
-) -> Result<BTreeMap<String, String>, CommandError> {
-    let (kind, name) = (field(reference, "kind"), field(reference, "name"));
-    let namespace = kustomization.namespace().unwrap_or(&session.namespace);
-    let resource = session
-        .cluster
-        .resolve(&GroupVersionKind::new("v1", kind))
-        .await?;
-    match session.cluster.get(&resource, namespace, name).await? {
-        Some(object) => Ok(values_of(&object)),
-        None if reference.get("optional") == Some(&Value::Bool(true)) => Ok(BTreeMap::new()),
-        None => Err(CommandError::Build(format!(
-            "substitute from '{kind}/{name}' failed: there is no such object in namespace {namespace}"
-        ))),
-    }
 }
 
 fn options(spec: &Value, wanted: &Common) -> Options {

@@ -144,3 +144,48 @@ fn a_text_is_substituted_as_flux_substitutes_it() {
         }
     }
 }
+
+#[test]
+fn a_kustomization_is_debugged_as_flux_debugs_it() {
+    let tenant = two("debug");
+    for (kind, field, name, value) in [
+        ("ConfigMap", "data", "settings", "from the map"),
+        ("Secret", "stringData", "secrets", "from the secret"),
+    ] {
+        tenant.admin().apply(&json!({
+            "apiVersion": "v1", "kind": kind,
+            "metadata": {"name": name, "namespace": tenant.namespace},
+            field: {"A": value, name: "b\nc"},
+        }));
+    }
+    let given = json!({"targetNamespace": tenant.namespace, "postBuild": {
+    "substitute": {"INLINE": "x\ny"},
+    "substituteFrom": [
+        {"kind": "ConfigMap", "name": "settings"},
+        {"kind": "Secret", "name": "secrets"},
+        {"kind": "Secret", "name": "none", "optional": true},
+    ]}});
+    tenant.kustomize("given", given);
+    let vars = ours(&tenant, "debug ks given --show-vars").done().results;
+    assert_eq!(
+        vars,
+        "A=from the secret\nINLINE=xy\nsecrets=bc\nsettings=bc\n"
+    );
+    let none = ours(&tenant, "debug ks app --show-vars").ends_with(1);
+    assert!(
+        none.progress.contains("no post build substitutions found"),
+        "{none:?}"
+    );
+    let Some(flux) = flux() else { return };
+    for line in [
+        "debug kustomization given --show-vars",
+        "debug ks app --show-status",
+        "debug ks app --show-history",
+    ] {
+        let (ours, theirs) = (
+            ours(&tenant, line).done(),
+            theirs(flux, &tenant, line).done(),
+        );
+        assert_eq!(ours.results, theirs.results, "{line}");
+    }
+}
