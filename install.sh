@@ -84,6 +84,7 @@ minting=/etc/windlass/identity
 renewed=/var/lib/windlass/kubeconfig
 servers_own='/etc/rancher/k3s/k3s.yaml /etc/rancher/rke2/rke2.yaml /etc/kubernetes/admin.conf'
 program=/usr/bin/windlass
+pages=/usr/local/share/man/man1
 units='windlass.service windlass-net.service windlass-net.socket windlass-identity.service windlass-identity.path'
 # What opens a private repository: its key in the settings, where it goes, whose it is there, and what was given.
 private=(
@@ -372,6 +373,11 @@ put_program() {
     install -m 0755 "$binary" "$program"
 }
 
+# A folder that takes none (a read-only /usr) is no reason to stop.
+put_pages() {
+    "$program" man "$pages" || true
+}
+
 # The node goes on as before when the new program, or what it was told, does not do what the old one did.
 give_up() {
     journalctl -u windlass -u windlass-net -n 20 --no-pager >&2
@@ -471,7 +477,8 @@ uninstall_node() {
     done
     step 'systemd forgets the units' systemctl daemon-reload
     step 'binary, settings, keys and state' rm -rf $program $program.before /etc/windlass /var/lib/windlass /var/cache/windlass-net \
-        /run/windlass /usr/lib/sysusers.d/windlass.conf /usr/lib/tmpfiles.d/windlass.conf
+        /run/windlass /usr/lib/sysusers.d/windlass.conf /usr/lib/tmpfiles.d/windlass.conf \
+        $pages/windlass.1 $pages/windlass-*.1
     if [ -n "$dry_run" ]; then
         printf '✔ that is what it would do; nothing was done\n'
     else
@@ -531,6 +538,7 @@ each_private show_private
 [ -z "$kubeconfig" ] || show_credential
 step 'check of settings, keys, cluster and repository (what is refused is not kept)' change_settings
 step "binary: $program" put_program
+step "man pages: $pages" put_pages
 for unit in $units; do
     step "unit: /etc/systemd/system/$unit" install -m 0644 "$here/systemd/$unit" "/etc/systemd/system/$unit"
 done

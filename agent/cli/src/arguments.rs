@@ -119,6 +119,9 @@ pub enum Command {
     Helm(HelmArguments),
     /// Print a completion script
     Completion(CompletionArguments),
+    /// Write man pages into a folder, as install.sh has it do
+    #[command(hide = true)]
+    Man(ManArguments),
 }
 
 impl Command {
@@ -385,6 +388,13 @@ pub struct VersionArguments {
     /// As data
     #[arg(short, long, value_enum, default_value = "yaml")]
     pub(crate) output: DataOutput,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArguments {
+    /// The folder, such as /usr/local/share/man/man1
+    pub(crate) folder: PathBuf,
 }
 
 /// Arguments of `completion`.

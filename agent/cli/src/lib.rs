@@ -27,6 +27,7 @@ mod lease;
 mod local_tree;
 mod lock;
 mod logs;
+mod man;
 mod pause;
 mod reconcile;
 mod release;
@@ -56,9 +57,9 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use crate::arguments::DescribeWhat;
 pub use crate::arguments::{
     CheckArguments, Command, CompletionArguments, DeleteArguments, DescribeArguments,
-    EventsArguments, ExportArguments, GetArguments, Globals, LogsArguments, PauseArguments,
-    ReconcileArguments, ResumeArguments, StatsArguments, SuspendArguments, TreeArguments,
-    VersionArguments,
+    EventsArguments, ExportArguments, GetArguments, Globals, LogsArguments, ManArguments,
+    PauseArguments, ReconcileArguments, ResumeArguments, StatsArguments, SuspendArguments,
+    TreeArguments, VersionArguments,
 };
 pub use crate::build::BuildArguments;
 pub use crate::bundle::{BundleArguments, CreateArguments, PushArguments};
@@ -240,6 +241,7 @@ async fn dispatch(
             clap_complete::generate(arguments.shell, &mut command_line, name, &mut script);
             return Ok(screen.print(&String::from_utf8_lossy(&script))?);
         }
+        Command::Man(arguments) => return man::write(&command_line, &arguments.folder),
         Command::Kustomize(arguments) => return kustomize::run(screen, arguments),
         Command::Envsubst(arguments) => return envsubst::run(screen, arguments),
         Command::Lock(arguments) => return lock::run(screen, arguments),
@@ -356,6 +358,7 @@ async fn with_cluster(
         Command::Version(arguments) => version::run(Some(session), screen, arguments).await,
         // Answered without a cluster, in `dispatch`.
         Command::Completion(_)
+        | Command::Man(_)
         | Command::Kustomize(_)
         | Command::Envsubst(_)
         | Command::Lock(_)
