@@ -20,6 +20,8 @@ use crate::helm::HelmArguments;
 use crate::identity::IdentityArguments;
 use crate::kustomize::KustomizeArguments;
 use crate::lock::LockArguments;
+use crate::man::ManArguments;
+use crate::stats::StatsArguments;
 use crate::status_selector::StatusSelector;
 use crate::trace::TraceArguments;
 use crate::trust::TrustArguments;
@@ -313,14 +315,6 @@ pub struct EventsArguments {
     pub(crate) types: Vec<EventType>,
 }
 
-/// Arguments of `stats`.
-#[derive(Debug, Clone, Args)]
-pub struct StatsArguments {
-    /// In all namespaces
-    #[arg(short = 'A', long)]
-    pub(crate) all_namespaces: bool,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EventType {
     #[value(name = "Normal")]
@@ -388,13 +382,6 @@ pub struct VersionArguments {
     /// As data
     #[arg(short, long, value_enum, default_value = "yaml")]
     pub(crate) output: DataOutput,
-}
-
-/// Arguments of `man`.
-#[derive(Debug, Clone, Args)]
-pub struct ManArguments {
-    /// The folder, such as /usr/local/share/man/man1
-    pub(crate) folder: PathBuf,
 }
 
 /// Arguments of `completion`.

@@ -57,9 +57,8 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use crate::arguments::DescribeWhat;
 pub use crate::arguments::{
     CheckArguments, Command, CompletionArguments, DeleteArguments, DescribeArguments,
-    EventsArguments, ExportArguments, GetArguments, Globals, LogsArguments, ManArguments,
-    PauseArguments, ReconcileArguments, ResumeArguments, StatsArguments, SuspendArguments,
-    TreeArguments, VersionArguments,
+    EventsArguments, ExportArguments, GetArguments, Globals, LogsArguments, PauseArguments,
+    ReconcileArguments, ResumeArguments, SuspendArguments, TreeArguments, VersionArguments,
 };
 pub use crate::build::BuildArguments;
 pub use crate::bundle::{BundleArguments, CreateArguments, PushArguments};
@@ -72,8 +71,10 @@ pub use crate::helm::HelmArguments;
 pub use crate::identity::IdentityArguments;
 pub use crate::kustomize::KustomizeArguments;
 pub use crate::lock::LockArguments;
+pub use crate::man::ManArguments;
 use crate::screen::{Eyes, Screen};
 use crate::session::{Paused, Session};
+pub use crate::stats::StatsArguments;
 pub use crate::trace::TraceArguments;
 pub use crate::trust::{NodeTrust, TrustArguments};
 pub use crate::uninstall::UninstallArguments;

@@ -1,9 +1,9 @@
 //! `stats`: how many objects of each kind there are, and how they stand.
 
+use clap::Args;
 use windlass_cluster::Scope;
 use windlass_object::{Object, Value};
 
-use crate::arguments::StatsArguments;
 use crate::error::CommandError;
 use crate::facts::{condition, flag};
 use crate::kind::Kind;
@@ -27,6 +27,14 @@ const KINDS: [Kind; 10] = [
     Kind::Provider,
     Kind::Receiver,
 ];
+
+/// Arguments of `stats`.
+#[derive(Debug, Clone, Args)]
+pub struct StatsArguments {
+    /// In all namespaces
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+}
 
 /// Runs the command.
 pub(crate) async fn run(
