@@ -103,12 +103,21 @@ impl Cache {
 
     /// Fetches what is behind a URL now, and keeps it.
     pub(crate) fn fetch_file(&self, url: &str) -> Result<(ContentDigest, Vec<u8>), RemoteError> {
+        self.fetch_up_to(url, FILE_BYTES)
+    }
+
+    /// As [`Cache::fetch_file`], with a bound of its own.
+    pub(crate) fn fetch_up_to(
+        &self,
+        url: &str,
+        byte_limit: u64,
+    ) -> Result<(ContentDigest, Vec<u8>), RemoteError> {
         let _one_at_a_time = self.fetching.lock();
         let files = self.place()?.join("files");
         let failed = |error: io::Error| unavailable(&format!("{}: {error}", files.display()));
         fs::create_dir_all(&files).map_err(failed)?;
         let incoming = files.join(format!("incoming-{}", std::process::id()));
-        let bytes = programs::download(url, &incoming, FILE_BYTES)
+        let bytes = programs::download(url, &incoming, byte_limit)
             .map_err(|error| unavailable(&error))
             .and_then(|()| fs::read(&incoming).map_err(failed));
         let kept = bytes.and_then(|bytes| {

@@ -1,6 +1,10 @@
-//! `windlass lock`: writes into `windlass.lock` what the kustomizations of a repository name of other places.
+//! `windlass lock`: writes into `windlass.lock` what the kustomizations, and where asked the sources, of a repository name of
+//! other places.
 
+mod artifacts;
 mod file;
+mod registry;
+mod sources;
 mod walk;
 
 use std::fs;
@@ -9,7 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use windlass_trust::{LOCK_FILE, LockFile};
 
-use self::file::Pins;
+use self::file::{Pins, Sections};
 use self::walk::{Ask, Walk};
 use crate::elsewhere;
 use crate::error::CommandError;
@@ -28,6 +32,9 @@ pub struct LockArguments {
     /// Ask again for everything, also for what is pinned
     #[arg(long)]
     update: bool,
+    /// Pin artifacts of registries and versions of charts too, for the sources, releases and charts in the repository
+    #[arg(long)]
+    sources: bool,
 }
 
 /// Looks through the repository, and writes or checks the file.
@@ -56,11 +63,29 @@ pub(crate) fn run(screen: &mut Screen<'_>, arguments: &LockArguments) -> Result<
     for warning in &walk.warnings {
         screen.action(&as_seen_here(warning))?;
     }
-    let pins = &walk.pins;
-    let known = Pins::written_in(&before).map_err(usage)?;
+    let mut known = Pins::written_in(&before).map_err(usage)?;
+    match arguments.sources {
+        true => {
+            let found =
+                sources::look(&root, &known.artifacts, ask).map_err(|error| build(&error))?;
+            for warning in &found.warnings {
+                screen.action(&as_seen_here(warning))?;
+            }
+            walk.unpinned.extend(found.unpinned);
+            walk.pins.artifacts = found.pins;
+        }
+        // They are somebody else's then.
+        false => known.artifacts = std::mem::take(&mut walk.pins.artifacts),
+    }
     match ask {
         Ask::Never => check(screen, &walk, &known),
-        Ask::ForNew | Ask::ForAll => write(screen, &file, (&before, &known), pins),
+        Ask::ForNew | Ask::ForAll => {
+            let sections = match arguments.sources {
+                true => Sections::All,
+                false => Sections::Kustomizations,
+            };
+            write(screen, &file, (&before, &known), (&walk.pins, sections))
+        }
     }
 }
 
@@ -85,9 +110,9 @@ fn write(
     screen: &mut Screen<'_>,
     file: &Path,
     (before, known): (&str, &Pins),
-    pins: &Pins,
+    (pins, sections): (&Pins, Sections),
 ) -> Result<(), CommandError> {
-    let after = pins.write_into(before).map_err(usage)?;
+    let after = pins.write_into(before, sections).map_err(usage)?;
     for pin in pins.without(known) {
         screen.print(&format!("+ {pin}\n"))?;
     }

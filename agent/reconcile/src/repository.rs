@@ -1,7 +1,6 @@
 //! Repositories of charts over HTTP: their indexes, kept by content, and how they are reached.
 
 pub(crate) mod access;
-pub(crate) mod index;
 pub(crate) mod pass;
 mod status;
 

@@ -5,6 +5,7 @@
 
 pub mod chart;
 mod definitions;
+pub mod index;
 mod objects;
 mod owner;
 mod post_render;

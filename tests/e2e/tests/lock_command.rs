@@ -15,16 +15,16 @@ use crate::repositories::Files;
 const UNFETCHED: i32 = 77;
 
 /// A laptop: a repository in work, and a person's cache.
-struct Laptop(Directory);
+pub(crate) struct Laptop(Directory);
 
 impl Laptop {
-    fn with(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
         let laptop = Laptop(Directory::new("laptop"));
         laptop.write(files);
         laptop
     }
 
-    fn write(&self, files: &[(&str, &str)]) {
+    pub(crate) fn write(&self, files: &[(&str, &str)]) {
         for (path, text) in files {
             let file = self.house().join(path);
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -36,7 +36,7 @@ impl Laptop {
         self.0.path().join("house")
     }
 
-    fn lock_file(&self) -> String {
+    pub(crate) fn lock_file(&self) -> String {
         std::fs::read_to_string(self.house().join("windlass.lock")).unwrap_or_default()
     }
 
@@ -47,13 +47,13 @@ impl Laptop {
         command.output().unwrap()
     }
 
-    fn done(&self, arguments: &[&str]) -> String {
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn fails(&self, arguments: &[&str]) -> String {
+    pub(crate) fn fails(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
         let text = [output.stdout, output.stderr].concat();

@@ -47,6 +47,7 @@ mod include;
 mod leadership;
 mod left_out;
 mod lock_command;
+mod lock_sources;
 mod locked_down;
 mod lying_net;
 mod main_job;

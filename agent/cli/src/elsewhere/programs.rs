@@ -119,6 +119,63 @@ pub(crate) fn download(url: &str, file: &Path, byte_limit: u64) -> Result<(), Pr
     output("curl", curl.stdin(Stdio::null())).map(drop)
 }
 
+/// What a server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// A header; its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines();
+        let mut fields = lines.filter_map(|line| line.split_once(':'));
+        let found = fields.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim())
+    }
+}
+
+/// Asks a server for something small, with a token if there is one, and with the person's ~/.netrc.
+pub(crate) fn ask(url: &str, accept: &str, token: Option<&str>) -> Result<Answer, ProgramError> {
+    let shown = "curl";
+    let mut curl = Command::new(shown);
+    curl.args(["--silent", "--show-error", "--include", "--netrc-optional"]);
+    curl.args(["--proto", "=http,https", "--max-time", TIMEOUT_SECONDS]);
+    curl.args(["--max-filesize", ANSWER_BYTES, "--suppress-connect-headers"]);
+    curl.args(["--header", &format!("Accept: {accept}")]);
+    if let Some(token) = token {
+        curl.args(["--header", &format!("Authorization: Bearer {token}")]);
+    }
+    curl.args(["--url", url]).stdin(Stdio::null());
+    let failed = |said: String| ProgramError {
+        command: shown.to_owned(),
+        said,
+    };
+    let output = curl.stderr(Stdio::piped()).output();
+    let output = output.map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(failed(said.trim().replace('\n', "; ")));
+    }
+    let end = output.stdout.windows(4).position(|bytes| bytes == HEAD_END);
+    let (head, body) = output.stdout.split_at(end.unwrap_or_default());
+    let head = String::from_utf8_lossy(head).into_owned();
+    let status = head.split_whitespace().nth(1);
+    Ok(Answer {
+        status: status.and_then(|text| text.parse().ok()).unwrap_or(0),
+        body: body.get(HEAD_END.len()..).unwrap_or_default().to_vec(),
+        head,
+    })
+}
+
+/// What stands between the head of an answer and what it holds.
+const HEAD_END: &[u8] = b"\r\n\r\n";
+
+/// Bytes of a manifest or a page of tags: the specification asks registries to take at least four MiB.
+const ANSWER_BYTES: &str = "4194304";
+
 /// Runs a program to its end and gives what it printed, without the last line break.
 fn output(shown: &str, command: &mut Command) -> Result<String, ProgramError> {
     let failed = |said: String| ProgramError {

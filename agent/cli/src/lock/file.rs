@@ -5,36 +5,40 @@ use std::collections::BTreeMap;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 use windlass_trust::{ContentDigest, LOCK_FILE, LOCK_VERSION, Oid};
 
+use super::artifacts::Artifacts;
+
 /// What a new file begins with.
 const HEAD: &str = "# What this repository takes from other places, by its content. `windlass lock` writes the entries [[base]] and\n\
-    # [[file]]; whoever signs the commit vouches for them.\n";
+    # [[file]], with --sources also [[oci]] and [[chart]]; whoever signs the commit vouches for them.\n";
 
 /// Files by URL, and commits by repository and reference.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Pins {
     pub(super) files: BTreeMap<String, ContentDigest>,
     pub(super) bases: BTreeMap<(String, String), Oid>,
+    pub(super) artifacts: Artifacts,
+}
+
+/// What is written, and what is left as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sections {
+    /// `[[base]]` and `[[file]]`.
+    Kustomizations,
+    /// `[[oci]]` and `[[chart]]` as well.
+    All,
 }
 
 // === impl Pins ===
 
 impl Pins {
     /// What is pinned in a text that `LockFile` could read.
-    pub(super) fn written_in(text: &str) -> Result<Self, String> {
-        let document = parse(text)?;
-        let mut pins = Pins::default();
-        let tables = |section: &str| {
-            let tables = document.get(section).and_then(Item::as_array_of_tables);
-            tables
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect::<Vec<Table>>()
+    pub(super) fn written_in(content: &str) -> Result<Self, String> {
+        let document = parse(content)?;
+        let mut pins = Pins {
+            artifacts: Artifacts::written_in(&document),
+            ..Pins::default()
         };
-        let text = |table: &Table, key: &str| {
-            let text = table.get(key).and_then(Item::as_str);
-            text.unwrap_or_default().to_owned()
-        };
+        let tables = |section: &str| tables(&document, section);
         for table in tables("file") {
             if let Ok(digest) = text(&table, "digest").parse() {
                 pins.files.insert(text(&table, "url"), digest);
@@ -50,11 +54,11 @@ impl Pins {
     }
 
     /// The file with these pins and no others of their kinds.
-    pub(super) fn write_into(&self, text: &str) -> Result<String, String> {
-        if text.is_empty() && *self == Pins::default() {
-            return Ok(String::new());
-        }
-        if Pins::written_in(text)? == *self {
+    pub(super) fn write_into(&self, text: &str, sections: Sections) -> Result<String, String> {
+        let before = Pins::written_in(text)?;
+        let same_artifacts =
+            sections == Sections::Kustomizations || before.artifacts == self.artifacts;
+        if (&before.files, &before.bases) == (&self.files, &self.bases) && same_artifacts {
             return Ok(text.to_owned());
         }
         let mut document = parse(text)?;
@@ -74,6 +78,9 @@ impl Pins {
             .iter()
             .map(|(url, digest)| table(&[("url", url), ("digest", &digest.to_string())]));
         set(&mut document, "file", files.collect());
+        if sections == Sections::All {
+            self.artifacts.write_into(&mut document);
+        }
         Ok(document.to_string())
     }
 
@@ -92,18 +99,29 @@ impl Pins {
             "" => format!("{url} {commit}"),
             reference => format!("{url} {reference} {commit}"),
         });
-        bases.chain(files).collect()
+        let artifacts = self.artifacts.without(&others.artifacts);
+        bases.chain(files).chain(artifacts).collect()
     }
 }
 
-fn set(document: &mut DocumentMut, section: &str, tables: ArrayOfTables) {
+pub(super) fn tables(document: &DocumentMut, section: &str) -> Vec<Table> {
+    let tables = document.get(section).and_then(Item::as_array_of_tables);
+    tables.into_iter().flatten().cloned().collect()
+}
+
+pub(super) fn text(table: &Table, key: &str) -> String {
+    let text = table.get(key).and_then(Item::as_str);
+    text.unwrap_or_default().to_owned()
+}
+
+pub(super) fn set(document: &mut DocumentMut, section: &str, tables: ArrayOfTables) {
     match tables.is_empty() {
         true => document.remove(section),
         false => document.insert(section, Item::ArrayOfTables(tables)),
     };
 }
 
-fn table(pairs: &[(&str, &str)]) -> Table {
+pub(super) fn table(pairs: &[(&str, &str)]) -> Table {
     let mut table = Table::new();
     for (key, text) in pairs {
         table.insert(key, value(*text));
@@ -138,12 +156,13 @@ mod tests {
         Pins {
             files: [file("z"), file("a")].into(),
             bases: [base("v1"), base("")].into(),
+            artifacts: Artifacts::default(),
         }
     }
 
     #[test]
     fn what_is_written_is_sorted_stable_and_read_again() {
-        let text = pins().write_into("").unwrap();
+        let text = pins().write_into("", Sections::Kustomizations).unwrap();
         assert!(
             text.starts_with("# What") && text.contains("\nversion = 1\n"),
             "{text}"
@@ -155,8 +174,39 @@ mod tests {
             text.find("/a\"").unwrap() < text.find("/z\"").unwrap(),
             "{text}"
         );
-        assert_eq!(pins().write_into(&text).unwrap(), text);
+        assert_eq!(
+            pins().write_into(&text, Sections::Kustomizations).unwrap(),
+            text
+        );
         assert_eq!(Pins::written_in(&text).unwrap(), pins());
+    }
+
+    #[test]
+    fn artifacts_and_charts_are_written_only_where_that_is_asked_for() {
+        let mut pins = pins();
+        let key = ("https://h/charts", "web", "1.0.0");
+        let key = (key.0.to_owned(), key.1.to_owned(), key.2.to_owned());
+        let digest = ContentDigest::of(b"chart");
+        pins.artifacts.charts.insert(key, digest);
+        let key = ("oci://h/app".to_owned(), "1.x".to_owned());
+        pins.artifacts.oci.insert(key, digest);
+        let text = pins.write_into("", Sections::All).unwrap();
+        let lock = LockFile::parse(text.as_bytes()).unwrap();
+        assert_eq!(lock.artifact("oci://h/app", "1.x"), Some(digest));
+        assert_eq!(lock.charts("https://h/charts/")[0].digest, digest);
+        assert_eq!(Pins::written_in(&text).unwrap(), pins);
+        assert_eq!(pins.without(&Pins::default()).len(), 6);
+        let others = Pins {
+            artifacts: Artifacts::default(),
+            ..pins
+        };
+        let same = others.write_into(&text, Sections::Kustomizations).unwrap();
+        assert_eq!(same, text, "they are somebody else's");
+        let without = others.write_into(&text, Sections::All).unwrap();
+        assert!(
+            !without.contains("[[oci]]") && !without.contains("[[chart]]"),
+            "{without}"
+        );
     }
 
     #[test]
@@ -164,11 +214,18 @@ mod tests {
         let own = format!(
             "version = 1 # ours\n\n[[git]]\nurl = \"u\"\nref = \"r\"\ncommit = \"{COMMIT}\" # looked at\n"
         );
-        let text = pins().write_into(&own).unwrap();
+        let text = pins().write_into(&own, Sections::Kustomizations).unwrap();
         assert!(text.starts_with(&own), "{text}");
-        let emptied = Pins::default().write_into(&text).unwrap();
+        let emptied = Pins::default()
+            .write_into(&text, Sections::Kustomizations)
+            .unwrap();
         assert_eq!(emptied, own);
-        assert_eq!(Pins::default().write_into("").unwrap(), "");
+        assert_eq!(
+            Pins::default()
+                .write_into("", Sections::Kustomizations)
+                .unwrap(),
+            ""
+        );
         assert_eq!(pins().without(&Pins::default()).len(), 4);
         assert_eq!(pins().without(&pins()), Vec::<String>::new());
     }

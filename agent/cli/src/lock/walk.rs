@@ -205,7 +205,7 @@ fn holds_objects(bytes: &[u8]) -> bool {
 }
 
 /// The directories in and below one, but for what git keeps for itself; links are not followed.
-fn below(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+pub(super) fn below(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     found.push(directory.to_owned());
     // What cannot be listed cannot be built either.
     let Ok(entries) = fs::read_dir(directory) else {

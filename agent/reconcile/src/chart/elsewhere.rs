@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use windlass_api::helm_repository::HelmRepositorySpec;
 use windlass_kustomize::Tree;
 use windlass_release::chart::Elsewhere;
+use windlass_release::index::{self, ChartVersion, IndexError};
 use windlass_state::{BlobDigest, StoreError};
 
 use super::pins::{Expected, Pins};
@@ -19,7 +20,6 @@ use crate::context::Context;
 use crate::download::{DownloadError, Downloaded, download};
 use crate::named::Named;
 use crate::registry::access as registry_access;
-use crate::repository::index::{self, ChartVersion, IndexError};
 use crate::repository::pass::INDEX_BYTES;
 use crate::repository::{IndexSnapshot, access, pass};
 use crate::source::spec::Unusable;

@@ -3,6 +3,7 @@
 use windlass_api::helm_chart::HelmChartSpec;
 use windlass_helm::{LoadError, archive_files, highest, with_metadata};
 use windlass_release::chart::{BuildError, Built, Wanted, of_package};
+use windlass_release::index::{ChartVersion, IndexError};
 use windlass_state::{BlobDigest, Store, StoreError};
 
 use super::pins::{Expected, Pins};
@@ -11,7 +12,6 @@ use crate::net::Net;
 use crate::registry::RegistryError;
 use crate::registry::verify::VerifyError;
 use crate::repository::access::Access;
-use crate::repository::index::{ChartVersion, IndexError};
 use crate::repository::{IndexSnapshot, pass};
 
 /// Flux's bound for a packaged chart.

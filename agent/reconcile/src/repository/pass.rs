@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use windlass_api::helm_repository::HelmRepositorySpec;
 use windlass_cluster::Leadership;
+use windlass_release::index::{self, IndexError};
 use windlass_state::{BlobDigest, Store, StoreError};
 use windlass_wire::FailureClass;
 
 use super::access::{self, Access};
-use super::index::{self, IndexError};
 use super::status::{conclude, problem};
 use super::{IndexSnapshot, recall, user};
 use crate::artifact::{Outcome, Problem};

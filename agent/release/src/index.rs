@@ -18,41 +18,71 @@ const ENTRY_LIMITS: Limits = Limits {
 
 /// One version of a chart.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct ChartVersion {
-    pub(crate) version: String,
+pub struct ChartVersion {
+    /// As the index writes it.
+    pub version: String,
+    /// SHA-256 of the package in hex, where the index has it; some name the algorithm before it.
     #[serde(default)]
-    pub(crate) digest: Option<String>,
+    pub digest: Option<String>,
+    /// Where the package is, by itself or relative to the repository.
     #[serde(default)]
-    pub(crate) urls: Vec<String>,
+    pub urls: Vec<String>,
 }
 
 /// Why an index says nothing.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum IndexError {
+pub enum IndexError {
+    /// The bytes cannot be read.
     #[error("the index cannot be read: {0}")]
     Io(#[from] io::Error),
+    /// It is none.
     #[error("the index has no entries; check that the URL is a chart repository")]
     NoEntries,
+    /// It is JSON, or YAML in one line.
     #[error(
         "the index is not laid out in blocks of lines (line {line}); make it with `helm repo index`"
     )]
-    Layout { line: usize },
+    Layout {
+        /// Where, from 1.
+        line: usize,
+    },
+    /// A line has more bytes than any index needs.
     #[error("line {line} of the index is longer than {LINE_LIMIT} bytes")]
-    LongLine { line: usize },
+    LongLine {
+        /// Which, from 1.
+        line: usize,
+    },
+    /// An entry has more bytes than any chart needs.
     #[error("the entry of chart {chart} has more than {} bytes", ENTRY_LIMITS.bytes)]
-    TooLarge { chart: String },
+    TooLarge {
+        /// Of which chart.
+        chart: String,
+    },
+    /// An entry is no YAML.
     #[error("the entry of chart {chart} cannot be read: {message}")]
-    Entry { chart: String, message: String },
+    Entry {
+        /// Of which chart.
+        chart: String,
+        /// What is wrong with it.
+        message: String,
+    },
 }
 
 /// Whether this is an index at all.
-pub(crate) fn check(index: &mut impl BufRead) -> Result<(), IndexError> {
+///
+/// # Errors
+/// It is none.
+pub fn check(index: &mut impl BufRead) -> Result<(), IndexError> {
     let mut lines = Lines::new(index);
     lines.skip_to_entries()
 }
 
-/// The versions of a chart, in the order of the index; `None` when it has no such chart.
-pub(crate) fn versions(
+/// The versions of a chart, in the order of the index; `None` when it has no such chart. Memory is taken for the chart's own
+/// lines only.
+///
+/// # Errors
+/// It is no index, or the chart's entry cannot be read.
+pub fn versions(
     index: &mut impl BufRead,
     chart: &str,
 ) -> Result<Option<Vec<ChartVersion>>, IndexError> {
