@@ -10,7 +10,10 @@ const REVISION: &str = "windlass.dev/revision";
 const FETCHED_AT: &str = "windlass.dev/fetched-at";
 const OFFLINE_SINCE: &str = "windlass.dev/offline-since";
 const READY: &str = "windlass.dev/ready";
-const ROLE: &str = "windlass.dev/role";
+/// What it does.
+pub const ROLE: &str = "windlass.dev/role";
+/// Where other nodes ask it, and the public key that it proves: an address with a port, a space, and 64 hex digits.
+pub const PEER: &str = "windlass.dev/peer";
 const REFUSED: &str = "windlass.dev/refused";
 const ROOTS: &str = "windlass.dev/roots";
 const MANIFESTS: &str = "windlass.dev/manifests-problem";
@@ -42,6 +45,8 @@ pub struct NodeStatus {
     pub free_disk: Option<u64>,
     /// Where others reach its metrics: address and port.
     pub metrics: Option<String>,
+    /// Where other nodes ask it, and its public key.
+    pub peer: Option<String>,
 }
 
 impl NodeStatus {
@@ -63,6 +68,7 @@ impl NodeStatus {
             (MANIFESTS, self.manifests.clone()),
             (FREE_DISK, self.free_disk.map(|bytes| bytes.to_string())),
             (METRICS, self.metrics.clone()),
+            (PEER, self.peer.clone()),
         ];
         let said = all
             .into_iter()
@@ -95,6 +101,7 @@ impl NodeStatus {
                 .get(FREE_DISK)
                 .and_then(|text| text.parse().ok()),
             metrics: text(METRICS),
+            peer: text(PEER),
         }
     }
 }
@@ -118,6 +125,7 @@ mod tests {
             manifests: Some("a.yaml: bad".to_owned()),
             free_disk: Some(5_000_000_000),
             metrics: Some("192.0.2.1:9797".to_owned()),
+            peer: Some(format!("192.0.2.1:9294 {}", "ab".repeat(32))),
         };
         assert_eq!(
             NodeStatus::from_annotations(&status.to_annotations()),

@@ -23,6 +23,7 @@ mod limits;
 mod memory;
 mod origin;
 mod packet;
+mod peer;
 mod post;
 mod protocol;
 mod reach;

@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::fetch::{Context, answer};
 use crate::incoming;
 use crate::limits::{AGENT_TIMEOUT, CONNECTIONS, Limits};
+use crate::peer;
 use crate::post;
 use crate::reach::ReachError;
 use crate::registry;
@@ -150,36 +151,10 @@ fn connection(stream: &UnixStream, context: &Context) {
     }
     let mut out = BufWriter::with_capacity(64 * 1024, stream);
     let outcome = match read_request(&mut BufReader::new(stream)) {
-        Ok(Request::Download(request)) => {
-            tracing::debug!(url = %DisplayUrl(&request.url), "download");
-            download::answer(&request, &mut out)
-        }
-        Ok(Request::Registry(request)) => {
-            tracing::debug!(url = %DisplayUrl(&request.download.url), ask = ?request.ask, "registry");
-            registry::answer(&request, &mut out)
-        }
-        Ok(Request::Bucket(request)) => {
-            tracing::debug!(url = %DisplayUrl(&request.download.url), "bucket");
-            bucket::answer(&request, &mut out)
-        }
-        Ok(Request::Post(request)) => {
-            tracing::debug!(bytes = request.body.len(), "post");
-            post::answer(&request, &mut out)
-        }
-        Ok(Request::Fetch(request)) => {
-            tracing::debug!(url = %DisplayUrl(&request.url), reference = ?request.reference, "fetch");
-            answer(&request, context, &mut out)
-        }
-        Ok(Request::Bundle(request)) => {
-            tracing::debug!("bundle");
-            bundle::answer(stream, &request, context)
-        }
-        Ok(Request::Serve(routes)) => {
-            if let Err(error) = incoming::answer(stream, routes) {
-                tracing::warn!(%error, "requests of others are not taken any more; the agent tries again");
-            }
-            return;
-        }
+        Ok(request) => match answered(request, stream, context, &mut out) {
+            Some(outcome) => outcome,
+            None => return,
+        },
         Err(windlass_wire::WireError::Closed) => return,
         Err(error) => {
             Err(Failure::invalid_request(format!("the request cannot be read: {error}")).into())
@@ -197,6 +172,57 @@ fn connection(stream: &UnixStream, context: &Context) {
     if let Err(error) = out.flush() {
         tracing::debug!(%error, "the agent did not take the end of an answer");
     }
+}
+
+/// Answers a request; `None` where there is nothing to tell at the end.
+fn answered(
+    request: Request,
+    stream: &UnixStream,
+    context: &Context,
+    out: &mut impl io::Write,
+) -> Option<Result<(), ReachError>> {
+    Some(match request {
+        Request::Download(request) => {
+            tracing::debug!(url = %DisplayUrl(&request.url), "download");
+            download::answer(&request, out)
+        }
+        Request::Registry(request) => {
+            tracing::debug!(url = %DisplayUrl(&request.download.url), ask = ?request.ask, "registry");
+            registry::answer(&request, out)
+        }
+        Request::Bucket(request) => {
+            tracing::debug!(url = %DisplayUrl(&request.download.url), "bucket");
+            bucket::answer(&request, out)
+        }
+        Request::Post(request) => {
+            tracing::debug!(bytes = request.body.len(), "post");
+            post::answer(&request, out)
+        }
+        Request::Fetch(request) => {
+            tracing::debug!(url = %DisplayUrl(&request.url), reference = ?request.reference, "fetch");
+            answer(&request, context, out)
+        }
+        Request::Bundle(request) => {
+            tracing::debug!("bundle");
+            bundle::answer(stream, &request, context)
+        }
+        Request::Copy(request) => {
+            tracing::debug!(address = request.address, "copy from another node");
+            peer::copy(&request, &context.limits, out)
+        }
+        Request::Admit(request) => {
+            if let Err(error) = peer::admit(stream, &request) {
+                tracing::debug!(%error, "a connection of another node came to nothing");
+            }
+            return None;
+        }
+        Request::Serve(routes) => {
+            if let Err(error) = incoming::answer(stream, routes) {
+                tracing::warn!(%error, "requests of others are not taken any more; the agent tries again");
+            }
+            return None;
+        }
+    })
 }
 
 fn tell_failure(out: &mut impl io::Write, class: FailureClass, message: String) {

@@ -23,6 +23,7 @@ mod http;
 mod incoming;
 mod known_hosts;
 mod local;
+mod peer;
 mod post;
 mod registry;
 mod sandbox;

@@ -27,6 +27,7 @@ use crate::establish;
 use crate::event::Event;
 use crate::herald::{self, Heard, Herald};
 use crate::identity::{self, Mint, connect};
+use crate::lan::{self, Lan};
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::local::{self, Local};
@@ -197,6 +198,8 @@ fn hear(
     let (context, current) = with();
     tokio::spawn(alarm::follow(context, current, own_word));
     let (context, current) = with();
+    tokio::spawn(lan::follow(context, current));
+    let (context, current) = with();
     tokio::spawn(metrics::follow(context, current, sender.clone()));
 }
 
@@ -224,6 +227,7 @@ fn context(
     Ok(Context {
         vouchers: Arc::new(Vouchers::open(keep.store.clone())?),
         peers: Peers::new(settings.node.name.clone()),
+        lan: Arc::new(Lan::open(&settings.state.dir)),
         drift: watched(ledger.clone(), Applier::Kustomization),
         release_drift: watched(release_ledger.clone(), Applier::HelmRelease),
         release_ledger,

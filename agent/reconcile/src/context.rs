@@ -9,6 +9,7 @@ use windlass_object::GroupVersionKind;
 
 use crate::drift::DriftWatch;
 use crate::herald::Herald;
+use crate::lan::Lan;
 use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::metrics::Durations;
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) vouchers: Arc<Vouchers>,
     /// What the other nodes accepted.
     pub(crate) peers: Peers,
+    /// Who this node is to them.
+    pub(crate) lan: Arc<Lan>,
     /// Tells others what happens.
     pub(crate) herald: Herald,
     /// What the cluster looked like last, for whoever asks on this node.

@@ -1,6 +1,7 @@
 //! The event loop: one task that knows everything, starts passes, and takes their outcomes.
 
 mod assemble;
+mod brought;
 mod buckets;
 mod charts;
 mod dependencies;
@@ -206,7 +207,7 @@ impl Controller {
             Event::ApiGoing(what) => self.api_is_going(what),
             Event::Pause(event) => self.pause_seen(event),
             Event::Values(kind, event) => self.values_seen(kind, event),
-            Event::Peer(event) => self.context.peers.take(event),
+            Event::Peer(event) => self.peer_seen(event),
             Event::Record(event) => self.record_seen(event),
             Event::Drift(owner) => self.wake_kustomization(&owner),
             Event::ReleaseDrift(owner) => self.release_queue.wake(&owner),

@@ -149,11 +149,7 @@ async fn reached_at(
         return Ok(Some(listen.ip()).filter(|address| !address.is_loopback()));
     }
     let name = &settings.node.name;
-    let nodes = cluster
-        .resolve(&GroupVersionKind::new("v1", "Node"))
-        .await?;
-    let node = cluster.get(&nodes, "", name).await?;
-    let address = node.as_ref().and_then(internal_address);
+    let address = node_address(cluster, name).await?;
     if address.is_none() {
         tracing::warn!(
             node = name,
@@ -161,6 +157,18 @@ async fn reached_at(
         );
     }
     Ok(address)
+}
+
+/// The address of a node, by its Node.
+pub(crate) async fn node_address(
+    cluster: &Cluster,
+    name: &str,
+) -> Result<Option<IpAddr>, RequestError> {
+    let nodes = cluster
+        .resolve(&GroupVersionKind::new("v1", "Node"))
+        .await?;
+    let node = cluster.get(&nodes, "", name).await?;
+    Ok(node.as_ref().and_then(internal_address))
 }
 
 fn internal_address(node: &Object) -> Option<IpAddr> {

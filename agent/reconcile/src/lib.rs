@@ -25,6 +25,7 @@ mod identity;
 mod kept;
 mod known;
 mod kustomization;
+mod lan;
 mod ledger;
 mod left_out;
 mod listen;

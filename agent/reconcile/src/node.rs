@@ -40,6 +40,8 @@ pub(crate) struct NodeStatus {
     state: (PathBuf, Option<u64>),
     /// Where others reach its metrics.
     pub(crate) metrics_at: Option<SocketAddr>,
+    /// Where other nodes ask it, and its key.
+    pub(crate) peer: Option<String>,
     annotations: watch::Sender<BTreeMap<String, String>>,
     own: watch::Sender<BTreeMap<String, String>>,
     watchdog: Option<Watchdog>,
@@ -66,6 +68,7 @@ impl NodeStatus {
             manifests: None,
             state: (state, free),
             metrics_at: None,
+            peer: None,
             annotations,
             own,
             watchdog: systemd::watchdog(),
@@ -219,6 +222,7 @@ impl NodeStatus {
             roots: Some(roots.to_owned()),
             free_disk: self.state.1,
             metrics: self.metrics_at.map(|address| address.to_string()),
+            peer: self.peer.clone(),
             manifests: self.manifests.clone(),
             ..Said::default()
         };

@@ -5,6 +5,7 @@ pub(crate) mod ask;
 pub(crate) mod basis;
 mod conclude;
 pub(crate) mod confirm;
+mod copy;
 pub(crate) mod delivery;
 mod disowned;
 pub(crate) mod fetch;
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 use windlass_api::reasons;
 
 use self::conclude::conclude;
+use self::copy::Around;
 use self::delivery::{Delivery, Receipt};
 use self::fetch::{FetchError, Fetched, Loaded, Snapshot};
 pub(crate) use self::pass::{Outcome, Pass, RefusedHead};
@@ -247,10 +249,16 @@ async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
     };
     let held = pass.snapshot.clone().filter(|_| pass.refused.is_none());
     let refused = pass.refused.clone();
-    let (context, spec) = (Arc::clone(context), spec.clone());
+    let (context, spec, leads) = (Arc::clone(context), spec.clone(), pass.leads);
     let asked = tokio::task::spawn_blocking(move || {
         let (keep, net) = (&context.keep, &context.net);
-        let fetched = match (fetch::fetch(keep, net, &spec, known.as_ref())?, held) {
+        let around = copy::ask_around(&context, &spec, known.as_ref(), leads)?;
+        let Around {
+            fetched,
+            asked,
+            problem,
+        } = around;
+        let fetched = match (fetched, held) {
             (Fetched::Unchanged, Some(held)) => fetch::confirm_held(keep, &spec, held)?,
             (fetched, _) => fetched,
         };
@@ -263,30 +271,40 @@ async fn ask(context: &Arc<Context>, spec: &SourceSpec, pass: &Pass) -> Found {
             Some(refused) => recall::look(keep, net, &spec, &refused)?,
             None => None,
         };
-        Ok(overridden.unwrap_or(fetched))
+        Ok((overridden.unwrap_or(fetched), asked, problem))
     });
-    let found = match asked.await {
-        Ok(Ok(Fetched::Unchanged)) => Found {
+    let (came, asked, problem) = match asked.await {
+        Ok(Ok((fetched, asked, problem))) => (Ok(fetched), asked, problem),
+        Ok(Err(error)) => (Err(Problem::fetch(&error)), true, None),
+        Err(panic) => (Err(broke(&panic)), true, None),
+    };
+    let found = found(came, pass);
+    Found {
+        asked,
+        problem: found.problem.or(problem),
+        ..found
+    }
+}
+
+/// What the answer to a question is for the pass.
+fn found(came: Result<Fetched, Problem>, pass: &Pass) -> Found {
+    match came {
+        Ok(Fetched::Unchanged) => Found {
             problem: pass.refused.as_ref().map(|refused| refused.problem.clone()),
             refused: pass.refused.clone(),
             ..Found::default()
         },
-        Ok(Ok(Fetched::Unconfirmed(problem))) => Found::problem(problem),
-        Ok(Ok(Fetched::Accepted(snapshot))) => Found::snapshot(*snapshot),
-        Ok(Ok(Fetched::Refused(refused))) => Found {
+        Ok(Fetched::Unconfirmed(problem)) => Found::problem(problem),
+        Ok(Fetched::Accepted(snapshot)) => Found::snapshot(*snapshot),
+        Ok(Fetched::Refused(refused)) => Found {
             problem: Some(refused.problem.clone()),
             refused: Some(refused),
             ..Found::default()
         },
-        Ok(Err(error)) => Found {
+        Err(problem) => Found {
             refused: pass.refused.clone(),
-            ..Found::problem(Problem::fetch(&error))
+            ..Found::problem(problem)
         },
-        Err(panic) => Found::problem(broke(&panic)),
-    };
-    Found {
-        asked: true,
-        ..found
     }
 }
 

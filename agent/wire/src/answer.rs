@@ -8,7 +8,7 @@ use crate::{FailureClass, WireError, limits};
 
 /// One answer. A fetch is `Head`, then `Object`s (commits first), then `Done`; or `Unchanged`; a `Failed`
 /// may come at any point and ends the connection. A bundle is `Ready`, then `Prerequisite`s and `Reference`s, then `Base`s,
-/// then `Object`s in any order, then `Done`.
+/// then `Object`s in any order, then `Done`. A copy from another node is `Asked`, and then as a fetch.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Answer {
     /// What the reference points at; comes before the objects.
@@ -60,6 +60,13 @@ pub enum Answer {
         /// The object.
         oid: [u8; 20],
     },
+    /// What another node says of its source, before what it has of it.
+    Asked {
+        /// How long ago the server of the source answered it; nothing where that is not known, or it failed since.
+        seconds_ago: Option<u64>,
+        /// Whether that server has what follows.
+        shown: bool,
+    },
     /// The fetch failed.
     Failed {
         /// What kind of failure.
@@ -100,6 +107,9 @@ impl fmt::Debug for Answer {
                 write!(formatter, "Reference({name:?} {})", Hex(oid))
             }
             Self::Base { oid } => write!(formatter, "Base({})", Hex(oid)),
+            Self::Asked { seconds_ago, shown } => {
+                write!(formatter, "Asked({seconds_ago:?} s ago, shown: {shown})")
+            }
             Self::Unchanged { oid } => write!(formatter, "Unchanged({oid})"),
             Self::Done {
                 objects,
@@ -133,6 +143,7 @@ const TAG_READY: u8 = 6;
 const TAG_PREREQUISITE: u8 = 7;
 const TAG_REFERENCE: u8 = 8;
 const TAG_BASE: u8 = 9;
+const TAG_ASKED: u8 = 10;
 /// Tag byte, kind and object id come before an object's bytes.
 const OBJECT_HEADER_BYTES: usize = 1 + 1 + 20;
 const WHAT: &str = "answer";
@@ -174,6 +185,13 @@ pub fn write_answer(writer: &mut impl Write, answer: &Answer) -> Result<(), Wire
         Answer::Prerequisite { oid } => encode_named(TAG_PREREQUISITE, oid, "")?,
         Answer::Reference { name, oid } => encode_named(TAG_REFERENCE, oid, name)?,
         Answer::Base { oid } => encode_named(TAG_BASE, oid, "")?,
+        Answer::Asked { seconds_ago, shown } => {
+            let mut encoder = Encoder::new(TAG_ASKED);
+            encoder.byte(u8::from(seconds_ago.is_some()));
+            encoder.number(seconds_ago.unwrap_or_default());
+            encoder.byte(u8::from(*shown));
+            encoder
+        }
         Answer::Failed { class, message } => encode_failed(*class, message)?,
     };
     encoder.write(writer, WHAT, limits::ANSWER_BYTES)
@@ -191,6 +209,14 @@ fn decode_named(decoder: &mut Decoder<'_>) -> Result<([u8; 20], String), WireErr
     let oid = oid.try_into();
     let oid = oid.map_err(|_| WireError::Malformed { what: "object id" })?;
     Ok((oid, decoder.text("reference name", limits::NAME_BYTES)?))
+}
+
+fn decode_flag(decoder: &mut Decoder<'_>) -> Result<bool, WireError> {
+    match decoder.byte("flag")? {
+        0 => Ok(false),
+        1 => Ok(true),
+        tag => Err(WireError::UnknownTag { what: "flag", tag }),
+    }
 }
 
 fn decode_nameless(decoder: &mut Decoder<'_>) -> Result<[u8; 20], WireError> {
@@ -306,6 +332,16 @@ fn decode_answer(tag: u8, decoder: &mut Decoder<'_>) -> Result<Answer, WireError
         TAG_BASE => Answer::Base {
             oid: decode_nameless(decoder)?,
         },
+        TAG_ASKED => {
+            let (is_known, seconds) = (decode_flag(decoder)?, decoder.number("seconds")?);
+            if !is_known && seconds != 0 {
+                return Err(WireError::Malformed { what: "seconds" });
+            }
+            Answer::Asked {
+                seconds_ago: is_known.then_some(seconds),
+                shown: decode_flag(decoder)?,
+            }
+        }
         tag => return Err(WireError::UnknownTag { what: WHAT, tag }),
     })
 }

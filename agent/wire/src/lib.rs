@@ -6,7 +6,8 @@
 //! One connection carries one [`FetchRequest`] and then [`Answer`]s until a final one
 //! ([`Answer::is_final`]), or one [`DownloadRequest`], [`RegistryRequest`], [`BucketRequest`] or
 //! [`PostRequest`] and then [`Piece`]s, or one [`Routes`] and then [`FromNet`] one way and [`ToNet`] the
-//! other, or one [`BundleRequest`] and then [`Answer`]s both ways. A frame is a big-endian `u32` length, a tag byte, and the fields; the length counts the tag byte.
+//! other, or one [`BundleRequest`] and then [`Answer`]s both ways, or one
+//! [`CopyRequest`] or [`AdmitRequest`]. A frame is a big-endian `u32` length, a tag byte, and the fields; the length counts the tag byte.
 //! Integers are big-endian, texts and byte strings carry a `u32` length.
 
 mod answer;
@@ -18,6 +19,7 @@ mod failure_class;
 mod frame;
 pub mod limits;
 mod locator;
+mod peer;
 mod post;
 mod registry;
 mod request;
@@ -34,6 +36,9 @@ pub use download::{
 pub use error::WireError;
 pub use failure_class::FailureClass;
 pub use locator::DisplayUrl;
+pub use peer::{
+    AdmitRequest, CopyRequest, PeerQuestion, read_question, write_admit, write_copy, write_question,
+};
 pub use post::{PostExpected, PostMethod, PostRequest, write_post};
 pub use registry::{RegistryAsk, RegistryRequest, write_registry};
 pub use request::{

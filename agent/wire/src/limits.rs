@@ -71,3 +71,12 @@ pub const REPLY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Bytes of a frame while requests are served.
 pub const SERVED_BYTES: usize = REPLY_BYTES + 64 * 1024;
+
+/// Hex digits of a key of Ed25519, and of a SHA-256.
+pub const KEY_HEX_BYTES: usize = 64;
+
+/// Nodes of one cluster: a homelab has a handful.
+pub const PEERS: usize = 1000;
+
+/// Bytes of what a node asks another one: a full `have` list stays below it.
+pub const QUESTION_BYTES: usize = 256 * 1024;

@@ -9,12 +9,13 @@ use crate::bucket::{TAG_BUCKET, decode_bucket};
 use crate::bundle::{TAG_BUNDLE, decode_bundle};
 use crate::download::{TAG_DOWNLOAD, decode_download};
 use crate::frame::{Decoder, Encoder, check_oid, read_bytes, read_length};
+use crate::peer::{TAG_ADMIT, TAG_COPY, decode_admit, decode_copy};
 use crate::post::{TAG_POST, decode_post};
 use crate::registry::{TAG_REGISTRY, decode_registry};
 use crate::serve::{TAG_SERVE, decode_routes};
 use crate::{
-    BucketRequest, BundleRequest, DisplayUrl, DownloadRequest, PostRequest, Range, RegistryRequest,
-    Routes, Secret, WireError, limits, parse_tag,
+    AdmitRequest, BucketRequest, BundleRequest, CopyRequest, DisplayUrl, DownloadRequest,
+    PostRequest, Range, RegistryRequest, Routes, Secret, WireError, limits, parse_tag,
 };
 
 /// What one connection asks for.
@@ -34,6 +35,10 @@ pub enum Request {
     Serve(Routes),
     /// What a bundle holds, which comes from a descriptor that is handed over.
     Bundle(BundleRequest),
+    /// What another node has.
+    Copy(CopyRequest),
+    /// What another node asks, on a connection that is handed over.
+    Admit(AdmitRequest),
 }
 
 /// Asks for everything one reference reaches and the agent does not have.
@@ -165,11 +170,7 @@ pub fn write_request(writer: &mut impl Write, request: &FetchRequest) -> Result<
     let mut encoder = Encoder::new(TAG_REQUEST);
     encoder.text("url", &request.url, limits::URL_BYTES)?;
     encode_reference(&mut encoder, &request.reference)?;
-    encoder.count("have list", request.have.len(), limits::HAVE_OIDS)?;
-    for oid in &request.have {
-        check_oid("have object id", oid)?;
-        encoder.text("have object id", oid, limits::OID_HEX_BYTES)?;
-    }
+    encode_have(&mut encoder, &request.have)?;
     encode_credentials(&mut encoder, &request.credentials)?;
     encoder.optional_text(
         "ca bundle",
@@ -198,6 +199,8 @@ pub fn read_request(reader: &mut impl Read) -> Result<Request, WireError> {
         TAG_POST => Request::Post(decode_post(&mut decoder)?),
         TAG_SERVE => Request::Serve(decode_routes(&mut decoder)?),
         TAG_BUNDLE => Request::Bundle(decode_bundle(&mut decoder)?),
+        TAG_COPY => Request::Copy(decode_copy(&mut decoder)?),
+        TAG_ADMIT => Request::Admit(decode_admit(&mut decoder)?),
         tag => return Err(WireError::UnknownTag { what: WHAT, tag }),
     };
     decoder.finish()?;
@@ -247,7 +250,7 @@ fn decode_reference(decoder: &mut Decoder<'_>) -> Result<Reference, WireError> {
     })
 }
 
-fn encode_known(encoder: &mut Encoder, known: Option<&Known>) -> Result<(), WireError> {
+pub(crate) fn encode_known(encoder: &mut Encoder, known: Option<&Known>) -> Result<(), WireError> {
     let target = known.map(|known| known.target.as_str());
     if let Some(oid) = target {
         check_oid("known target", oid)?;
@@ -257,7 +260,7 @@ fn encode_known(encoder: &mut Encoder, known: Option<&Known>) -> Result<(), Wire
     encoder.text("known reference", name, limits::NAME_BYTES)
 }
 
-fn decode_known(decoder: &mut Decoder<'_>) -> Result<Option<Known>, WireError> {
+pub(crate) fn decode_known(decoder: &mut Decoder<'_>) -> Result<Option<Known>, WireError> {
     let target = decoder.optional_text("known target", limits::OID_HEX_BYTES)?;
     let reference_name = decoder.text("known reference", limits::NAME_BYTES)?;
     let Some(target) = target else {
@@ -303,7 +306,16 @@ fn decode_history(decoder: &mut Decoder<'_>) -> Result<History, WireError> {
     })
 }
 
-fn decode_have(decoder: &mut Decoder<'_>) -> Result<Vec<String>, WireError> {
+pub(crate) fn encode_have(encoder: &mut Encoder, have: &[String]) -> Result<(), WireError> {
+    encoder.count("have list", have.len(), limits::HAVE_OIDS)?;
+    for oid in have {
+        check_oid("have object id", oid)?;
+        encoder.text("have object id", oid, limits::OID_HEX_BYTES)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn decode_have(decoder: &mut Decoder<'_>) -> Result<Vec<String>, WireError> {
     let count = decoder.count("have list", limits::HAVE_OIDS)?;
     (0..count).map(|_| decoder.oid("have object id")).collect()
 }

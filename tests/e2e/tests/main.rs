@@ -64,6 +64,7 @@ mod on_error;
 mod openpgp;
 mod oracle;
 mod page;
+mod peers;
 mod person;
 mod pinned;
 mod prune_guard;

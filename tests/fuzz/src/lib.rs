@@ -53,6 +53,7 @@ pub const TARGETS: &[Target] = &[
     ("wire_answer", wire::answer),
     ("wire_piece", wire::piece),
     ("wire_range", wire::range),
+    ("wire_question", wire::question),
     ("wire_taken", wire::taken),
 ];
 

@@ -1,9 +1,10 @@
 //! The protocol between the two processes, and the ranges of versions that both read.
 
 use windlass_wire::{
-    Range, Request, parse_tag, read_answer, read_from_net, read_piece, read_request, write_answer,
-    write_bucket, write_bundle, write_download, write_from_net, write_piece, write_post,
-    write_registry, write_request, write_serve,
+    Range, Request, parse_tag, read_answer, read_from_net, read_piece, read_question, read_request,
+    write_admit, write_answer, write_bucket, write_bundle, write_copy, write_download,
+    write_from_net, write_piece, write_post, write_question, write_registry, write_request,
+    write_serve,
 };
 
 /// Answers that are read from one input at most.
@@ -21,6 +22,8 @@ pub(crate) fn request(bytes: &[u8]) {
             Request::Post(post) => write_post(&mut written, post),
             Request::Serve(routes) => write_serve(&mut written, routes),
             Request::Bundle(bundle) => write_bundle(&mut written, bundle),
+            Request::Copy(copy) => write_copy(&mut written, copy),
+            Request::Admit(admit) => write_admit(&mut written, admit),
         };
         let written = wrote.is_ok() && bytes.starts_with(&written);
         assert!(written, "{request:?} was read and is not what was written");
@@ -38,6 +41,16 @@ pub(crate) fn answer(bytes: &[u8]) {
         let mut written = Vec::new();
         let written = write_answer(&mut written, &answer).is_ok() && before.starts_with(&written);
         assert!(written, "{answer:?} was read and is not what was written");
+    }
+}
+
+/// What windlass-net reads from another node, and the agent from windlass-net.
+pub(crate) fn question(bytes: &[u8]) {
+    if let Ok(question) = read_question(&mut &*bytes) {
+        let mut written = Vec::new();
+        let wrote = write_question(&mut written, &question).is_ok();
+        let written = wrote && bytes.starts_with(&written);
+        assert!(written, "{question:?} was read and is not what was written");
     }
 }
 

@@ -58,6 +58,8 @@ pub struct GitRequest {
     pub query: String,
     /// The field `git-protocol`, such as `version=2`.
     pub protocol: String,
+    /// Who asks, by basic authentication; empty when nobody says.
+    pub user: String,
     /// The request's body as sent (often gzip or pkt-lines).
     pub body: Vec<u8>,
     /// The answer's status; 0 when there was none.
@@ -82,6 +84,7 @@ struct Shared {
     tls: Option<Arc<ServerConfig>>,
     credentials: Option<(String, String)>,
     fault: Mutex<Fault>,
+    cut_off: Mutex<Vec<String>>,
     requests: Mutex<Vec<GitRequest>>,
     connections: Mutex<Vec<TcpStream>>,
     hanging: AtomicUsize,
@@ -99,6 +102,7 @@ impl GitServer {
             tls: authority.as_ref().map(Authority::tls_config),
             credentials: options.credentials.clone(),
             fault: Mutex::default(),
+            cut_off: Mutex::default(),
             requests: Mutex::default(),
             connections: Mutex::default(),
             hanging: AtomicUsize::new(0),
@@ -159,6 +163,12 @@ impl GitServer {
     /// Lets every request from now on fail so; [`Fault::None`] ends it.
     pub fn set_fault(&self, fault: Fault) {
         *lock(&self.shared.fault) = fault;
+    }
+
+    /// From now on whoever asks as one of these users gets no answer, as behind an uplink that is cut.
+    pub fn cut_off(&self, users: &[&str]) {
+        let users = users.iter().map(|user| (*user).to_owned());
+        *lock(&self.shared.cut_off) = users.collect();
     }
 
     /// The requests answered so far, oldest first.

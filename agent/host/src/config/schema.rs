@@ -62,6 +62,10 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &["listen"],
     },
     Section {
+        name: "peers",
+        keys: &["listen"],
+    },
+    Section {
         name: "page",
         keys: &["listen", "token_file"],
     },

@@ -24,7 +24,9 @@ mod tenancy;
 pub use self::alarm::{AlarmSettings, SecretUrl};
 pub use self::control::ControlSettings;
 pub use self::leadership::LeadershipSettings;
-pub use self::listen::{MetricsSettings, PageSettings, ReceiverSettings};
+pub use self::listen::{
+    MetricsSettings, PEERS_PORT, PageSettings, PeersListen, PeersSettings, ReceiverSettings,
+};
 pub use self::manifests::ManifestsSettings;
 pub use self::node::{NodeSettings, Role};
 pub use self::prune::PruneSettings;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub receiver: ReceiverSettings,
     /// Where Prometheus asks.
     pub metrics: MetricsSettings,
+    /// Where other nodes ask.
+    pub peers: PeersSettings,
     /// Where a browser asks.
     pub page: PageSettings,
     /// Who outside of the cluster is told how the node is.
@@ -179,11 +183,10 @@ pub(super) fn judge(
     let remote = remote::judge(reader.section("remote"));
     let receiver = listen::receiver(reader.section("receiver"));
     let metrics = listen::metrics(reader.section("metrics"));
+    let peers = listen::peers(reader.section("peers"));
     let page = listen::page(reader.section("page"));
     let alarm = alarm::judge(reader.section("alarm"));
-    let state = StateSettings {
-        dir: path_or(reader.section("state"), "dir", "/var/lib/windlass"),
-    };
+    let state = state(reader.section("state"));
     let net = net(reader.section("net"));
     let manifests = manifests::judge(reader.section("manifests"));
     let control = control::judge(reader.section("control"));
@@ -210,6 +213,7 @@ pub(super) fn judge(
         remote,
         receiver,
         metrics,
+        peers,
         page,
         alarm,
         state,
@@ -280,6 +284,12 @@ pub(super) fn check_files(
         if let Some(file) = file {
             check("sops", key, file, Guard::Secret);
         }
+    }
+}
+
+fn state(section: &mut SectionReader<'_>) -> StateSettings {
+    StateSettings {
+        dir: path_or(section, "dir", "/var/lib/windlass"),
     }
 }
 

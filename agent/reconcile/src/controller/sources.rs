@@ -38,7 +38,7 @@ pub(super) struct SourceSlot {
     /// Seen in the list that is under way.
     listed: bool,
     /// What somebody brought for it, for the next pass.
-    delivery: Option<Delivery>,
+    pub(super) delivery: Option<Delivery>,
     /// What the pass under way works by does not hold any more: nothing comes of it.
     outdated: bool,
 }
@@ -234,6 +234,7 @@ impl Controller {
             epoch: self.context.keep.epoch(),
             trust_problem: self.trust_problem.clone().filter(|_| is_root),
             leadership,
+            leads: self.standing.leads(),
             events: self.sender.clone(),
             name: name.clone(),
         }
@@ -294,21 +295,6 @@ impl Controller {
         }
         self.source_queue.schedule(name, Instant::now() + wait);
         self.offer(name, outcome.snapshot);
-    }
-
-    /// Takes what somebody brought for a source; one that is suspended takes it too, because a person asks for it.
-    pub(super) fn delivered(&mut self, name: &Named, delivery: Delivery) {
-        match self.sources.get_mut(name) {
-            None => delivery.reply(Err(format!("this node follows no GitRepository {name}"))),
-            Some(slot) if slot.delivery.is_some() => {
-                let busy = "another bundle for it is being taken; bring it again";
-                delivery.reply(Err(busy.to_owned()));
-            }
-            Some(slot) => {
-                slot.delivery = Some(delivery);
-                self.source_queue.wake(name);
-            }
-        }
     }
 
     /// Takes what the pass under way came to, before it ends.

@@ -163,7 +163,7 @@ impl Standing {
         !self.flux_leases || self.flux == FluxStanding::Held
     }
 
-    fn leads(&self) -> bool {
+    pub(super) fn leads(&self) -> bool {
         self.leadership
             .as_ref()
             .is_some_and(|leadership| leadership.check().is_ok())
@@ -326,6 +326,7 @@ impl Controller {
         }
         self.show_writer();
         self.status.metrics_at = *self.context.metrics_at.borrow();
+        self.status.peer = self.context.lan.word();
         let root = self.sources.get(&self.root.name);
         let revision = root
             .and_then(|slot| slot.snapshot.as_ref())

@@ -59,8 +59,20 @@ pub(crate) fn ask(
         .map_err(WireError::Io)?;
     write_request(&mut stream, request)?;
     stream.flush().map_err(WireError::Io)?;
-    let mut answers = BufReader::with_capacity(64 * 1024, stream);
-    match read_answer(&mut answers)? {
+    came(
+        store,
+        &request.reference,
+        &mut BufReader::with_capacity(64 * 1024, stream),
+    )
+}
+
+/// Takes in an answer to a question for a reference; nothing where that points where it is known to point.
+pub(super) fn came(
+    store: &Store,
+    reference: &Reference,
+    answers: &mut impl Read,
+) -> Result<Option<Came>, FetchError> {
+    match read_answer(answers)? {
         Answer::Unchanged { .. } => Ok(None),
         Answer::Failed { class, message } => Err(FetchError::Failed { class, message }),
         Answer::Head {
@@ -68,9 +80,9 @@ pub(crate) fn ask(
             reference_name,
             target,
         } => {
-            if !request.reference.allows(&reference_name) {
+            if !reference.allows(&reference_name) {
                 return Err(FetchError::NotAskedFor {
-                    asked: selector(&request.reference),
+                    asked: selector(reference),
                     answer: reference_name,
                 });
             }
@@ -80,7 +92,7 @@ pub(crate) fn ask(
             };
             let head = parse(&oid)?;
             let mut incoming = store.receive()?;
-            receive(&mut answers, &mut incoming).map_err(|error| error.behind(head))?;
+            receive(answers, &mut incoming).map_err(|error| error.behind(head))?;
             Ok(Some(Came {
                 head,
                 tip,

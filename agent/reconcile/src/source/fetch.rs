@@ -208,7 +208,9 @@ fn asked(
     net: &Net,
     request: &FetchRequest,
 ) -> Result<Option<Came>, FetchError> {
-    ask(&keep.store, net, request).inspect_err(|error| {
+    let answer = ask(&keep.store, net, request);
+    keep.note_answered(line, answer.is_ok());
+    answer.inspect_err(|error| {
         if let FetchError::Attack { head, message } = error {
             keep.note_refusal(line, *head, message.clone());
         }

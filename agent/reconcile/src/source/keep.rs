@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use windlass_api::reasons;
 use windlass_host::files::{Guard, TRUST_LIMIT, read_text};
 use windlass_state::{
@@ -47,6 +48,8 @@ pub(crate) struct Keep {
     compared: Mutex<BTreeMap<String, Vec<Compared>>>,
     /// By how much the servers of sources are behind, by source.
     behind: Mutex<BTreeMap<String, String>>,
+    /// When the server of a line answered last; not there where it failed since.
+    answered: Mutex<BTreeMap<Line, Instant>>,
 }
 
 impl Keep {
@@ -90,6 +93,7 @@ impl Keep {
             heard: Mutex::default(),
             compared: Mutex::default(),
             behind: Mutex::default(),
+            answered: Mutex::default(),
         })
     }
 

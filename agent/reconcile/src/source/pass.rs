@@ -46,6 +46,8 @@ pub(crate) struct Pass {
     pub(crate) remembered: Remembered,
     /// Only the leader writes.
     pub(crate) leadership: Option<Leadership>,
+    /// Whether this node leads, whether or not it may write.
+    pub(crate) leads: bool,
     /// To the controller, for what it has to know before the pass ends.
     pub(crate) events: UnboundedSender<Event>,
 }

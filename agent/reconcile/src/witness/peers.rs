@@ -1,14 +1,19 @@
 //! What the other nodes say they accepted, as a watch on their Leases shows it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use windlass_api::names;
+use windlass_api::node::{PEER, ROLE};
 use windlass_cluster::WatchEvent;
 use windlass_state::Line;
 use windlass_trust::Oid;
+use windlass_wire::limits::KEY_HEX_BYTES;
 
 use super::note::{Said, read};
 use crate::seen::Meta;
@@ -19,6 +24,28 @@ pub(crate) struct Peers {
     /// This node, whose own note comes back with the others.
     own: String,
     nodes: Mutex<BTreeMap<String, Note>>,
+    /// Where they are asked; tells when that is otherwise than before.
+    contacts: watch::Sender<Vec<Contact>>,
+}
+
+/// Where another node is asked, and what it proves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Contact {
+    pub(crate) node: String,
+    pub(crate) address: SocketAddr,
+    /// Its public key, in hex.
+    pub(crate) key: String,
+    /// Whether it led when it said so.
+    pub(crate) leads: bool,
+}
+
+/// A head that a node said it accepted, otherwise than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) line: Line,
+    pub(crate) head: Oid,
+    /// Whether the node can be asked for it, and leads.
+    pub(crate) from_leader: bool,
 }
 
 /// A head that another node accepted.
@@ -39,6 +66,7 @@ pub(crate) struct PeerHead {
 #[derive(Debug, Default)]
 struct Note {
     heads: Vec<(Line, PeerHead)>,
+    contact: Option<Contact>,
     /// Whether the list that is under way has shown it.
     listed: bool,
 }
@@ -48,18 +76,47 @@ impl Peers {
         Peers {
             own,
             nodes: Mutex::default(),
+            contacts: watch::Sender::default(),
         }
     }
 
-    /// Takes news of the Leases.
-    pub(crate) fn take(&self, event: WatchEvent) {
+    /// Begins with what was known of them when the agent ended.
+    pub(crate) fn remember(&self, contacts: Vec<Contact>) {
         let mut nodes = self.nodes();
+        for contact in contacts {
+            let note = nodes.entry(contact.node.clone()).or_default();
+            note.contact = Some(contact);
+        }
+        self.tell_contacts(&nodes);
+    }
+
+    /// Where the others are asked, also when that changes.
+    pub(crate) fn contacts(&self) -> watch::Receiver<Vec<Contact>> {
+        self.contacts.subscribe()
+    }
+
+    fn tell_contacts(&self, nodes: &BTreeMap<String, Note>) {
+        let contacts = nodes.values().filter_map(|note| note.contact.clone());
+        let contacts: Vec<Contact> = contacts.collect();
+        self.contacts.send_if_modified(|told| {
+            let moved = *told != contacts;
+            *told = contacts;
+            moved
+        });
+    }
+
+    /// Takes news of the Leases; gives the heads that are other ones than before, of nodes that can be asked for them.
+    pub(crate) fn take(&self, event: WatchEvent) -> Vec<Moved> {
+        let mut nodes = self.nodes();
+        let mut moved = Vec::new();
         match event {
             WatchEvent::Restarted => nodes.values_mut().for_each(|note| note.listed = false),
             WatchEvent::Applied(lease) => {
                 if let Some(node) = self.node(&lease) {
                     let before = nodes.remove(&node).unwrap_or_default();
-                    nodes.insert(node.clone(), note(&node, &lease, &before));
+                    let now = note(&node, &lease, &before);
+                    moved = now.moved_since(&before);
+                    nodes.insert(node, now);
                 }
             }
             WatchEvent::Deleted(lease) => {
@@ -72,6 +129,8 @@ impl Peers {
                 tracing::debug!(%error, "watch interrupted; it starts again by itself");
             }
         }
+        self.tell_contacts(&nodes);
+        moved
     }
 
     /// Where the others stand on a line.
@@ -91,6 +150,39 @@ impl Peers {
     fn nodes(&self) -> MutexGuard<'_, BTreeMap<String, Note>> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+// === impl Note ===
+
+impl Note {
+    fn moved_since(&self, before: &Note) -> Vec<Moved> {
+        let Some(contact) = &self.contact else {
+            return Vec::new();
+        };
+        let is_new = |(line, head): &&(Line, PeerHead)| {
+            let mut known = before.heads.iter();
+            !known.any(|(of, known)| of == line && known.head == head.head)
+        };
+        let moved = self.heads.iter().filter(is_new);
+        let moved = moved.map(|(line, head)| Moved {
+            line: line.clone(),
+            head: head.head,
+            from_leader: contact.leads,
+        });
+        moved.collect()
+    }
+}
+
+/// Where a node says that it is asked.
+fn contact(node: &str, meta: &Meta) -> Option<Contact> {
+    let (address, key) = meta.annotation(PEER)?.split_once(' ')?;
+    let is_key = key.len() == KEY_HEX_BYTES && key.bytes().all(|digit| digit.is_ascii_hexdigit());
+    Some(Contact {
+        node: node.to_owned(),
+        address: address.parse().ok()?,
+        key: is_key.then(|| key.to_owned())?,
+        leads: meta.annotation(ROLE) == Some("leader"),
+    })
 }
 
 /// What a Lease says; what it said before is as old as it was.
@@ -128,6 +220,7 @@ fn note(node: &str, lease: &Value, before: &Note) -> Note {
         Some((said.line, peer))
     });
     Note {
+        contact: meta.as_ref().and_then(|meta| contact(node, meta)),
         heads: heads.collect(),
         listed: true,
     }

@@ -55,6 +55,9 @@ fn serve_one(shared: &Shared, wire: &mut BufReader<Box<dyn Wire>>) -> io::Result
         wire.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
     let body = http::read_body(wire, &head)?;
+    if lock(&shared.cut_off).contains(&user(&head)) {
+        return Ok(false);
+    }
     let fault = *lock(&shared.fault);
     if fault == Fault::Hang {
         shared.hanging.fetch_add(1, Ordering::SeqCst);
@@ -78,10 +81,21 @@ fn note(shared: &Shared, head: &Head, body: Vec<u8>, status: u16, answer_bytes: 
         path: path.to_owned(),
         query: query.to_owned(),
         protocol: head.field("git-protocol").unwrap_or_default().to_owned(),
+        user: user(head),
         body,
         status,
         answer_bytes,
     });
+}
+
+/// Who asks, by basic authentication.
+fn user(head: &Head) -> String {
+    let given = head.field("authorization").unwrap_or_default();
+    let given = given.strip_prefix("Basic ").unwrap_or_default();
+    let login = base64::engine::general_purpose::STANDARD.decode(given);
+    let login = String::from_utf8(login.unwrap_or_default()).unwrap_or_default();
+    let user = login.split_once(':').map(|(user, _)| user.to_owned());
+    user.unwrap_or_default()
 }
 
 fn target(head: &Head) -> (&str, &str) {

@@ -19,6 +19,28 @@ pub struct MetricsSettings {
     pub listen: Option<SocketAddr>,
 }
 
+/// `[peers]`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeersSettings {
+    /// Where the other nodes ask for copies.
+    pub listen: PeersListen,
+}
+
+/// Where the other nodes ask for copies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PeersListen {
+    /// At the address at which the cluster knows this node, as soon as there are others.
+    #[default]
+    Node,
+    /// There.
+    At(SocketAddr),
+    /// Nowhere, and this node asks nobody.
+    Off,
+}
+
+/// The port where nodes ask each other, unless the config says another.
+pub const PEERS_PORT: u16 = 9294;
+
 /// `[page]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageSettings {
@@ -42,6 +64,17 @@ pub(super) fn page(section: &mut SectionReader<'_>) -> PageSettings {
         listen: address,
         token_file,
     }
+}
+
+pub(super) fn peers(section: &mut SectionReader<'_>) -> PeersSettings {
+    let is_off = section
+        .text("listen")
+        .is_some_and(|listen| listen.value == "off");
+    let listen = match is_off {
+        true => PeersListen::Off,
+        false => listen(section).map_or(PeersListen::Node, PeersListen::At),
+    };
+    PeersSettings { listen }
 }
 
 pub(super) fn metrics(section: &mut SectionReader<'_>) -> MetricsSettings {

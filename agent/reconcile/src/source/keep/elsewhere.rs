@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use windlass_state::{Line, StoreError};
 use windlass_trust::{Oid, commits_since, descends};
 
@@ -88,6 +90,21 @@ impl Keep {
             self.moves.send_replace(());
         }
         Ok(())
+    }
+
+    /// Notes whether the server of a line answers.
+    pub(in crate::source) fn note_answered(&self, line: &Line, answers: bool) {
+        let mut all = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        match answers {
+            true => all.insert(line.clone(), Instant::now()),
+            false => all.remove(line),
+        };
+    }
+
+    /// How long ago the server of a line answered; nothing where it never did, or failed since.
+    pub(crate) fn answered_ago(&self, line: &Line) -> Option<Duration> {
+        let all = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(line).map(Instant::elapsed)
     }
 
     /// What is to be said of a server that is behind.
