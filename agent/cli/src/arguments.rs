@@ -24,6 +24,7 @@ use crate::man::ManArguments;
 use crate::stats::StatsArguments;
 use crate::status_selector::StatusSelector;
 use crate::trace::TraceArguments;
+use crate::trigger::TriggerArguments;
 use crate::trust::TrustArguments;
 use crate::uninstall::UninstallArguments;
 
@@ -63,6 +64,8 @@ pub enum Command {
     Get(GetArguments),
     /// Ask for a pass now and wait for it
     Reconcile(ReconcileArguments),
+    /// Send a webhook to a Receiver
+    Trigger(TriggerArguments),
     /// Let a deletion happen that is held because it is large
     Confirm(ConfirmArguments),
     /// Leave objects alone for now

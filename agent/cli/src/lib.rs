@@ -40,6 +40,7 @@ mod suspend;
 mod table;
 mod trace;
 mod tree;
+mod trigger;
 mod trust;
 mod uninstall;
 mod version;
@@ -76,6 +77,7 @@ use crate::screen::{Eyes, Screen};
 use crate::session::{Paused, Session};
 pub use crate::stats::StatsArguments;
 pub use crate::trace::TraceArguments;
+pub use crate::trigger::TriggerArguments;
 pub use crate::trust::{NodeTrust, TrustArguments};
 pub use crate::uninstall::UninstallArguments;
 use crate::view::{Instead, Sight, View};
@@ -242,6 +244,9 @@ async fn dispatch(
             clap_complete::generate(arguments.shell, &mut command_line, name, &mut script);
             return Ok(screen.print(&String::from_utf8_lossy(&script))?);
         }
+        Command::Trigger(arguments) => {
+            return trigger::run(screen, globals.flux_namespace(), arguments).await;
+        }
         Command::Man(arguments) => return man::write(&command_line, &arguments.folder),
         Command::Kustomize(arguments) => return kustomize::run(screen, arguments),
         Command::Envsubst(arguments) => return envsubst::run(screen, arguments),
@@ -360,6 +365,7 @@ async fn with_cluster(
         // Answered without a cluster, in `dispatch`.
         Command::Completion(_)
         | Command::Man(_)
+        | Command::Trigger(_)
         | Command::Kustomize(_)
         | Command::Envsubst(_)
         | Command::Lock(_)

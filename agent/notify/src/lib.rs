@@ -22,4 +22,5 @@ pub use recipient::{Recipient, RecipientError};
 pub use repeat::Recent;
 pub use request::{Expected, Method, Outgoing};
 pub use secret::{Fields, Secret};
+pub use services::generic::{SIGNATURE, signature};
 pub use services::{ComposeError, compose};

@@ -3,7 +3,7 @@
 mod address;
 mod cards;
 mod chat;
-mod generic;
+pub(crate) mod generic;
 mod monitors;
 mod texts;
 mod words;

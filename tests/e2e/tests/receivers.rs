@@ -2,15 +2,20 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use windlass_kit::agent::binary;
 use windlass_kit::api::ObjectRef;
 use windlass_kit::controlplane::Options;
 use windlass_kit::directory::Directory;
 use windlass_kit::ports::Port;
 use windlass_kit::wait;
 
+use crate::commands::Ran;
+use crate::commands_flux::flux;
 use crate::house::{GIT_REPOSITORY, House, ready, root_source};
 use crate::repositories::run;
 
@@ -432,4 +437,67 @@ fn no_port_is_open_unless_the_config_opens_it() {
             }
         }
     }
+}
+
+#[test]
+fn a_receiver_is_triggered_by_hand_as_by_flux() {
+    let port = Port::claim();
+    let house = house(&port);
+    house
+        .admin()
+        .apply(&secret("token", json!({"token": TOKEN})));
+    let _ = path(&house, "plain", &json!({}));
+    let _ = path(&house, "signed", &json!({"type": "generic-hmac"}));
+    let url = format!("http://127.0.0.1:{}/", port.number());
+    let trigger = |name: &str, more: &[&str]| {
+        let line = ["trigger", "receiver", name, "--url", &url, "--token", TOKEN];
+        [&line[..], more]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let programs = [Some(binary()), flux().map(Path::to_owned)];
+    for program in programs.into_iter().flatten() {
+        for (name, more) in [
+            ("plain", &[][..]),
+            ("plain", &["--payload", "{\"a\": \"b\\\\c\"}"]),
+            (
+                "signed",
+                &["--type", "generic-hmac", "--payload", "{\"a\":\t1}"],
+            ),
+        ] {
+            let before = requested(&house, &root_source());
+            let ran = Command::new(&program)
+                .args(trigger(name, more))
+                .output()
+                .unwrap();
+            let ran = Ran::of(&ran).done();
+            let said = format!(
+                "► triggering Receiver flux-system/{name}\n✔ Receiver flux-system/{name} triggered\n"
+            );
+            assert_eq!(ran.results + &ran.progress, said);
+            wait::until_true("the source to be asked", LIMIT, || {
+                requested(&house, &root_source()) != before
+            });
+        }
+    }
+    // A signature that is missing is no passing trouble, an unknown path is.
+    let ran = Command::new(binary())
+        .args(trigger("signed", &[]))
+        .output()
+        .unwrap();
+    let ran = Ran::of(&ran).ends_with(1);
+    assert!(ran.progress.contains("failed with status 4"), "{ran:?}");
+    let more = ["--retries", "1", "--retry-delay", "1s"];
+    let ran = Command::new(binary())
+        .args(trigger("none", &more))
+        .output()
+        .unwrap();
+    let ran = Ran::of(&ran).ends_with(1);
+    assert!(
+        ran.progress.contains("status 404; retrying in 1s (1/1)"),
+        "{ran:?}"
+    );
+    assert!(!ran.progress.contains("/hook/"), "{ran:?}");
 }

@@ -1,4 +1,4 @@
-//! The person's own `git` and `curl`, which fetch as that person always does: with their proxies, keys and certificates.
+//! The person's own `git` and `curl`, which ask as that person always does: with their proxies, keys and certificates.
 //!
 //! The agent's process never comes here: no room that it is made of depends on `cli` (docs/architecture.md).
 #![expect(
@@ -8,8 +8,9 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use crate::trust::programs::git;
 
@@ -139,28 +140,22 @@ impl Answer {
 
 /// Asks a server for something small, with a token if there is one, and with the person's ~/.netrc.
 pub(crate) fn ask(url: &str, accept: &str, token: Option<&str>) -> Result<Answer, ProgramError> {
-    let shown = "curl";
-    let mut curl = Command::new(shown);
-    curl.args(["--silent", "--show-error", "--include", "--netrc-optional"]);
-    curl.args(["--proto", "=http,https", "--max-time", TIMEOUT_SECONDS]);
-    curl.args(["--max-filesize", ANSWER_BYTES, "--suppress-connect-headers"]);
-    curl.args(["--header", &format!("Accept: {accept}")]);
+    let accept = format!("Accept: {accept}");
+    let mut asked = format!("url = {}\nheader = {}\n", quoted(url), quoted(&accept));
     if let Some(token) = token {
-        curl.args(["--header", &format!("Authorization: Bearer {token}")]);
+        let proof = format!("Authorization: Bearer {token}");
+        asked.push_str(&format!("header = {}\n", quoted(&proof)));
     }
-    curl.args(["--url", url]).stdin(Stdio::null());
-    let failed = |said: String| ProgramError {
-        command: shown.to_owned(),
-        said,
-    };
-    let output = curl.stderr(Stdio::piped()).output();
-    let output = output.map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(said.trim().replace('\n', "; ")));
-    }
-    let end = output.stdout.windows(4).position(|bytes| bytes == HEAD_END);
-    let (head, body) = output.stdout.split_at(end.unwrap_or_default());
+    let how = [
+        "--include",
+        "--netrc-optional",
+        "--max-filesize",
+        ANSWER_BYTES,
+        "--suppress-connect-headers",
+    ];
+    let printed = curl(&how, &asked)?;
+    let end = printed.windows(4).position(|bytes| bytes == HEAD_END);
+    let (head, body) = printed.split_at(end.unwrap_or_default());
     let head = String::from_utf8_lossy(head).into_owned();
     let status = head.split_whitespace().nth(1);
     Ok(Answer {
@@ -175,19 +170,81 @@ const HEAD_END: &[u8] = b"\r\n\r\n";
 
 /// Bytes of a manifest or a page of tags: the specification asks registries to take at least four MiB.
 const ANSWER_BYTES: &str = "4194304";
+/// Posts a body, and gives the status and the text of the answer.
+pub(crate) fn post(
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<(u16, String), ProgramError> {
+    let mut asked = format!("url = {}\ndata-binary = {}\n", quoted(url), quoted(body));
+    for (name, value) in headers {
+        let header = format!("{name}: {value}");
+        asked.push_str(&format!("header = {}\n", quoted(&header)));
+    }
+    let printed = curl(&["--write-out", "\n%{http_code}"], &asked)?;
+    let printed = String::from_utf8_lossy(&printed);
+    let (text, status) = printed.rsplit_once('\n').unwrap_or(("", &printed));
+    Ok((status.parse().unwrap_or_default(), text.to_owned()))
+}
+
+/// Runs curl and gives what it printed. What is asked goes through its standard input: other users of the machine see its
+/// arguments, and a URL or a header may be a secret.
+fn curl(how: &[&str], asked: &str) -> Result<Vec<u8>, ProgramError> {
+    let failed = |said: String| ProgramError {
+        command: "curl".to_owned(),
+        said,
+    };
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--proto", "=http,https"]);
+    curl.args(["--max-time", TIMEOUT_SECONDS, "--config", "-"]);
+    curl.args(how).stdin(Stdio::piped());
+    curl.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = curl.spawn().map_err(|error| failed(error.to_string()))?;
+    if let Some(mut input) = running.stdin.take() {
+        // A curl that ends early says why by itself.
+        let _ = input.write_all(asked.as_bytes());
+    }
+    let output = running.wait_with_output();
+    let output = output.map_err(|error| failed(error.to_string()))?;
+    judged("curl", &output)?;
+    Ok(output.stdout)
+}
+
+/// A text in curl's config file.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            other => quoted.push(other),
+        }
+    }
+    quoted + "\""
+}
 
 /// Runs a program to its end and gives what it printed, without the last line break.
 fn output(shown: &str, command: &mut Command) -> Result<String, ProgramError> {
-    let failed = |said: String| ProgramError {
-        command: shown.to_owned(),
-        said,
-    };
     let output = command.stderr(Stdio::piped()).output();
-    let output = output.map_err(|error| failed(error.to_string()))?;
+    let output = output.map_err(|error| ProgramError {
+        command: shown.to_owned(),
+        said: error.to_string(),
+    })?;
+    judged(shown, &output)?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    Ok(printed.trim_end_matches('\n').to_owned())
+}
+
+/// Whether a program ended well, and what it said if not.
+fn judged(shown: &str, output: &Output) -> Result<(), ProgramError> {
     if output.status.success() {
-        let printed = String::from_utf8_lossy(&output.stdout);
-        return Ok(printed.trim_end_matches('\n').to_owned());
+        return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(failed(said.trim().replace('\n', "; ")))
+    Err(ProgramError {
+        command: shown.to_owned(),
+        said: said.trim().replace('\n', "; "),
+    })
 }

@@ -13,7 +13,7 @@ use crate::secret::Secret;
 const COMPONENT: &str = "Gotk-Component";
 
 /// The header with the signature.
-const SIGNATURE: &str = "X-Signature";
+pub const SIGNATURE: &str = "X-Signature";
 
 pub(super) fn plain(recipient: &Recipient<'_>, event: &Event) -> Result<Outgoing, ComposeError> {
     let request = Outgoing::json(Secret::new(recipient.address()?.whole()), json(event))
@@ -27,13 +27,15 @@ pub(super) fn plain(recipient: &Recipient<'_>, event: &Event) -> Result<Outgoing
 pub(super) fn signed(recipient: &Recipient<'_>, event: &Event) -> Result<Outgoing, ComposeError> {
     let request = plain(recipient, event)?;
     let signature = signature(recipient.token()?.expose().as_bytes(), &request.body);
-    Ok(request.with_header(SIGNATURE, format!("sha256={signature}")))
+    Ok(request.with_header(SIGNATURE, signature))
 }
 
-fn signature(key: &[u8], body: &[u8]) -> String {
+/// The value of `X-Signature` for a body, as Flux's generic-hmac Providers send it and Receivers of that type take it.
+#[must_use]
+pub fn signature(key: &[u8], body: &[u8]) -> String {
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("a key of any length");
     mac.update(body);
-    hex::encode(mac.finalize().into_bytes())
+    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
 
 #[cfg(test)]
@@ -81,7 +83,7 @@ mod tests {
             "generic-hmac",
             &[("token", "key"), ("headers", "x-signature: mine")],
         );
-        let expected = format!("sha256={}", signature(b"key", &signed.body));
+        let expected = signature(b"key", &signed.body);
         assert_eq!(header(&signed, SIGNATURE), [expected]);
         assert!(header(&signed, "x-signature").is_empty());
     }
