@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use self::report::Row;
-use self::rows::{SCENES, Scene};
+use self::rows::{SCENES, Scene, chart_index};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +28,12 @@ fn main() -> ExitCode {
         && command == range::COMMAND
     {
         range::child(arguments);
+        return ExitCode::SUCCESS;
+    }
+    if let [command, path] = arguments.as_slice()
+        && command == chart_index::COMMAND
+    {
+        chart_index::read_one(path);
         return ExitCode::SUCCESS;
     }
     let only = std::env::var("ONLY").unwrap_or_default();

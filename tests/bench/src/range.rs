@@ -204,7 +204,7 @@ fn core_time() -> Duration {
     Duration::from_nanos(nanoseconds.expect("the kernel keeps schedstat"))
 }
 
-fn peak_bytes() -> u64 {
+pub(crate) fn peak_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());

@@ -3,6 +3,7 @@
 //! A new row: a file beside these that gives a [`Scene`], and its name in [`SCENES`].
 
 mod binary;
+pub(crate) mod chart_index;
 mod homelab;
 mod hundred_kustomizations;
 mod hundred_objects;
@@ -29,6 +30,7 @@ pub(crate) const SCENES: &[Scene] = &[
     binary::SCENE,
     trust::SCENE,
     store::SCENE,
+    chart_index::SCENE,
     hundred_secrets::SCENE,
     hundred_objects::SCENE,
     thousand_config_maps::SCENE,
