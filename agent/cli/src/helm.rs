@@ -2,6 +2,7 @@
 
 pub(crate) mod chart;
 mod flags;
+mod provenance;
 mod server;
 mod values;
 
@@ -69,6 +70,9 @@ pub(crate) async fn run(
     let HelmWhat::Template(flags) = &arguments.what;
     flags.refuse()?;
     let (name, path) = name_and_chart(flags)?;
+    if flags.verify {
+        provenance::check(path, flags.keyring.as_deref())?;
+    }
     let chart = chart::load(path)?;
     is_complete(path, &chart)?;
     let values = flags.values.read()?;

@@ -235,6 +235,95 @@ fn a_packaged_chart_prints_the_same_bytes() {
     assert_eq!((printed, good), theirs(program, &["demo", &file]));
 }
 
+/// Runs a program in a folder that is also its home.
+fn run_in(folder: &Path, program: &Path, arguments: &[&str]) -> bool {
+    let ran = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env("GNUPGHOME", folder.join("gnupg"))
+        .output()
+        .unwrap();
+    ran.status.success()
+}
+
+/// A folder with a package that `helm package --sign` made, the public keys of `ada`, who signed it, and of `bob`.
+fn signed(program: &Path) -> tempfile::TempDir {
+    let folder = chart();
+    let gnupg = folder.path().join("gnupg");
+    fs::create_dir(&gnupg).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    fs::set_permissions(&gnupg, mode).unwrap();
+    let gpg = |arguments: &str| {
+        let quiet = ["--batch", "--passphrase", "", "--pinentry-mode", "loopback"];
+        let arguments: Vec<&str> = quiet.into_iter().chain(arguments.split(' ')).collect();
+        assert!(
+            run_in(folder.path(), Path::new("gpg"), &arguments),
+            "{arguments:?}"
+        );
+    };
+    for name in ["ada", "bob"] {
+        gpg(&format!("--quick-gen-key {name} rsa3072 sign never"));
+        gpg(&format!("--output {name}.gpg --export {name}"));
+        gpg(&format!("--armor --output {name}.asc --export {name}"));
+    }
+    gpg("--output secret.gpg --export-secret-keys ada");
+    let sign = [
+        "package",
+        "web",
+        "--sign",
+        "--key",
+        "ada",
+        "--keyring",
+        "secret.gpg",
+    ];
+    assert!(run_in(folder.path(), program, &sign));
+    folder
+}
+
+#[test]
+fn a_package_is_verified_as_helm_verifies_it() {
+    let Some(program) = helm() else { return };
+    let folder = signed(program);
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (package, web) = (at("web-1.2.3.tgz"), at("web"));
+    let check = |chart: &str, ring: &str| {
+        let arguments = ["demo", chart, "--verify", "--keyring", ring];
+        let (_, said, good) = ours(&arguments);
+        assert_eq!(good, theirs(program, &arguments).1, "{arguments:?}: {said}");
+        (good, said)
+    };
+    let (good, said) = check(&package, &at("ada.gpg"));
+    assert!(good, "{said}");
+    assert!(ours(&["demo", &package, "--verify", "--keyring", &at("ada.asc")]).2);
+    assert!(!check(&package, &at("bob.gpg")).0);
+    assert!(
+        check(&web, &at("ada.gpg"))
+            .1
+            .contains("only a packaged chart")
+    );
+
+    // Another package under the name, and another text under the signature.
+    let (bytes, prov) = (
+        fs::read(&package).unwrap(),
+        fs::read(at("web-1.2.3.tgz.prov")).unwrap(),
+    );
+    fs::write(&package, [&bytes[..], b"x"].concat()).unwrap();
+    let (good, said) = check(&package, &at("ada.gpg"));
+    assert!(
+        !good && said.contains("it says that web-1.2.3.tgz is sha256:"),
+        "{said}"
+    );
+    fs::write(&package, &bytes).unwrap();
+    let text = String::from_utf8(prov)
+        .unwrap()
+        .replace("version: 1.2.3", "version: 1.2.4");
+    fs::write(at("web-1.2.3.tgz.prov"), text).unwrap();
+    assert!(!check(&package, &at("ada.gpg")).0);
+    fs::remove_file(at("web-1.2.3.tgz.prov")).unwrap();
+    assert!(!check(&package, &at("ada.gpg")).0);
+}
+
 #[test]
 fn what_is_refused_says_what_to_do_instead_and_helm_refuses_it_too_where_it_is_wrong() {
     let folder = chart();

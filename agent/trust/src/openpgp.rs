@@ -13,6 +13,7 @@ use pgp::packet::{
 };
 use pgp::ser::Serialize as _;
 
+use certificate::parse_binary_keyring;
 pub(crate) use certificate::{Certificate, parse_keyring};
 use key::{Part, SigningKey, is_strong};
 
@@ -28,6 +29,15 @@ const LABEL: &str = "PGP SIGNATURE";
 /// stop the program.
 pub(crate) fn keyring(text: &[u8]) -> Result<Vec<Certificate>, String> {
     catch_unwind(AssertUnwindSafe(|| parse_keyring(text)))
+        .unwrap_or_else(|_| Err("it cannot be read by the OpenPGP parser".to_owned()))
+}
+
+/// As [`keyring`], also without armour, as gpg keeps its own and Helm takes it.
+pub(crate) fn any_keyring(bytes: &[u8]) -> Result<Vec<Certificate>, String> {
+    if bytes.trim_ascii_start().starts_with(b"-----") {
+        return keyring(bytes);
+    }
+    catch_unwind(AssertUnwindSafe(|| parse_binary_keyring(bytes)))
         .unwrap_or_else(|_| Err("it cannot be read by the OpenPGP parser".to_owned()))
 }
 

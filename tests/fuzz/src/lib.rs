@@ -10,6 +10,7 @@ mod helm;
 mod kustomize;
 mod net;
 mod pinned;
+mod release;
 mod trust;
 mod wire;
 
@@ -32,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("net_side_band", net::side_band),
     ("net_url", net::url),
     ("net_zlib", net::zlib),
+    ("release_index", release::index),
     ("trust_commit", trust::commit),
     ("trust_tag", trust::tag),
     ("trust_signature", trust::signature),
@@ -46,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     ("trust_cosign", pinned::cosign),
     ("trust_heartbeat", pinned::heartbeat),
     ("trust_lock", pinned::lock),
+    ("trust_provenance", pinned::provenance),
     ("trust_policy", pinned::charter),
     ("trust_policy_signatures", pinned::charter_signatures),
     ("trust_recall", pinned::recall),

@@ -4,7 +4,7 @@
 use windlass_trust::{
     Charter, ContentDigest, CosignKey, Introduction, LockFile, NodeKind, ObjectKind, POLICY_FILE,
     POLICY_SIGNATURES, Ratchet, Verdict, VerifiedFiles, policy_signers, read_heartbeat,
-    read_recall, recall_tag, signatures, verify, verify_recall, wants_heartbeat,
+    read_recall, recall_tag, signatures, verify, verify_provenance, verify_recall, wants_heartbeat,
 };
 
 use crate::trust::{HEADERS, Objects, policy};
@@ -138,6 +138,31 @@ pub(crate) fn cosign(bytes: &[u8]) {
         assert!(!vouches, "nobody signed it");
     }
 }
+
+/// What `helm package --sign` wrote of a package: only that text counts, and only for that package.
+pub(crate) fn provenance(bytes: &[u8]) {
+    let known = (
+        "web-1.2.3.tgz",
+        PACKAGE.parse().unwrap_or(ContentDigest::of(b"")),
+    );
+    let verify = |text: &[u8], what| verify_provenance(text, RING, what, NOW);
+    assert!(verify(PROVENANCE, known).is_ok(), "what was signed counts");
+    if verify(bytes, known).is_ok() {
+        let text = String::from_utf8_lossy(bytes);
+        assert!(text.contains(PACKAGE), "nobody signed it");
+    }
+    let other = (known.0, ContentDigest::of(b"x"));
+    assert!(verify(bytes, other).is_err(), "nobody signed that package");
+    drop(verify_provenance(PROVENANCE, bytes, known, NOW));
+}
+
+/// A text that somebody signed, with the public key; a moment after that.
+const PROVENANCE: &[u8] = include_bytes!("../corpus/trust_provenance/web.prov");
+const RING: &[u8] = include_bytes!("../corpus/trust_provenance/ring.gpg");
+const NOW: i64 = 1_796_000_000;
+
+/// The package that it is about.
+const PACKAGE: &str = "sha256:999a4ea9712f713ee2fb4819d6e2cb00ab542bd7dd5ad62dd0182a2ea4717311";
 
 /// A commit that is pinned, and an unsigned one on top of it, with these files in both.
 fn two_commits(

@@ -57,6 +57,12 @@ pub(crate) struct TemplateFlags {
     /// Leave tests out
     #[arg(long)]
     pub(super) skip_tests: bool,
+    /// Check the package against the signed .prov file beside it
+    #[arg(long)]
+    pub(super) verify: bool,
+    /// Whose signatures count: what `gpg --export` printed [default: ~/.gnupg/pubring.gpg]
+    #[arg(long, value_name = "FILE")]
+    pub(super) keyring: Option<PathBuf>,
     #[command(flatten)]
     refused: Refused,
     #[command(flatten)]

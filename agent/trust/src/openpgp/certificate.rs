@@ -68,15 +68,28 @@ pub(crate) fn parse_keyring(text: &[u8]) -> Result<Vec<Certificate>, String> {
         }
         let (bytes, after) = armour::take(rest, LABEL)
             .map_err(|why| format!("block {block} is no armoured public key: {why}"))?;
-        for parts in split(&bytes).map_err(|why| format!("block {block}: {why}"))? {
-            let fingerprint = format!("{:X}", parts.primary.fingerprint());
-            let certificate = Certificate::read(parts, &fingerprint)
-                .map_err(|why| format!("certificate {fingerprint}: {why}"))?;
-            certificates.push(certificate);
-        }
+        let parts = split(&bytes).map_err(|why| format!("block {block}: {why}"))?;
+        certificates.extend(read_all(parts)?);
         rest = after.trim_ascii_start();
     }
     Ok(certificates)
+}
+
+/// As [`parse_keyring`], without armour.
+pub(crate) fn parse_binary_keyring(bytes: &[u8]) -> Result<Vec<Certificate>, String> {
+    if bytes.len() > MAX_KEYRING_BYTES {
+        return Err(format!("it is larger than {MAX_KEYRING_BYTES} bytes"));
+    }
+    read_all(split(bytes)?)
+}
+
+fn read_all(all: Vec<Parts>) -> Result<Vec<Certificate>, String> {
+    let certificates = all.into_iter().map(|parts| {
+        let fingerprint = format!("{:X}", parts.primary.fingerprint());
+        Certificate::read(parts, &fingerprint)
+            .map_err(|why| format!("certificate {fingerprint}: {why}"))
+    });
+    certificates.collect()
 }
 
 /// Cuts packets into certificates.
