@@ -31,3 +31,38 @@ pub(crate) fn decode_bundle(decoder: &mut Decoder<'_>) -> Result<BundleRequest, 
         timeout_seconds: decoder.number("timeout")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Answer, Request, read_answer, read_request, write_answer};
+
+    #[test]
+    fn what_is_told_of_a_bundle_arrives_as_it_was_written() {
+        let request = BundleRequest {
+            timeout_seconds: 60,
+        };
+        let mut bytes = Vec::new();
+        write_bundle(&mut bytes, &request).unwrap();
+        let read = read_request(&mut bytes.as_slice()).unwrap();
+        assert_eq!(read, Request::Bundle(request));
+        let name = "refs/heads/main".to_owned();
+        let asked = |seconds_ago, shown| Answer::Asked { seconds_ago, shown };
+        let answers = [
+            Answer::Ready,
+            Answer::Prerequisite { oid: [1; 20] },
+            Answer::Reference { name, oid: [2; 20] },
+            Answer::Base { oid: [3; 20] },
+            asked(Some(7), true),
+            asked(None, false),
+        ];
+        for answer in answers {
+            let mut bytes = Vec::new();
+            write_answer(&mut bytes, &answer).unwrap();
+            assert_eq!(read_answer(&mut bytes.as_slice()).unwrap(), answer);
+            for end in 0..bytes.len() {
+                assert!(read_answer(&mut &bytes[..end]).is_err(), "{answer:?} {end}");
+            }
+        }
+    }
+}

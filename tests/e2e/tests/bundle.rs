@@ -5,7 +5,7 @@ use std::process::Output;
 
 use windlass_kit::agent::{Agent, windlass};
 use windlass_kit::api::condition;
-use windlass_kit::controlplane::User;
+use windlass_kit::controlplane::{Options, User};
 use windlass_kit::directory::Directory;
 use windlass_kit::repo::{Repo, Signer};
 use windlass_kit::ssh::SshServer;
@@ -120,6 +120,58 @@ fn a_bundle_reaches_a_node_whose_forge_is_gone_and_the_forge_is_behind_until_it_
         .wait_for("the forge to be level", &root_source(), |source| {
             condition(source, "NodeTrust").is_none()
         });
+}
+
+/// What lies before the introduction is on no node, and no node asks for it.
+#[test]
+fn a_node_gives_another_one_what_it_keeps_since_the_introduction_or_since_a_commit() {
+    let files = [("root.yaml", one("one"))];
+    let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
+    let mut house = House::prepare(&Options::api_server(), &files);
+    let before = house.repo.id("HEAD");
+    let begins = [("root.yaml", &*one("two"))];
+    let begins = house.repo.publish(&begins, "Two", &house.signer);
+    house.agent.set("root", "introduction", &begins);
+    house.agent.start();
+    house.root_ready();
+    let new = house.push(&[("root.yaml", &one("three"))], "Three");
+    house.applied(&new);
+    house.git.stop();
+    let place = Directory::new("stick");
+    let kept = place.join("kept.bundle");
+    let output = kept.to_str().unwrap();
+    let written = bundle(&house, &house.agent, &["create", "-o", output]);
+    done(&written);
+    assert!(words(&written).contains("before the introduction"));
+    let verified = house.repo.git(&["bundle", "verify", output]);
+    assert!(verified.contains(&before), "{verified}");
+    let mut second = house.second_agent();
+    second.set("root", "introduction", &begins);
+    second.start();
+    witnessed(&house, "node-a", &new);
+    assert!(taken(&house, &second, &kept).contains(&new));
+    witnessed(&house, "node-b", &new);
+
+    let since = place.join("since.bundle");
+    let output = since.to_str().unwrap();
+    done(&bundle(
+        &house,
+        &house.agent,
+        &["create", "--since", &begins, "-o", output],
+    ));
+    let verified = house.repo.git(&["bundle", "verify", output]);
+    assert!(
+        verified.contains(&begins) && !verified.contains(&before),
+        "{verified}"
+    );
+    let size = |file: &Path| std::fs::metadata(file).unwrap().len();
+    assert!(size(&since) < size(&kept));
+    let nothing = bundle(
+        &house,
+        &house.agent,
+        &["create", "--since", &new, "-o", output],
+    );
+    assert!(!nothing.status.success() && words(&nothing).contains("nothing since then"));
 }
 
 #[test]

@@ -550,3 +550,22 @@ fn somebody_outside_is_told_where_the_section_says_who() {
         assert!(!error.contains("hunter2"), "{error}");
     }
 }
+
+#[test]
+fn nodes_ask_each_other_where_the_cluster_knows_them_unless_the_config_says_otherwise() {
+    let judged = |text: &str| judge(&[("main.toml", &format!("{URL}{text}"))]);
+    let listen = |text: &str| {
+        let judged = judged(&format!("[peers]\nlisten = {text:?}\n"));
+        judged.map(|settings| settings.peers.listen)
+    };
+    assert_eq!(judged("").unwrap().peers.listen, PeersListen::Node);
+    assert_eq!(listen("off").unwrap(), PeersListen::Off);
+    let address = "127.0.0.1:9294";
+    assert_eq!(
+        listen(address).unwrap(),
+        PeersListen::At(address.parse().unwrap())
+    );
+    for wrong in ["on", ":9294", "0.0.0.0:0", "node:9294"] {
+        assert!(listen(wrong).is_err(), "{wrong}");
+    }
+}

@@ -283,4 +283,48 @@ mod tests {
         peers.take(WatchEvent::Deleted(lease("b", &one)));
         assert!(peers.on(&line()).is_empty());
     }
+
+    #[test]
+    fn where_a_node_is_asked_is_known_and_what_it_has_that_is_new() {
+        let peers = Peers::new("me".to_owned());
+        let key = "ab".repeat(32);
+        let told = |head: &str, peer: &str, role: &str| {
+            let mut lease = lease("a", head);
+            lease["metadata"]["annotations"]["windlass.dev/peer"] = json!(peer);
+            lease["metadata"]["annotations"]["windlass.dev/role"] = json!(role);
+            peers.take(WatchEvent::Applied(lease))
+        };
+        let (one, two) = ("1".repeat(40), "2".repeat(40));
+        let word = format!("192.0.2.1:9294 {key}");
+        let moved = told(&one, &word, "leader");
+        let new = Moved {
+            line: line(),
+            head: one.parse().unwrap(),
+            from_leader: true,
+        };
+        assert_eq!(moved, [new]);
+        let known = Contact {
+            node: "a".to_owned(),
+            address: "192.0.2.1:9294".parse().unwrap(),
+            key: key.clone(),
+            leads: true,
+        };
+        assert_eq!(*peers.contacts().borrow(), std::slice::from_ref(&known));
+        assert!(told(&one, &word, "leader").is_empty());
+        assert!(!told(&two, &word, "standby")[0].from_leader);
+        // What makes no sense is no place to ask, and nobody is woken for it.
+        for wrong in [
+            "192.0.2.1:9294",
+            "192.0.2.1 ab",
+            &format!("node:9294 {key}"),
+            "1.2.3.4:5 zz",
+        ] {
+            assert!(told(&one, wrong, "leader").is_empty(), "{wrong}");
+            assert!(peers.contacts().borrow().is_empty(), "{wrong}");
+        }
+        // After a restart without the API server they are asked where they were before.
+        let later = Peers::new("me".to_owned());
+        later.remember(vec![known.clone()]);
+        assert_eq!(*later.contacts().borrow(), [known]);
+    }
 }
