@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(same, text, "they are somebody else's");
         let without = others.write_into(&text, Sections::All).unwrap();
         assert!(
-            !without.contains("[[oci]]") && !without.contains("[[chart]]"),
+            !without.contains("\n[[oci]]") && !without.contains("\n[[chart]]"),
             "{without}"
         );
     }
