@@ -15,8 +15,8 @@ use windlass_object::Value;
 
 use crate::connect::{Connect, ConnectError};
 use crate::secret::Secret;
-pub(crate) use format::read_file;
 use format::{ClusterEntry, Found, Kubeconfig, UserEntry, context_name, files, find, malformed};
+pub(crate) use format::{paths, read_file};
 pub(crate) use given::{bearer, given};
 
 /// The extension of a cluster that lists several URLs of its API server; kubectl leaves it alone.

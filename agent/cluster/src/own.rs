@@ -13,7 +13,7 @@ use windlass_object::yaml;
 
 use crate::connect::Connect;
 use crate::identity::ServiceAccount;
-use crate::kubeconfig::{SERVERS, read_file};
+use crate::kubeconfig::{SERVERS, paths, read_file};
 
 /// What the cluster and the context are called; `install.sh` looks for it.
 const NAME: &str = "windlass-node";
@@ -180,13 +180,12 @@ pub(crate) fn newest(given: &Path, kept: &Path) -> PathBuf {
     kept.to_owned()
 }
 
-/// Reads the kubeconfig that counts, if it is one of ours.
+/// Reads the kubeconfig that counts, if it is one of ours. Whoever would keep one renewed has to have been given it.
 pub(crate) fn own(connect: &Connect) -> Option<OwnKubeconfig> {
-    let given = connect.kubeconfig.as_deref()?;
-    let path = match &connect.renewed {
-        Some(renewed) => newest(given, renewed),
-        None => given.to_owned(),
-    };
+    if connect.kubeconfig.is_none() && connect.renewed.is_some() {
+        return None;
+    }
+    let path = paths(connect).into_iter().find(|path| path.exists())?;
     OwnKubeconfig::read(&read_file(&path).ok()?)
 }
 

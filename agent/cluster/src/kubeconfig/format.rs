@@ -98,31 +98,31 @@ const NODE: &str = "/etc/windlass/kubeconfig";
 /// Where the agent keeps it renewed.
 const RENEWED: &str = "/var/lib/windlass/kubeconfig";
 
-pub(super) fn files(connect: &Connect) -> Result<Vec<(PathBuf, Kubeconfig)>, ConnectError> {
-    if let Some(path) = &connect.kubeconfig {
-        let path = match &connect.renewed {
-            Some(renewed) => newest(path, renewed),
-            None => path.clone(),
-        };
-        let config = parse(&path)?;
-        return Ok(vec![(path, config)]);
+/// Where a kubeconfig is looked for.
+pub(crate) fn paths(connect: &Connect) -> Vec<PathBuf> {
+    match (&connect.kubeconfig, &connect.renewed) {
+        (Some(given), Some(renewed)) => return vec![newest(given, renewed)],
+        (Some(given), None) => return vec![given.clone()],
+        (None, _) => {}
     }
-    let candidates: Vec<PathBuf> =
-        match std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
-            Some(list) => std::env::split_paths(&list)
-                .filter(|path| !path.as_os_str().is_empty())
-                .collect(),
-            None => {
-                let home = std::env::home_dir().map(|home| home.join(".kube/config"));
-                let own = home.into_iter().filter(|path| path.exists());
-                // On a node, root has the agent's own at hand.
-                own.chain([newest(Path::new(NODE), Path::new(RENEWED))])
-                    .take(1)
-                    .collect()
-            }
-        };
+    if let Some(list) = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
+        return std::env::split_paths(&list)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect();
+    }
+    let home = std::env::home_dir().map(|home| home.join(".kube/config"));
+    let own = home.into_iter().filter(|path| path.exists());
+    // On a node, root has the agent's own at hand.
+    own.chain([newest(Path::new(NODE), Path::new(RENEWED))])
+        .take(1)
+        .collect()
+}
+
+pub(super) fn files(connect: &Connect) -> Result<Vec<(PathBuf, Kubeconfig)>, ConnectError> {
+    let candidates = paths(connect);
+    let is_named = connect.kubeconfig.is_some();
     let mut files = Vec::new();
-    for path in candidates.iter().filter(|path| path.exists()) {
+    for path in candidates.iter().filter(|path| is_named || path.exists()) {
         files.push((path.clone(), parse(path)?));
     }
     if files.is_empty() {
