@@ -449,20 +449,14 @@ conclude() {
 
 # Nothing of it runs any more before the cluster is asked, or this node would put back what goes.
 leave_cluster() {
-    local by node
+    local by own=()
     [ -z "$node_only" ] || return 0
     for by in "$admin" "$renewed" "$credential"; do
         [ ! -e "$by" ] || break
     done
-    $program uninstall --kubeconfig "$by" --silent --if-last ${keep_api:+--keep-api} ||
+    ! is_identity "$credential" || own=(--node "$(node_name)")
+    $program uninstall --kubeconfig "$by" --silent --if-last "${own[@]}" ${keep_api:+--keep-api} ||
         fail 'the cluster is not as it should be, see above; say it again when the API server answers, or with --node-only'
-    is_identity "$credential" || return 0
-    node=$(node_name)
-    if [ -e "$admin" ]; then
-        $program identity revoke "$node" --kubeconfig "$admin" || fail 'the identity of this node is still there; say it again'
-    else
-        printf '! its identity is still there; on a server: windlass identity revoke %s\n' "$node"
-    fi
 }
 
 uninstall_node() {

@@ -181,6 +181,10 @@ pub const PAUSE: &str = "windlass-pause";
 pub const WEBHOOK_RECEIVER: &str = "webhook-receiver";
 /// Service in [`FLUX_SYSTEM`] that leads to the metrics of the nodes. Not Flux's.
 pub const METRICS_SERVICE: &str = "windlass";
+/// Label of the EndpointSlices of those Services, with who keeps them: nobody else touches them. Not Flux's.
+pub const SLICES_KEPT_BY: (&str, &str) = ("endpointslice.kubernetes.io/managed-by", "windlass.dev");
+/// Label of those Services and slices with whose they are. Not Flux's.
+pub const DOOR: (&str, &str) = ("app.kubernetes.io/name", "windlass");
 /// Lease in [`FLUX_SYSTEM`] that the leading node holds. Not Flux's.
 pub const LEASE: &str = "windlass";
 /// Leases in [`FLUX_SYSTEM`], one per node, are called this and the node's name: where the node's ratchets stand. Not Flux's.

@@ -8,29 +8,20 @@ use serde_json::json;
 use windlass_api::duration::GoDuration;
 use windlass_api::names;
 use windlass_cluster::{
-    ApplyOptions, Authority, Endpoint, ErrorClass, OwnKubeconfig, Preconditions, Propagation,
-    RequestError, Resource, ServiceAccount,
+    ApplyOptions, Authority, Endpoint, ErrorClass, OwnKubeconfig, RequestError, ServiceAccount,
 };
 use windlass_object::yaml::{Limits, parse_documents};
 use windlass_object::{GroupVersionKind, Object, Value};
 
 use crate::error::CommandError;
 use crate::facts::{place, text};
+use crate::removal::{Removal, remove};
 use crate::screen::Screen;
 use crate::session::{MANAGER, Session};
 use crate::trust::Change;
 
 /// What stands for the node's name in the manifests.
 const NODE: &str = "NODE";
-const RBAC: &str = "rbac.authorization.k8s.io/v1";
-/// What an identity consists of, beside its Lease, in the order in which it goes; what it may do goes first.
-const PARTS: [(&str, &str); 4] = [
-    (RBAC, "ClusterRoleBinding"),
-    (RBAC, "RoleBinding"),
-    (RBAC, "Role"),
-    ("v1", "ServiceAccount"),
-];
-
 /// Arguments of `identity`.
 #[derive(Debug, Clone, Args)]
 pub struct IdentityArguments {
@@ -141,18 +132,8 @@ async fn revoke(
     screen: &mut Screen<'_>,
     node: &str,
 ) -> Result<(), CommandError> {
-    let account = account(node)?;
-    for (api_version, kind) in PARTS {
-        let namespace = match kind {
-            "ClusterRoleBinding" => "",
-            _ => account.namespace(),
-        };
-        let kind = GroupVersionKind::new(api_version, kind);
-        delete(session, screen, &kind, (namespace, account.name())).await?;
-    }
-    let lease = GroupVersionKind::new("coordination.k8s.io/v1", "Lease");
-    let name = format!("{}{node}", names::WITNESS);
-    delete(session, screen, &lease, (account.namespace(), &name)).await?;
+    account(node)?;
+    Removal::now(session).identity(screen, node).await?;
     Ok(screen.success(&format!("the cluster does not know {node} any more"))?)
 }
 
@@ -219,7 +200,7 @@ async fn put(session: &Session, object: &Object) -> Result<(), CommandError> {
         let namespace = object.namespace().unwrap_or_default();
         let found = cluster.get(&resource, namespace, object.name()).await?;
         if found.is_some_and(|found| text(&found, "/roleRef/name") != role) {
-            gone(session, &resource, (namespace, object.name())).await?;
+            remove(session, &resource, (namespace, object.name())).await?;
         }
     }
     let options = ApplyOptions {
@@ -228,39 +209,4 @@ async fn put(session: &Session, object: &Object) -> Result<(), CommandError> {
     };
     let applied = cluster.apply(Authority::Person, &resource, object, &options);
     Ok(applied.await.map(drop)?)
-}
-
-async fn delete(
-    session: &Session,
-    screen: &mut Screen<'_>,
-    kind: &GroupVersionKind,
-    (namespace, name): (&str, &str),
-) -> Result<(), CommandError> {
-    let resource = session.cluster.resolve(kind).await?;
-    if gone(session, &resource, (namespace, name)).await? {
-        let what = place(&kind.kind, namespace, name);
-        screen.action(&format!("deleted {what}"))?;
-    }
-    Ok(())
-}
-
-/// Deletes an object; gives false when it was not there.
-async fn gone(
-    session: &Session,
-    resource: &Resource,
-    (namespace, name): (&str, &str),
-) -> Result<bool, RequestError> {
-    let anything = Preconditions::default();
-    let deleted = session.cluster.delete(
-        Authority::Person,
-        resource,
-        namespace,
-        name,
-        &anything,
-        Propagation::Background,
-    );
-    match deleted.await {
-        Err(error) if error.class() == ErrorClass::NotFound => Ok(false),
-        deleted => deleted.map(|()| true),
-    }
 }

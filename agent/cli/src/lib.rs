@@ -31,6 +31,7 @@ mod man;
 mod pause;
 mod reconcile;
 mod release;
+mod removal;
 mod screen;
 mod session;
 mod stats;

@@ -1,21 +1,21 @@
 //! `uninstall`: takes windlass and Flux's API out of a cluster, and leaves every workload where it is.
 
+mod own;
+
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 use windlass_api::names;
-use windlass_cluster::{
-    Authority, Detail, ErrorClass, PatchOptions, Preconditions, Propagation, RequestError,
-    Resource, Scope,
-};
+use windlass_cluster::{Detail, ErrorClass, RequestError, Resource, Scope};
 use windlass_object::{GroupVersionKind, Object, Value};
 
 use crate::error::CommandError;
-use crate::facts::{place, text};
+use crate::facts::text;
 use crate::lease;
+use crate::removal::{Removal, label};
 use crate::screen::Screen;
-use crate::session::{MANAGER, Session, now};
+use crate::session::{Session, now};
 
 /// After a clean stop another node leads within two seconds.
 const HAND_OVER: Duration = Duration::from_secs(5);
@@ -35,10 +35,15 @@ pub struct UninstallArguments {
     /// Do nothing when another node leads
     #[arg(long)]
     pub(crate) if_last: bool,
+    /// With --if-last: when another node leads, take what is this node's own: its identity, and the record of its
+    /// manifests
+    #[arg(long, value_name = "NODE", requires = "if_last")]
+    pub(crate) node: Option<String>,
 }
 
 /// Runs `uninstall`. First the finalizers, so that nothing prunes what an object applied; then the definitions, and the
-/// objects with them; the Leases last, so that nothing else takes the cluster over before that.
+/// objects with them; the Leases after that, so that nothing else takes the cluster over before. Identities last: one of
+/// them may be whose rights all of this is done with.
 pub(crate) async fn run(
     session: &Session,
     screen: &mut Screen<'_>,
@@ -48,23 +53,29 @@ pub(crate) async fn run(
         screen.waiting("waiting to see whether another node leads")?;
         tokio::time::sleep(HAND_OVER).await;
     }
+    let removal = Removal {
+        session,
+        dry_run: arguments.dry_run,
+    };
     if let Some(node) = leader(session).await? {
         if arguments.if_last {
+            if let Some(gone) = &arguments.node {
+                removal.node(screen, gone).await?;
+            }
             return Ok(screen.success(&format!("{node} leads now; the cluster stays as it is"))?);
         }
         let text = format!("{node} leads; run `sudo ./install.sh --uninstall` on every node first");
         return Err(CommandError::Usage(text));
     }
     agree(screen, arguments)?;
-    let removal = Removal {
-        session,
-        dry_run: arguments.dry_run,
-    };
     if !arguments.keep_api {
         removal.api(screen).await?;
     }
+    removal.doors(screen).await?;
+    removal.manifests(screen).await?;
     removal.leases(screen).await?;
     removal.pause(screen).await?;
+    removal.identities(screen).await?;
     let end = match arguments.dry_run {
         true => "that is what it would do; nothing was done",
         false => "windlass is gone from the cluster; everything that it applied is where it was",
@@ -83,7 +94,7 @@ fn agree(screen: &mut Screen<'_>, arguments: &UninstallArguments) -> Result<(), 
         return Ok(());
     }
     let what = match arguments.keep_api {
-        true => "Release windlass's Leases?",
+        true => "Remove windlass's Leases, Services and the identities of its nodes?",
         false => "Remove every Flux object and definition? What they applied stays.",
     };
     match screen.confirm(what)? {
@@ -93,11 +104,6 @@ fn agree(screen: &mut Screen<'_>, arguments: &UninstallArguments) -> Result<(), 
             "nobody can be asked here; say --silent to go on without".to_owned(),
         )),
     }
-}
-
-struct Removal<'a> {
-    session: &'a Session,
-    dry_run: bool,
 }
 
 impl Removal<'_> {
@@ -156,28 +162,9 @@ impl Removal<'_> {
             return Ok(());
         }
         screen.action(&format!("finalizer off {}", label(resource, object)))?;
-        if self.dry_run {
-            return Ok(());
-        }
         let version = text(object, "/metadata/resourceVersion");
         let patch = json!({"metadata": {"finalizers": others, "resourceVersion": version}});
-        let options = PatchOptions {
-            subresource: None,
-            manager: MANAGER,
-        };
-        let namespace = object.namespace().unwrap_or_default();
-        let (cluster, name) = (&self.session.cluster, object.name());
-        let patched = cluster
-            .patch_merge(
-                Authority::Person,
-                resource,
-                namespace,
-                name,
-                &patch,
-                &options,
-            )
-            .await;
-        Ok(unless_gone(patched.map(drop))?)
+        self.patch((resource, object), &patch).await
     }
 
     async fn leases(&self, screen: &mut Screen<'_>) -> Result<(), CommandError> {
@@ -199,52 +186,11 @@ impl Removal<'_> {
 
     async fn pause(&self, screen: &mut Screen<'_>) -> Result<(), CommandError> {
         let kind = GroupVersionKind::new("v1", "ConfigMap");
-        let maps = self.session.cluster.resolve(&kind).await?;
-        let cluster = &self.session.cluster;
-        match cluster.get(&maps, names::FLUX_SYSTEM, names::PAUSE).await? {
-            Some(pause) => self.delete(screen, &maps, &pause).await,
+        match self.find(&kind, names::PAUSE).await? {
+            Some((maps, pause)) => self.delete(screen, &maps, &pause).await,
             None => Ok(()),
         }
     }
-
-    async fn delete(
-        &self,
-        screen: &mut Screen<'_>,
-        resource: &Resource,
-        object: &Object,
-    ) -> Result<(), CommandError> {
-        screen.action(&format!("deleting {}", label(resource, object)))?;
-        if self.dry_run {
-            return Ok(());
-        }
-        let namespace = object.namespace().unwrap_or_default();
-        let anything = Preconditions::default();
-        let (cluster, name) = (&self.session.cluster, object.name());
-        let background = Propagation::Background;
-        let deleted = cluster
-            .delete(
-                Authority::Person,
-                resource,
-                namespace,
-                name,
-                &anything,
-                background,
-            )
-            .await;
-        Ok(unless_gone(deleted)?)
-    }
-}
-
-fn unless_gone(done: Result<(), RequestError>) -> Result<(), RequestError> {
-    match done {
-        Err(error) if error.class() == ErrorClass::NotFound => Ok(()),
-        done => done,
-    }
-}
-
-fn label(resource: &Resource, object: &Object) -> String {
-    let namespace = object.namespace().unwrap_or_default();
-    place(&resource.gvk.kind, namespace, object.name())
 }
 
 /// The version of a definition that objects are stored in, which is served in all of Flux's.

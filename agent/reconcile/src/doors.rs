@@ -27,8 +27,6 @@ const AGAIN: Duration = Duration::from_secs(15);
 /// How soon it is looked again which nodes have metrics.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
-/// Who keeps the slices: nobody else touches those of another (`endpointslice.kubernetes.io/managed-by`).
-const MANAGED_BY: (&str, &str) = ("endpointslice.kubernetes.io/managed-by", "windlass.dev");
 /// The label of a slice with the name of its Service.
 const SERVICE: &str = "kubernetes.io/service-name";
 
@@ -250,7 +248,8 @@ impl Door {
                 .nodes
                 .keys()
                 .any(|node| slice.name() == self.slice_name(node));
-            let is_ours = slice.label(MANAGED_BY.0) == Some(MANAGED_BY.1);
+            let (keeper, us) = names::SLICES_KEPT_BY;
+            let is_ours = slice.label(keeper) == Some(us);
             // Where nothing listens here, another one may lead to Flux's own pods.
             if wanted || (self.nodes.is_empty() && !is_ours) {
                 continue;
@@ -285,7 +284,8 @@ impl Door {
 
     fn slice(&self, node: &str, address: SocketAddr) -> Object {
         let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
-        let labels = json!({ SERVICE: self.service, MANAGED_BY.0: MANAGED_BY.1 });
+        let (keeper, us) = names::SLICES_KEPT_BY;
+        let labels = json!({ SERVICE: self.service, keeper: us });
         object(json!({
             "apiVersion": SLICES, "kind": "EndpointSlice",
             "metadata": self.metadata(&self.slice_name(node), labels),
@@ -301,7 +301,8 @@ impl Door {
 
     fn metadata(&self, name: &str, mut labels: Value) -> Value {
         if let Some(labels) = labels.as_object_mut() {
-            labels.insert("app.kubernetes.io/name".to_owned(), ours::MANAGER.into());
+            let (label, us) = names::DOOR;
+            labels.insert(label.to_owned(), us.into());
         }
         json!({ "name": name, "namespace": names::FLUX_SYSTEM, "labels": labels })
     }

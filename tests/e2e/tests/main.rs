@@ -95,6 +95,7 @@ mod transport;
 mod trust;
 mod trust_commands;
 mod uninstall;
+mod uninstall_own;
 mod values;
 mod webhooks;
 mod window;
