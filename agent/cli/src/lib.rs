@@ -258,7 +258,7 @@ async fn dispatch(
         Command::Version(arguments) if arguments.client => {
             return version::run(None, screen, arguments).await;
         }
-        Command::Trust(arguments) => return Ok(trust::run(screen, arguments)?),
+        Command::Trust(arguments) => return Ok(trust::run(globals, screen, arguments).await?),
         Command::Bundle(arguments) => return bundle::run(globals, screen, arguments).await,
         Command::Push(arguments) => return Ok(bundle::push(screen, arguments)?),
         Command::Check(CheckArguments {

@@ -18,6 +18,7 @@ mod pins;
 mod policy;
 pub(crate) mod programs;
 mod recall;
+mod record;
 mod report;
 mod reset;
 mod revision;
@@ -34,10 +35,16 @@ pub(crate) use self::error::TrustError;
 pub use self::node::NodeTrust;
 
 use self::arguments::{HookWhat, TrustWhat};
+use self::record::Record;
+use crate::arguments::Globals;
 use crate::screen::Screen;
 
 /// Runs the command; none of them needs a cluster.
-pub(crate) fn run(screen: &mut Screen<'_>, arguments: &TrustArguments) -> Result<(), TrustError> {
+pub(crate) async fn run(
+    globals: &Globals,
+    screen: &mut Screen<'_>,
+    arguments: &TrustArguments,
+) -> Result<(), TrustError> {
     match &arguments.what {
         TrustWhat::Init(init) => init::run(screen, init),
         TrustWhat::Verify(verify) => verify::run(screen, verify),
@@ -52,8 +59,15 @@ pub(crate) fn run(screen: &mut Screen<'_>, arguments: &TrustArguments) -> Result
         TrustWhat::Revoke(revoke) => people::revoke(screen, revoke),
         TrustWhat::Policy { what } => policy::run(screen, what),
         TrustWhat::Explain(explain) => explain::run(screen, explain),
-        TrustWhat::Show(show) => node::show(screen, node::known(arguments.node.as_ref())?, show),
-        TrustWhat::Log(what) => log::run(screen, node::known(arguments.node.as_ref())?, what),
+        TrustWhat::Show(show) => {
+            let node = node::known(arguments.node.as_ref())?;
+            let record = Record::read(globals, Some(node)).await?;
+            node::show(screen, node, &record, show)
+        }
+        TrustWhat::Log(what) => {
+            let record = Record::read(globals, arguments.node.as_ref()).await?;
+            log::run(screen, &record, what)
+        }
         TrustWhat::Reset(reset) => reset::run(screen, node::known(arguments.node.as_ref())?, reset),
         TrustWhat::Roots { what } => roots::run(screen, arguments.node.as_ref(), what),
         TrustWhat::Apply(apply) => apply::run(screen, arguments.node.as_ref(), apply),

@@ -14,5 +14,5 @@ mod serve;
 pub use ask::{AskError, ask, deliver};
 pub use asker::Asker;
 pub use frame::FrameError;
-pub use question::{Answer, KeptChart, Question, Sight, Standing};
+pub use question::{Answer, KeptChart, Question, Record, Sight, Standing};
 pub use serve::{listen, serve};

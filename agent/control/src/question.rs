@@ -23,6 +23,8 @@ pub enum Question {
         /// Its name.
         name: String,
     },
+    /// What the node accepted and refused, and where its ratchets stand.
+    Trust,
     /// Take a bundle, which follows the question up to the end of what is sent.
     Import {
         /// The source that it is for, as NAMESPACE/NAME; otherwise the one whose history it goes on from.
@@ -40,6 +42,8 @@ pub enum Answer {
     Sight(Box<Sight>),
     /// To [`Question::Chart`].
     Chart(KeptChart),
+    /// To [`Question::Trust`].
+    Trust(Box<Record>),
     /// To [`Question::Import`]: what became of it.
     Imported(String),
     /// Whoever asks may not know, or what was brought is not taken.
@@ -54,6 +58,16 @@ pub struct KeptChart {
     pub files: Vec<(String, String)>,
     /// What it is known as: the version in Chart.yaml, with the digest of the artifact that it came in, if it did.
     pub version: String,
+}
+
+/// What the node remembers of its trust, as the room `state` has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The newest verdicts, newest first.
+    pub history: Vec<Value>,
+    /// Lines, and where each of them stands.
+    pub ratchets: Vec<(Value, Value)>,
 }
 
 /// How the agent stands.

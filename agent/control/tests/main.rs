@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use windlass_control::{
-    Answer, Asker, KeptChart, Question, Sight, Standing, ask, deliver, listen, serve,
+    Answer, Asker, KeptChart, Question, Record, Sight, Standing, ask, deliver, listen, serve,
 };
 
 fn standing() -> Standing {
@@ -39,6 +39,13 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime")
 }
 
+fn record() -> Record {
+    Record {
+        history: vec![json!({"verdict": "accepted"})],
+        ratchets: vec![(json!({"source": "a/b"}), json!({"counter": 7}))],
+    }
+}
+
 fn chart(version: String) -> KeptChart {
     let files = vec![("Chart.yaml".to_owned(), "bmFtZTogYQo=".to_owned())];
     KeptChart { files, version }
@@ -53,6 +60,7 @@ fn start(runtime: &tokio::runtime::Runtime, socket: &Path) {
             Question::Standing => Answer::Refused("not yours".to_owned()),
             Question::Sight => Answer::Sight(Box::new(sight())),
             Question::Chart { name, .. } => Answer::Chart(chart(name)),
+            Question::Trust => Answer::Trust(Box::new(record())),
             Question::Import { source: None } => Answer::Refused("for whom?".to_owned()),
             Question::Import { source } => {
                 let mut text = source.unwrap_or_default();
@@ -99,6 +107,8 @@ fn an_answer_arrives_as_it_was_given_and_the_asker_is_known() {
     };
     let answer = runtime.block_on(ask(&socket, question)).unwrap();
     assert_eq!(answer, Answer::Chart(chart("1.2.3".to_owned())));
+    let answer = runtime.block_on(ask(&socket, Question::Trust)).unwrap();
+    assert_eq!(answer, Answer::Trust(Box::new(record())));
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o660);
 }

@@ -8,7 +8,10 @@ use windlass_host::config::{self, ConfigError, TrustMode};
 /// Gives the command what the node's configuration says, if it asks for it and there is one.
 pub(crate) fn on_node(arguments: TrustArguments) -> Result<TrustArguments, ConfigError> {
     match arguments.node_config().map(Path::to_owned) {
-        Some(config) if config.exists() => Ok(arguments.on(node(&config)?)),
+        Some(config) if config.exists() => match node(&config) {
+            Err(_) if arguments.asks_agent() => Ok(arguments),
+            node => Ok(arguments.on(node?)),
+        },
         _ => Ok(arguments),
     }
 }
@@ -29,5 +32,6 @@ fn node(config: &Path) -> Result<NodeTrust, ConfigError> {
             TrustMode::All => Mode::All,
         },
         state: settings.state.dir,
+        socket: settings.control.socket,
     })
 }

@@ -118,22 +118,34 @@ fn answers(house: &House) {
         tree.out,
         tree.err
     );
+    trust_is_told(house, &commit);
+}
+
+/// The agent says what the files say, and needs no configuration to be read for it.
+fn trust_is_told(house: &House, commit: &str) {
     let config = house.agent.config();
-    let log = ask(
-        house,
-        &[
-            "trust",
-            "log",
-            "--config",
-            config.to_str().expect("plain names"),
-        ],
+    let config = config.to_str().expect("plain names");
+    let nowhere = "/nonexistent/config.toml";
+    for config in [config, nowhere] {
+        let log = ask(house, &["trust", "log", "--config", config]);
+        let is_told = log.done && log.out.contains(&commit[..8]) && log.out.contains("signed by");
+        assert!(is_told, "{}{}", log.out, log.err);
+    }
+    for what in ["log", "show"] {
+        let asked = ["trust", what, "--config", config, "-o", "json"];
+        let told = ask(house, &asked);
+        let nobody = ["--agent-socket", "/nonexistent/control.sock"];
+        let kubeconfig = house.control_plane.kubeconfig(User::Admin);
+        let read = windlass(&kubeconfig, &[&asked[..], &nobody].concat());
+        assert!(told.done && read.status.success(), "{} {read:?}", told.err);
+        assert_eq!(told.out, String::from_utf8_lossy(&read.stdout));
+    }
+    let unknown = windlass(
+        &house.control_plane.kubeconfig(User::Admin),
+        &["trust", "log", "--config", nowhere],
     );
-    assert!(
-        log.done && log.out.contains(&commit[..8]),
-        "{}{}",
-        log.out,
-        log.err
-    );
+    let said = String::from_utf8_lossy(&unknown.stderr);
+    assert!(said.contains("no agent answers"), "{said}");
 }
 
 #[test]

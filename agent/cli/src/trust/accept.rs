@@ -8,7 +8,8 @@ use windlass_state::{ACCEPT_FILE, Inspection, Line, RatchetError, RatchetFile};
 
 use super::arguments::AcceptArguments;
 use super::error::TrustError;
-use super::node::{NodeTrust, unreadable};
+use super::node::NodeTrust;
+use super::record::unreadable;
 use crate::screen::Screen;
 
 pub(crate) fn run(

@@ -330,6 +330,12 @@ impl TrustArguments {
         }
     }
 
+    /// Whether the agent of a node can answer it to somebody who may not read the configuration.
+    #[must_use]
+    pub fn asks_agent(&self) -> bool {
+        matches!(self.what, TrustWhat::Log(_))
+    }
+
     /// The command with what the node's configuration says.
     #[must_use]
     pub fn on(self, node: NodeTrust) -> Self {

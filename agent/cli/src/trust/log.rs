@@ -1,4 +1,4 @@
-//! `trust log`: what a node accepted and refused, from its own files; without network and cluster.
+//! `trust log`: what a node accepted and refused; without network and cluster.
 
 use std::fmt::Write as _;
 
@@ -9,13 +9,14 @@ use windlass_trust::{Proof, Since};
 
 use super::arguments::LogArguments;
 use super::error::TrustError;
-use super::node::{NodeTrust, history, print_data};
+use super::node::print_data;
+use super::record::Record;
 use super::words::{counted, short};
 use crate::screen::Screen;
 
 pub(crate) fn run(
     screen: &mut Screen<'_>,
-    node: &NodeTrust,
+    record: &Record<'_>,
     arguments: &LogArguments,
 ) -> Result<(), TrustError> {
     let wanted = |entry: &HistoryEntry| {
@@ -24,7 +25,7 @@ pub(crate) fn run(
             .as_ref()
             .is_none_or(|part| entry.line.to_string().contains(part))
     };
-    let entries = history(node)?.into_iter().filter(wanted);
+    let entries = record.history()?.into_iter().filter(wanted);
     let entries: Vec<HistoryEntry> = entries.take(arguments.limit).collect();
     if let Some(output) = arguments.output {
         let data = Value::Array(entries.iter().map(entry_data).collect());

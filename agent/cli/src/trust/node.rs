@@ -1,4 +1,4 @@
-//! `trust show`: what a node trusts, from its own files; without network and cluster.
+//! `trust show`: what a node trusts; without network and cluster.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use windlass_object::yaml;
-use windlass_state::{
-    HistoryEntry, Inspection, Line, RatchetError, RatchetFile, StoreError, Verdict,
-};
+use windlass_state::{HistoryEntry, Line, Verdict};
 use windlass_trust::{Mode, Signers};
 
 use super::arguments::ShowArguments;
 use super::error::TrustError;
 use super::log::entry_data;
+use super::record::Record;
 use super::words::{counted, short};
 use crate::arguments::DataOutput;
 use crate::screen::Screen;
@@ -38,15 +37,14 @@ pub struct NodeTrust {
     pub mode: Mode,
     /// Where the node keeps its state.
     pub state: PathBuf,
+    /// Where its agent can be asked.
+    pub socket: PathBuf,
 }
-
-/// How many of the newest verdicts are looked through for the last ones of each line.
-const LOOKED_THROUGH: usize = 2000;
 
 /// What the configuration says, or that there is none.
 pub(crate) fn known(node: Option<&NodeTrust>) -> Result<&NodeTrust, TrustError> {
     node.ok_or_else(|| TrustError::Wanted {
-        what: "only a node knows that".to_owned(),
+        what: "only a node knows that: no agent answers here, and there is no configuration that can be read".to_owned(),
         next: "run it on a node with sudo; in a clone there is `windlass trust verify`".to_owned(),
     })
 }
@@ -72,11 +70,12 @@ struct Standing {
 pub(crate) fn show(
     screen: &mut Screen<'_>,
     node: &NodeTrust,
+    record: &Record<'_>,
     arguments: &ShowArguments,
 ) -> Result<(), TrustError> {
     let keys = keys(node)?;
     let listed = listed(node)?;
-    let standings = standings(node)?;
+    let standings = standings(record)?;
     if let Some(output) = arguments.output {
         let data = shown_data(node, &keys, &listed, &standings);
         return print_data(screen, &data, output);
@@ -237,13 +236,12 @@ fn listed(node: &NodeTrust) -> Result<Vec<String>, TrustError> {
     Ok(lines.map(str::to_owned).collect())
 }
 
-fn standings(node: &NodeTrust) -> Result<Vec<Standing>, TrustError> {
-    let history = history(node)?;
-    let ratchets = RatchetFile::open(&node.state).map_err(lost)?;
-    let standings = ratchets.lines().map(|(line, ratchet)| {
-        let of_line = || history.iter().filter(|entry| entry.line == *line);
+fn standings(record: &Record<'_>) -> Result<Vec<Standing>, TrustError> {
+    let history = record.history()?;
+    let ratchets = record.ratchets()?;
+    let standings = ratchets.into_iter().map(|(line, ratchet)| {
+        let of_line = || history.iter().filter(|entry| entry.line == line);
         Standing {
-            line: line.clone(),
             head: ratchet.head.to_string(),
             introduction: ratchet.introduction.to_string(),
             counter: ratchet.counter,
@@ -251,25 +249,10 @@ fn standings(node: &NodeTrust) -> Result<Vec<Standing>, TrustError> {
             accepted: of_line()
                 .find(|entry| entry.verdict == Verdict::Accepted)
                 .cloned(),
+            line,
         }
     });
     Ok(standings.collect())
-}
-
-pub(crate) fn history(node: &NodeTrust) -> Result<Vec<HistoryEntry>, TrustError> {
-    let inspection = Inspection::open(&node.state).map_err(unreadable)?;
-    inspection.history(LOOKED_THROUGH).map_err(unreadable)
-}
-
-pub(crate) fn unreadable(error: StoreError) -> TrustError {
-    TrustError::Wanted {
-        what: error.to_string(),
-        next: "only root and the agent's user may look: run it with sudo".to_owned(),
-    }
-}
-
-fn lost(error: RatchetError) -> TrustError {
-    TrustError::Usage(error.to_string())
 }
 
 fn shown_data(

@@ -11,14 +11,16 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use windlass_api::names;
-use windlass_control::{Answer, Asker, KeptChart, Question, Standing};
+use windlass_control::{Answer, Asker, KeptChart, Question, Record, Standing};
 use windlass_host::config::Settings;
+use windlass_state::StoreError;
 
 use super::{Known, Sight};
 use crate::context::Context;
 use crate::named::Named;
 use crate::release::chart_for_release;
 use crate::source::delivery::Desk;
+use crate::source::keep::Keep;
 
 /// What may hold a secret: plain values, and addresses with a token in them. Only who can read the agent's files sees it.
 const GUARDED: [(&str, &str); 3] = [
@@ -26,6 +28,9 @@ const GUARDED: [(&str, &str); 3] = [
     (names::KUSTOMIZATION, "/spec/postBuild/substitute"),
     (names::PROVIDER, "/spec/address"),
 ];
+
+/// All that is kept of either verdict.
+const VERDICTS: usize = 2000;
 
 /// What this node knows of itself.
 #[derive(Clone, Debug)]
@@ -115,6 +120,7 @@ impl Asked {
                 namespace,
                 name,
             } => chart(&self.context, asker, &kind, &Named::new(&namespace, &name)),
+            Question::Trust => trust(&self.context),
             Question::Import { .. } if asker != Asker::Owner => {
                 Answer::Refused("only root may bring a bundle: use sudo".to_owned())
             }
@@ -132,6 +138,40 @@ impl Asked {
         };
         Some((answer, stream))
     }
+}
+
+/// The same that `windlass trust log` and `show` read of the files, which only root may. It holds no secret: what is followed is
+/// named without credentials.
+fn trust(context: &Context) -> Answer {
+    match recorded(&context.keep) {
+        Ok(record) => Answer::Trust(Box::new(record)),
+        Err(why) => Answer::Refused(why.to_string()),
+    }
+}
+
+fn recorded(keep: &Keep) -> Result<Record, RecordError> {
+    let history = keep.store.history(VERDICTS)?;
+    let stands = keep.stands()?.into_iter();
+    let ratchets = stands.map(|(line, ratchet, _)| {
+        let line = serde_json::to_value(line)?;
+        Ok((line, serde_json::to_value(ratchet)?))
+    });
+    Ok(Record {
+        history: history
+            .iter()
+            .map(serde_json::to_value)
+            .collect::<Result<_, _>>()?,
+        ratchets: ratchets.collect::<Result<_, serde_json::Error>>()?,
+    })
+}
+
+/// What keeps the node from saying what it trusted.
+#[derive(Debug, thiserror::Error)]
+enum RecordError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
 }
 
 /// A chart may be of a repository that not everybody may read.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
 use windlass_trust::{Oid, Proof};
 
 use super::{Store, StoreError, line_at, oid_at};
@@ -13,7 +14,7 @@ use crate::line::Line;
 const ENTRY_LIMIT: i64 = 1000;
 
 /// One verdict.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {
     /// When (seconds since 1970).
     pub at: i64,
@@ -36,7 +37,8 @@ pub struct HistoryEntry {
 }
 
 /// What became of a head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Verdict {
     /// It was accepted and kept.
     Accepted,
