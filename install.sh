@@ -26,7 +26,8 @@ usage: sudo ./install.sh                              asks for what it needs (on
                         external (a leader outside the cluster)
   --rights RIGHTS       of the node's identity: full, impersonate (where every Kustomization names a serviceAccountName),
                         cache, or given (none is made; the agent uses the kubeconfig as it is)
-  --server URL          the API server, as this node reaches it; several are tried in turn (that of the kubeconfig)
+  --server URL          the API server, as this node reaches it; several are tried in turn (k3s' or RKE2's balancer on a
+                        worker, then that of the kubeconfig)
   --binary FILE         the windlass binary (the one beside this script, or that `make build` made)
   --uninstall           removes windlass and its settings from this node; on the last one also Flux's objects and
                         definitions from the cluster. What they applied stays where it is.
@@ -47,7 +48,7 @@ step() {
 repo='' signers='' branch='' path='' introduction='' kubeconfig='' binary='' dry_run=''
 identity='' known_hosts='' username='' password_file='' ca='' undo='' upgrade='' before=''
 uninstall='' keep_api='' node_only='' trial='' trial_net=''
-role='' rights='' servers=()
+role='' rights='' servers=() balancer=''
 while [ $# -gt 0 ]; do
     case $1 in
     --repo | --signers | --branch | --path | --introduction | --kubeconfig | --binary | \
@@ -82,6 +83,8 @@ credential=/etc/windlass/kubeconfig
 admin=/etc/windlass/admin-kubeconfig
 minting=/etc/windlass/identity
 renewed=/var/lib/windlass/kubeconfig
+# Where k3s and RKE2 say how a worker's kubelet reaches the servers.
+kubelets='/var/lib/rancher/k3s/agent/kubelet.kubeconfig /var/lib/rancher/rke2/agent/kubelet.kubeconfig'
 servers_own='/etc/rancher/k3s/k3s.yaml /etc/rancher/rke2/rke2.yaml /etc/kubernetes/admin.conf'
 program=/usr/bin/windlass
 pages=/usr/local/share/man/man1
@@ -108,6 +111,26 @@ ask_file() { # variable, question
     done
 }
 
+# What the machine looks like is the proposal. Who has no admin's kubeconfig here is asked for one.
+ask_role() {
+    local proposed=external
+    [ -z "$(find_balancer)" ] || proposed=cache
+    [ -z "$(find_server)" ] || proposed=leader
+    while [ -z "$role" ]; do
+        ask role 'Role: leader (a server), cache (a worker: fetches, verifies and keeps) or external (a leader outside the cluster)' $proposed
+        case $role in
+        leader | cache | external) ;;
+        *) printf '  leader, cache or external, not %s\n' "$role"; role='' ;;
+        esac
+    done
+    [ -z "$kubeconfig$(find_server)" ] || return 0
+    if [ "$role" = cache ]; then
+        ask_file kubeconfig "This node's identity, made on a server: sudo windlass identity mint $(node_name) --rights cache --to FILE (a file)"
+    else
+        ask_file kubeconfig "The admin's kubeconfig of the cluster (a file)"
+    fi
+}
+
 # Who runs it bare on a terminal is asked, and shown how to say the same without being asked.
 ask_settings() {
     local name words=''
@@ -126,7 +149,8 @@ ask_settings() {
     ask path 'Directory in it' ./
     [ -n "$signers" ] || ask_file signers 'Keys that may sign, in the format of allowed_signers (a file)'
     ask introduction 'Commit that everything must descend from (empty: the first signed head that is seen)' ''
-    for name in repo branch path signers introduction identity known_hosts username password_file; do
+    ask_role
+    for name in repo branch path signers introduction identity known_hosts username password_file role kubeconfig; do
         [ -z "${!name}" ] || words+=$(printf ' --%s %q' "${name//_/-}" "${!name}")
     done
     printf '► the same without questions: sudo %q%s\n' "$0" "$words"
@@ -140,14 +164,40 @@ find_binary() {
     printf '%s/release/windlass' "${CARGO_TARGET_DIR:-${home:-/root}/.cache/windlass/target}"
 }
 
-# What an earlier run linked stays.
-find_kubeconfig() {
+# The admin's kubeconfig on a server.
+find_server() {
     local candidate
-    [ ! -e "$credential" ] || return 0
     for candidate in $servers_own; do
         [ ! -e "$candidate" ] || { printf '%s' "$candidate"; return 0; }
     done
-    fail 'no kubeconfig found; give --kubeconfig FILE'
+}
+
+# What an earlier run linked stays.
+find_kubeconfig() {
+    local found
+    [ ! -e "$credential" ] || return 0
+    found=$(find_server)
+    [ -n "$found" ] || fail 'no kubeconfig found; give --kubeconfig FILE'
+    printf '%s' "$found"
+}
+
+# On a worker of k3s or RKE2 there is a balancer on loopback (6444, 6443), which knows all servers of the cluster.
+find_balancer() {
+    [ -z "$(find_server)" ] || return 0
+    { cat $kubelets 2>/dev/null || true; } | sed -nE 's|^ *server: *"?(https://127\.0\.0\.1:[0-9]+)/?"?$|\1|p' | sed -n 1p
+}
+
+# The URL that a kubeconfig names.
+server_of() { sed -nE 's|.*"?server"?: *"?(https?://[^", ]+).*|\1|p' "$1" | sed -n 1p; }
+
+# Has an identity try the balancer before the server that it was made with; where several were named for it, they stay.
+# The file is as `windlass identity mint` writes it.
+by_balancer() {
+    local known
+    known=$(server_of "$credential")
+    [ "$known" != "$balancer" ] && ! grep -q '"windlass.dev/servers"' "$credential" || return 0
+    printf '  ✔ API server: %s, the balancer of this node, then %s\n' "$balancer" "$known"
+    sed -i "s|\"server\": \"$known\"|\"server\": \"$balancer\", \"extensions\": [{\"name\": \"windlass.dev/servers\", \"extension\": {\"servers\": [\"$balancer\", \"$known\"]}}]|" "$credential"
 }
 
 # The name by which the cluster knows this node, as the agent takes it.
@@ -168,6 +218,7 @@ put_credential() {
     local made arguments
     if is_identity "$kubeconfig"; then
         [ "$kubeconfig" -ef "$credential" ] || install -m 0600 "$kubeconfig" "$credential"
+        [ -z "$balancer" ] || by_balancer
         return
     fi
     rm -f "$admin" "$minting"
@@ -175,6 +226,7 @@ put_credential() {
         arguments=("$(node_name)" --rights "${rights:-full}" "${servers[@]}")
         if made=$("$binary" identity mint --kubeconfig "$kubeconfig" --to "$credential" "${arguments[@]}" 2>&1); then
             printf '  ✔ %s\n' "$(tail -n 1 <<<"$made" | sed 's/^✔ //')"
+            [ -z "$balancer" ] || by_balancer
             case " $servers_own " in
             *" $kubeconfig "*)
                 ln -sfn "$kubeconfig" "$admin"
@@ -197,6 +249,7 @@ show_credential() {
     else
         printf '► identity: windlass-%s with %s rights, made with %s: %s\n' "$(node_name)" "${rights:-full}" "$kubeconfig" "$credential"
     fi
+    [ -z "$balancer" ] || printf '► API server: the balancer of this node, %s, is tried first\n' "$balancer"
 }
 
 each_private() { # command, which gets the five words of each one that was given
@@ -510,6 +563,7 @@ esac
 [ -x "$binary" ] || fail "$binary is not there; run make build, or give --binary FILE"
 [ -n "$kubeconfig" ] || [ -z "$rights" ] || [ ! -e "$admin" ] || kubeconfig=$(readlink -f "$admin")
 [ -n "$kubeconfig" ] || kubeconfig=$(find_kubeconfig)
+[ ${#servers[@]} != 0 ] || [ "$rights" = given ] || balancer=$(find_balancer)
 [ -e "${kubeconfig:-$credential}" ] || fail "$kubeconfig is not there"
 command -v systemctl >/dev/null || fail 'this machine does not run systemd'
 [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] || fail 'root is needed; run it with sudo'

@@ -81,7 +81,9 @@ fn a_worker_keeps_by_an_identity_that_was_made_on_a_server() {
     let mut house = House::around(node);
     let first = house.publish("blue");
     house.install(&first);
-    let mint = "windlass identity mint worker --rights cache --to /root/worker --kubeconfig /etc/windlass/admin-kubeconfig";
+    // Nothing listens there: the worker has to find the way by itself.
+    let mint = "windlass identity mint worker --rights cache --to /root/worker --kubeconfig /etc/windlass/admin-kubeconfig \
+                --server https://127.0.0.1:1";
     let identity = house
         .node
         .sh(&format!("{mint} 2>/dev/null; cat /root/worker"));
@@ -90,12 +92,21 @@ fn a_worker_keeps_by_an_identity_that_was_made_on_a_server() {
     house.put_what_a_node_has();
     house.node.sh("rm /etc/rancher/k3s/k3s.yaml");
     house.node.put("/root/identity", &identity);
+    // As k3s writes it on a worker, where its balancer listens.
+    let balancer = house.control_plane.url();
+    let kubelet =
+        format!("apiVersion: v1\nclusters:\n- cluster:\n    server: {balancer}\n  name: local\n");
+    house
+        .node
+        .put("/var/lib/rancher/k3s/agent/kubelet.kubeconfig", &kubelet);
     let arguments = format!(
         "{} --role cache --kubeconfig /root/identity",
         house.arguments()
     );
     let answer = house.node.install(&arguments);
     assert_eq!(answer.code, Some(0), "{}", answer.output);
+    let said = format!("{balancer}, the balancer of this node, then https://127.0.0.1:1");
+    assert!(answer.output.contains(&said), "{}", answer.output);
     house.status_is(&format!("cache, main@sha1:{first}, 1/1 ready"));
     house
         .node

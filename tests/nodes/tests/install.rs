@@ -167,6 +167,8 @@ fn is_asked_on_a_terminal(node: &Node) {
         "./kubernetes",
         "/root/signers",
         "",
+        "chief",
+        "",
     ];
     let script =
         "script -qec '/opt/checkout/install.sh --binary /opt/windlass --dry-run' /dev/null";
@@ -179,7 +181,8 @@ fn is_asked_on_a_terminal(node: &Node) {
         "there is no file /root/away",
         "Branch [main]:",
         "sudo /opt/checkout/install.sh --repo https://git.example.com/house.git --branch main --path ./kubernetes \
-         --signers /root/signers --username git --password-file /root/password",
+         --signers /root/signers --username git --password-file /root/password --role leader",
+        "leader, cache or external, not chief",
         "settings: /etc/windlass/config.toml",
         "nothing was done",
     ] {
