@@ -45,21 +45,21 @@ struct Task {
 /// Tells for good what the settings ask for.
 pub(crate) async fn follow(
     context: Arc<Context>,
-    settings: watch::Receiver<Settings>,
+    mut settings: watch::Receiver<Settings>,
     own_word: OwnWord,
 ) {
     let mut task = Task::new(context, own_word);
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        looks.tick().await;
-        let (alarm, node) = {
-            let settings = settings.borrow();
-            (settings.alarm.clone(), settings.node.name.clone())
+        // Where nobody is to be told, nothing is looked at.
+        let is_set = |settings: &Settings| settings.alarm.is_set();
+        let (alarm, node) = match settings.wait_for(is_set).await {
+            Ok(settings) => (settings.alarm.clone(), settings.node.name.clone()),
+            Err(_) => return,
         };
-        if alarm.ping_url.is_some() || alarm.webhook_url.is_some() {
-            task.look(&alarm, &node).await;
-        }
+        looks.tick().await;
+        task.look(&alarm, &node).await;
     }
 }
 

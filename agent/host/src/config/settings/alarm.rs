@@ -38,6 +38,16 @@ pub struct AlarmSettings {
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretUrl(String);
 
+// === impl AlarmSettings ===
+
+impl AlarmSettings {
+    /// Whether anybody is to be told.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.ping_url.is_some() || self.webhook_url.is_some()
+    }
+}
+
 // === impl SecretUrl ===
 
 impl SecretUrl {
