@@ -93,14 +93,16 @@ pub fn prepare(desired: &mut Object) {
 
 /// Says whether the answer to a dry-run differs from what is there in labels, annotations or
 /// anything but `metadata` and `status`. The annotation of `kubectl rollout restart` does not
-/// count.
+/// count, and neither does the revision of the last write: a revision that says the same writes nothing.
 pub fn differs(live: &Object, dry_run: &Object) -> bool {
     let map = |object: &Object, name: &str| -> Map<String, Value> {
-        metadata_of(object)
+        let mut map = metadata_of(object)
             .get(name)
             .and_then(Value::as_object)
             .cloned()
-            .unwrap_or_default()
+            .unwrap_or_default();
+        map.remove(names::REVISION);
+        map
     };
     map(live, "labels") != map(dry_run, "labels")
         || map(live, "annotations") != map(dry_run, "annotations")

@@ -14,6 +14,7 @@ mod replace;
 pub(crate) mod wait;
 pub(crate) mod webhook;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,6 +66,8 @@ pub(crate) struct Work<'p> {
     pub(crate) only_content: bool,
     /// Whether an object that cannot be applied stops no other.
     pub(crate) goes_on: bool,
+    /// The revision that each object carries that is written, where that is asked for.
+    pub(crate) mark: Option<&'p str>,
 }
 
 /// How often each object was put back lately.
@@ -144,6 +147,16 @@ impl Work<'_> {
             manager: self.by.manager(),
             force: true,
         }
+    }
+
+    /// An object as it is written.
+    fn marked<'o>(&self, object: &'o Object) -> Cow<'o, Object> {
+        let Some(revision) = self.mark else {
+            return Cow::Borrowed(object);
+        };
+        let mut object = object.clone();
+        object.set_annotation(names::REVISION, revision);
+        Cow::Owned(object)
     }
 
     /// Whether an object says hands off. To a HelmRelease what it says to a Kustomization is nothing.

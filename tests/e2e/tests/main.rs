@@ -52,6 +52,7 @@ mod locked_down;
 mod lying_net;
 mod main_job;
 mod manifests;
+mod marks;
 mod metrics;
 mod modes;
 mod no_change;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use windlass_api::names;
 use windlass_object::yaml::to_string;
 use windlass_object::{Map, Value};
 
@@ -33,8 +34,22 @@ pub(super) fn stripped(object: &Value) -> Value {
     fields.remove("status");
     if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.retain(|field, _| !SERVER_METADATA.contains(&field.as_str()));
+        drop_mark(metadata);
     }
     object
+}
+
+/// The revision of the last write says nothing of what would change.
+fn drop_mark(metadata: &mut Map<String, Value>) {
+    let annotations = metadata
+        .get_mut("annotations")
+        .and_then(Value::as_object_mut);
+    if let Some(annotations) = annotations
+        && annotations.remove(names::REVISION).is_some()
+        && annotations.is_empty()
+    {
+        metadata.remove("annotations");
+    }
 }
 
 /// Puts stars in the place of a Secret's values; different ones stay different. What SOPS encrypted in the
@@ -259,5 +274,17 @@ mod tests {
         let live =
             json!({"metadata": {"name": "a", "uid": "1", "managedFields": []}, "status": {}});
         assert_eq!(stripped(&live), json!({"metadata": {"name": "a"}}));
+    }
+
+    #[test]
+    fn a_mark_of_the_revision_is_no_difference() {
+        let mark = json!({"windlass.dev/revision": "main@sha1:1"});
+        let marked = json!({"metadata": {"name": "a", "annotations": mark}});
+        assert_eq!(stripped(&marked), json!({"metadata": {"name": "a"}}));
+        let mut other = mark;
+        other["team"] = json!("blue");
+        let marked = json!({"metadata": {"annotations": other}});
+        let kept = json!({"metadata": {"annotations": {"team": "blue"}}});
+        assert_eq!(stripped(&marked), kept);
     }
 }

@@ -120,6 +120,11 @@ fn only_labels_annotations_and_the_body_count_as_a_difference() {
         ("/metadata/generation", json!(3), false),
         ("/metadata/managedFields", json!([]), false),
         ("/metadata/annotations", json!({}), false),
+        (
+            "/metadata/annotations",
+            json!({"windlass.dev/revision": "main@sha1:1"}),
+            false,
+        ),
         ("/status", json!({"replicas": 9}), false),
         ("/metadata/labels", json!({"a": "2"}), true),
         ("/metadata/labels", json!({}), true),

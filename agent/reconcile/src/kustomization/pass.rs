@@ -167,6 +167,18 @@ impl Pass {
             replaces: self.spec.force,
             only_content: false,
             goes_on: on_error.is_some_and(|value| value.eq_ignore_ascii_case(names::CONTINUE)),
+            mark: self.mark(),
+        }
+    }
+
+    /// The revision that its objects are marked with, where it asks for that.
+    fn mark(&self) -> Option<&str> {
+        let asked = self.meta.annotation(names::MARK_REVISION)?;
+        match &self.source {
+            SourceState::Ready(offer) if asked.eq_ignore_ascii_case(names::ENABLED) => {
+                Some(offer.revision())
+            }
+            _ => None,
         }
     }
 

@@ -254,6 +254,7 @@ async fn apply_all(
         replaces: false,
         only_content: false,
         goes_on: true,
+        mark: None,
     };
     let report = apply::apply(&work, &mut fence, order::stages(objects)).await;
     let version = fence.resource_version().to_owned();

@@ -145,6 +145,7 @@ impl Pass {
             replaces: false,
             only_content: false,
             goes_on: false,
+            mark: None,
         }
     }
 

@@ -255,7 +255,7 @@ async fn send(
         Finding::Nothing => {}
     }
     work.client
-        .apply(authority, resource, object, &work.options())
+        .apply(authority, resource, &work.marked(object), &work.options())
         .await
 }
 
