@@ -69,9 +69,21 @@ pub(crate) struct BuildFlags {
     /// Not supported: windlass starts no program
     #[arg(long, hide = true)]
     enable_alpha_plugins: bool,
+    /// Not supported: windlass starts no program
+    #[arg(long, hide = true)]
+    enable_exec: bool,
     /// Not supported: use a HelmRelease
     #[arg(long, hide = true)]
     enable_helm: bool,
+    /// For charts, which nothing inflates without `--enable-helm`
+    #[arg(long, hide = true)]
+    helm_command: Option<String>,
+    #[arg(long, hide = true)]
+    helm_kube_version: Option<String>,
+    #[arg(long, hide = true, action = ArgAction::Append)]
+    helm_api_versions: Vec<String>,
+    #[arg(long, hide = true)]
+    helm_debug: bool,
     /// For functions, which are refused where a kustomization names one
     #[arg(long, hide = true)]
     as_current_user: bool,
@@ -158,6 +170,8 @@ fn crew(work: &(dyn Fn() + Sync)) {
 fn refuse(flags: &BuildFlags) -> Result<(), CommandError> {
     let refused = if flags.enable_alpha_plugins {
         "--enable-alpha-plugins: windlass starts no program; built-in plugins need no flag"
+    } else if flags.enable_exec {
+        "--enable-exec: windlass starts no program; run it before the commit"
     } else if flags.enable_helm {
         "--enable-helm: windlass starts no program; use a HelmRelease"
     } else {

@@ -191,7 +191,7 @@ fn output_goes_to_a_file_or_to_one_file_for_each_object() {
 
 #[test]
 fn what_would_start_a_program_is_refused_by_name() {
-    for flag in ["--enable-helm", "--enable-alpha-plugins"] {
+    for flag in ["--enable-helm", "--enable-alpha-plugins", "--enable-exec"] {
         let (mut results, mut progress) = (Vec::new(), Vec::new());
         let line = ["windlass", "kustomize", "build", flag, "."];
         let outcome = run_on(line, &mut results, &mut progress).unwrap();
@@ -199,4 +199,28 @@ fn what_would_start_a_program_is_refused_by_name() {
         let progress = String::from_utf8(progress).unwrap();
         assert!(progress.contains(flag), "{progress}");
     }
+}
+
+#[test]
+fn flags_that_mean_nothing_without_a_program_are_taken_as_kustomize_takes_them() {
+    let Some(program) = kustomize() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let kustomization = [
+        ("kustomization.yaml", "resources: [m.yaml]\n"),
+        ("m.yaml", MAP),
+    ];
+    write(folder.path(), &kustomization);
+    let mut arguments = vec!["--helm-command", "helm3", "--helm-kube-version", "1.36"];
+    arguments.extend(["--helm-api-versions", "a/v1", "--helm-api-versions", "b/v1"]);
+    arguments.extend([
+        "--helm-debug",
+        "--as-current-user",
+        "-e",
+        "A=b",
+        "--network",
+    ]);
+    arguments.push(folder.path().to_str().unwrap());
+    let (text, went_well) = ours(&arguments);
+    assert!(went_well && text.starts_with("apiVersion: v1"), "{text}");
+    assert_eq!((text, went_well), theirs(program, &arguments));
 }
