@@ -125,7 +125,7 @@ fn encrypted_files_of_every_kind_reach_the_cluster_and_their_plaintext_nothing_e
         patch: '[{op: add, path: /metadata/labels, value: {patched: \"yes\"}}]'\nsecretGenerator:\n  \
         - name: generated\n    files: [values.yaml]\n    envs: [app.env]\n";
     let names = [
-        "age", "pgp", "node", "wrong", "missing", "refused", "account", "leaky",
+        "age", "pgp", "node", "wrong", "missing", "refused", "account", "leaky", "copied", "cut",
     ];
     let all = [
         spaces(&names),
@@ -135,6 +135,8 @@ fn encrypted_files_of_every_kind_reach_the_cluster_and_their_plaintext_nothing_e
         into("wrong", "./node", sops(Some("wrong"))),
         into("missing", "./node", sops(Some("nowhere"))),
         into("refused", "./refused", sops(None)),
+        into("copied", "./copied", sops(None)),
+        into("cut", "./cut", sops(None)),
         into(
             "account",
             "./node",
@@ -149,14 +151,27 @@ fn encrypted_files_of_every_kind_reach_the_cluster_and_their_plaintext_nothing_e
     ]
     .join("\n---\n");
     let leaky = "apiVersion: v1\nkind: Service\nmetadata:\n  name: leaky\nspec:\n  type: ${kind}\n  ports:\n    - port: 80\n";
+    // What was opened before the build, copied to where the API server, or the build itself, quotes it.
+    let copied = "resources: [plain.yaml, service.yaml]\npatches: [{path: patch.yaml}]\nreplacements:\n  \
+        - source: {kind: Secret, fieldPath: stringData.patched}\n    \
+        targets: [{select: {kind: Service}, fieldPaths: [spec.type]}]\n";
+    let cut = "resources: [service.yaml]\nsecretGenerator: [{name: g, envs: [app.env]}]\nreplacements:\n  \
+        - source: {kind: Secret, fieldPath: data.TOKEN, options: {delimiter: ':', index: 9}}\n    \
+        targets: [{select: {kind: Service}, fieldPaths: [spec.type]}]\n";
+    let plain = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: plain\n";
+    let service = leaky.replace("${kind}", "ClusterIP");
     let mut house = prepare(&[
         ("cluster/all.yaml", &all),
+        ("copied/kustomization.yaml", copied),
+        ("copied/plain.yaml", plain),
+        ("copied/service.yaml", &service),
+        ("copied/patch.yaml", &fixture("patch.yaml")),
+        ("cut/kustomization.yaml", cut),
+        ("cut/service.yaml", &service),
+        ("cut/app.env", &fixture("app.env")),
         ("age/kustomization.yaml", resources),
         ("age/secret.yaml", &fixture("secret.yaml")),
-        (
-            "age/plain.yaml",
-            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: plain\n",
-        ),
+        ("age/plain.yaml", plain),
         ("age/values.yaml", &fixture("values.yaml")),
         ("age/app.env", &fixture("app.env")),
         ("age/patch.yaml", &fixture("patch.yaml")),
@@ -232,7 +247,8 @@ fn encrypted_files_of_every_kind_reach_the_cluster_and_their_plaintext_nothing_e
         "spec.decryption.serviceAccountName is not supported",
     );
     // The API server quotes what it refuses.
-    for name in ["refused", "leaky"] {
+    fails(&house, "cut", "BuildFailed", "\"***\" has no part 9");
+    for name in ["refused", "leaky", "copied"] {
         let message = fails(&house, name, "ReconciliationFailed", "***");
         assert!(message.contains("spec.type"), "{message}");
     }

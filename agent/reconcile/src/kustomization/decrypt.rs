@@ -194,6 +194,7 @@ impl<'a> Decrypting<'a> {
                 StageError::retry(reasons::BUILD_FAILED, message)
             })?;
         self.judge(path.clone(), decrypted.integrity);
+        self.hidden.add_file(format, &bytes, &decrypted.plain);
         Ok(Some(decrypted.plain))
     }
 

@@ -1,10 +1,15 @@
 //! Values that must not be told: what a pass decrypted, and what Secrets gave its variables.
 
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use windlass_sops::is_ciphertext;
+use windlass_object::yaml::{Limits, parse_documents};
+use windlass_sops::{Format, is_ciphertext};
 use zeroize::Zeroizing;
 
 /// Shorter values would blank out ordinary words, and are no secrets.
@@ -12,7 +17,11 @@ const SHORTEST: usize = 3;
 
 /// The values of one work. The API server quotes what it refuses, whatever kind of object it is in.
 #[derive(Clone, Default)]
-pub(crate) struct Hidden(Arc<Mutex<Vec<Zeroizing<String>>>>);
+pub(crate) struct Hidden(Arc<Mutex<BTreeSet<Text>>>);
+
+/// Longer texts come first: a value may be part of a longer one, which then goes as a whole.
+#[derive(PartialEq, Eq)]
+struct Text(Zeroizing<String>);
 
 // === impl Hidden ===
 
@@ -29,13 +38,37 @@ impl Hidden {
                 .and_then(|text| text.strip_suffix('"'));
             let inner = inner.unwrap_or(&quoted);
             for text in [part, inner] {
-                if text.len() >= SHORTEST && !known.iter().any(|known| known.as_str() == text) {
-                    known.push(Zeroizing::new(text.to_owned()));
+                if text.len() >= SHORTEST {
+                    known.insert(Text(Zeroizing::new(text.to_owned())));
                 }
             }
         }
-        // A value may be part of a longer one, which then goes as a whole.
-        known.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    }
+
+    /// Adds the values of a file that was decrypted before a build, also as a Secret would hold them: a patch may put
+    /// them into any object, and a replacement copy them there.
+    pub(crate) fn add_file(&self, format: Format, encrypted: &[u8], plain: &[u8]) {
+        self.add(&STANDARD.encode(plain));
+        let text = String::from_utf8_lossy(plain);
+        match format {
+            Format::Binary => self.add(&text),
+            Format::Dotenv | Format::Ini => {
+                let values = text
+                    .lines()
+                    .filter_map(|line| Some(line.split_once('=')?.1));
+                for value in values {
+                    self.add(value);
+                    self.add(&STANDARD.encode(value));
+                }
+            }
+            Format::Json | Format::Yaml => {
+                let documents =
+                    |bytes| parse_documents(bytes, &Limits::DEFAULT).unwrap_or_default();
+                for (before, after) in documents(encrypted).iter().zip(&documents(plain)) {
+                    self.add_decrypted(&before.value, &after.value);
+                }
+            }
+        }
     }
 
     /// Adds every text that was a ciphertext before.
@@ -67,9 +100,9 @@ impl Hidden {
         let mut cleaned = message.to_owned();
         for value in known
             .iter()
-            .filter(|value| message.contains(value.as_str()))
+            .filter(|Text(value)| message.contains(value.as_str()))
         {
-            cleaned = cleaned.replace(value.as_str(), "***");
+            cleaned = cleaned.replace(value.0.as_str(), "***");
         }
         cleaned
     }
@@ -78,6 +111,23 @@ impl Hidden {
 impl fmt::Debug for Hidden {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("***")
+    }
+}
+
+// === impl Text ===
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |Text(text): &Self| Reverse(text.len());
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| self.0.as_str().cmp(other.0.as_str()))
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -105,6 +155,30 @@ mod tests {
             assert_eq!(hidden.clean(message), expected);
         }
         assert_eq!(format!("{hidden:?}"), "***");
+    }
+
+    #[test]
+    fn what_a_file_held_is_hidden_in_each_form_that_a_build_gives_it() {
+        let hides = |name: &str, format, message: &str| {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/sops");
+            let read = |half: &str| std::fs::read(format!("{folder}/{half}/{name}")).unwrap();
+            let hidden = Hidden::default();
+            hidden.add_file(format, &read("encrypted"), &read("plain"));
+            hidden.clean(message)
+        };
+        for (name, format, value) in [
+            ("patch.yaml", Format::Yaml, "canary-patch-7f3a91"),
+            ("app.env", Format::Dotenv, "canary-env-7f3a91"),
+            ("values.yaml", Format::Yaml, "canary-values-7f3a91"),
+        ] {
+            let message = format!("spec.type: Unsupported value: {value:?}");
+            let expected = "spec.type: Unsupported value: \"***\"";
+            assert_eq!(hides(name, format, &message), expected, "{name}");
+        }
+        let encoded = STANDARD.encode("canary-env-7f3a91");
+        let message = format!("{encoded:?} has no part 9");
+        let cleaned = hides("app.env", Format::Dotenv, &message);
+        assert_eq!(cleaned, "\"***\" has no part 9");
     }
 
     #[test]
