@@ -22,8 +22,8 @@ pub(super) enum Owner {
     Kustomization(Named),
     /// What Helm installed carries no labels that tell whether it may be deleted.
     Release,
-    /// A Kustomization whose objects are in another cluster.
-    Elsewhere(Named),
+    /// A Kustomization or a release whose objects are in another cluster.
+    Elsewhere(String),
 }
 
 /// Inventories by their owner's key.
@@ -82,7 +82,7 @@ impl Held {
         let name = seen.meta.name;
         let elsewhere = seen.spec.is_ok_and(|spec| spec.kube_config.is_some());
         let owner = if elsewhere {
-            Owner::Elsewhere(name)
+            Owner::Elsewhere(format!("{} {name}", names::KUSTOMIZATION))
         } else {
             Owner::Kustomization(name)
         };
@@ -96,8 +96,15 @@ impl Held {
 
     fn add_release(&mut self, object: &Object) {
         let inventory = object.pointer("/status/inventory").cloned();
+        let target = object.pointer("/spec/kubeConfig");
+        let owner = if target.is_some_and(|target| !target.is_null()) {
+            let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
+            Owner::Elsewhere(format!("{HELM_RELEASE} {}", Named::new(namespace, name)))
+        } else {
+            Owner::Release
+        };
         let entry = Entry {
-            owner: Owner::Release,
+            owner,
             inventory: inventory
                 .and_then(|inventory| serde_json::from_value(inventory).ok())
                 .unwrap_or_default(),
@@ -144,4 +151,38 @@ fn is_kustomization(key: &ObjectKey) -> bool {
 
 fn is_release(key: &ObjectKey) -> bool {
     key.group == HELM_GROUP && key.kind == HELM_RELEASE
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn release(name: &str, spec: Value) -> Object {
+        let object = json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": HELM_RELEASE,
+            "metadata": {"name": name, "namespace": "apps"}, "spec": spec,
+            "status": {"inventory": {"entries": [{"id": "apps_data__PersistentVolumeClaim", "v": "v1"}]}}});
+        Object::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn what_a_release_holds_in_another_cluster_is_not_looked_for_in_this_one() {
+        let mut held = Held::default();
+        let here = release("here", json!({}));
+        let there = release(
+            "there",
+            json!({"kubeConfig": {"secretRef": {"name": "other"}}}),
+        );
+        held.add_release(&here);
+        held.add_release(&there);
+        let (owner, _) = held.taken_by(&here.key()).unwrap();
+        assert!(matches!(owner, Owner::Release));
+        let (owner, inventory) = held.taken_by(&there.key()).unwrap();
+        assert!(
+            matches!(&owner, Owner::Elsewhere(name) if name == "HelmRelease apps/there"),
+            "{owner:?}"
+        );
+        assert_eq!(inventory.entries.len(), 1);
+    }
 }

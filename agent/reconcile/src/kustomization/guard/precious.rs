@@ -10,7 +10,6 @@ use windlass_object::{GroupVersionKind, Object, ObjectKey};
 use windlass_plan::guard::Doomed;
 
 use super::Pass;
-use crate::named::Named;
 use crate::uninstall::definitions;
 use crate::work::apply::CONCURRENT_REQUESTS;
 
@@ -34,8 +33,8 @@ pub(super) async fn why(
     Ok(inside.map(|inside| format!("takes {inside} with it")))
 }
 
-/// What goes with a Kustomization that applies to another cluster: nobody looks there, so all of it counts.
-pub(super) fn elsewhere(owner: &Named, inventory: &Inventory) -> Vec<Doomed> {
+/// What goes with a Kustomization or a release in another cluster: nobody looks there, so all of it counts.
+pub(super) fn elsewhere(owner: &str, inventory: &Inventory) -> Vec<Doomed> {
     let may_hold = |kind: &str| {
         let holding = [
             "PersistentVolume",
@@ -51,10 +50,10 @@ pub(super) fn elsewhere(owner: &Named, inventory: &Inventory) -> Vec<Doomed> {
         .filter_map(|entry| entry.key().ok());
     let doomed = keys.map(|key| {
         let precious = may_hold(&key.kind)
-            .then(|| format!("may hold data in the cluster that Kustomization {owner} applies to"));
+            .then(|| format!("may hold data in the cluster that {owner} applies to"));
         Doomed {
             key,
-            uid: owner.to_string(),
+            uid: owner.to_owned(),
             precious,
         }
     });
