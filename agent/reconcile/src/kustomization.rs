@@ -77,7 +77,7 @@ pub(crate) fn placeholder_spec() -> KustomizationSpec {
 pub(crate) async fn run(mut pass: Pass) -> Outcome {
     if pass.meta.deleting {
         let aimed = aim(&mut pass).await;
-        return finalized(&pass, finalize::finalize(&pass, aimed).await);
+        return finalized(&pass, finalize::finalize(&pass, aimed).await).await;
     }
     if pass.spec.suspend {
         return Outcome::quiet(Next::Never);

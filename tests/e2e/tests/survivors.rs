@@ -149,6 +149,54 @@ fn without_its_service_account_a_kustomization_can_still_be_deleted() {
 }
 
 #[test]
+fn a_deletion_that_is_refused_says_why_on_the_object_and_one_that_is_done_says_what_went() {
+    let tenant = start("refused");
+    let namespace = &tenant.namespace;
+    let subjects = json!([{"kind": "ServiceAccount", "name": "deployer", "namespace": namespace}]);
+    let role = |verbs: Value| {
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+            "metadata": {"name": "deployer", "namespace": namespace},
+            "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs}]})
+    };
+    tenant.admin().apply_all(&[
+        json!({"apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": "deployer", "namespace": namespace}}),
+        role(json!(["get", "list", "watch", "create", "patch"])),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": "deployer", "namespace": namespace}, "subjects": subjects,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "deployer"}}),
+    ]);
+    into(&tenant, json!({"serviceAccountName": "deployer"}));
+    tenant.ready("app");
+    tenant.admin().delete(&tenant.reference("app"));
+    let message = tenant.fails(
+        "app",
+        "PruneFailed",
+        "cannot delete resource \"configmaps\"",
+    );
+    assert!(message.contains(":deployer"), "{message}");
+    assert!(
+        holds(&tenant, "a") && holds(&tenant, "b"),
+        "nothing is lost"
+    );
+    tenant.event("app", "PruneFailed", "configmaps");
+
+    tenant.admin().apply(&role(json!(["*"])));
+    tenant.admin().wait_gone(&tenant.reference("app"));
+    tenant.admin().wait_gone(&tenant.config_map("a"));
+    let refusals = tenant.events("app");
+    let refusals = refusals
+        .iter()
+        .filter(|event| event["reason"] == "PruneFailed");
+    assert_eq!(refusals.count(), 1, "tried again and again, and told once");
+    tenant.event(
+        "app",
+        "Progressing",
+        &format!("ConfigMap/{namespace}/a deleted"),
+    );
+}
+
+#[test]
 fn what_a_pass_applied_before_it_failed_is_pruned_when_it_leaves() {
     let mut tenant = start("partly");
     let class = format!("{}-first", tenant.namespace);

@@ -147,13 +147,23 @@ fn next(pass: &Pass, error: Option<&StageError>, status_lost: bool) -> Next {
 }
 
 /// The end of a pass over an object that is being deleted.
-pub(super) fn finalized(pass: &Pass, result: Result<(), StageError>) -> Outcome {
+pub(super) async fn finalized(pass: &Pass, result: Result<(), StageError>) -> Outcome {
     match result {
         Ok(()) => Outcome::quiet(Next::Never),
         Err(error) if error.class == Class::Gone => Outcome::quiet(Next::Never),
-        Err(error) => {
-            tracing::warn!(kustomization = %pass.name, %error, "the deletion is not finished; trying again");
-            Outcome::quiet(Next::In(SOON))
-        }
+        Err(error) if error.class == Class::NotLeading => Outcome::quiet(Next::In(SOON)),
+        Err(error) => unfinished(pass, &error).await,
+    }
+}
+
+/// Says on the object, and once in an event, what a deletion waits for.
+async fn unfinished(pass: &Pass, error: &StageError) -> Outcome {
+    tracing::warn!(kustomization = %pass.name, %error, "the deletion is not finished; trying again");
+    let new = status::unfinished(&pass.status, pass.meta.generation, error, now());
+    let written = write(pass, &pass.status, &new).await;
+    report::failure(pass, error, None).await;
+    Outcome {
+        object: written.ok().flatten(),
+        ..Outcome::quiet(Next::In(SOON))
     }
 }

@@ -8,6 +8,7 @@ use windlass_cluster::ErrorClass;
 
 use super::pass::Pass;
 use super::prune::{self, Stale};
+use super::report;
 use crate::work::account_is_gone;
 use crate::work::error::StageError;
 use crate::work::remote;
@@ -67,6 +68,7 @@ async fn delete_objects(pass: &Pass) -> Result<(), StageError> {
     let inventory = pass.status.inventory.as_ref().unwrap_or(&empty);
     let stale = prune::deletable(inventory, &pass.left_out);
     let pruned = prune::prune(pass, stale.clone()).await;
+    report::deleted(pass, &pruned.deleted).await;
     match pruned.error {
         Some(error) => Err(error),
         None if pass.spec.effective_deletion_policy() == DeletionPolicy::WaitForTermination => {

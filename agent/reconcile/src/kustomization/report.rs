@@ -6,6 +6,7 @@ use windlass_api::duration::GoDuration;
 use windlass_api::kustomization::KustomizationStatus;
 use windlass_api::{conditions, names, reasons};
 use windlass_cluster::EventType;
+use windlass_object::ObjectKey;
 
 use super::Progress;
 use super::pass::Pass;
@@ -61,16 +62,7 @@ pub(super) async fn end(
     took: Duration,
 ) {
     match error {
-        Some(error) if is_new(pass, error) => {
-            // Waiting for a dependency is the order of things.
-            let waits = error.reason == reasons::DEPENDENCY_NOT_READY;
-            let kind = if waits {
-                EventType::Normal
-            } else {
-                EventType::Warning
-            };
-            publish(pass, kind, error.reason, error.message.clone(), revision).await;
-        }
+        Some(error) => failure(pass, error, revision).await,
         None if progress.wrote => {
             let (took, next) = (GoDuration(rounded(took)), pass.spec.interval);
             let message = format!("Reconciliation finished in {took}, next run in {next}");
@@ -78,6 +70,31 @@ pub(super) async fn end(
             publish(pass, EventType::Normal, reason, message, revision).await;
         }
         _ => {}
+    }
+}
+
+/// Publishes why something was not done, if that is news.
+pub(super) async fn failure(pass: &Pass, error: &StageError, revision: Option<&str>) {
+    if !is_new(pass, error) {
+        return;
+    }
+    // Waiting for a dependency is the order of things.
+    let waits = error.reason == reasons::DEPENDENCY_NOT_READY;
+    let kind = if waits {
+        EventType::Normal
+    } else {
+        EventType::Warning
+    };
+    publish(pass, kind, error.reason, error.message.clone(), revision).await;
+}
+
+/// Publishes what went with its Kustomization.
+pub(super) async fn deleted(pass: &Pass, keys: &[ObjectKey]) {
+    let lines: Vec<String> = keys.iter().map(|key| format!("{key} deleted")).collect();
+    if !lines.is_empty() {
+        let (kind, reason) = (EventType::Normal, reasons::PROGRESSING);
+        let revision = pass.status.last_applied_revision.as_deref();
+        publish(pass, kind, reason, lines.join("\n"), revision).await;
     }
 }
 

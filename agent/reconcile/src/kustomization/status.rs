@@ -99,11 +99,23 @@ pub(crate) fn conclude(
     doubts(&mut status, &end, now);
     match end.error {
         None => succeed(&mut status, &end, now),
-        Some(error) => fail(&mut status, &end, error, now),
+        Some(error) => failed(&mut status, end.generation, error, now),
     }
     if end.worth_history {
         record(&mut status, &end, now);
     }
+    status
+}
+
+/// The status of an object whose deletion cannot be finished: what it holds stays written down.
+pub(crate) fn unfinished(
+    old: &KustomizationStatus,
+    generation: i64,
+    error: &StageError,
+    now: Time,
+) -> KustomizationStatus {
+    let mut status = old.clone();
+    failed(&mut status, generation, error, now);
     status
 }
 
@@ -126,8 +138,8 @@ fn succeed(status: &mut KustomizationStatus, end: &Conclusion<'_>, now: Time) {
     status.observed_generation = Some(end.generation);
 }
 
-fn fail(status: &mut KustomizationStatus, end: &Conclusion<'_>, error: &StageError, now: Time) {
-    let (reason, message, generation) = (error.reason, &error.message, end.generation);
+fn failed(status: &mut KustomizationStatus, generation: i64, error: &StageError, now: Time) {
+    let (reason, message) = (error.reason, &error.message);
     set(
         status,
         conditions::READY,
