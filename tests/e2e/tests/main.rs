@@ -44,6 +44,7 @@ mod house;
 mod identity;
 mod ignored;
 mod include;
+mod large;
 mod leadership;
 mod left_out;
 mod lock_command;
