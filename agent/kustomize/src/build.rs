@@ -190,7 +190,10 @@ fn run(
         &gathered.variables,
         &gathered.config.var_reference,
     )
-    .map_err(at_file)?;
+    .map_err(|cause| match cause {
+        Cause::Field { .. } => at_file(cause),
+        cause => kustomization.place("vars").error(cause),
+    })?;
     gathered.resources.list_mut().retain(|resource| {
         resource
             .annotations()

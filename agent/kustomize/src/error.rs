@@ -164,16 +164,16 @@ pub enum Cause {
         #[source]
         source: FieldError,
     },
-    /// A patch has no object to change.
-    #[error("no object matches the patch for {target}")]
+    /// What names an object fits none.
+    #[error("no object matches {target}")]
     NoTarget {
-        /// The object that the patch names.
+        /// What names it, such as a patch.
         target: String,
     },
-    /// A patch that names one object fits several.
-    #[error("the patch for {target} matches several objects ({})", objects.join(", "))]
+    /// What names one object fits several.
+    #[error("{target} matches several objects ({}); name one of them", objects.join(", "))]
     ManyTargets {
-        /// The object that the patch names.
+        /// What names it, such as a patch.
         target: String,
         /// The objects that fit.
         objects: Vec<String>,

@@ -70,12 +70,15 @@ impl Identity {
 impl fmt::Display for Identity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let api_version = self.gvk.api_version();
+        if !api_version.is_empty() {
+            write!(formatter, "{api_version} ")?;
+        }
         if self.cluster_scoped || self.namespace.is_empty() {
-            write!(formatter, "{api_version} {}/{}", self.gvk.kind, self.name)
+            write!(formatter, "{}/{}", self.gvk.kind, self.name)
         } else {
             write!(
                 formatter,
-                "{api_version} {}/{}/{}",
+                "{}/{}/{}",
                 self.gvk.kind, self.namespace, self.name
             )
         }

@@ -219,13 +219,21 @@ fn take_apart(values: Vec<(usize, Value)>) -> Result<Vec<(usize, Value)>, (usize
                 return Err((line, Cause::NotAnObject { message }));
             }
         };
-        let items = items
-            .into_iter()
-            .filter(|item| !item.is_null())
-            .map(|item| (line, item));
-        queue.extend(items);
+        let items = items.into_iter().flat_map(unwrapped);
+        let items = items.filter(|item| !item.is_null());
+        queue.extend(items.map(|item| (line, item)));
     }
     Ok(objects)
+}
+
+/// An item of a list, or the items of one that is itself a `List`: these kustomize takes out where they stand.
+fn unwrapped(mut item: Value) -> Vec<Value> {
+    let kind = item.get("kind").and_then(Value::as_str);
+    let is_list = kind.is_some_and(|kind| ["List", "ResourceList"].contains(&kind));
+    match item.get_mut("items").filter(|_| is_list) {
+        Some(Value::Array(items)) => std::mem::take(items),
+        _ => vec![item],
+    }
 }
 
 fn check_object(value: &Value) -> Step<()> {

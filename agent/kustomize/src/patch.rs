@@ -207,6 +207,10 @@ impl Prepared {
             resource.remember();
         }
         let content = self.content_for(patch, &api_version);
+        if content.get("$patch").and_then(Value::as_str) == Some("replace") {
+            // kustomize makes the new object and lets it fall: such a patch changes nothing.
+            return Ok(());
+        }
         let object = resource.describe();
         resource.shared.part(&content);
         let merged = strategic::apply_with(&mut resource.value, &content, keys)
@@ -249,14 +253,14 @@ fn one_target(resources: &ResourceMap, identity: &Identity) -> Step<usize> {
     match positions.as_slice() {
         [position] => Ok(*position),
         [] => Err(Cause::NoTarget {
-            target: identity.to_string(),
+            target: format!("the patch for {identity}"),
         }),
         many => {
             let objects = many
                 .iter()
                 .filter_map(|position| resources.list().get(*position));
             Err(Cause::ManyTargets {
-                target: identity.to_string(),
+                target: format!("the patch for {identity}"),
                 objects: objects.map(Resource::describe).collect(),
             })
         }

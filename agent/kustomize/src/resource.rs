@@ -282,7 +282,11 @@ impl Resource {
 impl Origin {
     /// For messages: what was written there, and where.
     pub(crate) fn describe(&self, identity: &Identity) -> String {
-        format!("{identity} ({}:{})", self.file, self.line)
+        match &*self.file {
+            // In the text of a field, which the place of the error names.
+            "" => identity.to_string(),
+            file => format!("{identity} ({file}:{})", self.line),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::accumulate::Accumulated;
 use crate::config::Config;
 use crate::error::{BuildError, Cause, Step};
-use crate::kustomization::{Kustomization, Label};
+use crate::kustomization::Kustomization;
 use crate::patch::Prepared;
 use crate::replacement;
 use crate::resource_map::ResourceMap;
@@ -99,14 +99,7 @@ impl Stages<'_> {
             Ok(())
         })?;
         if !labels.is_empty() || !common_labels.is_empty() {
-            // `commonLabels` are an entry of `labels` that includes selectors.
-            let pairs = common_labels.clone();
-            let label = Label {
-                pairs,
-                include_selectors: true,
-                ..Label::default()
-            };
-            transform::set_labels(resources.list_mut(), &label, config)
+            transform::set_common_labels(resources.list_mut(), common_labels, config)
                 .map_err(|cause| self.at("commonLabels", cause))?;
             self.record(resources, "LabelTransformer");
         }

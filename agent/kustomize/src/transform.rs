@@ -8,7 +8,7 @@ mod replica;
 
 pub(crate) use affix::{add_prefix, add_suffix};
 pub(crate) use image::set_image;
-pub(crate) use label::{set_annotations, set_entries, set_labels};
+pub(crate) use label::{set_annotations, set_common_labels, set_entries, set_labels};
 pub(crate) use namespace::{NamespaceOptions, Subjects, put_into_namespace, set_namespace};
 pub(crate) use replica::set_replicas;
 

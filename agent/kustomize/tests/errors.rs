@@ -82,6 +82,11 @@ const BAD_FIELDS: &[(&str, &str, &str)] = &[
         "namespace: 1 must be a string",
     ),
     ("resources: a.yaml\n", "InvalidField", "must be a list"),
+    (
+        "metadata:\n  name: a\n  namePrefix: b\n",
+        "InvalidField",
+        "kustomization.yaml:1: metadata: \"namePrefix\" is none of",
+    ),
     ("kind: Kustomisation\n", "InvalidField", "Kustomisation"),
     (
         "apiVersion: v1\n",
@@ -398,7 +403,7 @@ const BAD_PATCHES: &[(&str, &str, &str)] = &[
     (
         "- patch: '{kind: A, metadata: {name: b}}'",
         "NoPatchTarget",
-        "patches[0]: no object matches",
+        "patches[0]: no object matches the patch for A/b",
     ),
     ("- patch: '[]'", "InvalidField", "needs a target"),
     ("- {}", "InvalidField", "one of patch and path is needed"),
@@ -493,7 +498,7 @@ const UNFIT: &[(&str, &str, &str)] = &[
     (
         "replicas:\n- name: a\n  count: 2\n",
         "NoPatchTarget",
-        "replicas[0]",
+        "replicas[0]: no object matches the name \"a\" of Deployment, ",
     ),
     ("images:\n- name: '['\n", "InvalidField", "images[0]"),
     (
@@ -514,7 +519,7 @@ const UNFIT: &[(&str, &str, &str)] = &[
     (
         "replacements:\n- source: {kind: Secret}\n  targets: [{select: {}}]\n",
         "NoPatchTarget",
-        "replacements[0]",
+        "replacements[0]: no object matches the replacement source Secret",
     ),
     (
         "replacements:\n- sourceValue: x\n  targets:\n  - select: {kind: ConfigMap}\n    fieldPaths: [data.k]\n",
@@ -524,7 +529,7 @@ const UNFIT: &[(&str, &str, &str)] = &[
     (
         "vars:\n- name: A\n  objref: {kind: A, name: a}\n",
         "NoPatchTarget",
-        "\"A\"",
+        ": vars: no object matches the variable \"A\"",
     ),
     (
         "sortOptions: {order: fifo, legacySortOptions: {orderFirst: [A]}}\n",

@@ -102,7 +102,7 @@ impl Kustomization {
         }
         match field {
             "apiVersion" | "kind" => text(value).map(drop)?,
-            "metadata" => map(value).map(drop)?,
+            "metadata" => metadata(&map(value)?)?,
             "namePrefix" => self.name_prefix = text(value)?,
             "nameSuffix" => self.name_suffix = text(value)?,
             "namespace" => self.namespace = text(value)?,
@@ -159,6 +159,18 @@ fn refuse(field: &str, value: &Value) -> Step<()> {
         what: format!("the field {field}"),
         instead,
     })
+}
+
+/// Nobody reads it, but a field of a kustomization may have slipped into it.
+fn metadata(fields: &Map<String, Value>) -> Step<()> {
+    let known = ["name", "namespace", "labels", "annotations"];
+    match fields.keys().find(|field| !known.contains(&field.as_str())) {
+        None => Ok(()),
+        Some(unknown) => Err(Cause::invalid(format!(
+            "{unknown:?} is none of {}",
+            known.join(", ")
+        ))),
+    }
 }
 
 fn build_metadata(options: Vec<String>) -> Step<BuildMetadata> {

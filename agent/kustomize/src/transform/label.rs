@@ -31,6 +31,18 @@ pub(crate) fn set_labels(resources: &mut [Resource], label: &Label, config: &Con
     set_entries(resources, &label.pairs, &specs)
 }
 
+/// Sets `commonLabels`. What a configuration says of `labels` is not for them.
+///
+/// # Errors
+/// A field is no map.
+pub(crate) fn set_common_labels(
+    resources: &mut [Resource],
+    labels: &BTreeMap<String, String>,
+    config: &Config,
+) -> Step<()> {
+    set_entries(resources, labels, &config.common_labels)
+}
+
 /// Sets annotations where the configuration says.
 ///
 /// # Errors

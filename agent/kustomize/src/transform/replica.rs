@@ -42,8 +42,12 @@ pub(crate) fn set_replicas(
     if found {
         return Ok(());
     }
-    let kinds: Vec<&str> = specs.iter().map(|spec| spec.gvk.kind.as_str()).collect();
+    let kinds = specs.iter().map(|spec| spec.gvk.kind.as_str());
+    let mut kinds: Vec<&str> = kinds.filter(|kind| !kind.is_empty()).collect();
+    if kinds.is_empty() {
+        kinds.push("any kind");
+    }
     Err(Cause::NoTarget {
-        target: format!("replicas of {} {:?}", kinds.join(", "), replica.name),
+        target: format!("the name {:?} of {}", replica.name, kinds.join(", ")),
     })
 }
