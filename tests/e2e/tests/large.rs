@@ -42,7 +42,7 @@ fn t53_what_is_too_long_is_refused_before_anything_is_written_and_what_is_long_i
     tenant.kustomize("app", target);
     let message = tenant.fails("app", "ReconciliationFailed", "/long");
     assert!(
-        message.contains("must have at most") && message.len() < 2_000,
+        message.contains("may not be more than 1048576 bytes") && message.len() < 2_000,
         "{message}"
     );
     assert!(tenant.value("a").is_none(), "nothing is half applied");
