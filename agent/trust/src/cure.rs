@@ -18,7 +18,8 @@ pub(crate) fn next_step(refusal: &Refusal) -> String {
             vouch(refusal)
         ),
         RefusalReason::UnknownKey { .. } => format!(
-            "if you know whose key it is, add it to the trust file on the nodes; otherwise {}",
+            "if you know whose key it is, let its owner in (`windlass trust add NAME --key FILE`, or as a root \
+             `windlass trust roots add`); otherwise {}",
             vouch(refusal)
         ),
         RefusalReason::KeyNotForGit { .. } => format!(

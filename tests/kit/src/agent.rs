@@ -245,8 +245,10 @@ impl Agent {
     pub fn processor_time(&self) -> Duration {
         let ticks = self.processes().into_iter().filter_map(|(pid, _)| {
             let fields = stat_fields(pid)?;
-            // utime and stime: fields 14 and 15 of proc(5), in ticks of 1/100 s on every Linux.
-            Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+            // utime, stime and those of children that ended and were waited for, as windlass-net is: fields 14 to 17 of
+            // proc(5), in ticks of 1/100 s on every Linux.
+            let times = fields.get(11..15)?.iter().map(|ticks| ticks.parse::<u64>().ok());
+            times.sum::<Option<u64>>()
         });
         Duration::from_millis(10 * ticks.sum::<u64>())
     }

@@ -220,7 +220,7 @@ pub(crate) struct HeartbeatArguments {
     /// For how long it is good, such as 36h or 7d
     #[arg(long = "for", value_name = "TIME", value_parser = length)]
     pub(crate) length: SignedDuration,
-    /// The newest commit that nodes are to have [default: HEAD]
+    /// The newest commit that nodes are to have
     #[arg(default_value = "HEAD")]
     pub(crate) commit: String,
     /// The key that signs: an SSH key's file, or the id of an OpenPGP key [default: as git signs]

@@ -45,9 +45,10 @@ fn explain(
             }
             Verdict::Refused(refusal) => {
                 screen.print(&format!(
-                    "✗ after {}: {}\n",
+                    "✗ {} may not follow {}: {}\n",
+                    short(&commit),
                     short(parent),
-                    refusal.statement()
+                    refusal.reason
                 ))?;
                 refused = Some(refusal);
             }
@@ -57,7 +58,10 @@ fn explain(
         screen.print("it has no parents: only an introduction that is pinned can let it in\n")?;
     }
     match refused {
-        Some(refusal) if !accepted => Err(TrustError::Refused(Box::new(refusal))),
+        Some(refusal) if !accepted => Err(TrustError::Wanted {
+            what: format!("no rule lets {} in", short(&commit)),
+            next: refusal.next_step(),
+        }),
         _ => Ok(()),
     }
 }
