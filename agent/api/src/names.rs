@@ -56,6 +56,8 @@ pub const MANIFESTS: &str = "windlass.dev/manifests";
 /// ConfigMaps in [`FLUX_SYSTEM`], one for each node that has manifests of its own, are called this and the node's name: what
 /// was applied from them. Not Flux's.
 pub const MANIFESTS_OF: &str = "windlass-manifests-";
+/// The key of their data: the inventory of each file.
+pub const MANIFESTS_KEY: &str = "inventory";
 /// Field manager of what is applied from a node's folder. Not Flux's.
 pub const MANIFESTS_MANAGER: &str = "windlass-manifests";
 /// Label with the name of the HelmRelease that made an object.

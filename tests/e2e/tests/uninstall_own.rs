@@ -112,6 +112,10 @@ fn wait_until_settled(house: &House) {
         admin.wait_for("its slice", &slice, |_| true);
     }
     if nix::unistd::geteuid().is_root() {
+        let own = config_map("default", "own");
+        admin.wait_for("its label", &own, |own| {
+            own["metadata"]["labels"]["windlass.dev/manifests"] == "node-a"
+        });
         let record = config_map("flux-system", "windlass-manifests-node-a");
         admin.wait_for("the record of manifests", &record, |map| {
             map.to_string().contains("default_own")
@@ -170,6 +174,9 @@ fn nothing_of_windlass_is_left_and_who_has_no_other_rights_goes_by_its_own() {
         },
     );
     assert_eq!(workloads(admin), before);
+    if let Some(own) = admin.get(&config_map("default", "own")) {
+        assert_eq!(own.pointer("/metadata/labels"), None, "{own}");
+    }
     assert!(admin.get(&namespace("flux-system")).is_some());
 }
 

@@ -1,9 +1,12 @@
 //! What windlass keeps in a cluster for itself, beside its Leases: the ways to its nodes, what is known of their manifests,
 //! and who they are.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
+use windlass_api::inventory::{Entry, Inventory};
 use windlass_api::names;
-use windlass_cluster::{Detail, ErrorClass, Scope};
+use windlass_cluster::{Detail, ErrorClass, Resource, Scope};
 use windlass_object::{GroupVersionKind, Object};
 
 use crate::error::CommandError;
@@ -40,8 +43,66 @@ impl Removal<'_> {
     /// What was applied from the nodes' own folders is known no more, and stays.
     pub(super) async fn manifests(&self, screen: &mut Screen<'_>) -> Result<(), CommandError> {
         let kind = GroupVersionKind::new("v1", "ConfigMap");
-        let is_ours = |map: &Object| map.name().starts_with(names::MANIFESTS_OF);
-        self.all(screen, &kind, is_ours).await
+        let cluster = &self.session.cluster;
+        let maps = cluster.resolve(&kind).await?;
+        let scope = Scope::in_namespace(names::FLUX_SYSTEM);
+        for map in cluster.list(&maps, &scope, Detail::Object).await? {
+            if let Some(node) = map.name().strip_prefix(names::MANIFESTS_OF) {
+                self.record(screen, (&maps, &map), node).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The record of one node's manifests goes, after the label on what it names.
+    async fn record(
+        &self,
+        screen: &mut Screen<'_>,
+        (maps, map): (&Resource, &Object),
+        node: &str,
+    ) -> Result<(), CommandError> {
+        let record = map
+            .pointer("/data")
+            .and_then(|data| data.get(names::MANIFESTS_KEY));
+        let record = record.and_then(Value::as_str).unwrap_or_default();
+        // One that cannot be read names nothing.
+        let files: BTreeMap<String, Inventory> = serde_json::from_str(record).unwrap_or_default();
+        for entry in files.values().flat_map(|inventory| &inventory.entries) {
+            match self.unlabel(screen, entry, node).await {
+                Err(CommandError::Request(error)) if is_left(error.class()) => {
+                    let text = format!("the label {} stays on {}", names::MANIFESTS, entry.id);
+                    screen.warning(&text)?;
+                }
+                done => done?,
+            }
+        }
+        self.delete(screen, maps, map).await
+    }
+
+    /// An object that another node or nobody keeps by now is left alone.
+    async fn unlabel(
+        &self,
+        screen: &mut Screen<'_>,
+        entry: &Entry,
+        node: &str,
+    ) -> Result<(), CommandError> {
+        let Ok(key) = entry.key() else { return Ok(()) };
+        let cluster = &self.session.cluster;
+        let kind = GroupVersionKind {
+            group: key.group,
+            version: entry.version.clone(),
+            kind: key.kind,
+        };
+        let resource = cluster.resolve(&kind).await?;
+        let found = cluster.get_metadata(&resource, &key.namespace, &key.name);
+        match found.await? {
+            Some(object) if object.label(names::MANIFESTS) == Some(node) => {
+                screen.action(&format!("label off {}", label(&resource, &object)))?;
+                let patch = json!({"metadata": {"labels": {(names::MANIFESTS): null}}});
+                self.patch((&resource, &object), &patch).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The identity of every node; that of whoever does this goes last.
@@ -88,7 +149,7 @@ impl Removal<'_> {
         let kind = GroupVersionKind::new("v1", "ConfigMap");
         let name = format!("{}{node}", names::MANIFESTS_OF);
         if let Some((maps, map)) = self.find(&kind, &name).await? {
-            self.delete(screen, &maps, &map).await?;
+            self.record(screen, (&maps, &map), node).await?;
         }
         self.identity(screen, node).await
     }
@@ -109,6 +170,11 @@ impl Removal<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether what keeps a label from being taken off is no reason to stop: somebody's rights, or a kind that is gone.
+fn is_left(class: ErrorClass) -> bool {
+    matches!(class, ErrorClass::Forbidden | ErrorClass::UnknownKind)
 }
 
 /// What `flux install` applies of its Service `webhook-receiver`, as a patch.

@@ -13,9 +13,6 @@ use crate::context::config_maps;
 use crate::ours;
 use crate::seen::Meta;
 
-/// The key of the ConfigMap's data.
-const KEY: &str = "inventory";
-
 /// The objects of each file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ByFile(pub(super) BTreeMap<String, Inventory>);
@@ -83,7 +80,9 @@ pub(super) async fn read(cluster: &Cluster, node: &str) -> Result<Stored, ReadEr
     let Some(live) = live else {
         return Ok(Stored::default());
     };
-    let text = live.pointer("/data").and_then(|data| data.get(KEY));
+    let text = live
+        .pointer("/data")
+        .and_then(|data| data.get(names::MANIFESTS_KEY));
     let text = text.and_then(Value::as_str).unwrap_or("{}");
     Ok(Stored {
         by_file: serde_json::from_str(text)?,
@@ -121,7 +120,7 @@ pub(super) async fn write(
             "name": name(node), "namespace": names::FLUX_SYSTEM, "resourceVersion": known,
             "annotations": {(ours::EPOCH): leadership.epoch().to_string()},
         },
-        "data": {(KEY): text},
+        "data": {(names::MANIFESTS_KEY): text},
     });
     let Ok(config_map) = Object::from_value(config_map) else {
         return Ok(());
