@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use windlass_kit::agent::{Agent, windlass};
+use windlass_kit::api::ObjectRef;
 use windlass_kit::controlplane::User;
+use windlass_kit::repo::{Repo, Signer};
 use windlass_kit::wait;
 
-use crate::house::{House, config_map, ready, root};
+use crate::house::{GIT_REPOSITORY, House, KUSTOMIZATION, config_map, ready, root};
 use crate::leadership::TERM;
 use crate::tenant::map;
 
@@ -204,4 +206,66 @@ fn each_node_applies_its_own_whoever_leads_and_the_first_owner_keeps_what_two_ha
     goes(&house, "other");
     stays(&house, "one");
     second.stop();
+}
+
+fn source(name: &str, url: &str, commit: &str) -> Value {
+    json!({"apiVersion": GIT_REPOSITORY, "kind": "GitRepository",
+        "metadata": {"name": name, "namespace": "flux-system"},
+        "spec": {"interval": "10m", "url": url, "ref": {"commit": commit}}})
+}
+
+fn kustomization(name: &str) -> Value {
+    json!({"apiVersion": KUSTOMIZATION, "kind": "Kustomization",
+        "metadata": {"name": name, "namespace": "flux-system"},
+        "spec": {"interval": "10m", "path": "./", "prune": true,
+            "sourceRef": {"kind": "GitRepository", "name": name}}})
+}
+
+/// A repository of somebody, whose keys nobody here lists.
+#[test]
+fn root_vouches_for_the_sources_in_its_folder_and_for_nothing_that_others_make_of_them() {
+    if !is_root() {
+        return;
+    }
+    let house = house();
+    let somebody = Signer::new("somebody@example.com");
+    let mut repo = Repo::new(&house.git.create("other.git"));
+    let mut publish = |value: &str| {
+        let files = [("app.yaml", &*map("default", "app", value))];
+        repo.publish(&files, value, &somebody)
+    };
+    let (first, second) = (publish("first"), publish("second"));
+    let url = house.git.url("other.git");
+
+    // What is in the cluster counts for nothing by itself.
+    let admin = house.admin();
+    let strange = source("strange", &url, &first);
+    admin.apply_all(&[strange.clone(), kustomization("strange")]);
+    admin.wait_for("it to be refused", &ObjectRef::of(&strange), |found| {
+        let said = ready(found)["message"].to_string();
+        said.contains("no verified commit made this object as it is")
+    });
+    assert!(admin.get(&config_map("default", "app")).is_none());
+
+    let ours = source("other", &url, &first);
+    let both = format!("{ours:#}\n---\n{:#}\n", kustomization("other"));
+    put(&house.agent, "other.yaml", &both);
+    becomes(&house, "app", "first");
+    // Somebody points it elsewhere: it is put back, and what it pointed to is never applied.
+    let elsewhere = json!({"spec": {"ref": {"commit": second}}});
+    admin.patch(&ObjectRef::of(&ours), &elsewhere);
+    admin.wait_for("it to be put back", &ObjectRef::of(&ours), |found| {
+        found["spec"]["ref"]["commit"] == *first && ready(found)["status"] == "True"
+    });
+    assert!(
+        becomes(&house, "app", "first")
+            .to_string()
+            .contains("first")
+    );
+    // Root points it there.
+    put(&house.agent, "other.yaml", &both.replace(&first, &second));
+    becomes(&house, "app", "second");
+    // With the file goes the Kustomization, and what it applied.
+    take_away(&house.agent, "other.yaml");
+    goes(&house, "app");
 }
