@@ -7,6 +7,7 @@ pub mod metrics;
 mod pool;
 mod running;
 
+use std::net::Ipv4Addr;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
@@ -15,6 +16,10 @@ use serde_json::{Value, json};
 pub use running::Running;
 
 use crate::controlplane::pool::Pooled;
+
+/// Where a test that puts nodes behind a network of its own lets them reach the API server, whose certificate names it:
+/// an address for documentation (RFC 5737).
+pub const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// Which programs run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

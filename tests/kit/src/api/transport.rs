@@ -60,12 +60,13 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(port: u16, authority: &str) -> Self {
+    pub(super) fn new(port: u16, authorities: &str) -> Self {
         let mut roots = RootCertStore::empty();
-        let certificate = CertificateDer::from_pem_slice(authority.as_bytes());
-        roots
-            .add(certificate.expect("the authority is PEM"))
-            .expect("it is a certificate");
+        for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
+            roots
+                .add(certificate.expect("the authority is PEM"))
+                .expect("it is a certificate");
+        }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::certificates::{Authority, Certificate};
 use crate::controlplane::etcd::Etcd;
-use crate::controlplane::{Options, Parts, User};
+use crate::controlplane::{ELSEWHERE, Options, Parts, User};
 use crate::directory::Directory;
 use crate::ports::Port;
 use crate::process::Process;
@@ -26,6 +26,8 @@ const STAGES: &str = include_str!("stages.yaml");
 
 pub(super) struct Components {
     authority: Authority,
+    /// What takes the place of it when it is replaced.
+    heir: Authority,
     api_server_flags: Vec<String>,
     folder: PathBuf,
     ports: Ports,
@@ -61,7 +63,7 @@ impl Components {
     pub(super) fn start(directory: &Directory, options: &Options) -> Self {
         let folder = directory.path();
         let authority = Authority::new();
-        let certificate = authority.server(&["127.0.0.1", "localhost", "kubernetes.default.svc"]);
+        let certificate = server_certificate(&authority);
         write_files(folder, &authority, &certificate);
         let ports = Ports {
             api: Port::claim(),
@@ -72,6 +74,7 @@ impl Components {
         let api_server_flags = api_server_flags(folder, &ports, &options.api_server_flags);
         Self {
             authority,
+            heir: Authority::new(),
             api_server: start_program(folder, "kube-apiserver", &api_server_flags),
             api_server_flags,
             folder: folder.to_owned(),
@@ -84,6 +87,19 @@ impl Components {
 
     pub(super) fn authority(&self) -> &Authority {
         &self.authority
+    }
+
+    /// Both authorities, for a client that is to work with either.
+    pub(super) fn authorities(&self) -> String {
+        self.authority.certificate() + &self.heir.certificate()
+    }
+
+    /// Starts the API server again under another authority, as after a rotation that is over.
+    pub(super) fn replace_authority(&mut self) {
+        std::mem::swap(&mut self.authority, &mut self.heir);
+        let certificate = server_certificate(&self.authority);
+        write_certificates(&self.folder, &self.authority, &certificate);
+        self.start_api_server();
     }
 
     pub(super) fn api_port(&self) -> u16 {
@@ -196,6 +212,17 @@ impl Components {
     }
 }
 
+/// For all that clients may take the API server for.
+fn server_certificate(authority: &Authority) -> Certificate {
+    let elsewhere = ELSEWHERE.to_string();
+    authority.server(&[
+        "127.0.0.1",
+        "localhost",
+        "kubernetes.default.svc",
+        &elsewhere,
+    ])
+}
+
 fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("the kit's folder can be written");
     for entry in std::fs::read_dir(from).expect("the kit's folder can be read") {
@@ -263,14 +290,22 @@ fn write_files(folder: &Path, authority: &Authority, certificate: &Certificate) 
         "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}],
     });
     let accounts = rcgen::KeyPair::generate().expect("a key can be made");
+    write_certificates(folder, authority, certificate);
     for (name, text) in [
-        ("authority.crt", authority.certificate()),
-        ("server.crt", certificate.certificate.clone()),
-        ("server.key", certificate.key.clone()),
         ("accounts.key", accounts.serialize_pem()),
         ("accounts.pub", accounts.public_key_pem()),
         ("tokens.csv", tokens.concat()),
         ("audit-policy.yaml", policy.to_string()),
+    ] {
+        std::fs::write(folder.join(name), text).expect("the kit's folder can be written");
+    }
+}
+
+fn write_certificates(folder: &Path, authority: &Authority, certificate: &Certificate) {
+    for (name, text) in [
+        ("authority.crt", &authority.certificate()),
+        ("server.crt", &certificate.certificate),
+        ("server.key", &certificate.key),
     ] {
         std::fs::write(folder.join(name), text).expect("the kit's folder can be written");
     }

@@ -42,11 +42,7 @@ impl Running {
         let directory = Directory::new("cluster");
         let components = Components::start(&directory, options);
         let port = components.api_port();
-        let admin = Client::new(
-            port,
-            &components.authority().certificate(),
-            User::Admin.token(),
-        );
+        let admin = Client::new(port, &components.authorities(), User::Admin.token());
         let audit = AuditLog::new(components::audit_log(directory.path()));
         let namespaces = AtomicU32::new(0);
         let components = Mutex::new(components);
@@ -60,14 +56,7 @@ impl Running {
             namespaces,
             directory,
         };
-        for user in [User::Admin, User::Agent, User::Tenant] {
-            let text = kubeconfig(port, &plane.lock().authority().certificate(), user);
-            let path = plane.kubeconfig(user);
-            std::fs::write(&path, text).expect("the kubeconfig can be written");
-            // The agent refuses a credential that others could read.
-            let private = std::fs::Permissions::from_mode(0o600);
-            std::fs::set_permissions(&path, private).expect("it is our own file");
-        }
+        plane.write_kubeconfigs();
         plane.wait_ready();
         plane.admin.apply_all(&agent_role());
         plane.lock().start_controllers(&plane.directory, options);
@@ -175,6 +164,13 @@ impl Running {
         self.wait_ready();
     }
 
+    /// Gives the API server a certificate of another authority, which alone is in the kubeconfigs from now on.
+    pub fn replace_authority(&self) {
+        self.harm().replace_authority();
+        self.write_kubeconfigs();
+        self.wait_ready();
+    }
+
     /// Stops the API server's processes as they are: connections stay open and nothing answers.
     pub fn freeze_api_server(&self) {
         self.harm().signal_api_server(Signal::SIGSTOP);
@@ -183,6 +179,17 @@ impl Running {
     /// Lets a frozen API server go on.
     pub fn thaw_api_server(&self) {
         self.harm().signal_api_server(Signal::SIGCONT);
+    }
+
+    fn write_kubeconfigs(&self) {
+        for user in [User::Admin, User::Agent, User::Tenant] {
+            let text = kubeconfig(self.port, &self.lock().authority().certificate(), user);
+            let path = self.kubeconfig(user);
+            std::fs::write(&path, text).expect("the kubeconfig can be written");
+            // The agent refuses a credential that others could read.
+            let private = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&path, private).expect("it is our own file");
+        }
     }
 
     /// The programs, for something that the next test must not find.
