@@ -16,9 +16,9 @@ pub struct ElectorSettings {
     pub name: String,
     /// This node's name; a random suffix makes every process another holder.
     pub node: String,
-    /// How long others wait for a holder that does not renew (15 s).
+    /// How long others wait for a holder that does not renew (12 s).
     pub lease_duration: Duration,
-    /// How long a holder that cannot renew goes on (10 s); less than `lease_duration`.
+    /// How long a holder that cannot renew goes on (8 s); less than `lease_duration`.
     pub renew_deadline: Duration,
     /// Time between attempts (2 s); less than `renew_deadline`.
     pub retry_period: Duration,

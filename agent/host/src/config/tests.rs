@@ -83,7 +83,7 @@ fn a_url_is_enough_and_the_rest_has_documented_defaults() {
         }
     );
     assert_eq!(settings.node.name, "node-1");
-    assert_eq!(settings.leadership.lease_duration, Duration::from_secs(15));
+    assert_eq!(settings.leadership.lease_duration, Duration::from_secs(12));
 }
 
 #[test]
@@ -287,12 +287,12 @@ fn lease_timings_that_would_allow_two_leaders_are_refused() {
         leadership("lease_duration = \"60s\"\nrenew_deadline = \"40s\"\nretry_period = \"5s\"\n")
             .is_ok()
     );
-    let error = leadership("lease_duration = \"10s\"\n").unwrap_err();
+    let error = leadership("lease_duration = \"8s\"\n").unwrap_err();
     assert!(
         error.starts_with("main.toml:4: [leadership] renew_deadline must be shorter than"),
         "{error}"
     );
-    let error = leadership("retry_period = \"9s\"\n").unwrap_err();
+    let error = leadership("retry_period = \"7s\"\n").unwrap_err();
     assert!(
         error.starts_with("main.toml:4: [leadership] retry_period must be well below"),
         "{error}"

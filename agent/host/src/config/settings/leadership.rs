@@ -22,8 +22,8 @@ pub struct LeadershipSettings {
 }
 
 pub(super) fn judge(section: &mut SectionReader<'_>) -> LeadershipSettings {
-    let lease_duration = section.duration("lease_duration", 15 * SECOND, 5 * SECOND, 10 * MINUTE);
-    let renew_deadline = section.duration("renew_deadline", 10 * SECOND, 2 * SECOND, 10 * MINUTE);
+    let lease_duration = section.duration("lease_duration", 12 * SECOND, 5 * SECOND, 10 * MINUTE);
+    let renew_deadline = section.duration("renew_deadline", 8 * SECOND, 2 * SECOND, 10 * MINUTE);
     let retry_period = section.duration("retry_period", 2 * SECOND, SECOND, 5 * MINUTE);
     if renew_deadline >= lease_duration {
         let message = "must be shorter than lease_duration, or two nodes could lead at once";
