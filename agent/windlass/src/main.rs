@@ -14,6 +14,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use windlass_cli::{Globals, program_name};
 
+/// What nodes get is linked with musl (`packaging/build.sh`), whose own allocator has one lock for all threads.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Keeps a cluster equal to a signed Git repository.
 #[derive(Debug, Parser)]
 #[command(name = "windlass", version, disable_help_subcommand = true)]

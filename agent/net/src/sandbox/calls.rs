@@ -138,6 +138,17 @@ const OLDER: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[i64] = &[libc::SYS_accept, libc::SYS_renameat];
 
+/// musl binds the socket that it asks name servers with. Only what sends and receives anyway comes of it: listen(2) is not
+/// here, and Landlock guards the ports.
+#[cfg(target_env = "musl")]
+const OF_LIBRARY: &[i64] = &[libc::SYS_bind];
+#[cfg(not(target_env = "musl"))]
+const OF_LIBRARY: &[i64] = &[];
+
+/// ioctl(2) on files and sockets: whether they wait, whether they stay open, what is there to read. C libraries do not agree
+/// on their type.
+const REQUESTS: [u64; 3] = [0x5421, 0x5451, 0x541b];
+
 /// Puts the wall up around the calling thread.
 pub(super) fn confine(unix_sockets: UnixSockets) -> Wall {
     let program = match program(unix_sockets) {
@@ -156,6 +167,7 @@ fn program(unix_sockets: UnixSockets) -> Result<BpfProgram, seccompiler::Backend
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = PLAIN
         .iter()
         .chain(OLDER)
+        .chain(OF_LIBRARY)
         .map(|call| (*call, Vec::new()))
         .collect();
     rules.extend(with_arguments(unix_sockets)?);
@@ -172,8 +184,7 @@ fn program(unix_sockets: UnixSockets) -> Result<BpfProgram, seccompiler::Backend
 fn with_arguments(
     unix_sockets: UnixSockets,
 ) -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendError> {
-    let requests = [libc::FIONBIO, libc::FIOCLEX, libc::FIONREAD];
-    let requests = requests.into_iter().map(|request| rule([is(1, request)]));
+    let requests = REQUESTS.into_iter().map(|request| rule([is(1, request)]));
     let own = u64::from(std::process::id());
     Ok(vec![
         (libc::SYS_socket, sockets(unix_sockets)?),
