@@ -3,13 +3,18 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/windlass/target
 # End-to-end tests mostly wait, so more of them than cores run side by side.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: build dist test bench demo cluster lint fmt crds bootstrap node
+.PHONY: build dist deb test bench demo cluster lint fmt crds bootstrap node
 
 build: ## the program, as it is released
 	cargo build --release --package windlass
 
-dist: build ## the archive that installs a node of this machine's architecture, with its checksum
-	@packaging/dist.sh $(CARGO_TARGET_DIR)/release/windlass $$(dpkg --print-architecture) dist
+dist: ## the archives that install nodes, with their checksums; ARCH=amd64 makes one
+	@for architecture in $(or $(ARCH),amd64 arm64); do \
+		program=$$(packaging/build.sh $$architecture --release) && packaging/dist.sh $$program $$architecture dist || exit 1; done
+
+deb: ## the Debian packages; ARCH=amd64 makes one
+	@for architecture in $(or $(ARCH),amd64 arm64); do \
+		program=$$(packaging/build.sh $$architecture --release) && packaging/deb/deb.sh $$program $$architecture dist || exit 1; done
 
 test: bootstrap node lint ## everything that must hold
 	@tests/bootstrap.sh chromium chromedriver:chromium-driver || echo "== no Chromium: nobody looks at the status page"

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs windlass on this node, or upgrades it: the same command does both, and may be repeated.
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
+# As the package has it, windlass-setup is a link to it.
+here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
+me=${0##*/}
 
 usage() {
-    cat <<'END'
+    sed "s|\./install\.sh|$([ "$me" = install.sh ] && printf ./install.sh || printf %s "$me")|" <<'END'
 usage: sudo ./install.sh                              asks for what it needs (on a terminal)
        sudo ./install.sh --repo URL --signers FILE [options]
        sudo ./install.sh                              upgrades; the settings stay as they are
@@ -38,7 +40,7 @@ usage: sudo ./install.sh                              asks for what it needs (on
 END
 }
 
-fail() { printf 'install.sh: %s\n' "$1" >&2; exit 1; }
+fail() { printf '%s: %s\n' "$me" "$1" >&2; exit 1; }
 step() {
     printf '► %s\n' "$1"
     shift
@@ -86,8 +88,14 @@ renewed=/var/lib/windlass/kubeconfig
 # Where k3s and RKE2 say how a worker's kubelet reaches the servers.
 kubelets='/var/lib/rancher/k3s/agent/kubelet.kubeconfig /var/lib/rancher/rke2/agent/kubelet.kubeconfig'
 servers_own='/etc/rancher/k3s/k3s.yaml /etc/rancher/rke2/rke2.yaml /etc/kubernetes/admin.conf'
+# Where things go; choose_places says otherwise where /usr takes nothing, and where apt has put them already.
 program=/usr/bin/windlass
 pages=/usr/local/share/man/man1
+unit_folder=/etc/systemd/system
+users=/usr/lib/sysusers.d/windlass.conf
+folders=/usr/lib/tmpfiles.d/windlass.conf
+packaged=''
+aside=/usr/lib/windlass/before
 units='windlass.service windlass-net.service windlass-net.socket windlass-identity.service windlass-identity.path'
 # What opens a private repository: its key in the settings, where it goes, whose it is there, and what was given.
 private=(
@@ -96,6 +104,28 @@ private=(
     "password_file /etc/windlass/git-password windlass 0600 $password_file"
     "ca_file /etc/windlass/git-ca.pem root 0644 $ca"
 )
+
+# Whether a folder is on a file system that is mounted to be read only; whoever runs it.
+is_read_only() { case ,$(findmnt --noheadings --output OPTIONS --target "$1" | tail -n 1), in *,ro,*) ;; *) return 1 ;; esac; }
+
+# The package has brought program, units, users and pages; beside this script it leaves a mark. Where /usr is read-only
+# (Flatcar, CoreOS), /opt is the place for what does not come with the system; who began there stays there.
+choose_places() {
+    if [ -e "$here/packaged" ]; then
+        packaged=1 unit_folder=/usr/lib/systemd/system
+        [ ! -d "$aside" ] || upgrade=1 before=$(cat "$aside/said")
+        return
+    fi
+    case $(dpkg-query --show --showformat='${db:Status-Status}' windlass 2>/dev/null || true) in
+    installed | unpacked | half-*) fail 'windlass came with apt on this node: apt upgrades it, and windlass-setup takes these options' ;;
+    esac
+    if [ -e /opt/bin/windlass ] || is_read_only /usr/bin; then
+        program=/opt/bin/windlass
+        pages=/opt/man/man1
+        users=/etc/sysusers.d/windlass.conf
+        folders=/etc/tmpfiles.d/windlass.conf
+    fi
+}
 
 ask() { # variable, question, default
     local answer
@@ -388,8 +418,13 @@ go_back() {
         [ ! -e "$scratch$file" ] && [ ! -L "$scratch$file" ] || cp -a "$scratch$file" "$file"
     done
     rm -rf "$scratch"
-    [ -e "$program.before" ] || return 0
-    mv -f "$program.before" "$program"
+    if [ -n "$packaged" ]; then
+        [ -n "$upgrade" ] || return 0
+        [ ! -d "$aside" ] || "$here/aside" back
+    else
+        [ -e "$program.before" ] || return 0
+        mv -f "$program.before" "$program"
+    fi
     systemctl daemon-reload
     systemctl restart windlass-net.socket && systemctl restart windlass
 }
@@ -397,7 +432,7 @@ go_back() {
 change_settings() {
     local file files unit
     files="$config $trusted $credential $admin $minting $(each_private name_private)"
-    for unit in $units; do files+=" /etc/systemd/system/$unit"; done
+    [ -n "$packaged" ] || for unit in $units; do files+=" $unit_folder/$unit"; done
     scratch=$(mktemp -d /run/windlass-install-XXXXXX)
     rm -f "$program.before"
     trap go_back EXIT
@@ -423,12 +458,35 @@ make_folder() {
 # comes as a file of its own.
 put_program() {
     [ -z "$upgrade" ] || ln -f "$program" "$program.before"
-    install -m 0755 "$binary" "$program"
+    install -D -m 0755 "$binary" "$program"
 }
 
-# A folder that takes none (a read-only /usr) is no reason to stop.
+# The units name the program by its usual place.
+put_unit() { install -m 0644 /dev/stdin "$unit_folder/$1" < <(sed "s|/usr/bin/windlass|$program|g" "$here/systemd/$1"); }
+
+put_files() {
+    local unit
+    [ -z "$packaged" ] || return 0
+    step "binary: $program" put_program
+    step "man pages: $pages" put_pages
+    for unit in $units; do
+        step "unit: $unit_folder/$unit" put_unit "$unit"
+    done
+}
+
+put_users() {
+    if [ -z "$packaged" ]; then
+        step 'users: windlass, windlass-net' install -D -m 0644 "$here/systemd/sysusers.d/windlass.conf" $users
+        step 'users are made: systemd-sysusers' systemd-sysusers $users
+        step 'directories' install -D -m 0644 "$here/systemd/tmpfiles.d/windlass.conf" $folders
+        step 'directories are made: systemd-tmpfiles' systemd-tmpfiles --create $folders
+    fi
+    step 'explained settings: /etc/windlass/config.toml.example' install -m 0644 "$here/packaging/etc/windlass/config.toml" "$config.example"
+}
+
+# A folder that takes none is no reason to stop.
 put_pages() {
-    "$program" man "$pages" || true
+    mkdir -p "$pages" && "$program" man "$pages" || true
 }
 
 # The node goes on as before when the new program, or what it was told, does not do what the old one did.
@@ -493,10 +551,11 @@ conclude() {
     local text
     text=$(said)
     undo=''
-    rm -f "$program.before"
+    rm -rf "$program.before" ${packaged:+"$aside"}
     [[ $text != *'offline since'* ]] || printf '! the repository does not answer: the node works with what it has, and goes on asking\n'
     [[ $text != *'API server'* ]] || printf '! the API server does not answer this node: nothing is applied until it does\n'
     [ "$(ready "$text")" = "$(all "$text")" ] || printf '! not everything is ready; windlass status says what and why\n'
+    case $program in /opt/*) printf '  the program is %s, as /usr is read-only\n' $program ;; esac
     printf '✔ done; look with: systemctl status windlass; windlass get all -A\n'
 }
 
@@ -523,9 +582,9 @@ uninstall_node() {
         step "unit: /etc/systemd/system/$unit" rm -rf "/etc/systemd/system/$unit" "/etc/systemd/system/$unit.d"
     done
     step 'systemd forgets the units' systemctl daemon-reload
-    step 'binary, settings, keys and state' rm -rf $program $program.before /etc/windlass /var/lib/windlass /var/cache/windlass-net \
-        /run/windlass /usr/lib/sysusers.d/windlass.conf /usr/lib/tmpfiles.d/windlass.conf \
-        $pages/windlass.1 $pages/windlass-*.1
+    step 'settings, keys and state' rm -rf /etc/windlass /var/lib/windlass /var/cache/windlass-net /run/windlass
+    [ -n "$packaged" ] || step 'binary' rm -f $program $program.before $users $folders $pages/windlass.1 $pages/windlass-*.1
+    [ -z "$packaged" ] || printf '  the program is apt'"'"'s: apt purge windlass\n'
     if [ -n "$dry_run" ]; then
         printf '✔ that is what it would do; nothing was done\n'
     else
@@ -533,6 +592,7 @@ uninstall_node() {
     fi
 }
 
+choose_places
 [ -n "$uninstall" ] || [ -z "$keep_api$node_only" ] || fail '--keep-api and --node-only go with --uninstall'
 if [ -n "$uninstall" ]; then
     uninstall_node
@@ -559,6 +619,8 @@ case $rights in
 esac
 [ "$role" != leader ] || [ "$rights" != cache ] || fail 'a leader cannot work with the rights of a cache'
 [ "$rights" != given ] || [ ${#servers[@]} = 0 ] || fail '--server goes with an identity of its own, not with --rights given'
+[ -z "$packaged" ] || [ -z "$binary" ] || fail '--binary goes with the archive; apt has brought the program'
+[ -z "$packaged" ] || binary=$program
 [ -n "$binary" ] || binary=$(find_binary)
 [ -x "$binary" ] || fail "$binary is not there; run make build, or give --binary FILE"
 [ -n "$kubeconfig" ] || [ -z "$rights" ] || [ ! -e "$admin" ] || kubeconfig=$(readlink -f "$admin")
@@ -575,21 +637,13 @@ fi
 
 printf '► check of this machine\n'
 check_machine
-step 'users: windlass, windlass-net' install -D -m 0644 "$here/systemd/sysusers.d/windlass.conf" /usr/lib/sysusers.d/windlass.conf
-step 'users are made: systemd-sysusers' systemd-sysusers /usr/lib/sysusers.d/windlass.conf
-step 'directories' install -D -m 0644 "$here/systemd/tmpfiles.d/windlass.conf" /usr/lib/tmpfiles.d/windlass.conf
-step 'directories are made: systemd-tmpfiles' systemd-tmpfiles --create /usr/lib/tmpfiles.d/windlass.conf
-step 'explained settings: /etc/windlass/config.toml.example' install -m 0644 "$here/packaging/etc/windlass/config.toml" "$config.example"
+put_users
 [ -z "$repo" ] || printf '► settings: %s\n' "$config"
 [ -z "$signers" ] || printf '► keys: %s\n' "$trusted"
 each_private show_private
 [ -z "$kubeconfig" ] || show_credential
 step 'check of settings, keys, cluster and repository (what is refused is not kept)' change_settings
-step "binary: $program" put_program
-step "man pages: $pages" put_pages
-for unit in $units; do
-    step "unit: /etc/systemd/system/$unit" install -m 0644 "$here/systemd/$unit" "/etc/systemd/system/$unit"
-done
+put_files
 step 'systemd reads the units' systemctl daemon-reload
 step 'started at every boot' systemctl --quiet enable windlass-net.socket windlass.service windlass-identity.path
 step 'folder for manifests of this node: /var/lib/windlass/manifests' make_folder

@@ -15,6 +15,8 @@ mod install;
 mod life;
 mod local;
 mod node;
+mod package;
+mod read_only;
 mod second;
 mod service;
 mod ssh;
