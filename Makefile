@@ -3,7 +3,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/windlass/target
 # End-to-end tests mostly wait, so more of them than cores run side by side.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: build dist deb test bench demo cluster lint fmt crds bootstrap node
+.PHONY: build dist deb soak test bench demo cluster lint fmt crds bootstrap node
 
 build: ## the program, as it is released
 	cargo build --release --package windlass
@@ -56,6 +56,11 @@ bench: ## the figures, measured against their limits (docs/bench.md); ONLY=name 
 	cargo build --release --package windlass-bench
 	@WINDLASS_BIN=$(CARGO_TARGET_DIR)/release/windlass $(CARGO_TARGET_DIR)/release/windlass-bench
 
+soak: bootstrap node ## random faults on three booted nodes, for SOAK=1h; repeat with SOAK_SEED=
+	@tests/bootstrap.sh ip:iproute2
+	cargo build --package windlass
+	SOAK=$(or $(SOAK),1h) SOAK_SEED=$(SOAK_SEED) cargo test --workspace soak_of -- --ignored --nocapture
+
 demo: bootstrap ## a signed commit goes in, the cluster follows; KEEP=1 leaves it running
 	@echo "== building the program (a few minutes the first time)"
 	cargo build --package windlass --package windlass-kit --example demo --bin windlass
@@ -76,4 +81,5 @@ bootstrap:
 
 node:
 	@echo "== the node that the installation is tested on"
+	@tests/bootstrap.sh ip:iproute2
 	@[ "$$(id -u)" != 0 ] || tests/nodes/image.sh

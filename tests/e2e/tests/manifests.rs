@@ -243,7 +243,7 @@ fn root_vouches_for_the_sources_in_its_folder_and_for_nothing_that_others_make_o
     admin.apply_all(&[strange.clone(), kustomization("strange")]);
     admin.wait_for("it to be refused", &ObjectRef::of(&strange), |found| {
         let said = ready(found)["message"].to_string();
-        said.contains("no verified commit made this object as it is")
+        said.contains("three ways to allow this source")
     });
     assert!(admin.get(&config_map("default", "app")).is_none());
 

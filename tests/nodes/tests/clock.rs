@@ -30,7 +30,7 @@ fn t44_a_node_works_on_with_a_clock_that_is_behind_and_comes_back_from_one_that_
 }
 
 impl House {
-    fn live_in(&self, time: &str) {
+    pub(crate) fn live_in(&self, time: &str) {
         for unit in UNITS {
             let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
             let text = format!(
@@ -46,7 +46,7 @@ impl House {
         self.node.sh("systemctl daemon-reload; systemctl stop windlass-net.service; systemctl restart windlass");
     }
 
-    fn status_has(&self, parts: &[&str]) {
+    pub(crate) fn status_has(&self, parts: &[&str]) {
         wait::until(&format!("the status to have {parts:?}"), SOON, || {
             let status = self.node.property("windlass", "StatusText");
             if parts.iter().all(|part| status.contains(part)) {
@@ -73,7 +73,7 @@ impl House {
         self.colour_is("blue");
     }
 
-    fn the_right_time_brings_it_back(&mut self, colour: &str) {
+    pub(crate) fn the_right_time_brings_it_back(&mut self, colour: &str) {
         for unit in UNITS {
             self.node
                 .sh(&format!("rm /etc/systemd/system/{unit}.d/clock.conf"));

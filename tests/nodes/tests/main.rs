@@ -8,15 +8,23 @@
 
 mod clock;
 mod compromised;
+mod disk;
 mod faults;
 mod house;
 mod identity;
 mod install;
 mod life;
 mod local;
+mod network;
 mod node;
+mod offline;
+mod outages;
 mod package;
 mod read_only;
+mod restored;
 mod second;
 mod service;
+mod several;
+mod soak;
 mod ssh;
+mod town;

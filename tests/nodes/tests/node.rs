@@ -46,6 +46,8 @@ pub(crate) struct Node {
     machine: Option<Process>,
     name: String,
     image: PathBuf,
+    /// The network namespace it is in; none: that of the machine.
+    network: Option<String>,
     directory: Directory,
 }
 
@@ -53,6 +55,11 @@ impl Node {
     /// Makes a node that has this checkout at `/opt/checkout` and the program at `/opt/windlass`, and boots it.
     /// `None`, with a message nobody overlooks, where the test does not run as root.
     pub(crate) fn boot(name: &str) -> Option<Self> {
+        Self::boot_in(None, name)
+    }
+
+    /// As [`Node::boot`], in a network namespace.
+    pub(crate) fn boot_in(network: Option<String>, name: &str) -> Option<Self> {
         if !nix::unistd::geteuid().is_root() {
             // Not eprintln!, which the test harness hides from whoever reads that all is well.
             let _ = std::io::stderr().write_all(SKIPPED.as_bytes());
@@ -69,6 +76,7 @@ impl Node {
             machine: None,
             name: name.to_owned(),
             image: image(),
+            network,
             directory,
         };
         node.power_on();
@@ -93,7 +101,12 @@ impl Node {
             format!("--bind-ro={}:/opt/checkout", checkout().display()),
             format!("--bind-ro={}:/opt/windlass", program.display()),
         ];
+        let network = self
+            .network
+            .as_ref()
+            .map(|name| format!("--network-namespace-path=/run/netns/{name}"));
         arguments.push(&image);
+        arguments.extend(network.as_deref());
         arguments.extend(options.iter().map(String::as_str));
         let log = self.directory.join("console.log");
         self.machine = Some(Process::start(
