@@ -8,11 +8,13 @@ mod homelab;
 mod hundred_kustomizations;
 mod hundred_objects;
 mod hundred_secrets;
+mod hundred_templates;
 mod kustomize_tree;
 mod store;
 mod thousand_config_maps;
 mod thousand_kustomizations;
 mod trust;
+mod two_hundred_releases;
 
 use crate::report::Row;
 
@@ -38,6 +40,8 @@ pub(crate) const SCENES: &[Scene] = &[
     thousand_kustomizations::SCENE,
     homelab::SCENE,
     kustomize_tree::SCENE,
+    hundred_templates::SCENE,
+    two_hundred_releases::SCENE,
 ];
 
 impl Scene {
