@@ -15,6 +15,7 @@ use windlass_cluster::{Cluster, Elector, ElectorSettings, EpochFloor, FluxLeases
 use windlass_host::config::{Role, RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
 use windlass_plan::applier::Applier;
+use windlass_plan::flux_lease;
 use windlass_state::StoreError;
 use windlass_wire::{Credentials, Reference, Secret};
 
@@ -56,9 +57,11 @@ use crate::witness::{self, RootLine};
 pub use self::error::AgentError;
 
 /// The Leases of the Flux controllers whose work windlass does (decision 2).
-const FLUX_LEASES: [&str; 2] = [
-    "source-controller-leader-election",
-    "kustomize-controller-leader-election",
+const FLUX_LEASES: [&str; 4] = [
+    flux_lease::SOURCE,
+    flux_lease::KUSTOMIZE,
+    flux_lease::HELM,
+    flux_lease::NOTIFICATION,
 ];
 /// The file that says Flux was uninstalled on purpose.
 const UNINSTALL_MARK: &str = "uninstalled";

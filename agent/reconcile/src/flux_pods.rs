@@ -6,7 +6,12 @@ use windlass_cluster::{Cluster, Detail, RequestError, Resource, Scope};
 use windlass_object::{GroupVersionKind, Object};
 
 /// The controllers whose work windlass does; the others may go on beside it.
-const CONTROLLERS: [&str; 2] = [names::SOURCE_CONTROLLER, names::KUSTOMIZE_CONTROLLER];
+const CONTROLLERS: [&str; 4] = [
+    names::SOURCE_CONTROLLER,
+    names::KUSTOMIZE_CONTROLLER,
+    names::HELM_CONTROLLER,
+    names::NOTIFICATION_CONTROLLER,
+];
 /// Without this flag a controller asks for no Lease (Flux's manifests always set it).
 const ELECTION: &str = "--enable-leader-election";
 /// A shard leads under a Lease of another name.
@@ -91,6 +96,8 @@ mod tests {
         let shard = ["--enable-leader-election", "--watch-label-selector=a=b"];
         assert!(unheld("kustomize-controller", "Running", &shard));
         assert!(!unheld("kustomize-controller", "Succeeded", &[]));
-        assert!(!unheld("helm-controller", "Running", &[]));
+        assert!(unheld("helm-controller", "Running", &[]));
+        assert!(unheld("notification-controller", "Running", &shard));
+        assert!(!unheld("image-reflector-controller", "Running", &[]));
     }
 }

@@ -16,9 +16,11 @@ use crate::house::{
 use crate::oracle;
 
 const STOPS_WITHIN: Duration = Duration::from_secs(30);
-const LEASES: [&str; 2] = [
+const LEASES: [&str; 4] = [
     "source-controller-leader-election",
     "kustomize-controller-leader-election",
+    "helm-controller-leader-election",
+    "notification-controller-leader-election",
 ];
 
 /// Runs a program as if in a pod of namespace flux-system: from its file the controllers learn where their Leases
@@ -27,7 +29,7 @@ const AS_IN_A_POD: &str = "mount -t tmpfs none /var/run && \
     mkdir -p /var/run/secrets/kubernetes.io/serviceaccount && \
     printf flux-system >/var/run/secrets/kubernetes.io/serviceaccount/namespace && exec \"$@\"";
 
-/// Flux's own source-controller and kustomize-controller, outside of the cluster.
+/// Flux's own source-controller first, and others after it, outside of the cluster.
 pub(crate) struct Flux {
     processes: Vec<Process>,
     _ports: Vec<Port>,
@@ -35,25 +37,25 @@ pub(crate) struct Flux {
 
 impl Flux {
     pub(crate) fn start(programs: &[PathBuf], house: &House, folder: &Path) -> Self {
-        let ports: Vec<Port> = (0..5).map(|_| Port::claim()).collect();
+        let count = 2 * programs.len() + 1;
+        let ports: Vec<Port> = (0..count).map(|_| Port::claim()).collect();
         let address = |index: usize| format!("127.0.0.1:{}", ports[index].number());
         let storage = folder.join("artifacts");
         std::fs::create_dir_all(&storage).unwrap();
-        let own: [Vec<String>; 2] = [
-            vec![
-                format!("--storage-path={}", storage.display()),
-                format!("--storage-addr={}", address(0)),
-                format!("--storage-adv-addr={}", address(0)),
-                format!("--metrics-addr={}", address(1)),
-                format!("--health-addr={}", address(2)),
-            ],
-            vec![
-                format!("--metrics-addr={}", address(3)),
-                format!("--health-addr={}", address(4)),
-            ],
-        ];
+        let own = |index: usize| {
+            let mut own = vec![
+                format!("--metrics-addr={}", address(2 * index + 1)),
+                format!("--health-addr={}", address(2 * index + 2)),
+            ];
+            if index == 0 {
+                own.push(format!("--storage-path={}", storage.display()));
+                own.push(format!("--storage-addr={}", address(0)));
+                own.push(format!("--storage-adv-addr={}", address(0)));
+            }
+            own
+        };
         let kubeconfig = house.control_plane.kubeconfig(User::Admin);
-        let start = |(program, own): (&PathBuf, Vec<String>)| {
+        let start = |(index, program): (usize, &PathBuf)| {
             let name = program.file_name().unwrap().to_string_lossy().into_owned();
             let shell = ["--mount", "--map-root-user", "sh", "-c", AS_IN_A_POD, "sh"];
             let path = program.to_string_lossy();
@@ -62,7 +64,7 @@ impl Flux {
             Process::start(
                 &name,
                 Path::new("unshare"),
-                arguments.chain(own),
+                arguments.chain(own(index)),
                 &[
                     ("KUBECONFIG", &kubeconfig.to_string_lossy()),
                     ("RUNTIME_NAMESPACE", "flux-system"),
@@ -72,13 +74,13 @@ impl Flux {
                 &folder.join(format!("{name}.log")),
             )
         };
-        let mut started = programs.iter().zip(own);
+        let mut started = programs.iter().enumerate();
         let mut processes: Vec<Process> = started.next().map(start).into_iter().collect();
-        if house.admin().get(&root_source()).is_some() {
-            // kustomize-controller asks for an artifact where the status says it is, for minutes: here, where nothing
+        for source in offered(house.admin()) {
+            // The others ask for an artifact where the status says it is, for minutes: here, where nothing
             // answers for the Service's name, that has to be source-controller's own word.
-            let what = "source-controller to offer the artifact";
-            house.admin().wait_for(what, &root_source(), |live| {
+            let what = format!("source-controller to offer {source:?}");
+            house.admin().wait_for(&what, &source, |live| {
                 live["status"]["artifact"]["url"]
                     .to_string()
                     .contains(&address(0))
@@ -98,6 +100,22 @@ impl Flux {
     }
 }
 
+/// The sources in the cluster that others build from.
+fn offered(admin: &Client) -> Vec<ObjectRef> {
+    let mut sources = Vec::new();
+    if admin.serves(GIT_REPOSITORY, "GitRepository") && admin.get(&root_source()).is_some() {
+        sources.push(root_source());
+    }
+    if admin.serves(GIT_REPOSITORY, "HelmChart") {
+        let charts = admin.list(GIT_REPOSITORY, "HelmChart", "flux-system", "");
+        sources.extend(charts.iter().map(|chart| {
+            let name = chart["metadata"]["name"].as_str().unwrap();
+            ObjectRef::new(GIT_REPOSITORY, "HelmChart", "flux-system", name)
+        }));
+    }
+    sources
+}
+
 impl Drop for Flux {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -110,7 +128,12 @@ impl Drop for Flux {
 
 /// Flux's own definitions, as `flux install` applies them.
 pub(crate) fn install_definitions(admin: &Client) {
-    for module in ["source-controller", "kustomize-controller"] {
+    install_definitions_of(admin, &["source-controller", "kustomize-controller"]);
+}
+
+/// As [`install_definitions`], of these controllers.
+pub(crate) fn install_definitions_of(admin: &Client, controllers: &[&str]) {
+    for module in controllers {
         let module = oracle::module(&format!("github.com/fluxcd/{module}"));
         for entry in std::fs::read_dir(module.join("config/crd/bases")).unwrap() {
             let file = entry.unwrap().path();
@@ -128,8 +151,16 @@ pub(crate) fn install_definitions(admin: &Client) {
     }
 }
 
+/// As docs/guide.md says: back to Flux. The last node does it that is uninstalled.
+pub(crate) fn release_leases(admin: &Client) {
+    for lease in LEASES {
+        let lease = ObjectRef::new("coordination.k8s.io/v1", "Lease", "flux-system", lease);
+        admin.delete(&lease);
+    }
+}
+
 /// What `flux bootstrap` leaves in the cluster.
-fn sync(house: &House) -> [Value; 2] {
+pub(crate) fn sync(house: &House) -> [Value; 2] {
     [
         json!({
             "apiVersion": GIT_REPOSITORY, "kind": "GitRepository",
@@ -152,7 +183,7 @@ fn map(name: &str, value: &str) -> String {
 }
 
 /// The identity of an object, and whether anybody wrote to it.
-fn identity(admin: &Client, object: &ObjectRef) -> (Value, Value) {
+pub(crate) fn identity(admin: &Client, object: &ObjectRef) -> (Value, Value) {
     let live = admin.get(object).expect("it is there");
     let metadata = &live["metadata"];
     (metadata["uid"].clone(), metadata["resourceVersion"].clone())
@@ -245,11 +276,7 @@ fn a_cluster_goes_from_the_real_flux_to_windlass_and_back_and_nothing_is_made_an
     );
     house.agent.stop();
 
-    // As docs/guide.md says: back to Flux.
-    for lease in LEASES {
-        let lease = ObjectRef::new("coordination.k8s.io/v1", "Lease", "flux-system", lease);
-        house.admin().delete(&lease);
-    }
+    release_leases(house.admin());
     install_definitions(house.admin());
     house.push(&[("app/map.yaml", &map("of-the-app", "three"))], "Three");
     let mut flux = Flux::start(&programs, &house, &folder);

@@ -36,6 +36,7 @@ mod faults;
 mod features;
 mod first_fetch;
 mod from_flux;
+mod from_flux_releases;
 mod heartbeat;
 mod helm_records;
 mod homelab;
