@@ -19,6 +19,12 @@ pub(crate) fn is_on(meta: &Meta) -> bool {
     meta.finalizers.iter().any(|name| name == names::FINALIZER)
 }
 
+/// Whether it was on the object and is not any more, with nobody deleting it. Of an object that is seen for the first time
+/// it was where somebody has worked on it.
+pub(crate) fn was_taken_off(meta: &Meta, before: Option<&Meta>, worked_on: bool) -> bool {
+    before.map_or(worked_on, is_on) && !is_on(meta) && !meta.deleting
+}
+
 /// Puts it on, if it is not there. The write is conditional, so that nobody else's finalizer is lost.
 pub(crate) async fn add(
     cluster: &Cluster,

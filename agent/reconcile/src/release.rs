@@ -16,6 +16,7 @@ mod remediate;
 mod render;
 mod report;
 mod revision;
+pub(crate) mod settled;
 pub(crate) mod storage;
 mod summary;
 mod switches;
@@ -23,6 +24,7 @@ pub(crate) mod template;
 mod test;
 mod values;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -30,13 +32,14 @@ use windlass_api::helm_release::{HelmReleaseSpec, WaitStrategyName};
 use windlass_api::meta::ConditionStatus;
 use windlass_api::{conditions, reasons};
 use windlass_helm::{config_digest, json_digest};
-use windlass_object::Object;
+use windlass_object::{Object, ObjectKey};
 use windlass_plan::health::CustomChecks;
 use windlass_plan::release::{self as plan, Action, Attempt, Place, Rules, State};
 
 use self::course::Course;
 use self::pass::{ChartState, Pass};
 use self::render::Wanted;
+use self::settled::{Found, Settled};
 use self::storage::{Kept, Storage};
 use crate::kustomization::Next;
 use crate::kustomization::pass::Refusal;
@@ -65,6 +68,8 @@ pub(crate) struct Outcome {
     pub(crate) ready: bool,
     /// What is left in the storage; nothing where it was not looked at, or is in another cluster.
     pub(crate) kept: Option<Kept>,
+    /// What makes the next pass short, where nothing has changed until then.
+    pub(crate) settled: Option<Arc<Settled>>,
 }
 
 /// How the stages ended that did not fail.
@@ -152,15 +157,24 @@ async fn stages(course: &mut Course<'_>, aimed: Result<(), StageError>) -> Resul
         seen::helm_release_object(&pass.meta, Some(&pass.spec), &pass.status)
     })?;
     template::reconcile(course).await?;
+    if let Some(known) = &pass.settled
+        && known.holds(pass).await?
+    {
+        course.settled = Some(Arc::clone(known));
+        return Ok(End::InSync);
+    }
     let wanted = wanted(pass).await?;
     aimed?;
     leave_old_place(course, &wanted).await?;
     let release = pass.release_name();
     let storage = Storage::load(&pass.client, pass.storage_namespace(), &release).await?;
     course.storage = Some(storage);
+    let values = wanted.config_digest.clone();
     let wanted = revision::preserving(course, wanted)?;
     note_attempt(course, &wanted);
-    act_until_in_sync(course, &wanted).await
+    let (end, watched) = act_until_in_sync(course, &wanted).await?;
+    course.found = watched.map(|watched| Found { values, watched });
+    Ok(end)
 }
 
 async fn add_finalizer(course: &mut Course<'_>) -> Result<(), StageError> {
@@ -182,13 +196,15 @@ async fn wanted(pass: &Pass) -> Result<Wanted, StageError> {
             return Err(StageError::waiting(reason, why.clone(), CHART_AGAIN));
         }
         ChartState::Unsupported(kind) => {
-            let message =
-                format!("charts of kind {kind} are not served by this version of windlass");
+            let message = format!(
+                "nobody vouches for what an {kind} offers, so it is not released; publish the chart to a registry, and \
+                 take it with an OCIRepository"
+            );
             return Err(StageError::stalled(reasons::ARTIFACT_FAILED, message));
         }
     };
     let loaded = {
-        let (keep, source) = (std::sync::Arc::clone(&pass.keep), source.clone());
+        let (keep, source) = (Arc::clone(&pass.keep), source.clone());
         tokio::task::spawn_blocking(move || chart_for_release::load(&keep.store, &source)).await
     };
     let failed = |why: String| StageError::retry(reasons::ARTIFACT_FAILED, why);
@@ -204,7 +220,7 @@ async fn wanted(pass: &Pass) -> Result<Wanted, StageError> {
         config_digest: config_digest(&values),
         post_renderers: (!renderers.is_empty()).then(|| json_digest(renderers)),
         common_metadata: spec.common_metadata.as_ref().map(json_digest),
-        chart: std::sync::Arc::new(chart.chart),
+        chart: Arc::new(chart.chart),
         values,
     })
 }
@@ -255,8 +271,12 @@ fn note_attempt(course: &mut Course<'_>, wanted: &Wanted) {
     status.storage_namespace = Some(pass.storage_namespace().to_owned());
 }
 
-/// Does what follows from where the release stands, until nothing follows any more.
-async fn act_until_in_sync(course: &mut Course<'_>, wanted: &Wanted) -> Result<End, StageError> {
+/// Does what follows from where the release stands, until nothing follows any more. Gives the objects that are watched,
+/// where they are all as they should be.
+async fn act_until_in_sync(
+    course: &mut Course<'_>,
+    wanted: &Wanted,
+) -> Result<(End, Option<Vec<ObjectKey>>), StageError> {
     let pass = course.pass;
     let mut done: Vec<Action> = Vec::new();
     loop {
@@ -276,12 +296,12 @@ async fn act_until_in_sync(course: &mut Course<'_>, wanted: &Wanted) -> Result<E
         let decision = decision.map_err(|stop| act::stopped(course, stop))?;
         plan::truncate(&mut course.status.history, decision.remembered);
         let Some(action) = decision.action else {
-            drift::check(course).await?;
+            let watched = drift::check(course).await?;
             settled(course, wanted, &state);
-            return Ok(End::InSync);
+            return Ok((End::InSync, watched.filter(|_| state == State::InSync)));
         };
         if done.contains(&action) {
-            return Ok(End::Again(None));
+            return Ok((End::Again(None), None));
         }
         course.begin(action).await?;
         let started = Instant::now();
@@ -290,10 +310,10 @@ async fn act_until_in_sync(course: &mut Course<'_>, wanted: &Wanted) -> Result<E
         observe_digests(course, wanted);
         summary::summarize(course);
         if !went_well && let Some(wait) = plan::retry_interval(&pass.spec, &course.status) {
-            return Ok(End::Again(Some(wait)));
+            return Ok((End::Again(Some(wait)), None));
         }
         if action.is_remediation() {
-            return Ok(End::Again(None));
+            return Ok((End::Again(None), None));
         }
         done.push(action);
     }
@@ -333,6 +353,7 @@ impl Outcome {
             regular: false,
             ready: false,
             kept: None,
+            settled: None,
         }
     }
 }

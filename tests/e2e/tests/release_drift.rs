@@ -1,12 +1,15 @@
 //! What others change in a release: its objects, and the Secrets that hold its revisions.
 
 use serde_json::json;
+use windlass_helm::{Record, Status};
 use windlass_kit::controlplane::Options;
 
 use crate::charts::condition;
 use crate::helm_records::Helm;
 use crate::house::config_map;
-use crate::releases::{CHART, OTHER, TEXT, by_version, house, meddle, reaches, secret};
+use crate::releases::{
+    CHART, OTHER, TEXT, ask, by_version, handled, house, meddle, reaches, secret,
+};
 
 const GUARDED: &str = "apiVersion: v1
 kind: ConfigMap
@@ -145,4 +148,36 @@ fn a_release_whose_revisions_are_deleted_is_installed_anew_at_once() {
     }
     let object = reaches(&house, "web", "InstallSucceeded", 1);
     assert_eq!(object["status"]["history"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_revision_that_somebody_was_killed_over_is_found_at_the_interval() {
+    let spec = json!({"interval": "5s", "values": {"text": "one"}});
+    let house = house(
+        &Options::api_server(),
+        &[
+            ("cluster/release.yaml", &by_version("web", &spec)),
+            ("charts/web/Chart.yaml", CHART),
+            ("charts/web/templates/text.yaml", TEXT),
+        ],
+    );
+    let Some(helm) = Helm::find(&house.control_plane, "flux-system") else {
+        return;
+    };
+    reaches(&house, "web", "InstallSucceeded", 1);
+    // What this pass finds makes the next ones short, until somebody moves a revision.
+    let now = ask(&house, "web", &["reconcile.fluxcd.io/requestedAt"]);
+    handled(&house, "web", &now);
+    let first = house.admin().get(&secret(1)).unwrap();
+    let mut pending = Record::from_secret(&first).unwrap();
+    pending.version = 2;
+    pending.set_status(Status::PendingUpgrade, "Preparing upgrade");
+    house
+        .admin()
+        .apply(&pending.to_secret("flux-system", jiff::Timestamp::now(), false));
+    reaches(&house, "web", "UpgradeSucceeded", 3);
+    let history = helm.json(&["history", "web", "-o", "json"]);
+    let words = "Release unlocked from stale 'pending-upgrade' state";
+    assert_eq!(history[1]["description"], words);
+    assert_eq!(history[2]["status"], "deployed");
 }

@@ -5,7 +5,8 @@ use windlass_kit::api::ObjectRef;
 use windlass_kit::controlplane::Options;
 
 use crate::charts::condition;
-use crate::house::config_map;
+use crate::helm_records::Helm;
+use crate::house::{House, config_map};
 use crate::releases::{CHART, OTHER, TEXT, by_version, house, reaches, reference, secret};
 
 const SCHEMA: &str = r#"{"properties": {"text": {"type": "string"}}}"#;
@@ -182,4 +183,74 @@ fn what_a_failed_upgrade_created_goes_where_the_spec_says_so() {
         .get(&config_map("flux-system", "web"))
         .unwrap();
     assert_eq!(live["data"]["text"], "two");
+}
+
+#[test]
+fn a_release_whose_finalizer_somebody_removed_is_left_alone_until_it_is_back() {
+    let with = |text: &str| by_version("web", &json!({"values": {"text": text}}));
+    let mut house = house(
+        &Options::api_server(),
+        &[
+            ("cluster/release.yaml", &with("one")),
+            (
+                "cluster/kept.yaml",
+                &OTHER.replace("  name: other", "  name: kept\n  namespace: default"),
+            ),
+            ("charts/web/Chart.yaml", CHART),
+            ("charts/web/templates/text.yaml", TEXT),
+        ],
+    );
+    let Some(helm) = Helm::find(&house.control_plane, "flux-system") else {
+        return;
+    };
+    reaches(&house, "web", "InstallSucceeded", 1);
+    let finalizers = |house: &House, list: Value| {
+        let patch = json!({"metadata": {"finalizers": list}});
+        house.admin().patch(&reference("web"), &patch);
+    };
+    let left_alone = |object: &Value| {
+        condition(object, "Stalled").is_some_and(|stalled| stalled["reason"] == "UninstallDetected")
+    };
+    let text = |house: &House| {
+        let live = house.admin().get(&config_map("flux-system", "web"));
+        live.unwrap()["data"]["text"].clone()
+    };
+    finalizers(&house, json!([]));
+    house
+        .admin()
+        .wait_for("it to be left alone", &reference("web"), left_alone);
+    let commit = house.push(&[("cluster/release.yaml", &with("two"))], "Two");
+    house.applied(&commit);
+    let object = house
+        .admin()
+        .wait_for("the next spec", &reference("web"), |object| {
+            left_alone(object) && object["status"]["observedGeneration"] == 2
+        });
+    assert_eq!(object["metadata"]["finalizers"], Value::Null);
+    assert_eq!(text(&house), "one");
+
+    finalizers(&house, json!(["finalizers.fluxcd.io"]));
+    let object = reaches(&house, "web", "UpgradeSucceeded", 2);
+    assert_eq!(condition(&object, "Stalled"), None);
+    assert_eq!(text(&house), "two");
+
+    // Deleted without it, also while nobody looks: what runs stays, and helm has the release.
+    house.agent.stop();
+    finalizers(&house, json!([]));
+    house.agent.start();
+    house
+        .admin()
+        .wait_for("it to be left alone", &reference("web"), left_alone);
+    house.repo.remove("cluster/release.yaml");
+    let commit = house.push(&[], "Take the release out");
+    house.applied(&commit);
+    house.admin().wait_gone(&reference("web"));
+    assert_eq!(text(&house), "two");
+    let list = helm.json(&["list", "-o", "json"]);
+    assert_eq!(
+        (&list[0]["name"], &list[0]["status"]),
+        (&json!("web"), &json!("deployed"))
+    );
+    helm.run(&["uninstall", "web"]);
+    assert_eq!(house.admin().get(&config_map("flux-system", "web")), None);
 }

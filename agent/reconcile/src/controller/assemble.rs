@@ -33,7 +33,7 @@ impl Controller {
         let seen = slot.seen.clone();
         let due = slot.regular_at.is_none_or(|at| at <= Instant::now());
         let at_interval = due || is_asked_for(&slot.seen);
-        let stripped = slot.stripped.then(stripped);
+        let stripped = slot.stripped.then(|| stripped(names::KUSTOMIZATION));
         let waiting_since = slot.waiting_since.clone();
         let problem = seen.spec.as_ref().err().cloned();
         let spec = (seen.spec).unwrap_or_else(|_| kustomization::placeholder_spec());
@@ -186,11 +186,11 @@ pub(super) fn malformed(message: String) -> Refusal {
 }
 
 /// Decision 4: whoever takes our finalizer off wants the objects left alone.
-fn stripped() -> Refusal {
+pub(super) fn stripped(kind: &str) -> Refusal {
     Refusal {
-        reason: "UninstallDetected",
+        reason: reasons::UNINSTALL_DETECTED,
         message: format!(
-            "another client removed the finalizer {0}; nothing of this Kustomization is touched any \
+            "another client removed the finalizer {0}; nothing of this {kind} is touched any \
              more. To take it up again, add {0} to metadata.finalizers",
             names::FINALIZER
         ),

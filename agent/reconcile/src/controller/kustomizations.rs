@@ -306,8 +306,7 @@ fn was_stripped(seen: &SeenKustomization, before: Option<&SeenKustomization>) ->
         .inventory
         .as_ref()
         .is_some_and(|i| !i.entries.is_empty());
-    let had = before.map_or(applied, |before| finalizer::is_on(&before.meta));
-    had && !finalizer::is_on(&seen.meta) && !seen.meta.deleting
+    finalizer::was_taken_off(&seen.meta, before.map(|before| &before.meta), applied)
 }
 
 pub(super) fn source_name(name: &Named, seen: &SeenKustomization) -> Option<(SourceKind, Named)> {

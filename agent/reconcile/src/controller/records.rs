@@ -47,6 +47,7 @@ impl Controller {
                     return;
                 };
                 self.records.listed.insert(news.revision.clone());
+                self.unsettle_releases(&news);
                 // Whoever is at it says so again when it is done; one that was killed is seen at the interval.
                 if !moving {
                     self.take_record(news);
@@ -54,10 +55,12 @@ impl Controller {
             }
             WatchEvent::Deleted(secret) => {
                 if let Some((news, _)) = read(&secret) {
-                    self.take_record(News {
+                    let news = News {
                         state: None,
                         ..news
-                    });
+                    };
+                    self.unsettle_releases(&news);
+                    self.take_record(news);
                 }
             }
             WatchEvent::Synced(_) => self.take_unlisted_records(),
@@ -81,10 +84,24 @@ impl Controller {
             .collect();
         self.records.listed.clear();
         for revision in gone {
-            self.take_record(News {
+            let news = News {
                 revision,
                 state: None,
-            });
+            };
+            self.unsettle_releases(&news);
+            self.take_record(news);
+        }
+    }
+
+    /// What was found in sync is looked at again in the next pass, whoever moved the revision.
+    fn unsettle_releases(&mut self, news: &News) {
+        for slot in self.releases.values_mut() {
+            let settled = slot.settled.as_ref();
+            if settled
+                .is_some_and(|settled| news.is_of(&settled.kept) && news.differs(&settled.kept))
+            {
+                slot.settled = None;
+            }
         }
     }
 
@@ -112,6 +129,7 @@ impl Controller {
         let foreign =
             |news: &News| kept.is_some_and(|kept| news.is_of(kept) && news.is_foreign(kept));
         if said.iter().any(foreign) {
+            slot.settled = None;
             self.release_queue.wake(name);
         }
     }
@@ -137,6 +155,15 @@ fn read(secret: &Value) -> Option<(News, bool)> {
 impl News {
     fn is_of(&self, kept: &Kept) -> bool {
         (&self.revision.namespace, &self.revision.release) == (&kept.namespace, &kept.release)
+    }
+
+    /// Whether it is not what was there, be it newer or come back from a backup.
+    fn differs(&self, kept: &Kept) -> bool {
+        let known = kept.versions.get(&self.revision.version);
+        match (&self.state, known) {
+            (Some(seen), Some(known)) => seen != known,
+            _ => self.is_foreign(kept),
+        }
     }
 
     /// Whether it is not what the last pass left there, or older.
@@ -198,6 +225,13 @@ mod tests {
             let news = news(version, state);
             assert!(news.is_of(&kept));
             assert_eq!(news.is_foreign(&kept), expected, "{version} {state:?}");
+            // What is older came back from a backup, or late.
+            let older = state == Some("29");
+            assert_eq!(
+                news.differs(&kept),
+                expected || older,
+                "{version} {state:?}"
+            );
         }
     }
 

@@ -18,13 +18,15 @@ use super::records::News;
 use super::release_needs::{artifact_of, chart_of};
 use super::standing::OwnKind;
 use super::values::is_read_by;
-use super::{Controller, with_jitter};
+use super::{Controller, assemble, with_jitter};
 use crate::drift::DriftWatch;
 use crate::event::{Event, ValuesKind};
+use crate::finalizer;
 use crate::kustomization::Next;
 use crate::ledger::Ledger;
 use crate::named::Named;
 use crate::release::pass::Pass;
+use crate::release::settled::Settled;
 use crate::release::storage::Kept;
 use crate::release::{self, Outcome, drift, template};
 use crate::seen::{Meta, SeenHelmRelease};
@@ -63,6 +65,10 @@ pub(super) struct ReleaseSlot {
     pub(super) unjudged: Vec<News>,
     /// Cuts a pass short that waits for what is not wanted any more.
     overtaken: CancellationToken,
+    /// Another client took our finalizer off: it is left alone from then on.
+    stripped: bool,
+    /// What the last pass found in sync, until somebody moves one of the revisions.
+    pub(super) settled: Option<Arc<Settled>>,
 }
 
 impl Controller {
@@ -95,9 +101,10 @@ impl Controller {
         };
         let name = seen.meta.name.clone();
         let old = self.releases.get_mut(&name);
-        let asks = old
-            .as_ref()
-            .is_none_or(|old| seen.meta.asks_for_a_pass(&old.seen.meta, &WATCHED));
+        let stripped = was_stripped(&seen, old.as_deref());
+        let asks = old.as_ref().is_none_or(|old| {
+            stripped != old.stripped || seen.meta.asks_for_a_pass(&old.seen.meta, &WATCHED)
+        });
         match old {
             Some(slot) => {
                 slot.listed = true;
@@ -108,6 +115,11 @@ impl Controller {
                 if (before.generation, before.deleting) != (now.generation, now.deleting) {
                     slot.overtaken.cancel();
                 }
+                if stripped && !slot.stripped {
+                    // What waits for a release that is to be left alone need not wait any longer.
+                    slot.overtaken.cancel();
+                }
+                slot.stripped = stripped;
                 slot.seen = seen;
             }
             None => {
@@ -121,6 +133,8 @@ impl Controller {
                     kept: None,
                     unjudged: Vec::new(),
                     overtaken: CancellationToken::new(),
+                    stripped,
+                    settled: None,
                 };
                 self.releases.insert(name.clone(), slot);
             }
@@ -175,6 +189,12 @@ impl Controller {
         active.map(|slot| &slot.seen.status.conditions)
     }
 
+    /// Nothing holds any more that earlier passes found: others may have written since.
+    pub(super) fn unsettle_all_releases(&mut self) {
+        let slots = self.releases.values_mut();
+        slots.for_each(|slot| slot.settled = None);
+    }
+
     pub(super) fn wake_all_releases(&mut self) {
         let names: Vec<Named> = self.releases.keys().cloned().collect();
         names.iter().for_each(|name| self.release_queue.wake(name));
@@ -200,6 +220,9 @@ impl Controller {
 
     pub(super) fn release_finished(&mut self, name: &Named, outcome: Outcome) {
         self.release_queue.finish(name);
+        if let Some(slot) = self.releases.get_mut(name) {
+            slot.settled.clone_from(&outcome.settled);
+        }
         self.records_left(name, outcome.kept.clone());
         if let Some(object) = &outcome.object {
             self.helm_release_applied(object.as_value());
@@ -234,6 +257,9 @@ impl Controller {
     }
 
     pub(super) fn release_broke(&mut self, name: &Named) {
+        if let Some(slot) = self.releases.get_mut(name) {
+            slot.settled = None;
+        }
         tracing::error!(kind = names::HELM_RELEASE, %name, "a pass broke off; it is tried again in a minute");
         self.release_queue.finish(name);
         self.release_queue.schedule(name, Instant::now() + AGAIN);
@@ -248,15 +274,17 @@ impl Controller {
             return None;
         }
         let at_interval = slot.is_regular();
-        let seen = slot.seen.clone();
+        let (seen, stripped) = (slot.seen.clone(), slot.stripped);
+        let settled = slot.settled.clone();
         let (spec, problem) = match seen.spec {
             Ok(spec) => (spec, None),
             Err(message) => (release::placeholder_spec(), Some(message)),
         };
         let client = self.release_client(name, &spec);
         let refusal = problem.or_else(|| client.as_ref().err().cloned());
-        let refusal = refusal
-            .map(super::assemble::malformed)
+        let stripped = stripped.then(|| assemble::stripped(names::HELM_RELEASE));
+        let refusal = stripped
+            .or_else(|| refusal.map(assemble::malformed))
             .or_else(|| self.release_denied(name, &spec));
         let node = (Waiter::HelmRelease, name.clone());
         let overtaken = CancellationToken::new();
@@ -293,6 +321,7 @@ impl Controller {
             halted: Arc::clone(&self.context.halted),
             overtaken: overtaken.clone(),
             at_interval,
+            settled,
         };
         self.releases.get_mut(name)?.overtaken = overtaken;
         Some(pass)
@@ -325,6 +354,15 @@ impl ReleaseSlot {
         let due = self.regular_at.is_none_or(|at| at <= Instant::now());
         due || (asked.is_some() && asked != handled)
     }
+}
+
+/// Whether somebody took our finalizer off and it was not put back.
+fn was_stripped(seen: &SeenHelmRelease, before: Option<&ReleaseSlot>) -> bool {
+    let before_meta = before.map(|before| &before.seen.meta);
+    let released = !seen.status.history.is_empty();
+    let is_gone = !finalizer::is_on(&seen.meta);
+    finalizer::was_taken_off(&seen.meta, before_meta, released)
+        || (is_gone && before.is_some_and(|before| before.stripped))
 }
 
 fn is_suspended(seen: &SeenHelmRelease) -> bool {

@@ -234,6 +234,7 @@ impl Controller {
         self.webhooks.stop();
         self.context.ledger.clear();
         self.context.release_ledger.clear();
+        self.unsettle_all_releases();
         self.standing.established = Established::Due(Instant::now());
     }
 

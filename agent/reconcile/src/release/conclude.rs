@@ -1,11 +1,13 @@
 //! The end of a pass: status, events, and when to look again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_api::meta::ConditionStatus;
 use windlass_api::{conditions, names, reasons};
 
 use super::course::Course;
+use super::settled::Settled;
 use super::{End, Outcome, act, report, summary};
 use crate::kustomization::Next;
 use crate::work::error::{Class, StageError};
@@ -46,6 +48,10 @@ pub(super) async fn conclude(mut course: Course<'_>, result: Result<End, StageEr
         tracing::warn!(release = %pass.name, %error, "the status could not be written");
     }
     let error = result.as_ref().err();
+    let settled = match &course.settled {
+        Some(known) => Some(Arc::clone(known)),
+        None => Settled::of(&course).map(Arc::new),
+    };
     let ready = conditions::is_true(&course.status.conditions, conditions::READY);
     Outcome {
         next: match &result {
@@ -56,6 +62,7 @@ pub(super) async fn conclude(mut course: Course<'_>, result: Result<End, StageEr
             Err(error) => next(&course, error),
         },
         kept: course.kept(),
+        settled: settled.filter(|_| saved.is_ok()),
         object: course.object,
         blocked: error.is_some_and(|error| error.reason == reasons::DEPENDENCY_NOT_READY),
         awaits_kind: error.is_some_and(|error| error.class == Class::KindMissing),

@@ -1,5 +1,7 @@
 //! How far a pass has come: the status as it will be written, what the API server holds, and the writes between.
 
+use std::sync::Arc;
+
 use windlass_api::conditions::{self, Statement};
 use windlass_api::helm_release::{HelmReleaseStatus, Snapshot, SnapshotAction};
 use windlass_api::meta::ConditionStatus;
@@ -8,6 +10,7 @@ use windlass_helm::{Record, config_digest, snapshot_digest};
 use windlass_object::Object;
 
 use super::pass::Pass;
+use super::settled::{Found, Settled};
 use super::storage::{Kept, Storage};
 use crate::work::error::StageError;
 use crate::work::fence::Fence;
@@ -25,6 +28,10 @@ pub(super) struct Course<'p> {
     pub(super) object: Option<Object>,
     /// The release's revisions, once they were read.
     pub(super) storage: Option<Storage>,
+    /// What makes the next pass short, once everything was looked at.
+    pub(super) found: Option<Found>,
+    /// What still holds of what an earlier pass found.
+    pub(super) settled: Option<Arc<Settled>>,
 }
 
 // === impl Course ===
@@ -38,6 +45,8 @@ impl<'p> Course<'p> {
             written: pass.status.clone(),
             object: None,
             storage: None,
+            found: None,
+            settled: None,
         }
     }
 

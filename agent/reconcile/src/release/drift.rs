@@ -5,12 +5,12 @@ use windlass_api::kustomization::IgnoreRule;
 use windlass_api::meta::ConditionStatus;
 use windlass_api::{conditions, names, reasons};
 use windlass_helm::Record;
-use windlass_object::Object;
+use windlass_object::{Object, ObjectKey};
 use windlass_plan::ignore::IgnoreRules;
 use windlass_plan::order;
 
 use super::course::Course;
-use super::{act, objects, report};
+use super::{act, objects, report, settled};
 use crate::work::apply;
 use crate::work::error::StageError;
 
@@ -53,25 +53,28 @@ fn left_alone(drift: &DriftDetection) -> Result<IgnoreRules, String> {
     IgnoreRules::compile(&targets).map_err(named)
 }
 
-/// Looks whether the objects are as the newest revision made them, and does about it what the spec says.
-pub(super) async fn check(course: &mut Course<'_>) -> Result<(), StageError> {
+/// Looks whether the objects are as the newest revision made them, and does about it what the spec says. Gives those that are
+/// watched from now on; none where something is not as it should be, or cannot be watched.
+pub(super) async fn check(course: &mut Course<'_>) -> Result<Option<Vec<ObjectKey>>, StageError> {
     let pass = course.pass;
     let (Some(mode), Some(drift)) = (mode(&pass.spec), &pass.spec.drift_detection) else {
         course.unmark(conditions::DRIFTED);
-        return Ok(());
+        return Ok(Some(Vec::new()));
     };
     let Some(record) = course.storage()?.last()?.cloned() else {
-        return Ok(());
+        return Ok(None);
     };
     let left_alone = left_alone(drift);
     let left_alone =
         left_alone.map_err(|why| StageError::stalled(reasons::RECONCILE_ERROR, why))?;
     let mut wanted = objects::of_manifest(pass, &record.manifest).await?;
     wanted.retain(|object| !says_hands_off(object) && !left_alone.covers(object));
-    match mode {
-        DriftDetectionMode::Enabled => undo(course, &record, wanted).await,
-        _ => tell(course, &record, wanted).await,
-    }
+    let watched = settled::watchable(pass, &wanted).await;
+    let right = match mode {
+        DriftDetectionMode::Enabled => undo(course, &record, wanted).await?,
+        _ => tell(course, &record, wanted).await?,
+    };
+    Ok(watched.filter(|_| right))
 }
 
 fn says_hands_off(object: &Object) -> bool {
@@ -82,11 +85,12 @@ fn says_hands_off(object: &Object) -> bool {
         .any(|value| value.eq_ignore_ascii_case(disabled))
 }
 
+/// Puts back what is not as it should be; all is, after that.
 async fn undo(
     course: &mut Course<'_>,
     record: &Record,
     wanted: Vec<Object>,
-) -> Result<(), StageError> {
+) -> Result<bool, StageError> {
     let pass = course.pass;
     let stages = order::stages(wanted);
     let applied = apply::apply(
@@ -118,18 +122,19 @@ async fn undo(
         .await;
     }
     undrifted(course, record);
-    Ok(())
+    Ok(true)
 }
 
+/// Says what is not as it should be; gives whether all is.
 async fn tell(
     course: &mut Course<'_>,
     record: &Record,
     wanted: Vec<Object>,
-) -> Result<(), StageError> {
+) -> Result<bool, StageError> {
     let found = apply::look(&course.pass.drift_work(record.apply_method), wanted).await?;
     if found.is_empty() {
         undrifted(course, record);
-        return Ok(());
+        return Ok(true);
     }
     let lines: Vec<String> = found
         .iter()
@@ -150,7 +155,7 @@ async fn tell(
     if is_new {
         report::publish(course, report::Kind::Warning, reason, message).await;
     }
-    Ok(())
+    Ok(false)
 }
 
 fn undrifted(course: &mut Course<'_>, record: &Record) {

@@ -13,6 +13,7 @@ use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 use windlass_release::Owner;
 
+use super::settled::Settled;
 use super::switches::Writes;
 use crate::archive::ArchiveSnapshot;
 use crate::chart::ChartSnapshot;
@@ -77,6 +78,8 @@ pub(crate) struct Pass {
     pub(crate) overtaken: CancellationToken,
     /// Whether the pass is the regular one, in which rate-limited corrections are made up for.
     pub(crate) at_interval: bool,
+    /// What an earlier pass found in sync.
+    pub(crate) settled: Option<Arc<Settled>>,
 }
 
 /// What is known of the chart.
