@@ -1,6 +1,8 @@
 //! What kustomizations name of other places, for builds on a laptop: pinned in `windlass.lock`, kept in the person's cache.
 
+pub(crate) mod charts;
 pub(crate) mod programs;
+pub(crate) mod registry;
 
 use std::fs;
 use std::io;

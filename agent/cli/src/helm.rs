@@ -1,10 +1,14 @@
 //! `windlass helm template`: what `helm template` prints, from the files of this machine.
 
 pub(crate) mod chart;
+mod fetch;
 mod flags;
+mod output;
 mod provenance;
 mod server;
 mod values;
+
+use std::net::ToSocketAddrs as _;
 
 use clap::{Args, Subcommand};
 use rand::TryRngCore as _;
@@ -40,7 +44,11 @@ pub(crate) enum HelmWhat {
 }
 
 /// The clock and randomness of this machine, and no cluster.
-pub(crate) struct Offline;
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Offline {
+    /// Whether templates may ask where a host is.
+    pub(crate) resolves: bool,
+}
 
 // === impl Surroundings ===
 
@@ -59,6 +67,15 @@ impl Surroundings for Offline {
     fn lookup(&self, _: &str, _: &str, _: &str, _: &str) -> Result<serde_json::Value, String> {
         Ok(serde_json::json!({}))
     }
+
+    fn resolve(&self, host: &str) -> String {
+        if !self.resolves {
+            return String::new();
+        }
+        let found = (host, 0).to_socket_addrs();
+        let first = found.ok().and_then(|mut found| found.next());
+        first.map_or_else(String::new, |address| address.ip().to_string())
+    }
 }
 
 /// Renders and prints.
@@ -70,14 +87,10 @@ pub(crate) async fn run(
     let HelmWhat::Template(flags) = &arguments.what;
     flags.refuse()?;
     let (name, path) = name_and_chart(flags)?;
-    if flags.verify {
-        provenance::check(path, flags.keyring.as_deref())?;
-    }
-    let chart = chart::load(path)?;
-    is_complete(path, &chart)?;
+    let chart = loaded(path, flags)?;
     let values = flags.values.read()?;
     let release = Release {
-        name,
+        name: name.clone(),
         namespace: globals.namespace.as_deref().unwrap_or(NAMESPACE).to_owned(),
         revision: 1,
         operation: if flags.is_upgrade {
@@ -91,15 +104,44 @@ pub(crate) async fn run(
         DryRun::Client => offline(path, &chart, &values, &release, flags)?,
         DryRun::Server => server::rendered(globals, chart, values, release, flags).await?,
     };
-    let mut text = rendered.text(Parts {
+    let parts = Parts {
         definitions: flags.include_crds,
         hooks: !flags.no_hooks,
         tests: !flags.skip_tests,
-    });
+    };
+    if let Some(directory) = &flags.output_dir {
+        let named = match flags.release_name {
+            true => directory.join(&name),
+            false => directory.clone(),
+        };
+        return output::write(screen, &rendered, parts, &named);
+    }
+    let mut text = rendered.text(parts);
     if !flags.show_only.is_empty() {
         text = show_only(&text, &flags.show_only).map_err(CommandError::Usage)?;
     }
     Ok(screen.print_yaml(&text)?)
+}
+
+/// The chart, with all that it needs.
+fn loaded(path: &str, flags: &TemplateFlags) -> Result<Chart, CommandError> {
+    let is_remote = fetch::is_remote(path, flags);
+    if flags.verify && is_remote {
+        let message = "--verify: a package is compared on this machine; fetch it with `helm pull --prov`, and name the file";
+        return Err(CommandError::Usage(message.to_owned()));
+    }
+    if flags.verify {
+        provenance::check(path, flags.keyring.as_deref())?;
+    }
+    let mut chart = match is_remote {
+        true => fetch::chart(path, flags)?,
+        false => chart::load(path)?,
+    };
+    if flags.dependency_update {
+        fetch::dependencies(path, &mut chart, flags)?;
+    }
+    is_complete(path, &chart)?;
+    Ok(chart)
 }
 
 /// The release's name and where the chart is (pkg/action of Helm, `NameAndChart`). `helm template` has a name for every
@@ -115,7 +157,7 @@ fn name_and_chart(flags: &TemplateFlags) -> Result<(String, &str), CommandError>
         }
         ([name, chart], None) => (name.clone(), chart),
         ([chart], Some(template)) if !template.is_empty() => {
-            let name = render_name(template, &Offline);
+            let name = render_name(template, &Offline::default());
             let name = name.map_err(|error| usage(&format!("--name-template: {error}")))?;
             (name, chart)
         }
@@ -148,7 +190,10 @@ fn offline(
     release: &Release,
     flags: &TemplateFlags,
 ) -> Result<Rendered, CommandError> {
-    render(chart, values, release, &capabilities(flags)?, &Offline)
+    let offline = Offline {
+        resolves: flags.enable_dns,
+    };
+    render(chart, values, release, &capabilities(flags)?, &offline)
         .map_err(|error| CommandError::Build(format!("{path}: {error}")))
 }
 

@@ -3,8 +3,8 @@
 
 mod artifacts;
 mod file;
-mod registry;
 mod sources;
+mod versions;
 mod walk;
 
 use std::fs;

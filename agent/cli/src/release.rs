@@ -20,6 +20,7 @@ use self::chart::Located;
 pub(crate) use self::values::compose;
 use crate::arguments::Globals;
 use crate::error::CommandError;
+use crate::helm::Offline;
 use crate::kind::Kind;
 use crate::screen::Screen;
 use crate::session::Session;
@@ -128,7 +129,7 @@ async fn work_out(
     let release = release(&owner, history.next_version(), before);
     let operation = release.operation;
     let Located { chart, version } = located;
-    let rendered = live::rendered(session, chart, values, release).await?;
+    let rendered = live::rendered(session, Offline::default(), chart, values, release).await?;
     let failed = CommandError::Build;
     let prepared = windlass_release::finish(&owner, rendered, &version).map_err(failed)?;
     let defined = windlass_release::definitions(&owner, &prepared.definitions).map_err(failed)?;

@@ -1,5 +1,6 @@
 //! `windlass helm template` beside the real helm: the same bytes and the same exit status.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -366,9 +367,141 @@ fn what_is_refused_says_what_to_do_instead_and_helm_refuses_it_too_where_it_is_w
             assert!(!theirs(program, arguments).1, "{arguments:?}");
         }
     }
-    assert!(refused(&["demo", &web, "--output-dir", "x"]).contains("--show-only"));
-    assert!(refused(&["demo", &web, "--repo", "https://x"]).contains("helm pull"));
+    assert!(refused(&["demo", &web, "--output-dir", "x", "-s", "y"]).contains("--show-only"));
     assert!(refused(&["demo", &web, "--post-renderer", "x"]).contains("postRenderers"));
-    assert!(refused(&["demo", &web, "--dependency-update"]).contains("helm dependency build"));
-    assert!(refused(&["demo", &web, "--enable-dns"]).contains("as a value"));
+    assert!(refused(&["demo", "web", "--repo", "https://x", "--username", "me"]).contains("netrc"));
+    let verified = ["demo", "web", "--repo", "https://x", "--verify"];
+    assert!(refused(&verified).contains("helm pull --prov"));
+    let named = far.replace("https://h", "@h");
+    fs::write(folder.path().join("lacking/Chart.yaml"), named).unwrap();
+    let updated = ["demo", &lacking, "--dependency-update"];
+    assert!(refused(&updated).contains("helm dependency build"));
+}
+
+/// Every file below a folder, by its path in it.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_owned();
+                found.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+fn words(line: &[String]) -> Vec<&str> {
+    line.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn a_file_for_each_template_is_written_where_helm_writes_it() {
+    let Some(program) = helm() else { return };
+    let folder = chart();
+    let web = folder.path().join("web").display().to_string();
+    let twice = "kind: Secret\nmetadata: {name: a}\n---\nkind: Secret\nmetadata: {name: b}\n";
+    fs::write(folder.path().join("web/templates/twice.yaml"), twice).unwrap();
+    for (number, flags) in [
+        &["--include-crds", "--set", "off.enabled=true"][..],
+        &["--release-name", "--skip-tests"],
+        &["--no-hooks"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let [own, others] = ["own", "others"].map(|whose| {
+            let place = folder.path().join(format!("{whose}-{number}"));
+            place.display().to_string()
+        });
+        let with = |place: &str| {
+            let fixed = ["demo", &web, "--output-dir", place].map(str::to_owned);
+            let flags = flags.iter().map(|flag| (*flag).to_owned());
+            fixed.into_iter().chain(flags).collect::<Vec<String>>()
+        };
+        let (own_line, others_line) = (with(&own), with(&others));
+        let (printed, said, good) = ours(&words(&own_line));
+        assert!(good, "{flags:?}: {said}");
+        let (expected, good) = theirs(program, &words(&others_line));
+        assert!(good, "{flags:?}");
+        assert_eq!(
+            printed.trim(),
+            expected.trim().replace(&others, &own),
+            "{flags:?}"
+        );
+        let files = tree(Path::new(&own));
+        assert_eq!(files, tree(Path::new(&others)), "{flags:?}");
+        assert!(files.len() > 1, "{files:?}");
+        // The same once more is the same.
+        assert!(ours(&words(&own_line)).2);
+        assert_eq!(tree(Path::new(&own)), files);
+    }
+}
+
+#[test]
+fn a_chart_beside_it_that_a_chart_needs_is_taken_where_that_is_asked_for() {
+    let Some(program) = helm() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let needs = "apiVersion: v2\nname: app\nversion: 1.0.0\ndependencies:\n- {name: near, version: '>=1.0.0', repository: 'file://../near', alias: close}\n";
+    let map = "kind: ConfigMap\nmetadata: {name: {{ .Chart.Name }}-{{ .Values.a }}}\n";
+    for (path, text) in [
+        ("app/Chart.yaml", needs),
+        (
+            "app/templates/a.yaml",
+            "kind: ConfigMap\nmetadata: {name: {{ .Values.close.a }}}\n",
+        ),
+        (
+            "near/Chart.yaml",
+            "apiVersion: v2\nname: near\nversion: 1.2.0\n",
+        ),
+        ("near/values.yaml", "a: x\n"),
+        ("near/templates/a.yaml", map),
+    ] {
+        let file = folder.path().join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    let app = folder.path().join("app").display().to_string();
+    assert!(!ours(&["demo", &app]).2);
+    let before = tree(folder.path());
+    let (printed, said, good) = ours(&["demo", &app, "--dependency-update"]);
+    assert!(good, "{said}");
+    assert_eq!(tree(folder.path()), before, "nothing is written");
+    let (expected, good) = theirs(program, &["demo", &app, "-u"]);
+    assert!(good);
+    // Helm tells first what it saves.
+    let start = expected.find("---").unwrap();
+    assert_eq!(printed, expected[start..]);
+    assert!(printed.contains("name: close-x"), "{printed}");
+    fs::write(
+        folder.path().join("near/Chart.yaml"),
+        "apiVersion: v2\nname: near\nversion: 0.2.0\n",
+    )
+    .unwrap();
+    fs::remove_dir_all(folder.path().join("app/charts")).unwrap();
+    assert!(!ours(&["demo", &app, "--dependency-update"]).2);
+    assert!(!theirs(program, &["demo", &app, "--dependency-update"]).1);
+}
+
+#[test]
+fn templates_learn_addresses_where_that_is_allowed() {
+    let Some(program) = helm() else { return };
+    let folder = chart();
+    let web = folder.path().join("web").display().to_string();
+    let template = "kind: ConfigMap\ndata: {a: {{ getHostByName \"127.0.0.1\" | quote }}}\n";
+    fs::write(folder.path().join("web/templates/host.yaml"), template).unwrap();
+    for (flags, expected) in [
+        (&["--enable-dns"][..], "a: \"127.0.0.1\""),
+        (&[], "a: \"\""),
+    ] {
+        let arguments: Vec<&str> = ["demo", &web].iter().chain(flags).copied().collect();
+        let (printed, said, good) = ours(&arguments);
+        assert!(good && printed.contains(expected), "{printed}{said}");
+        assert_eq!((printed, good), theirs(program, &arguments));
+    }
 }

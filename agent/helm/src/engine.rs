@@ -30,6 +30,11 @@ pub trait Surroundings: Sync {
         namespace: &str,
         name: &str,
     ) -> Result<serde_json::Value, String>;
+
+    /// What `getHostByName` finds: an address of a host. Nothing unless somebody allows it, as in Helm.
+    fn resolve(&self, _host: &str) -> String {
+        String::new()
+    }
 }
 
 /// Steps of one rendering, each a node or an element that is looked at: the largest charts known take under

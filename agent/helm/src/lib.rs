@@ -49,6 +49,6 @@ pub use crate::record::{
     snapshot_digest,
 };
 pub use crate::render::{Operation, Release, RenderError, Rendered, render, render_name};
-pub use crate::semver::choose::{highest, is_within, with_metadata};
-pub use crate::show::{Parts, show_only};
+pub use crate::semver::choose::{highest, is_version, is_within, with_metadata};
+pub use crate::show::{Parts, Piece, show_only};
 pub use crate::strvals::{Setting, set};

@@ -1,5 +1,6 @@
 //! A rendered chart as `helm template` prints it (pkg/cmd/template.go).
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -21,6 +22,26 @@ pub struct Parts {
 
 static SOURCE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("# Source: [^/]+/(.+)").ok());
 
+/// What one template, or one file of definitions, came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Its path through the charts.
+    pub source: String,
+    content: String,
+}
+
+// === impl Piece ===
+
+impl fmt::Display for Piece {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            formatter,
+            "---\n# Source: {}\n{}",
+            self.source, self.content
+        )
+    }
+}
+
 // === impl Rendered ===
 
 impl Rendered {
@@ -28,25 +49,48 @@ impl Rendered {
     #[must_use]
     pub fn text(&self, parts: Parts) -> String {
         let mut text = String::new();
-        if parts.definitions {
-            for definition in self.chart.custom_resource_definitions() {
-                let data = String::from_utf8_lossy(&definition.data);
-                push(&mut text, &definition.source, &data);
-            }
+        for piece in self.objects(parts) {
+            text.push_str(&piece.to_string());
         }
-        text.push_str(&self.manifest());
         let mut text = format!("{}\n", text.trim());
-        let is_test = |events: &[HookEvent]| events.contains(&HookEvent::Test);
-        let hooks = self.hooks.iter().filter(|_| parts.hooks);
-        for hook in hooks.filter(|hook| parts.tests || !is_test(&hook.events)) {
-            push(&mut text, &hook.path, &hook.manifest);
+        for piece in self.hook_pieces(parts) {
+            text.push_str(&piece.to_string());
         }
         text
     }
-}
 
-fn push(text: &mut String, source: &str, content: &str) {
-    text.push_str(&format!("---\n# Source: {source}\n{content}\n"));
+    /// The objects piece by piece, in the order of [`Rendered::text`].
+    pub fn pieces(&self, parts: Parts) -> impl Iterator<Item = Piece> {
+        self.objects(parts).chain(self.hook_pieces(parts))
+    }
+
+    fn objects(&self, parts: Parts) -> impl Iterator<Item = Piece> {
+        let definitions = match parts.definitions {
+            true => self.chart.custom_resource_definitions(),
+            false => Vec::new(),
+        };
+        let definitions = definitions.into_iter().map(|definition| Piece {
+            content: String::from_utf8_lossy(&definition.data).into_owned(),
+            source: definition.source,
+        });
+        let manifests = self.manifests.iter().map(|manifest| Piece {
+            source: manifest.source.clone(),
+            content: manifest.content.clone(),
+        });
+        definitions.chain(manifests)
+    }
+
+    fn hook_pieces(&self, parts: Parts) -> impl Iterator<Item = Piece> {
+        let is_test = |events: &[HookEvent]| events.contains(&HookEvent::Test);
+        let hooks = self
+            .hooks
+            .iter()
+            .filter(move |hook| parts.hooks && (parts.tests || !is_test(&hook.events)));
+        hooks.map(|hook| Piece {
+            source: hook.path.clone(),
+            content: hook.manifest.clone(),
+        })
+    }
 }
 
 /// Of a stream as [`Rendered::text`] gives it the objects from files that match the patterns, in the order of the

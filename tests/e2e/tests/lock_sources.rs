@@ -62,6 +62,15 @@ fn what_sources_and_charts_take_of_elsewhere_is_pinned_where_that_is_asked_for()
     let (of_registry, registry_digest) = package("2.1.0+x", "a: two\n");
     registry.push(("charts/web", "2.1.0_x"), CHART_LAYER, &of_registry);
     let (manifest, _) = registry.push(("house/app", "main"), CHART_LAYER, &of_registry);
+    for tag in ["1.0.0-arm", "1.1.0-amd", "1.2.0-amd-debug"] {
+        let (bytes, _) = package(tag, "a: three\n");
+        registry.push(("house/filtered", tag), CHART_LAYER, &bytes);
+    }
+    let (amd, _) = registry.push(
+        ("house/filtered", "1.1.0-amd"),
+        CHART_LAYER,
+        &package("1.1.0-amd", "a: three\n").0,
+    );
     let (url, oci) = (server.url(), registry.url("/charts"));
     let needed = json!([{"name": "web", "version": "1.0.0", "repository": url}]);
     let app =
@@ -69,6 +78,8 @@ fn what_sources_and_charts_take_of_elsewhere_is_pinned_where_that_is_asked_for()
     let insecure = json!({"url": oci, "type": "oci", "insecure": true});
     let artifact =
         json!({"url": registry.url("/house/app"), "insecure": true, "ref": {"tag": "main"}});
+    let filtered = json!({"url": registry.url("/house/filtered"), "insecure": true,
+        "ref": {"semver": ">=1.0.0-0", "semverFilter": "-amd$"}});
     let files = [
         (
             "a/http.yaml",
@@ -76,6 +87,10 @@ fn what_sources_and_charts_take_of_elsewhere_is_pinned_where_that_is_asked_for()
         ),
         ("a/oci.yaml", object("HelmRepository", "oci", &insecure)),
         ("a/artifact.yaml", object("OCIRepository", "app", &artifact)),
+        (
+            "a/filtered.yaml",
+            object("OCIRepository", "filtered", &filtered),
+        ),
         (
             "a/bucket.yaml",
             object(
@@ -124,6 +139,10 @@ fn what_sources_and_charts_take_of_elsewhere_is_pinned_where_that_is_asked_for()
     let written = laptop.lock_file();
     assert!(
         written.contains(&format!("ref = \"main\"\ndigest = \"{manifest}\"")),
+        "{written}"
+    );
+    assert!(
+        written.contains(&format!("ref = \">=1.0.0-0\"\ndigest = \"{amd}\"")),
         "{written}"
     );
     laptop.done(&["lock", "--check", "--sources"]);

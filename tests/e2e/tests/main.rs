@@ -39,6 +39,7 @@ mod from_flux;
 mod from_flux_releases;
 mod heartbeat;
 mod helm_records;
+mod helm_template;
 mod homelab;
 mod hostile_tree;
 mod house;

@@ -138,6 +138,30 @@ impl Answer {
     }
 }
 
+/// Fetches something, with a token for this server if there is one, and with the person's ~/.netrc.
+pub(crate) fn fetch(
+    url: &str,
+    token: Option<&str>,
+    byte_limit: u64,
+) -> Result<Vec<u8>, ProgramError> {
+    let mut asked = format!("url = {}\n", quoted(url));
+    if let Some(token) = token {
+        let proof = format!("Authorization: Bearer {token}");
+        asked.push_str(&format!("header = {}\n", quoted(&proof)));
+    }
+    let limit = byte_limit.to_string();
+    let how = [
+        "--fail",
+        "--location",
+        "--proto-redir",
+        "=http,https",
+        "--netrc-optional",
+        "--max-filesize",
+        &limit,
+    ];
+    curl(&how, &asked)
+}
+
 /// Asks a server for something small, with a token if there is one, and with the person's ~/.netrc.
 pub(crate) fn ask(url: &str, accept: &str, token: Option<&str>) -> Result<Answer, ProgramError> {
     let accept = format!("Accept: {accept}");

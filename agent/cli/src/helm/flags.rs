@@ -63,6 +63,30 @@ pub(crate) struct TemplateFlags {
     /// Whose signatures count: what `gpg --export` printed [default: ~/.gnupg/pubring.gpg]
     #[arg(long, value_name = "FILE")]
     pub(super) keyring: Option<PathBuf>,
+    /// The repository of charts that CHART is a name in: https://... or oci://...
+    #[arg(long, value_name = "URL")]
+    pub(super) repo: Option<String>,
+    /// Version, or range of versions, of a chart that is fetched [default: the newest]
+    #[arg(long = "version", value_name = "VERSION")]
+    pub(super) chart_version: Option<String>,
+    /// Take versions that come before a release too
+    #[arg(long)]
+    pub(super) devel: bool,
+    /// Ask registries without TLS
+    #[arg(long)]
+    pub(super) plain_http: bool,
+    /// Fetch what the chart needs and charts/ does not hold; nothing of it is written
+    #[arg(short = 'u', long)]
+    pub(super) dependency_update: bool,
+    /// Templates may ask for the addresses of hosts
+    #[arg(long)]
+    pub(super) enable_dns: bool,
+    /// Write a file for each template below this directory
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "show_only")]
+    pub(super) output_dir: Option<PathBuf>,
+    /// With --output-dir: put them into a directory named after the release
+    #[arg(long)]
+    pub(super) release_name: bool,
     #[command(flatten)]
     refused: Refused,
     #[command(flatten)]
@@ -80,21 +104,30 @@ pub(super) enum DryRun {
 /// Flags whose work is not done here.
 #[derive(Debug, Clone, Args)]
 struct Refused {
-    /// Not supported: windlass fetches charts only for the cluster
-    #[arg(long, hide = true)]
-    repo: Option<String>,
     /// Not supported: use postRenderers of a HelmRelease
     #[arg(long, hide = true)]
     post_renderer: Option<String>,
-    /// Not supported: send the output to a file
+    /// Not supported: use postRenderers of a HelmRelease
     #[arg(long, hide = true)]
-    output_dir: Option<PathBuf>,
-    /// Not supported: windlass fetches charts only for the cluster
+    post_renderer_args: Vec<String>,
+    /// Not supported: write it into ~/.netrc
     #[arg(long, hide = true)]
-    dependency_update: bool,
-    /// Not supported: a chart sees no network
+    username: Option<String>,
+    /// Not supported: write it into ~/.netrc
     #[arg(long, hide = true)]
-    enable_dns: bool,
+    password: Option<String>,
+    /// Not supported: write it into ~/.curlrc
+    #[arg(long, hide = true)]
+    ca_file: Option<PathBuf>,
+    /// Not supported: write it into ~/.curlrc
+    #[arg(long, hide = true)]
+    cert_file: Option<PathBuf>,
+    /// Not supported: write it into ~/.curlrc
+    #[arg(long, hide = true)]
+    key_file: Option<PathBuf>,
+    /// Not supported: write it into ~/.curlrc
+    #[arg(long, hide = true)]
+    insecure_skip_tls_verify: bool,
 }
 
 /// Flags that change nothing of what `helm template` prints of a chart of this machine: they are for installing, and for
@@ -106,8 +139,6 @@ struct Idle {
     #[arg(long, hide = true)]
     description: Option<String>,
     #[arg(long, hide = true)]
-    devel: bool,
-    #[arg(long, hide = true)]
     force_conflicts: bool,
     #[arg(long, hide = true)]
     force_replace: bool,
@@ -116,10 +147,6 @@ struct Idle {
     #[arg(long, hide = true)]
     pass_credentials: bool,
     #[arg(long, hide = true)]
-    plain_http: bool,
-    #[arg(long, hide = true)]
-    release_name: bool,
-    #[arg(long, hide = true)]
     replace: bool,
     #[arg(long, hide = true)]
     rollback_on_failure: bool,
@@ -127,8 +154,6 @@ struct Idle {
     server_side: Option<bool>,
     #[arg(long, hide = true)]
     skip_crds: bool,
-    #[arg(long = "version", hide = true)]
-    chart_version: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "watcher")]
     wait: Option<String>,
     #[arg(long, hide = true)]
@@ -147,19 +172,20 @@ impl TemplateFlags {
 
     /// Says of a flag whose work is not done here what to do instead.
     pub(super) fn refuse(&self) -> Result<(), CommandError> {
-        let refused = if self.refused.repo.is_some() {
-            "--repo: fetch the chart with `helm pull` and name the file"
-        } else if self.refused.post_renderer.is_some() {
-            "--post-renderer: windlass starts no program; use postRenderers of a HelmRelease"
-        } else if self.refused.output_dir.is_some() {
-            "--output-dir: send the output to a file, or use --show-only"
-        } else if self.refused.dependency_update {
-            "--dependency-update: fetch what the chart needs with `helm dependency build`"
-        } else if self.refused.enable_dns {
-            "--enable-dns: a chart sees no network here; give it the address as a value"
+        let refused = &self.refused;
+        let runs = refused.post_renderer.is_some() || !refused.post_renderer_args.is_empty();
+        let logs_in = refused.username.is_some() || refused.password.is_some();
+        let files = [&refused.ca_file, &refused.cert_file, &refused.key_file];
+        let trusts = refused.insecure_skip_tls_verify || files.into_iter().any(Option::is_some);
+        let message = if runs {
+            "--post-renderer: it names a plugin of helm, and windlass runs none; use postRenderers of a HelmRelease"
+        } else if logs_in {
+            "--username and --password: your own curl fetches; put the login into ~/.netrc"
+        } else if trusts {
+            "--ca-file, --cert-file, --key-file and --insecure-skip-tls-verify: your own curl fetches; put them into ~/.curlrc"
         } else {
             return Ok(());
         };
-        Err(CommandError::Usage(refused.to_owned()))
+        Err(CommandError::Usage(message.to_owned()))
     }
 }

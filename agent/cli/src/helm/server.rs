@@ -6,6 +6,7 @@ use windlass_cluster::{ApplyOptions, ErrorClass};
 use windlass_helm::{Chart, Release, Rendered};
 use windlass_object::Object;
 
+use super::Offline;
 use super::flags::TemplateFlags;
 use crate::arguments::Globals;
 use crate::error::CommandError;
@@ -25,7 +26,10 @@ pub(super) async fn rendered(
 ) -> Result<Rendered, CommandError> {
     let session = Session::new(globals)?;
     let (name, namespace) = (release.name.clone(), release.namespace.clone());
-    let rendered = live::rendered(Some(&session), chart, values, release).await?;
+    let own = Offline {
+        resolves: flags.enable_dns,
+    };
+    let rendered = live::rendered(Some(&session), own, chart, values, release).await?;
     let objects = windlass_release::parse(&rendered.manifest()).map_err(CommandError::Build)?;
     for mut object in objects {
         if object.namespace().is_none_or(str::is_empty) {

@@ -5,28 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use windlass_helm::{Dependency, highest, is_within};
+use windlass_object::Object;
 use windlass_object::yaml::{Dialect, Limits, parse_objects};
-use windlass_object::{Object, Value};
-use windlass_release::index;
 use windlass_trust::ContentDigest;
 
 use super::artifacts::Artifacts;
-use super::registry::{RegistryError, Repository};
+use super::versions::{self, Tags};
 use super::walk::{Ask, below};
 use crate::elsewhere::Cache;
+use crate::elsewhere::charts::Wanted;
 use crate::facts::{flag, text};
 
 /// Directories deeper than this are none that anybody wrote.
 const DEPTH_LIMIT: usize = 64;
-
-/// As much as the agent takes of an index.
-const INDEX_BYTES: u64 = 128 * 1024 * 1024;
-
-/// The media types of a packaged chart; Helm wrote the second one before version 3.
-const CHART_LAYERS: [&str; 2] = [
-    "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
-    "application/tar+gzip",
-];
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -45,6 +36,16 @@ struct Need {
     insecure: bool,
     name: String,
     range: String,
+}
+
+impl Need {
+    /// The range of versions; all of them where none is named.
+    fn range(&self) -> &str {
+        match self.range.as_str() {
+            "" => "*",
+            range => range,
+        }
+    }
 }
 
 /// The files of a repository, as far as they are about sources.
@@ -227,11 +228,16 @@ impl Looking<'_> {
                 return Ok(());
             }
             (None, _) => {
-                let asked = match repository.starts_with("oci://") {
-                    true => registry_chart(need),
-                    false => self.repository_chart(need),
+                let wanted = Wanted {
+                    repository,
+                    insecure: need.insecure,
+                    name,
+                    range: need.range(),
                 };
-                asked.map_err(|error| format!("chart {name} {range} of {repository}: {error}"))?
+                let found = wanted.find(&self.cache);
+                let found = found
+                    .map_err(|error| format!("chart {name} {range} of {repository}: {error}"))?;
+                (found.version, found.digest)
             }
         };
         let key = (repository.clone(), name.clone(), version);
@@ -244,43 +250,13 @@ impl Looking<'_> {
         let pins = self.old.charts.iter();
         let of_this = pins.filter(|((repository, name, version), _)| {
             (repository, name) == (&need.repository, &need.name)
-                && is_within(range(need), version) == Ok(true)
+                && is_within(need.range(), version) == Ok(true)
         });
         let of_this: Vec<_> = of_this.collect();
         let versions = of_this.iter().map(|((_, _, version), _)| version.as_str());
-        let best = highest(range(need), versions).ok().flatten()?;
+        let best = highest(need.range(), versions).ok().flatten()?;
         let ((_, _, version), digest) = of_this.get(best)?;
         Some((version.clone(), **digest))
-    }
-
-    fn repository_chart(&self, need: &Need) -> Result<(String, ContentDigest), String> {
-        let base = need.repository.trim_end_matches('/');
-        let url = format!("{base}/index.yaml");
-        let fetched = self.cache.fetch_up_to(&url, INDEX_BYTES);
-        let (_, bytes) = fetched.map_err(|error| error.to_string())?;
-        let versions = index::versions(&mut bytes.as_slice(), &need.name);
-        let versions = versions.map_err(|error| error.to_string())?;
-        let mut versions = versions.ok_or("its index has no chart of this name")?;
-        let names = versions.iter().map(|one| one.version.as_str());
-        let best = highest(range(need), names)?.ok_or("its index has no such version")?;
-        let version = versions.swap_remove(best);
-        let place = version.urls.first().ok_or("its index names no package")?;
-        let url = match place.contains("://") {
-            true => place.clone(),
-            false => format!("{base}/{}", place.trim_start_matches('/')),
-        };
-        let (digest, _) = self
-            .cache
-            .fetch_file(&url)
-            .map_err(|error| error.to_string())?;
-        let said = version.digest.as_deref().unwrap_or_default();
-        let said = said.strip_prefix("sha256:").unwrap_or(said);
-        match said.is_empty() || said == digest.hex() {
-            true => Ok((version.version, digest)),
-            false => Err(format!(
-                "its index says sha256:{said}, and {url} is {digest}"
-            )),
-        }
     }
 
     fn artifact(&mut self, object: &Object) -> Result<(), String> {
@@ -291,9 +267,9 @@ impl Looking<'_> {
             return Ok(());
         }
         let name = object.name();
-        if !said("semverFilter").is_empty() || url.contains("${") {
+        if url.contains("${") {
             self.found.warnings.push(format!(
-                "OCIRepository {name}: passed over, it has a semverFilter or variables; pin it by hand"
+                "OCIRepository {name}: passed over, it has variables; pin it by hand"
             ));
             return Ok(());
         }
@@ -314,69 +290,25 @@ impl Looking<'_> {
             }
             (None, _) => {
                 let insecure = flag(object, "/spec/insecure");
-                let asked = registry_artifact((&url, insecure), &followed, !range.is_empty());
+                let filter = said("semverFilter");
+                let tags = match range.as_str() {
+                    "" => Tags::Named(&followed),
+                    range => Tags::Within {
+                        range,
+                        filter: &filter,
+                    },
+                };
+                let asked = versions::artifact((&url, insecure), &tags);
                 asked.map_err(|error| format!("OCIRepository {name}: {url} {followed}: {error}"))?
             }
         };
-        self.found.pins.oci.insert(key, digest);
-        Ok(())
+        let other = self.found.pins.oci.insert(key, digest);
+        match other.filter(|other| *other != digest) {
+            None => Ok(()),
+            Some(_) => Err(format!(
+                "OCIRepository {name}: another one has the URL {url} and the range {followed} too, with another \
+                 semverFilter, and one pin cannot be for both; name a tag or a digest in one of them"
+            )),
+        }
     }
-}
-
-fn range(need: &Need) -> &str {
-    match need.range.as_str() {
-        "" => "*",
-        range => range,
-    }
-}
-
-fn repository(url: &str, insecure: bool) -> Result<Repository, String> {
-    Repository::new(url, insecure).ok_or_else(|| format!("{url:?} is no oci:// URL with a path"))
-}
-
-fn registry_chart(need: &Need) -> Result<(String, ContentDigest), String> {
-    let said = |error: RegistryError| error.to_string();
-    let url = format!("{}/{}", need.repository.trim_end_matches('/'), need.name);
-    let repository = repository(&url, need.insecure)?;
-    let tags = repository.tags().map_err(said)?;
-    let versions: Vec<String> = tags.iter().map(|tag| tag.replace('_', "+")).collect();
-    let best = highest(range(need), versions.iter().map(String::as_str))?;
-    let version = best.and_then(|best| versions.get(best));
-    let version = version.ok_or("there is no such version")?;
-    let (_, manifest) = repository
-        .manifest(&version.replace('+', "_"))
-        .map_err(said)?;
-    let layers = manifest.get("layers").and_then(Value::as_array);
-    let layers = layers.map(Vec::as_slice).unwrap_or_default();
-    let of_type = |wanted: &&str| {
-        let mut layers = layers.iter();
-        layers.find(|layer| layer.get("mediaType").and_then(Value::as_str) == Some(wanted))
-    };
-    let layer = CHART_LAYERS.iter().find_map(of_type);
-    let digest = layer.and_then(|layer| layer.get("digest")?.as_str()?.parse().ok());
-    Ok((version.clone(), digest.ok_or("it is no Helm chart")?))
-}
-
-fn registry_artifact(
-    (url, insecure): (&str, bool),
-    followed: &str,
-    is_range: bool,
-) -> Result<ContentDigest, String> {
-    let said = |error: RegistryError| error.to_string();
-    let repository = repository(url, insecure)?;
-    if !is_range {
-        return repository
-            .manifest(followed)
-            .map(|(digest, _)| digest)
-            .map_err(said);
-    }
-    let tags = repository.tags().map_err(said)?;
-    let best = highest(followed, tags.iter().map(String::as_str))?;
-    let tag = best
-        .and_then(|best| tags.get(best))
-        .ok_or("no tag is within the range")?;
-    repository
-        .manifest(tag)
-        .map(|(digest, _)| digest)
-        .map_err(said)
 }

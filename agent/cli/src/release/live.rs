@@ -16,17 +16,18 @@ use crate::session::Session;
 struct Live {
     cluster: Cluster,
     runtime: Handle,
+    own: Offline,
 }
 
 // === impl Surroundings ===
 
 impl Surroundings for Live {
     fn now(&self) -> Timestamp {
-        Offline.now()
+        self.own.now()
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
-        Offline.fill_random(bytes);
+        self.own.fill_random(bytes);
     }
 
     fn lookup(
@@ -42,6 +43,10 @@ impl Surroundings for Live {
             .block_on(looked)
             .map_err(|error| error.to_string())
     }
+
+    fn resolve(&self, host: &str) -> String {
+        self.own.resolve(host)
+    }
 }
 
 /// Renders a chart: with the cluster for what templates look up, where one is asked.
@@ -50,16 +55,18 @@ impl Surroundings for Live {
 /// The cluster does not answer, or the chart does not render.
 pub(crate) async fn rendered(
     session: Option<&Session>,
+    own: Offline,
     chart: Chart,
     values: Map<String, Value>,
     release: Release,
 ) -> Result<Rendered, CommandError> {
     let (capabilities, surroundings): (_, Box<dyn Surroundings + Send>) = match session {
-        None => (Capabilities::offline(), Box::new(Offline)),
+        None => (Capabilities::offline(), Box::new(own)),
         Some(session) => {
             let live = Live {
                 cluster: session.cluster.clone(),
                 runtime: Handle::current(),
+                own,
             };
             (capabilities(&session.cluster).await?, Box::new(live))
         }

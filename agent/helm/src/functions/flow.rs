@@ -28,7 +28,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Err(Fault::for_the_user(string(a, 0)?))
     }),
     Function::new("lookup", &[Text, Text, Text, Text], lookup),
-    Function::new("getHostByName", &[Text], |_, _| Ok(Value::text(""))),
+    Function::new("getHostByName", &[Text], |context, a| {
+        let host = string(a, 0)?;
+        Ok(Value::text(context.engine.surroundings.resolve(&host)))
+    }),
     Function::new("hello", &[], |_, _| Ok(Value::text("Hello!"))),
 ];
 

@@ -11,6 +11,14 @@ pub fn is_within(range: &str, version: &str) -> Result<bool, String> {
     Ok(range.allows(&parse(version)?))
 }
 
+/// Whether a text is a version with all its three numbers, which no range is.
+#[must_use]
+pub fn is_version(text: &str) -> bool {
+    let core = text.split(['-', '+']).next().unwrap_or_default();
+    let numbers = core.strip_prefix('v').unwrap_or(core).split('.');
+    numbers.count() == 3 && Version::parse(text).is_ok()
+}
+
 /// Where the version is in the list that is taken for a range: the one that is written so, else the highest within it.
 /// What is no version is passed over, as Helm does.
 ///
@@ -78,6 +86,26 @@ mod tests {
         check("2.0.0-rc.1", Some("2.0.0-rc.1"));
         check("3.x", None);
         assert!(highest("one", versions.iter().copied()).is_err());
+    }
+
+    #[test]
+    fn a_version_that_is_written_out_is_no_range() {
+        for exact in ["1.2.3", "v1.2.3", "1.2.3-rc.1", "1.2.3+a-b"] {
+            assert!(is_version(exact), "{exact}");
+        }
+        for range in [
+            "",
+            "*",
+            "1.2",
+            "1.2.x",
+            "^1.2.3",
+            ">=1.2.3",
+            "1.2.3 - 2.0.0",
+            "1.2.3 || 2.0.0",
+            "1.10.0_x",
+        ] {
+            assert!(!is_version(range), "{range}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::io::BufReader;
 use serde_json::json;
 use tokio::runtime::Handle;
 use windlass_api::helm_repository::HelmRepositorySpec;
+use windlass_helm::is_version;
 use windlass_kustomize::Tree;
 use windlass_release::chart::Elsewhere;
 use windlass_release::index::{self, ChartVersion, IndexError};
@@ -104,7 +105,7 @@ impl Repositories<'_> {
             pins: lock.charts(url),
             only: self.known.only_pinned,
         };
-        if is_exact(range) {
+        if is_version(range) {
             let store = &self.context.keep.store;
             let expected = pins.expected(store, url, (name, range))?;
             if let Some(bytes) = self.held(&expected)? {
@@ -212,41 +213,8 @@ fn plain_spec(url: &str) -> HelmRepositorySpec {
     serde_json::from_value(json!({ "url": url })).expect("all required fields stand above")
 }
 
-/// Whether a range is a version that is written out.
-fn is_exact(range: &str) -> bool {
-    let core = range.split(['-', '+']).next().unwrap_or_default();
-    let numbers = core.strip_prefix('v').unwrap_or(core).split('.');
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let parts: Vec<&str> = numbers.collect();
-    parts.len() == 3 && parts.into_iter().all(is_number)
-}
-
 impl From<IndexError> for NeedError {
     fn from(error: IndexError) -> Self {
         NeedError::Pull(error.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_that_is_written_out_is_no_range() {
-        for exact in ["1.2.3", "v1.2.3", "1.2.3-rc.1", "1.2.3+a-b"] {
-            assert!(is_exact(exact), "{exact}");
-        }
-        for range in [
-            "",
-            "*",
-            "1.2",
-            "1.2.x",
-            "^1.2.3",
-            ">=1.2.3",
-            "1.2.3 - 2.0.0",
-            "1.2.3 || 2.0.0",
-        ] {
-            assert!(!is_exact(range), "{range}");
-        }
     }
 }

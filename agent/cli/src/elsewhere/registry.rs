@@ -1,9 +1,11 @@
 //! Registries (OCI distribution specification), asked through the person's own curl.
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 use windlass_trust::ContentDigest;
 
-use crate::elsewhere::programs::{Answer, ProgramError, ask};
+use super::programs::{Answer, ProgramError, ask, fetch};
 
 /// The manifests that are read.
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
@@ -13,15 +15,17 @@ const PAGES: usize = 100;
 
 /// One repository of a registry.
 #[derive(Debug)]
-pub(super) struct Repository {
+pub(crate) struct Repository {
     /// Scheme and host.
     server: String,
     path: String,
+    /// What it wanted to be shown, once it did.
+    token: RefCell<Option<String>>,
 }
 
 /// Why a registry says nothing.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RegistryError {
+pub(crate) enum RegistryError {
     #[error("{0}")]
     Program(#[from] ProgramError),
     #[error("it answers {status} to {url}; where it wants a login, put one into ~/.netrc")]
@@ -34,7 +38,7 @@ pub(super) enum RegistryError {
 
 impl Repository {
     /// Takes `oci://host/path`; `insecure` means without TLS.
-    pub(super) fn new(url: &str, insecure: bool) -> Option<Self> {
+    pub(crate) fn new(url: &str, insecure: bool) -> Option<Self> {
         let (host, path) = url.strip_prefix("oci://")?.split_once('/')?;
         let scheme = match insecure {
             true => "http",
@@ -43,11 +47,12 @@ impl Repository {
         Some(Repository {
             server: format!("{scheme}://{host}"),
             path: path.trim_matches('/').to_owned(),
+            token: RefCell::default(),
         })
     }
 
     /// The manifest that a tag names, and its digest.
-    pub(super) fn manifest(&self, tag: &str) -> Result<(ContentDigest, Value), RegistryError> {
+    pub(crate) fn manifest(&self, tag: &str) -> Result<(ContentDigest, Value), RegistryError> {
         let url = format!("{}/v2/{}/manifests/{tag}", self.server, self.path);
         let answer = self.get(&url, MANIFEST)?;
         let manifest = serde_json::from_slice(&answer.body);
@@ -56,7 +61,7 @@ impl Repository {
     }
 
     /// All tags.
-    pub(super) fn tags(&self) -> Result<Vec<String>, RegistryError> {
+    pub(crate) fn tags(&self) -> Result<Vec<String>, RegistryError> {
         let mut url = format!("{}/v2/{}/tags/list?n=1000", self.server, self.path);
         let mut tags = Vec::new();
         for _ in 0..PAGES {
@@ -76,13 +81,32 @@ impl Repository {
         Ok(tags)
     }
 
+    /// A layer of a manifest that was asked for.
+    pub(crate) fn blob(
+        &self,
+        digest: &ContentDigest,
+        byte_limit: u64,
+    ) -> Result<Vec<u8>, RegistryError> {
+        let url = format!("{}/v2/{}/blobs/{digest}", self.server, self.path);
+        let token = self.token.borrow().clone();
+        let bytes = fetch(&url, token.as_deref(), byte_limit)?;
+        let found = ContentDigest::of(&bytes);
+        if found != *digest {
+            let message = format!("it is {found}");
+            return Err(RegistryError::Answer { url, message });
+        }
+        Ok(bytes)
+    }
+
     /// Asks, with a token where the registry sends one for it.
     fn get(&self, url: &str, accept: &str) -> Result<Answer, RegistryError> {
         let answer = ask(url, accept, None)?;
         let answer = match (answer.status, answer.header("www-authenticate")) {
             (401, Some(challenge)) => {
                 let token = self.token(challenge)?;
-                ask(url, accept, token.as_deref())?
+                let answer = ask(url, accept, token.as_deref())?;
+                self.token.replace(token);
+                answer
             }
             _ => answer,
         };
