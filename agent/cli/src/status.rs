@@ -19,6 +19,14 @@ use crate::table;
 use crate::view::View;
 use crate::words::{age, shorten_digests};
 
+/// The sources that no signed commits are in.
+const OTHERS: [Kind; 4] = [
+    Kind::OciRepository,
+    Kind::Bucket,
+    Kind::HelmRepository,
+    Kind::HelmChart,
+];
+
 /// Everything the screen shows.
 struct Facts {
     server: String,
@@ -27,6 +35,8 @@ struct Facts {
     lead: Option<Lead>,
     nodes: Vec<(String, NodeStatus)>,
     sources: Vec<Object>,
+    /// What is taken of registries, buckets and repositories of charts, kind by kind.
+    others: Vec<(Kind, Vec<Object>)>,
     kustomizations: Vec<Object>,
     releases: Vec<Object>,
 }
@@ -42,12 +52,17 @@ pub(crate) async fn run(view: &View<'_>, screen: &mut Screen<'_>) -> Result<(), 
         ),
         View::Node(sight) => (sight.server().to_owned(), None, None, vec![sight.node()]),
     };
+    let mut others = Vec::new();
+    for kind in OTHERS {
+        others.push((kind, all(view, kind).await?));
+    }
     let facts = Facts {
         server,
         version,
         lead,
         nodes,
         sources: all(view, Kind::GitRepository).await?,
+        others,
         kustomizations: all(view, Kind::Kustomization).await?,
         releases: all(view, Kind::HelmRelease).await?,
     };
@@ -59,27 +74,34 @@ async fn all(view: &View<'_>, kind: Kind) -> Result<Vec<Object>, RequestError> {
     view.list_known(&kind.gvk(), &Scope::all()).await
 }
 
+// === impl Facts ===
+
+impl Facts {
+    /// All that can be ready, kind by kind.
+    fn kinds(&self) -> Vec<(Kind, &[Object])> {
+        let mut kinds = vec![(Kind::GitRepository, self.sources.as_slice())];
+        let others = self.others.iter();
+        kinds.extend(others.map(|(kind, objects)| (*kind, objects.as_slice())));
+        kinds.push((Kind::Kustomization, &self.kustomizations));
+        kinds.push((Kind::HelmRelease, &self.releases));
+        kinds
+    }
+}
+
 fn render(facts: &Facts, now: Timestamp) -> String {
+    let kinds = facts.kinds();
     let objects = || {
-        let kinds = [
-            (Kind::GitRepository, &facts.sources),
-            (Kind::Kustomization, &facts.kustomizations),
-            (Kind::HelmRelease, &facts.releases),
-        ];
-        let objects = kinds.into_iter();
-        objects.flat_map(|(kind, objects)| objects.iter().map(move |object| (kind, object)))
+        let kinds = kinds.iter();
+        kinds.flat_map(|(kind, objects)| objects.iter().map(move |object| (*kind, object)))
     };
-    let is_ready = |object: &Object| readiness(object).0 == "True";
     let is_suspended = |object: &Object| flag(object, "/spec/suspend");
-    let total = objects().count();
-    let ready = objects().filter(|(_, object)| is_ready(object)).count();
     let mut text = table::aligned(
         &[],
         &[
             line("Cluster", cluster(facts)),
             line("Leader", leader(facts, now)),
             line("Root", root(facts, now)),
-            line("Ready", format!("{ready} of {total}")),
+            line("Ready", counts(&kinds)),
         ],
     );
     nodes::show(&mut text, &facts.nodes, facts.lead.as_ref(), now);
@@ -115,6 +137,36 @@ fn render(facts: &Facts, now: Timestamp) -> String {
         .collect();
     section(&mut text, &["Suspended", ""], &suspended);
     text
+}
+
+fn is_ready(object: &Object) -> bool {
+    readiness(object).0 == "True"
+}
+
+/// How many are ready, of all and of each kind that there is.
+fn counts(kinds: &[(Kind, &[Object])]) -> String {
+    let count = |objects: &[Object]| {
+        let ready = objects.iter().filter(|object| is_ready(object)).count();
+        (ready, objects.len())
+    };
+    let each = kinds.iter().filter(|(_, objects)| !objects.is_empty());
+    let each = each.map(|(kind, objects)| (kind.name(), count(objects)));
+    let each: Vec<(&str, (usize, usize))> = each.collect();
+    let sum = |part: fn(&(usize, usize)) -> usize| -> usize {
+        each.iter().map(|(_, counted)| part(counted)).sum()
+    };
+    let total = format!(
+        "{} of {}",
+        sum(|(ready, _)| *ready),
+        sum(|(_, total)| *total)
+    );
+    let words = each
+        .iter()
+        .map(|(kind, (ready, total))| format!("{kind} {ready} of {total}"));
+    match each.len() {
+        0 | 1 => total,
+        _ => format!("{total} ({})", words.collect::<Vec<_>>().join(", ")),
+    }
 }
 
 fn line(name: &str, value: String) -> Vec<String> {

@@ -72,6 +72,27 @@ fn facts() -> Facts {
             unreachable_source(),
             object(Kind::GitRepository, "new", json!({}), json!({})),
         ],
+        others: vec![
+            (
+                Kind::HelmRepository,
+                vec![
+                    object(
+                        Kind::HelmRepository,
+                        "charts",
+                        json!({}),
+                        json!({ "conditions": [ready("False", "IndexationFailed", "no such host")] }),
+                    ),
+                    // Of a registry: nothing is ever said of it.
+                    object(
+                        Kind::HelmRepository,
+                        "registry",
+                        json!({ "type": "oci" }),
+                        json!({}),
+                    ),
+                ],
+            ),
+            (Kind::Bucket, vec![]),
+        ],
         kustomizations: vec![
             kustomization(
                 "flux-system",
@@ -104,16 +125,17 @@ fn one_screen_says_who_leads_how_fresh_things_are_and_what_is_not_ready() {
     Cluster  Kubernetes v1.37.2 at https://127.0.0.1:6443
     Leader   node-1, windlass 0.1.0, renewed 2s ago
     Root     main@sha1:67e2c98a verified, checked 70s ago, offline for 60s
-    Ready    2 of 6
+    Ready    3 of 8 (GitRepository 1 of 2, HelmRepository 1 of 2, Kustomization 1 of 3, HelmRelease 0 of 1)
 
     SOURCE                                 REVISION            SINCE  SIGNATURES  STATE
     GitRepository/flux-system/flux-system  main@sha1:67e2c98a  30m    good        cannot be fetched for 60s: connection refused
     GitRepository/flux-system/new                                     unknown     not ready
 
-    NOT READY                       REASON         FOR  MESSAGE
-    GitRepository/flux-system/new   -                   waiting to be reconciled
-    Kustomization/flux-system/apps  BuildFailed    60m  apps/web.yaml:3: bad indentation
-    HelmRelease/flux-system/web     UpgradeFailed  60m  timeout after 5m0s
+    NOT READY                          REASON            FOR  MESSAGE
+    GitRepository/flux-system/new      -                      waiting to be reconciled
+    HelmRepository/flux-system/charts  IndexationFailed  60m  no such host
+    Kustomization/flux-system/apps     BuildFailed       60m  apps/web.yaml:3: bad indentation
+    HelmRelease/flux-system/web        UpgradeFailed     60m  timeout after 5m0s
 
     SUSPENDED
     Kustomization/flux-system/resting  until resumed
@@ -125,6 +147,7 @@ fn a_cluster_without_an_agent_says_so() {
     let facts = Facts {
         lead: None,
         sources: vec![],
+        others: vec![],
         kustomizations: vec![],
         releases: vec![],
         ..facts()
@@ -175,6 +198,6 @@ fn the_word_of_a_node_is_shown_as_such() {
     Cluster  not asked: https://127.0.0.1:6443
     Leader   unknown: only the API server knows
     Root     main@sha1:67e2c98a verified, checked 70s ago, offline for 60s
-    Ready    2 of 6
+    Ready    3 of 8 (GitRepository 1 of 2, HelmRepository 1 of 2, Kustomization 1 of 3, HelmRelease 0 of 1)
     ");
 }
