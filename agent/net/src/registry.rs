@@ -55,6 +55,11 @@ pub(crate) fn answer(request: &RegistryRequest, out: &mut dyn Write) -> Result<(
             let at = registry.at(&format!("blobs/{digest}"))?;
             registry.hand_over(&at, out)
         }
+        RegistryAsk::Referrers(digest) => {
+            check_digest(digest)?;
+            let at = registry.at(&format!("referrers/{digest}"))?;
+            registry.hand_over(&at, out)
+        }
     }
 }
 

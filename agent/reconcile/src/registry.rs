@@ -8,10 +8,10 @@ pub(crate) mod verify;
 use std::io::Read as _;
 
 use windlass_state::{BlobDigest, IncomingBlob, Store, StoreError};
-use windlass_wire::{DownloadRequest, RegistryAsk, RegistryRequest};
+use windlass_wire::{DownloadRequest, FailureClass, RegistryAsk, RegistryRequest};
 
 use self::access::Access;
-use self::manifest::ACCEPT;
+use self::manifest::{ACCEPT, INDEX, Listed};
 pub(crate) use self::manifest::{Layer, Manifest};
 use crate::download::{DownloadError, Downloaded, ask_registry};
 use crate::net::Net;
@@ -64,6 +64,19 @@ pub(crate) enum RegistryError {
     },
 }
 
+impl RegistryError {
+    /// Whether the registry says that there is no such thing.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(
+            self,
+            RegistryError::Download(DownloadError::Failed {
+                class: FailureClass::NotFound,
+                ..
+            })
+        )
+    }
+}
+
 impl Repository<'_> {
     /// All tags, in the registry's order.
     pub(crate) fn tags(&self) -> Result<Vec<String>, RegistryError> {
@@ -101,6 +114,27 @@ impl Repository<'_> {
                 reference: reference.to_owned(),
                 message,
             })
+    }
+
+    /// What refers to an artifact. A registry that does not know has it in an index under a tag (OCI distribution
+    /// specification, "Referrers Tag Schema").
+    pub(crate) fn referrers(&self, artifact: BlobDigest) -> Result<Vec<Listed>, RegistryError> {
+        let ask = RegistryAsk::Referrers(artifact.to_string());
+        let blob = match self.ask(ask, INDEX, MANIFEST_BYTES) {
+            Err(error) if error.is_missing() => {
+                let tag = format!("sha256-{}", artifact.hex());
+                match self.ask(RegistryAsk::Manifest(tag), INDEX, MANIFEST_BYTES) {
+                    Err(error) if error.is_missing() => return Ok(Vec::new()),
+                    answer => answer?,
+                }
+            }
+            answer => answer?,
+        };
+        manifest::referrers(&whole(&blob)?).map_err(|message| RegistryError::Manifest {
+            url: self.url.clone(),
+            reference: format!("of what refers to {artifact}"),
+            message,
+        })
     }
 
     /// The bytes of a layer, which are those that the manifest names.

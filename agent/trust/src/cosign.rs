@@ -3,6 +3,8 @@
 //! The text is what containers' "simple signing" has (github.com/containers/image, `docs/containers-signature.5.md`); cosign puts it
 //! and its signature into the registry, beside the artifact (sigstore/cosign, `specs/SIGNATURE_SPEC.md`).
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Verifier as _;
@@ -59,6 +61,51 @@ struct Image {
     digest: ContentDigest,
 }
 
+/// What a bundle of sigstore holds of a signature (sigstore/protobuf-specs, `sigstore_bundle.proto`). Logs and clocks in it
+/// are not looked at: the key is known.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bundle {
+    dsse_envelope: Envelope,
+}
+
+/// A signed text and its kind (secure-systems-lab/dsse, `envelope.md`).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    payload: String,
+    payload_type: String,
+    signatures: Vec<EnvelopeSignature>,
+}
+
+#[derive(Deserialize)]
+struct EnvelopeSignature {
+    sig: String,
+}
+
+/// What is said of which artifacts (in-toto/attestation, `spec/v1/statement.md`).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Statement {
+    subject: Vec<Subject>,
+    predicate_type: String,
+}
+
+#[derive(Deserialize)]
+struct Subject {
+    digest: BTreeMap<String, String>,
+}
+
+/// The kind of a text that says something of artifacts.
+const STATEMENT: &str = "application/vnd.in-toto+json";
+
+/// What `cosign sign` says of one: that it is signed. Whoever says anything else of it, such as how it was built, may say so
+/// of artifacts that nobody should run.
+const SIGNED: &str = "https://sigstore.dev/cosign/sign/v1";
+
+/// Signatures of one text that are looked at.
+const SIGNATURES: usize = 16;
+
 impl CosignKey {
     /// Reads a public key.
     ///
@@ -93,6 +140,34 @@ impl CosignKey {
         said.is_some_and(|said| said.critical.image.digest == *artifact)
     }
 
+    /// Whether a bundle holds a text by which the key signed this artifact, as `cosign sign` makes it from version 3 on.
+    #[must_use]
+    pub fn vouches_in_bundle(&self, artifact: &ContentDigest, bundle: &[u8]) -> bool {
+        let Ok(Bundle { dsse_envelope }) = serde_json::from_slice(bundle) else {
+            return false;
+        };
+        let Ok(payload) = STANDARD.decode(&dsse_envelope.payload) else {
+            return false;
+        };
+        let kind = dsse_envelope.payload_type;
+        let signed = encoded(&kind, &payload);
+        let mut signatures = dsse_envelope.signatures.iter().take(SIGNATURES);
+        let is_ours = signatures.any(|one| {
+            let signature = STANDARD.decode(&one.sig);
+            signature.is_ok_and(|signature| self.signed(&signed, &signature))
+        });
+        if !is_ours || kind != STATEMENT {
+            return false;
+        }
+        let said: Option<Statement> = serde_json::from_slice(&payload).ok();
+        said.is_some_and(|said| {
+            let hex = artifact.hex();
+            let names =
+                |subject: &Subject| subject.digest.get("sha256").is_some_and(|it| *it == hex);
+            said.predicate_type == SIGNED && said.subject.iter().any(names)
+        })
+    }
+
     fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.0 {
             Key::P256(key) => {
@@ -105,6 +180,12 @@ impl CosignKey {
             }
         }
     }
+}
+
+/// What is signed of an envelope (secure-systems-lab/dsse, `protocol.md`).
+fn encoded(kind: &str, payload: &[u8]) -> Vec<u8> {
+    let head = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len());
+    [head.as_bytes(), payload].concat()
 }
 
 /// What is between the lines that begin and end a public key.
@@ -154,6 +235,53 @@ mod tests {
         for odd in ["", "{}", "{\"critical\":{\"image\":{}}}"] {
             let signature = STANDARD.encode(sign(odd.as_bytes()));
             assert!(!key.vouches(&this, odd.as_bytes(), &signature), "{odd}");
+        }
+    }
+
+    fn bundle(kind: &str, statement: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+        let signature = STANDARD.encode(sign(&encoded(kind, statement.as_bytes())));
+        let payload = STANDARD.encode(statement);
+        format!(
+            r#"{{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{{"publicKey":{{"hint":"x"}}}},
+            "dsseEnvelope":{{"payload":"{payload}","payloadType":"{kind}","signatures":[{{"sig":"AA=="}},{{"sig":"{signature}"}}]}}}}"#
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn a_bundle_vouches_for_the_artifact_that_it_was_made_to_sign_and_says_nothing_else() {
+        let signing = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+        let key = CosignKey::parse(&pem(ED25519, &signing.verifying_key().to_bytes())).unwrap();
+        let sign = |text: &[u8]| signing.sign(text).to_bytes().to_vec();
+        let (this, other) = (ContentDigest::of(b"this"), ContentDigest::of(b"other"));
+        let statement = |digest: &ContentDigest, predicate: &str| {
+            format!(
+                r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}}}}],"predicateType":"{predicate}"}}"#,
+                digest.hex()
+            )
+        };
+        let good = bundle(STATEMENT, &statement(&this, SIGNED), sign);
+        assert!(key.vouches_in_bundle(&this, &good));
+        assert!(!key.vouches_in_bundle(&other, &good));
+        let provenance = statement(&this, "https://slsa.dev/provenance/v1");
+        for bad in [
+            bundle(STATEMENT, &provenance, sign),
+            bundle("text/plain", &statement(&this, SIGNED), sign),
+            bundle(STATEMENT, &statement(&this, SIGNED), |_| vec![0; 64]),
+            // What was signed is not the text alone.
+            bundle(STATEMENT, &statement(&this, SIGNED), |text| {
+                let start = text.iter().position(|byte| *byte == b'{').unwrap();
+                sign(&text[start..])
+            }),
+            bundle(STATEMENT, "{}", sign),
+            b"{}".to_vec(),
+            Vec::new(),
+        ] {
+            assert!(
+                !key.vouches_in_bundle(&this, &bad),
+                "{}",
+                String::from_utf8_lossy(&bad)
+            );
         }
     }
 

@@ -26,6 +26,8 @@ pub enum RegistryAsk {
     Manifest(String),
     /// The blob with this digest.
     Blob(String),
+    /// The index of what refers to the manifest with this digest, such as signatures.
+    Referrers(String),
 }
 
 pub(crate) const TAG_REGISTRY: u8 = 3;
@@ -37,6 +39,7 @@ pub fn write_registry(writer: &mut impl Write, request: &RegistryRequest) -> Res
         RegistryAsk::Tags => (0, ""),
         RegistryAsk::Manifest(reference) => (1, reference.as_str()),
         RegistryAsk::Blob(digest) => (2, digest.as_str()),
+        RegistryAsk::Referrers(digest) => (3, digest.as_str()),
     };
     encoder.byte(ask);
     encoder.text("reference", name, limits::NAME_BYTES)?;
@@ -53,6 +56,7 @@ pub(crate) fn decode_registry(decoder: &mut Decoder<'_>) -> Result<RegistryReque
         0 if name.is_empty() => RegistryAsk::Tags,
         1 => RegistryAsk::Manifest(name),
         2 => RegistryAsk::Blob(name),
+        3 => RegistryAsk::Referrers(name),
         tag => return Err(WireError::UnknownTag { what: "ask", tag }),
     };
     let insecure = match decoder.byte("insecure")? {

@@ -453,18 +453,7 @@ impl Keys {
             "optional": null,
         })
         .to_string();
-        let file = |name: &str| self.0.path().join(name).display().to_string();
-        std::fs::write(file("payload"), &payload).unwrap();
-        let signature = run(
-            "openssl",
-            &[
-                "dgst",
-                "-sha256",
-                "-sign",
-                &file("key.pem"),
-                &file("payload"),
-            ],
-        );
+        let signature = self.signature(payload.as_bytes());
         let (layer, config) = (
             registry.blob(name, payload.as_bytes()),
             registry.blob(name, b"{}"),
@@ -481,6 +470,60 @@ impl Keys {
         });
         let tag = format!("{}.sig", artifact.replace(':', "-"));
         registry.manifest((name, &tag), &manifest);
+    }
+
+    fn signature(&self, text: &[u8]) -> Vec<u8> {
+        let file = |name: &str| self.0.path().join(name).display().to_string();
+        std::fs::write(file("text"), text).unwrap();
+        let key = file("key.pem");
+        run(
+            "openssl",
+            &["dgst", "-sha256", "-sign", &key, &file("text")],
+        )
+    }
+
+    /// Puts a bundle with a signature of an artifact where cosign 3 puts it in a registry that has no API for referrers.
+    fn sign_in_bundle(&self, registry: &Registry, name: &str, artifact: &str) {
+        let kind = "application/vnd.in-toto+json";
+        let hex = artifact.strip_prefix("sha256:").unwrap();
+        let statement = json!({
+            "_type": "https://in-toto.io/Statement/v1", "subject": [{"digest": {"sha256": hex}}],
+            "predicateType": "https://sigstore.dev/cosign/sign/v1", "predicate": {},
+        })
+        .to_string();
+        let signed = format!(
+            "DSSEv1 {} {kind} {} {statement}",
+            kind.len(),
+            statement.len()
+        );
+        let signature = STANDARD.encode(self.signature(signed.as_bytes()));
+        let bundle_type = "application/vnd.dev.sigstore.bundle.v0.3+json";
+        let bundle = json!({
+            "mediaType": bundle_type,
+            "verificationMaterial": {"publicKey": {"hint": "x"}, "tlogEntries": []},
+            "dsseEnvelope": {"payload": STANDARD.encode(&statement), "payloadType": kind,
+                "signatures": [{"sig": signature}]},
+        })
+        .to_string();
+        let (layer, config) = (
+            registry.blob(name, bundle.as_bytes()),
+            registry.blob(name, b"{}"),
+        );
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "artifactType": bundle_type,
+            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": config, "size": 2},
+            "layers": [{"mediaType": bundle_type, "digest": layer, "size": bundle.len()}],
+        });
+        let digest = registry.manifest((name, "bundle"), &manifest);
+        let index = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": [{
+                "mediaType": "application/vnd.oci.image.manifest.v1+json", "artifactType": bundle_type,
+                "digest": digest, "size": manifest.to_string().len(),
+            }],
+        });
+        registry.manifest((name, &artifact.replace(':', "-")), &index);
     }
 }
 
@@ -536,7 +579,9 @@ fn a_signature_of_cosign_is_asked_for_and_lets_a_tag_move() {
     let held = says(&format!("'{url}@{two}'"));
     assert_eq!(held["status"]["artifact"], signed["status"]["artifact"]);
     assert_eq!(condition(&held, "Ready").unwrap()["status"], "False");
-    keys.sign(&registry, "house/app", &two);
+    others.sign_in_bundle(&registry, "house/app", &two);
+    says(&format!("'{url}@{two}'"));
+    keys.sign_in_bundle(&registry, "house/app", &two);
     revision(&house, "app", &format!("main@{two}"));
 
     let keyless = json!({"ref": {"tag": "main"}, "verify": {"provider": "cosign"}});

@@ -17,6 +17,14 @@ pub(crate) struct Manifest {
     pub(crate) annotations: BTreeMap<String, String>,
 }
 
+/// An artifact that an index lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) artifact_type: String,
+    /// Of its manifest, as it is written.
+    pub(crate) digest: String,
+}
+
 /// One layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layer {
@@ -46,6 +54,33 @@ struct WrittenLayer {
     size: u64,
     #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+struct WrittenIndex {
+    #[serde(default)]
+    manifests: Vec<WrittenEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenEntry {
+    #[serde(default)]
+    artifact_type: String,
+    digest: String,
+}
+
+/// The media type of an index.
+pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// Reads the index of what refers to an artifact.
+pub(super) fn referrers(bytes: &[u8]) -> Result<Vec<Listed>, String> {
+    let written: WrittenIndex = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let listed = written.manifests.into_iter().map(|entry| Listed {
+        artifact_type: entry.artifact_type,
+        digest: entry.digest,
+    });
+    Ok(listed.collect())
 }
 
 impl Manifest {

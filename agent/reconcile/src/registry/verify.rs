@@ -4,17 +4,21 @@ use windlass_api::oci_repository::{OciVerification, VerificationProvider};
 use windlass_api::reasons;
 use windlass_state::BlobDigest;
 use windlass_trust::CosignKey;
-use windlass_wire::FailureClass;
 
 use super::{Manifest, RegistryError, Repository, whole};
 use crate::context::Context;
-use crate::download::DownloadError;
 use crate::named::Named;
 use crate::source::secret;
 
 /// What a layer with a signature is (sigstore/cosign, `specs/SIGNATURE_SPEC.md`).
 const LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+
+/// What a bundle of sigstore is, whatever its version (sigstore/protobuf-specs).
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
+
+/// Bytes of a bundle: what was signed, and what logs and clocks say of it.
+const BUNDLE_BYTES: u64 = 1024 * 1024;
 
 /// Bytes of what was signed; it names an artifact and little more.
 const PAYLOAD_BYTES: u64 = 64 * 1024;
@@ -99,31 +103,53 @@ fn unsupported(what: &str) -> VerifyError {
 }
 
 impl Verification {
-    /// Looks for a signature of the artifact, in the registry that it is in.
+    /// Looks for a signature of the artifact, in the registry that it is in: where cosign put it before version 3, and in a
+    /// bundle that refers to it.
     pub(crate) fn check(
         &self,
         repository: &Repository<'_>,
         artifact: BlobDigest,
     ) -> Result<(), VerifyError> {
-        let none = || {
-            let url = windlass_wire::DisplayUrl(&repository.url).to_string();
-            VerifyError::Signature(format!(
-                "no matching signatures were found for '{url}@{artifact}'"
-            ))
-        };
         let tag = format!("sha256-{}.sig", artifact.hex());
-        let manifest = match repository.manifest(&tag, None) {
-            Ok(manifest) => manifest.ok_or_else(none)?,
-            Err(RegistryError::Download(DownloadError::Failed {
-                class: FailureClass::NotFound,
-                ..
-            })) => return Err(none()),
+        let beside = match repository.manifest(&tag, None) {
+            Ok(manifest) => manifest,
+            Err(error) if error.is_missing() => None,
             Err(error) => return Err(error.into()),
         };
-        match self.is_signed(repository, &manifest, artifact)? {
-            true => Ok(()),
-            false => Err(none()),
+        let signed = match beside {
+            Some(manifest) => self.is_signed(repository, &manifest, artifact)?,
+            None => false,
+        };
+        if signed || self.is_signed_in_bundle(repository, artifact)? {
+            return Ok(());
         }
+        let url = windlass_wire::DisplayUrl(&repository.url).to_string();
+        Err(VerifyError::Signature(format!(
+            "no matching signatures were found for '{url}@{artifact}'"
+        )))
+    }
+
+    fn is_signed_in_bundle(
+        &self,
+        repository: &Repository<'_>,
+        artifact: BlobDigest,
+    ) -> Result<bool, VerifyError> {
+        let referrers = repository.referrers(artifact)?;
+        let bundles = referrers
+            .iter()
+            .filter(|one| one.artifact_type.starts_with(BUNDLE));
+        for bundle in bundles.take(SIGNATURES) {
+            let manifest = repository.manifest(&bundle.digest, None)?;
+            let layers = manifest.iter().flat_map(|manifest| &manifest.layers);
+            for layer in layers.filter(|layer| layer.media_type.starts_with(BUNDLE)) {
+                let bytes = whole(&repository.layer(layer, BUNDLE_BYTES)?)?;
+                let mut keys = self.keys.iter();
+                if keys.any(|key| key.vouches_in_bundle(&artifact, &bytes)) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     fn is_signed(
