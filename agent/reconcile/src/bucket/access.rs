@@ -106,21 +106,10 @@ fn check(spec: &BucketSpec) -> Result<(), Unusable> {
         message,
         stalled: true,
     };
-    let provider = spec.provider.unwrap_or(RegistryProvider::Generic);
-    let needs_keys = provider == RegistryProvider::Aws && spec.secret_ref.is_none();
-    let unsupported = match provider {
-        RegistryProvider::Generic | RegistryProvider::Aws if spec.sts.is_some() => Some("spec.sts"),
-        RegistryProvider::Aws if needs_keys => Some("spec.provider aws without spec.secretRef"),
-        RegistryProvider::Generic | RegistryProvider::Aws => None,
-        RegistryProvider::Azure => Some("spec.provider azure"),
-        RegistryProvider::Gcp => Some("spec.provider gcp"),
-    };
-    if let Some(what) = unsupported {
+    if let Some((what, instead)) = unsupported(spec) {
         return Err(stalled(
             reasons::AUTHENTICATION_FAILED,
-            format!(
-                "{what} is not supported by this version of windlass; give a secretRef with accesskey and secretkey"
-            ),
+            format!("{what} is not supported by windlass; {instead}"),
         ));
     }
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
@@ -143,6 +132,31 @@ fn check(spec: &BucketSpec) -> Result<(), Unusable> {
         ));
     }
     Ok(())
+}
+
+/// What of a spec asks for an identity that a node outside of clouds does not have, and what to do instead.
+fn unsupported(spec: &BucketSpec) -> Option<(&'static str, &'static str)> {
+    let provider = spec.provider.unwrap_or(RegistryProvider::Generic);
+    match provider {
+        RegistryProvider::Generic | RegistryProvider::Aws if spec.sts.is_some() => Some((
+            "spec.sts",
+            "give keys that last in spec.secretRef (accesskey and secretkey)",
+        )),
+        RegistryProvider::Aws if spec.secret_ref.is_none() => Some((
+            "spec.provider aws without spec.secretRef",
+            "give the keys of a user that may read the bucket in spec.secretRef (accesskey and secretkey)",
+        )),
+        RegistryProvider::Generic | RegistryProvider::Aws => None,
+        RegistryProvider::Azure => Some((
+            "spec.provider azure",
+            "Azure's storage speaks no S3: push the files as an artifact (`flux push artifact`) and use an OCIRepository",
+        )),
+        RegistryProvider::Gcp => Some((
+            "spec.provider gcp",
+            "use provider generic, endpoint storage.googleapis.com, and an HMAC key of a service account in \
+             spec.secretRef (accesskey and secretkey)",
+        )),
+    }
 }
 
 /// The two keys in a Secret.
