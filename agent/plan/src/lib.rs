@@ -7,6 +7,7 @@ pub mod applier;
 pub mod backoff;
 pub mod cel;
 pub mod change;
+pub mod comparison;
 mod fields;
 pub mod fingerprint;
 pub mod flux_lease;
