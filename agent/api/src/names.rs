@@ -194,6 +194,15 @@ pub const SLICES_KEPT_BY: (&str, &str) = ("endpointslice.kubernetes.io/managed-b
 pub const DOOR: (&str, &str) = ("app.kubernetes.io/name", "windlass");
 /// Lease in [`FLUX_SYSTEM`] that the leading node holds. Not Flux's.
 pub const LEASE: &str = "windlass";
+/// Flux's own Leases of the controllers whose work windlass does: it holds them while it leads (decision 2).
+pub const FLUX_LEASES: [&str; 4] = [
+    "source-controller-leader-election",
+    "kustomize-controller-leader-election",
+    "helm-controller-leader-election",
+    "notification-controller-leader-election",
+];
+/// Who holds them then.
+pub const FLUX_LEASE_HOLDER: &str = "windlass";
 /// Leases in [`FLUX_SYSTEM`], one per node, are called this and the node's name: where the node's ratchets stand. Not Flux's.
 pub const WITNESS: &str = "windlass-witness-";
 /// Service accounts in [`FLUX_SYSTEM`], one per node that has an identity of its own, are called this and the node's name. Not

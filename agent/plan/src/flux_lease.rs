@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::lease::{Clock, Record, Seen, duration, freed};
 
 /// The name under which any windlass node holds Flux's Leases.
-pub const HOLDER: &str = "windlass";
+pub const HOLDER: &str = windlass_api::names::FLUX_LEASE_HOLDER;
 
 /// How long a Lease holds without renewal: long enough that a power cut of all nodes does not
 /// hand the cluster to a standing Flux pod.
@@ -18,15 +18,6 @@ pub const RENEW_PERIOD: Duration = Duration::from_secs(300);
 
 /// How soon to look again after a controller of Flux was found at work.
 pub const RETRY_PERIOD: Duration = Duration::from_secs(10);
-
-/// The Lease of Flux's source-controller (its `main.go`).
-pub const SOURCE: &str = "source-controller-leader-election";
-/// The Lease of Flux's kustomize-controller.
-pub const KUSTOMIZE: &str = "kustomize-controller-leader-election";
-/// The Lease of Flux's helm-controller.
-pub const HELM: &str = "helm-controller-leader-election";
-/// The Lease of Flux's notification-controller.
-pub const NOTIFICATION: &str = "notification-controller-leader-election";
 
 /// What is remembered between steps: since when each Lease is known as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

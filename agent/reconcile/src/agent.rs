@@ -56,13 +56,6 @@ use crate::witness::{self, RootLine};
 
 pub use self::error::AgentError;
 
-/// The Leases of the Flux controllers whose work windlass does (decision 2).
-const FLUX_LEASES: [&str; 4] = [
-    flux_lease::SOURCE,
-    flux_lease::KUSTOMIZE,
-    flux_lease::HELM,
-    flux_lease::NOTIFICATION,
-];
 /// The file that says Flux was uninstalled on purpose.
 const UNINSTALL_MARK: &str = "uninstalled";
 
@@ -342,7 +335,7 @@ fn elect(
     let leadership = elector.leadership();
     forward(leadership.clone(), sender, Event::Leadership);
     if settings.leadership.flux_leases {
-        let names = FLUX_LEASES.iter().map(|name| (*name).to_owned()).collect();
+        let names = names::FLUX_LEASES.map(str::to_owned).to_vec();
         let leases = FluxLeases::new(cluster.clone(), names::FLUX_SYSTEM, names);
         forward(leases.standing(), sender, Event::Flux);
         tokio::spawn(leases.run(leadership, stop.clone()));
