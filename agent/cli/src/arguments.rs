@@ -10,6 +10,7 @@ use windlass_api::duration::GoDuration;
 pub(crate) use self::targets::{
     GetSource, GetWhat, ReconcileSource, ReconcileTarget, ReconcileWhat, Which,
 };
+use crate::backup::{BackupArguments, RestoreArguments};
 use crate::build::BuildArguments;
 use crate::bundle::{BundleArguments, PushArguments};
 use crate::confirm::ConfirmArguments;
@@ -104,6 +105,10 @@ pub enum Command {
     Bundle(BundleArguments),
     /// Give a node what it does not have yet of a clone, over ssh
     Push(PushArguments),
+    /// Keep what nobody else could give this node again: configuration, trust, and how far it has come; no keys
+    Backup(BackupArguments),
+    /// Put a backup back on a node, before windlass runs there
+    Restore(RestoreArguments),
     /// Show versions
     Version(VersionArguments),
     /// Take windlass and Flux's API out of the cluster; workloads stay

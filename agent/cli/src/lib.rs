@@ -4,6 +4,7 @@
 //! Never: needs the agent to be reachable.
 
 mod arguments;
+mod backup;
 mod build;
 mod bundle;
 mod check;
@@ -62,6 +63,7 @@ pub use crate::arguments::{
     EventsArguments, ExportArguments, GetArguments, Globals, LogsArguments, PauseArguments,
     ReconcileArguments, ResumeArguments, SuspendArguments, TreeArguments, VersionArguments,
 };
+pub use crate::backup::{BackupArguments, RestoreArguments};
 pub use crate::build::BuildArguments;
 pub use crate::bundle::{BundleArguments, CreateArguments, PushArguments};
 pub use crate::confirm::ConfirmArguments;
@@ -261,6 +263,10 @@ async fn dispatch(
         Command::Trust(arguments) => return Ok(trust::run(globals, screen, arguments).await?),
         Command::Bundle(arguments) => return bundle::run(globals, screen, arguments).await,
         Command::Push(arguments) => return Ok(bundle::push(screen, arguments)?),
+        Command::Backup(_) | Command::Restore(_) => {
+            let text = "only a node's windlass has anything to keep".to_owned();
+            return Err(CommandError::Usage(text));
+        }
         Command::Check(CheckArguments {
             config: Some(path), ..
         }) => {
@@ -371,6 +377,8 @@ async fn with_cluster(
         | Command::Envsubst(_)
         | Command::Lock(_)
         | Command::Build(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
         | Command::Bundle(_)
         | Command::Push(_)
         | Command::Diff(_)

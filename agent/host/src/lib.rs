@@ -10,4 +10,5 @@ pub mod files;
 pub mod folder;
 pub mod identity;
 pub mod log;
+pub mod saved;
 pub mod systemd;

@@ -8,6 +8,7 @@ mod alarm;
 mod announce;
 mod archive;
 mod artifact;
+mod backup;
 mod bucket;
 mod chart;
 mod context;
@@ -62,6 +63,7 @@ mod witness;
 mod work;
 
 pub use agent::{AgentError, check, run};
+pub use backup::{Backup, BackupError};
 pub use net::StartCommand;
 pub use newcomer::{OtherIntroduction, ask_cluster, check_newcomer};
 pub use outgoing::{Carried, CarryError};

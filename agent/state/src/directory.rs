@@ -9,7 +9,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 /// The file whose flock says that an agent is at work. The kernel drops the lock when its holder dies, so the
 /// file itself means nothing and never needs removal.
-const LOCK: &str = "lock";
+pub(crate) const LOCK: &str = "lock";
 
 /// Nobody else can read what the cluster's Secrets may be made of.
 const MODE: u32 = 0o700;

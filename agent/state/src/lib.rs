@@ -21,7 +21,7 @@ pub const RESET_FILE: &str = "trust-resets";
 pub use directory::DirectoryError;
 pub use durable::{WriteError, write};
 pub use line::Line;
-pub use ratchet::{RatchetError, RatchetFile, RatchetNotice};
+pub use ratchet::{PutBackError, RatchetError, RatchetFile, RatchetNotice, put_back};
 pub use store::{
     Binding, BlobDigest, Collected, HistoryEntry, Incoming, IncomingBlob, Inspection, Kept, Notice,
     OpenError, Outgoing, ParseDigestError, PutError, Reader, Recovered, Refused, Store, StoreError,

@@ -4,6 +4,7 @@
 //! directory) and each with a checksum, so that one intact generation is there whatever happens. The checksum finds
 //! damage, not malice: against somebody who can write the directory stands the witness in the cluster.
 
+mod back;
 mod format;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use windlass_trust::Ratchet;
 
+pub use self::back::{PutBackError, put_back};
 use self::format::{Damage, Generation};
 use crate::durable::{self, Directory, Disk, WriteError};
 use crate::line::Line;

@@ -4,6 +4,7 @@
 //! for a person and belongs to the `cli` room.
 
 mod agent;
+mod backup;
 mod bundle;
 mod net;
 mod trust;
@@ -64,6 +65,8 @@ fn main() -> ExitCode {
                 Err(error) => agent::refused_config(&error),
             }
         }
+        Command::Person(windlass_cli::Command::Backup(arguments)) => backup::backup(&arguments),
+        Command::Person(windlass_cli::Command::Restore(arguments)) => backup::restore(&arguments),
         Command::Person(windlass_cli::Command::Bundle(arguments)) => {
             bundle::main(&globals, arguments, command_line)
         }

@@ -11,6 +11,7 @@
 mod alarm;
 mod alerts;
 mod artifacts;
+mod backup;
 mod bad_input;
 mod bucket_server;
 mod buckets;
