@@ -26,8 +26,9 @@ usage: sudo ./install.sh                              asks for what it needs (on
                         node an identity of its own; or such an identity, made by windlass identity mint on a server
   --role ROLE           leader (leads when it is its turn), cache (a worker: fetches, verifies and keeps, never writes) or
                         external (a leader outside the cluster)
+  --observe             beside a running Flux: looks at what it would do and writes nothing; windlass promote lets it lead
   --rights RIGHTS       of the node's identity: full, impersonate (where every Kustomization names a serviceAccountName),
-                        cache, or given (none is made; the agent uses the kubeconfig as it is)
+                        cache, observe, or given (none is made; the agent uses the kubeconfig as it is)
   --server URL          the API server, as this node reaches it; several are tried in turn (k3s' or RKE2's balancer on a
                         worker, then that of the kubeconfig)
   --binary FILE         the windlass binary (the one beside this script, or that `make build` made)
@@ -50,7 +51,7 @@ step() {
 repo='' signers='' branch='' path='' introduction='' kubeconfig='' binary='' dry_run=''
 identity='' known_hosts='' username='' password_file='' ca='' undo='' upgrade='' before=''
 uninstall='' keep_api='' node_only='' trial='' trial_net=''
-role='' rights='' servers=() balancer=''
+role='' rights='' servers=() balancer='' observe=''
 while [ $# -gt 0 ]; do
     case $1 in
     --repo | --signers | --branch | --path | --introduction | --kubeconfig | --binary | \
@@ -65,7 +66,7 @@ while [ $# -gt 0 ]; do
         servers+=(--server "$2")
         shift 2
         ;;
-    --dry-run | --uninstall | --keep-api | --node-only)
+    --dry-run | --uninstall | --keep-api | --node-only | --observe)
         option=${1#--}
         declare "${option//-/_}=1"
         shift
@@ -315,7 +316,9 @@ write_settings() {
         [ -z "$introduction" ] || text+=$(printf '\nintroduction = "%s"' "$introduction")
         [ -z "$username" ] || text+=$(printf '\nusername = "%s"' "$username")
         each_private set_private
-        [ -z "$role" ] || text+=$(printf '\n[node]\nrole = "%s"' "$role")
+        [ -z "$role$observe" ] || text+=$(printf '\n[node]')
+        [ -z "$role" ] || text+=$(printf '\nrole = "%s"' "$role")
+        [ -z "$observe" ] || text+=$(printf '\nmode = "observe"')
         install -m 0644 /dev/stdin "$config" <<<"$text"
     fi
     each_private put_private
@@ -556,7 +559,11 @@ conclude() {
     [[ $text != *'API server'* ]] || printf '! the API server does not answer this node: nothing is applied until it does\n'
     [ "$(ready "$text")" = "$(all "$text")" ] || printf '! not everything is ready; windlass status says what and why\n'
     case $program in /opt/*) printf '  the program is %s, as /usr is read-only\n' $program ;; esac
-    printf '✔ done; look with: systemctl status windlass; windlass get all -A\n'
+    if [[ $text == observing* ]]; then
+        printf '✔ done; nothing is written: sudo windlass status says what would change, sudo windlass promote lets it lead\n'
+    else
+        printf '✔ done; look with: systemctl status windlass; windlass get all -A\n'
+    fi
 }
 
 # Nothing of it runs any more before the cluster is asked, or this node would put back what goes.
@@ -601,8 +608,8 @@ fi
 [ -n "$repo" ] || [ -e "$config" ] || [ ! -t 0 ] || ask_settings
 if [ -z "$repo" ]; then
     [ -e "$config" ] || fail 'which repository? give --repo URL; see --help'
-    [ -z "$branch$path$introduction$username$role" ] ||
-        fail "--branch, --path, --introduction, --username and --role need --repo too; or edit $config"
+    [ -z "$branch$path$introduction$username$role$observe" ] ||
+        fail "--branch, --path, --introduction, --username, --role and --observe need --repo too; or edit $config"
 fi
 [ -n "$signers" ] || [ -e "$trusted" ] ||
     fail 'which keys may sign? give --signers FILE (one "name namespaces=\"git\" ssh-ed25519 AAAA..." a line)'
@@ -613,10 +620,13 @@ case $role in
 cache) rights=${rights:-cache} ;;
 *) fail "--role is leader, cache or external, not $role" ;;
 esac
+[ -z "$observe" ] || [ "$role" != cache ] || fail '--observe is for a node that would lead; a cache never writes'
+[ -z "$observe" ] || rights=${rights:-observe}
 case $rights in
-'' | full | impersonate | cache | given) ;;
-*) fail "--rights are full, impersonate, cache or given, not $rights" ;;
+'' | full | impersonate | cache | observe | given) ;;
+*) fail "--rights are full, impersonate, cache, observe or given, not $rights" ;;
 esac
+[ "$rights" != observe ] || [ -n "$observe" ] || fail '--rights observe goes with --observe'
 [ "$role" != leader ] || [ "$rights" != cache ] || fail 'a leader cannot work with the rights of a cache'
 [ "$rights" != given ] || [ ${#servers[@]} = 0 ] || fail '--server goes with an identity of its own, not with --rights given'
 [ -z "$packaged" ] || [ -z "$binary" ] || fail '--binary goes with the archive; apt has brought the program'

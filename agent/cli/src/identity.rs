@@ -67,6 +67,8 @@ enum Rights {
     Impersonate,
     /// Look, and write its own Lease
     Cache,
+    /// Look at everything, for a node that only observes; it cannot even renew itself
+    Observe,
 }
 
 // === impl Rights ===
@@ -77,6 +79,7 @@ impl Rights {
             Rights::Full => include_str!("../../../packaging/rbac/full.yaml"),
             Rights::Impersonate => include_str!("../../../packaging/rbac/impersonate.yaml"),
             Rights::Cache => include_str!("../../../packaging/rbac/cache.yaml"),
+            Rights::Observe => include_str!("../../../packaging/rbac/observe.yaml"),
         }
     }
 }
@@ -100,11 +103,7 @@ async fn mint(
 ) -> Result<(), CommandError> {
     let account = account(&arguments.node)?;
     namespace(session).await?;
-    for object in manifests(arguments)? {
-        let (kind, namespace) = (object.kind(), object.namespace().unwrap_or_default());
-        screen.action(&place(kind, namespace, object.name()))?;
-        put(session, &object).await?;
-    }
+    give(session, screen, &arguments.node, arguments.rights).await?;
     let (cluster, length) = (&session.cluster, arguments.length.0);
     let token = cluster.service_account_token(Authority::Person, &account, &[], length);
     let own = OwnKubeconfig::new(&endpoint(session, &arguments.servers), &token.await?);
@@ -118,8 +117,12 @@ async fn mint(
     };
     file.write(None)?;
     let days = own.lifetime().as_secs() / (24 * 60 * 60);
+    let lasts = match arguments.rights {
+        Rights::Observe => format!("it only looks, and is good for {days} days"),
+        _ => format!("the agent renews it, and without that it is good for {days} days"),
+    };
     Ok(screen.success(&format!(
-        "{} is {}/{} in the cluster, by {}; the agent renews it, and without that it is good for {days} days",
+        "{} is {}/{} in the cluster, by {}; {lasts}",
         arguments.node,
         account.namespace(),
         account.name(),
@@ -156,9 +159,24 @@ fn endpoint(session: &Session, servers: &[String]) -> Endpoint {
     }
 }
 
+/// Gives a node rights. What it holds says only who it is, so an identity that it has is good for them too.
+async fn give(
+    session: &Session,
+    screen: &mut Screen<'_>,
+    node: &str,
+    rights: Rights,
+) -> Result<(), CommandError> {
+    for object in manifests(node, rights)? {
+        let (kind, namespace) = (object.kind(), object.namespace().unwrap_or_default());
+        screen.action(&place(kind, namespace, object.name()))?;
+        put(session, &object).await?;
+    }
+    Ok(())
+}
+
 /// The objects that give a node its rights.
-fn manifests(arguments: &MintArguments) -> Result<Vec<Object>, CommandError> {
-    let text = arguments.rights.manifests().replace(NODE, &arguments.node);
+fn manifests(node: &str, rights: Rights) -> Result<Vec<Object>, CommandError> {
+    let text = rights.manifests().replace(NODE, node);
     let documents = parse_documents(text.as_bytes(), &Limits::DEFAULT);
     let documents = documents.map_err(|error| CommandError::Usage(error.to_string()))?;
     let objects = documents.into_iter().map(|document| {

@@ -29,6 +29,7 @@ mod local_tree;
 mod lock;
 mod logs;
 mod man;
+mod observed;
 mod pause;
 mod reconcile;
 mod release;

@@ -1,5 +1,6 @@
 //! What every command has at hand: the cluster, the namespace, the time it may take.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,6 +23,8 @@ pub(crate) struct Session {
     pub(crate) cluster: Cluster,
     pub(crate) namespace: String,
     pub(crate) timeout: Duration,
+    /// Where the agent of this node answers, if not at the usual place.
+    pub(crate) agent_socket: Option<PathBuf>,
     /// When the timeout has passed, counted from the start of the command as Flux does.
     pub(crate) deadline: Option<Instant>,
 }
@@ -55,6 +58,7 @@ impl Session {
             cluster: Cluster::connect(connect)?,
             namespace: globals.flux_namespace().to_owned(),
             timeout,
+            agent_socket: globals.agent_socket.clone(),
             deadline: Instant::now().checked_add(timeout),
         })
     }

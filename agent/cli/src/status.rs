@@ -7,12 +7,14 @@ use windlass_api::conditions::{FETCH_FAILED, READY, SOURCE_VERIFIED};
 use windlass_api::names::FLUX_SYSTEM;
 use windlass_api::node::NodeStatus;
 use windlass_cluster::{RequestError, Scope};
+use windlass_control::Observed;
 use windlass_object::Object;
 
 use crate::error::CommandError;
 use crate::facts::{condition, flag, readiness, revision, short_revision, text};
 use crate::kind::Kind;
 use crate::lease::{Lead, lead, nodes};
+use crate::observed;
 use crate::screen::Screen;
 use crate::session::now;
 use crate::table;
@@ -39,6 +41,8 @@ struct Facts {
     others: Vec<(Kind, Vec<Object>)>,
     kustomizations: Vec<Object>,
     releases: Vec<Object>,
+    /// What the agent of this node found, if it only observes.
+    observed: Option<Observed>,
 }
 
 /// Runs the command.
@@ -65,6 +69,7 @@ pub(crate) async fn run(view: &View<'_>, screen: &mut Screen<'_>) -> Result<(), 
         others,
         kustomizations: all(view, Kind::Kustomization).await?,
         releases: all(view, Kind::HelmRelease).await?,
+        observed: observed::found(view).await,
     };
     Ok(screen.print(&render(&facts, now().timestamp()))?)
 }
@@ -95,15 +100,15 @@ fn render(facts: &Facts, now: Timestamp) -> String {
         kinds.flat_map(|(kind, objects)| objects.iter().map(move |object| (*kind, object)))
     };
     let is_suspended = |object: &Object| flag(object, "/spec/suspend");
-    let mut text = table::aligned(
-        &[],
-        &[
-            line("Cluster", cluster(facts)),
-            line("Leader", leader(facts, now)),
-            line("Root", root(facts, now)),
-            line("Ready", counts(&kinds)),
-        ],
-    );
+    let mut lines = vec![
+        line("Cluster", cluster(facts)),
+        line("Leader", leader(facts, now)),
+        line("Root", root(facts, now)),
+        line("Ready", counts(&kinds)),
+    ];
+    let found = facts.observed.as_ref().map(observed::summary);
+    lines.extend(found.map(|found| line("Observed", found)));
+    let mut text = table::aligned(&[], &lines);
     nodes::show(&mut text, &facts.nodes, facts.lead.as_ref(), now);
     let sources: Vec<Vec<String>> = facts
         .sources
@@ -136,6 +141,13 @@ fn render(facts: &Facts, now: Timestamp) -> String {
         })
         .collect();
     section(&mut text, &["Suspended", ""], &suspended);
+    text.push_str(
+        &facts
+            .observed
+            .as_ref()
+            .map(observed::render)
+            .unwrap_or_default(),
+    );
     text
 }
 

@@ -3,7 +3,7 @@
 
 mod picked;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use windlass_api::names;
@@ -31,6 +31,7 @@ pub(crate) struct Sight {
     standing: Standing,
     objects: Vec<Object>,
     namespace: String,
+    socket: Option<PathBuf>,
 }
 
 /// Why the cluster itself is not looked at.
@@ -81,6 +82,7 @@ impl Sight {
                 .collect(),
             standing: sight.standing,
             namespace: globals.flux_namespace().to_owned(),
+            socket: globals.agent_socket.clone(),
         }
     }
 
@@ -101,6 +103,11 @@ impl Sight {
     pub(crate) fn node(&self) -> (String, NodeStatus) {
         let status = NodeStatus::from_annotations(&self.standing.says);
         (self.standing.node.clone(), status)
+    }
+
+    /// Where it answered, if not at the usual place.
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     pub(crate) fn server(&self) -> &str {

@@ -84,6 +84,11 @@ impl Leadership {
         Self::new(epoch, Duration::from_millis(u64::MAX), Arc::new(BootClock))
     }
 
+    /// The term of a node that may not write at all: it has ended before it began.
+    pub fn of_an_observer() -> Self {
+        Self::new(0, Duration::ZERO, Arc::new(BootClock))
+    }
+
     /// The Lease's count of transitions: higher for every later leader.
     #[must_use]
     pub fn epoch(&self) -> u64 {

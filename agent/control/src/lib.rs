@@ -8,11 +8,13 @@
 mod ask;
 mod asker;
 mod frame;
+mod observed;
 mod question;
 mod serve;
 
 pub use ask::{AskError, ask, deliver};
 pub use asker::Asker;
 pub use frame::FrameError;
+pub use observed::{Change, Field, Observed, Owner, RefusedCommit, What};
 pub use question::{Answer, KeptChart, Question, Record, Sight, Standing};
 pub use serve::{listen, serve};

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::observed::Observed;
+
 /// What a command asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "camelCase")]
@@ -25,6 +27,10 @@ pub enum Question {
     },
     /// What the node accepted and refused, and where its ratchets stand.
     Trust,
+    /// What a node that only observes would change.
+    Observed,
+    /// End, for whoever keeps the agent running to start it again.
+    Restart,
     /// Take a bundle, which follows the question up to the end of what is sent.
     Import {
         /// The source that it is for, as NAMESPACE/NAME; otherwise the one whose history it goes on from.
@@ -44,8 +50,12 @@ pub enum Answer {
     Chart(KeptChart),
     /// To [`Question::Trust`].
     Trust(Box<Record>),
+    /// To [`Question::Observed`].
+    Observed(Box<Observed>),
     /// To [`Question::Import`]: what became of it.
     Imported(String),
+    /// To [`Question::Restart`]: it does.
+    Restarts,
     /// Whoever asks may not know, or what was brought is not taken.
     Refused(String),
 }

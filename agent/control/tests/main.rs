@@ -61,6 +61,8 @@ fn start(runtime: &tokio::runtime::Runtime, socket: &Path) {
             Question::Sight => Answer::Sight(Box::new(sight())),
             Question::Chart { name, .. } => Answer::Chart(chart(name)),
             Question::Trust => Answer::Trust(Box::new(record())),
+            Question::Observed => Answer::Observed(Box::default()),
+            Question::Restart => Answer::Restarts,
             Question::Import { source: None } => Answer::Refused("for whom?".to_owned()),
             Question::Import { source } => {
                 let mut text = source.unwrap_or_default();

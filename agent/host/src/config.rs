@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 pub use self::problem::{ConfigError, Problem};
 pub use self::settings::{
     AlarmSettings, ClusterSettings, ControlSettings, LeadershipSettings, LimitSettings,
-    LogSettings, ManifestsSettings, MetricsSettings, NetSettings, NodeSettings, PEERS_PORT,
-    PageSettings, PeersListen, PeersSettings, PruneSettings, ReceiverSettings, RemoteSettings,
-    Role, RootAccess, RootSettings, SecretUrl, Settings, SopsSettings, StateSettings,
-    TenancySettings, TrustMode, TrustSettings, Unpinned,
+    LogSettings, ManifestsSettings, MetricsSettings, NetSettings, NodeMode, NodeSettings,
+    PEERS_PORT, PageSettings, PeersListen, PeersSettings, PruneSettings, ReceiverSettings,
+    RemoteSettings, Role, RootAccess, RootSettings, SecretUrl, Settings, SopsSettings,
+    StateSettings, TenancySettings, TrustMode, TrustSettings, Unpinned,
 };
 
 use self::inputs::Inputs;

@@ -73,6 +73,8 @@ pub async fn run(
     reloads: UnboundedReceiver<Settings>,
     stop: CancellationToken,
 ) -> Result<(), AgentError> {
+    // It ends when it is told to, and when somebody on the node wants it to start again.
+    let (told_to, stop) = (stop.clone(), stop.child_token());
     let name = Named::new(&settings.root.namespace, &settings.root.name);
     let loaded = Reloaded::read(&name, &settings)?;
     let keep = Arc::new(Keep::open(&settings.state.dir, &name)?);
@@ -99,18 +101,15 @@ pub async fn run(
     )?;
     let own_word = OwnWord::new(&settings, own_annotations.clone());
     let told = (own_annotations, word);
+    let again = stop.clone();
     let control = speak(
         &context,
         (&settings, &loaded),
         own_word.clone(),
-        told,
+        (told, again),
         &sender,
     );
     write_unled(&context, &settings, &mark, &sender);
-    tokio::spawn(identity::follow(
-        context.cluster.clone(),
-        Mint::on(&settings),
-    ));
     let watches = watch_all(&context, settings.node.role, &sender);
     let standing = Standing::new(&settings, epoch_floor, mark);
     let concurrency = usize::try_from(settings.limits.concurrency).unwrap_or(1);
@@ -130,7 +129,10 @@ pub async fn run(
     sight.keep();
     // The Lease is given back before the process ends, so that another node goes on at once.
     let _ = election.await;
-    Ok(())
+    match told_to.is_cancelled() {
+        true => Ok(()),
+        false => Err(AgentError::StartsAgain),
+    }
 }
 
 /// Where the node keeps what it knows, and where it is remembered that Flux's API was removed on purpose.
@@ -140,13 +142,20 @@ fn places(settings: &Settings) -> (PathBuf, PathBuf) {
     (state, mark)
 }
 
-/// Starts what a node writes whoever leads, unless it is one that only keeps.
+/// Starts what a node writes whoever leads, unless it is one that only keeps. One that only looks does not even renew its identity.
 fn write_unled(
     context: &Arc<Context>,
     settings: &Settings,
     mark: &Path,
     sender: &UnboundedSender<Event>,
 ) {
+    if settings.node.observes() {
+        return;
+    }
+    tokio::spawn(identity::follow(
+        context.cluster.clone(),
+        Mint::on(settings),
+    ));
     if settings.node.role == Role::Cache {
         return;
     }
@@ -160,7 +169,10 @@ fn speak(
     context: &Arc<Context>,
     (settings, loaded): (&Settings, &Reloaded),
     own_word: OwnWord,
-    told: (watch::Receiver<BTreeMap<String, String>>, CancellationToken),
+    (told, again): (
+        (watch::Receiver<BTreeMap<String, String>>, CancellationToken),
+        CancellationToken,
+    ),
     sender: &UnboundedSender<Event>,
 ) -> JoinHandle<()> {
     let root = RootLine {
@@ -169,8 +181,11 @@ fn speak(
     };
     let own = (settings.node.name.clone(), root.clone());
     let (context, events) = (Arc::clone(context), sender.clone());
-    let control = sight::serve(&context, settings, own_word, Desk { root, events });
-    tokio::spawn(witness::follow(context, own, told, sender.clone()));
+    let desk = Desk { root, events };
+    let control = sight::serve(&context, settings, own_word, (desk, again));
+    if !settings.node.observes() {
+        tokio::spawn(witness::follow(context, own, told, sender.clone()));
+    }
     control
 }
 
@@ -239,6 +254,7 @@ fn context(
         writer: watch::Sender::default(),
         durations: Arc::default(),
         metrics_at: watch::Sender::default(),
+        observations: Arc::default(),
         cluster,
         sight,
         herald,
@@ -314,7 +330,7 @@ fn elect(
     sender: &UnboundedSender<Event>,
     (word, stop): (&CancellationToken, &CancellationToken),
 ) -> Result<(JoinHandle<()>, EpochFloor), AgentError> {
-    if settings.node.role == Role::Cache {
+    if !settings.node.may_lead() {
         return Ok((
             tokio::spawn(stop.clone().cancelled_owned()),
             EpochFloor::default(),

@@ -14,6 +14,7 @@ use crate::ledger::Ledger;
 use crate::left_out::LeftOut;
 use crate::metrics::Durations;
 use crate::net::Net;
+use crate::observe::Observations;
 use crate::receivers::Receivers;
 use crate::sight::Sight;
 use crate::source::keep::Keep;
@@ -52,6 +53,8 @@ pub(crate) struct Context {
     pub(crate) durations: Arc<Durations>,
     /// Where others reach this node's metrics.
     pub(crate) metrics_at: tokio::sync::watch::Sender<Option<std::net::SocketAddr>>,
+    /// What this node found, if it only looks.
+    pub(crate) observations: Arc<Observations>,
     /// Takes webhooks.
     pub(crate) receivers: Receivers,
     pub(crate) kinds: Kinds,

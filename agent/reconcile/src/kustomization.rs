@@ -8,6 +8,7 @@ mod guard;
 mod health;
 mod inputs;
 mod moves;
+pub(crate) mod observe;
 mod outcome;
 pub(crate) mod pass;
 pub(crate) mod pinned;

@@ -36,6 +36,7 @@ mod named;
 mod net;
 mod newcomer;
 mod node;
+mod observe;
 mod oci;
 mod offer;
 mod ours;

@@ -42,6 +42,8 @@ pub(crate) struct NodeStatus {
     pub(crate) metrics_at: Option<SocketAddr>,
     /// Where other nodes ask it, and its key.
     pub(crate) peer: Option<String>,
+    /// What it found, where it only looks.
+    pub(crate) observed: Option<String>,
     annotations: watch::Sender<BTreeMap<String, String>>,
     own: watch::Sender<BTreeMap<String, String>>,
     watchdog: Option<Watchdog>,
@@ -68,6 +70,7 @@ impl NodeStatus {
             manifests: None,
             state: (state, free),
             metrics_at: None,
+            observed: None,
             peer: None,
             annotations,
             own,
@@ -183,6 +186,7 @@ impl NodeStatus {
         let mut parts = vec![role(standing)];
         parts.push(revision.unwrap_or("no verified revision yet").to_owned());
         parts.push(format!("{ready}/{total} ready"));
+        parts.extend(self.observed.clone());
         if let Some(since) = self.offline_since {
             parts.push(format!(
                 "offline since {}",
@@ -245,6 +249,9 @@ fn role(standing: &Standing) -> String {
     }
     if standing.pause.is_some() {
         return "paused".to_owned();
+    }
+    if standing.observes {
+        return "observing".to_owned();
     }
     match (&standing.leadership, &standing.flux) {
         (None, _) if standing.role == Role::Cache => "cache".to_owned(),

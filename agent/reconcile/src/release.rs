@@ -11,6 +11,7 @@ pub(crate) mod drift;
 mod finalize;
 mod hooks;
 mod objects;
+pub(crate) mod observe;
 pub(crate) mod pass;
 mod remediate;
 mod render;

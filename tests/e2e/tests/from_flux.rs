@@ -170,10 +170,34 @@ pub(crate) fn sync(house: &House) -> [Value; 2] {
         json!({
             "apiVersion": KUSTOMIZATION, "kind": "Kustomization",
             "metadata": {"name": "flux-system", "namespace": "flux-system"},
-            "spec": {"interval": "10m", "path": "./", "prune": true,
+            "spec": {"interval": "10m0s", "path": "./", "prune": true,
                 "sourceRef": {"kind": "GitRepository", "name": "flux-system"}},
         }),
     ]
+}
+
+/// Lets the real Flux take a house over, as `flux bootstrap` would; gives it and its folder.
+pub(crate) fn lead_by_flux(house: &House, programs: &[PathBuf]) -> (Flux, PathBuf) {
+    let folder = house.control_plane.path().join("flux");
+    std::fs::create_dir_all(&folder).unwrap();
+    install_definitions(house.admin());
+    house.admin().apply(
+        &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}),
+    );
+    for (api_version, kind) in [
+        (GIT_REPOSITORY, "GitRepository"),
+        (KUSTOMIZATION, "Kustomization"),
+    ] {
+        wait::until_true("the kind to be served", Duration::from_secs(30), || {
+            house.admin().serves(api_version, kind)
+        });
+    }
+    let flux = Flux::start(programs, house, &folder);
+    let kinds = sync(house);
+    kinds
+        .iter()
+        .for_each(|object| drop(house.admin().apply(object)));
+    (flux, folder)
 }
 
 fn map(name: &str, value: &str) -> String {
@@ -216,25 +240,7 @@ fn a_cluster_goes_from_the_real_flux_to_windlass_and_back_and_nothing_is_made_an
     ];
     let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
     let mut house = House::prepare(&Options::api_server(), &files);
-    let folder = house.control_plane.path().join("flux");
-    std::fs::create_dir_all(&folder).unwrap();
-    install_definitions(house.admin());
-    house.admin().apply(
-        &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}),
-    );
-    for (api_version, kind) in [
-        (GIT_REPOSITORY, "GitRepository"),
-        (KUSTOMIZATION, "Kustomization"),
-    ] {
-        wait::until_true("the kind to be served", Duration::from_secs(30), || {
-            house.admin().serves(api_version, kind)
-        });
-    }
-    let mut flux = Flux::start(&programs, &house, &folder);
-    let kinds = sync(&house);
-    kinds
-        .iter()
-        .for_each(|object| drop(house.admin().apply(object)));
+    let (mut flux, folder) = lead_by_flux(&house, &programs);
     let app = ObjectRef::new(KUSTOMIZATION, "Kustomization", "flux-system", "app");
     house
         .admin()

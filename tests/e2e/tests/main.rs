@@ -67,6 +67,7 @@ mod old_versions;
 mod older_flux;
 mod on_error;
 mod openpgp;
+mod observe;
 mod oracle;
 mod page;
 mod peers;

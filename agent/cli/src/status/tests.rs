@@ -106,6 +106,7 @@ fn facts() -> Facts {
                 json!({}),
             ),
         ],
+        observed: None,
         releases: vec![object(
             Kind::HelmRelease,
             "web",
@@ -150,6 +151,7 @@ fn a_cluster_without_an_agent_says_so() {
         others: vec![],
         kustomizations: vec![],
         releases: vec![],
+        observed: None,
         ..facts()
     };
     insta::assert_snapshot!(shown(&facts), @r"

@@ -14,7 +14,7 @@ use crate::removal::{Removal, label};
 use crate::screen::Screen;
 
 /// The roles that the identities of several nodes share (`packaging/rbac`).
-const SHARED_ROLES: [&str; 2] = ["windlass-impersonate", "windlass-cache"];
+const SHARED_ROLES: [&str; 3] = ["windlass-impersonate", "windlass-cache", "windlass-observe"];
 
 impl Removal<'_> {
     /// Services and slices. A Service that was Flux's gets back what leads it to Flux's pods.

@@ -100,7 +100,7 @@ pub(super) const SECTIONS: &[Section] = &[
     },
     Section {
         name: "node",
-        keys: &["name", "role", "address"],
+        keys: &["name", "role", "mode", "address"],
     },
     Section {
         name: "limits",

@@ -28,7 +28,7 @@ pub use self::listen::{
     MetricsSettings, PEERS_PORT, PageSettings, PeersListen, PeersSettings, ReceiverSettings,
 };
 pub use self::manifests::ManifestsSettings;
-pub use self::node::{NodeSettings, Role};
+pub use self::node::{NodeMode, NodeSettings, Role};
 pub use self::prune::PruneSettings;
 pub use self::remote::{RemoteSettings, Unpinned};
 pub use self::root::{RootAccess, RootSettings, TrustMode};

@@ -45,6 +45,9 @@ pub enum AgentError {
     /// The node would begin otherwise than the nodes that are there.
     #[error(transparent)]
     Newcomer(OtherIntroduction),
+    /// Somebody on the node wants it to: whoever keeps it running starts it again, with what its files say then.
+    #[error("it starts again, as it was asked to on this node")]
+    StartsAgain,
     /// The times of the election cannot work.
     #[error("[leadership] {0}")]
     Election(#[from] SettingsError),

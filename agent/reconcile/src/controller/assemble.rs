@@ -24,7 +24,7 @@ use crate::work::hidden::Hidden;
 impl Controller {
     /// Collects what a pass needs; `None` when there is nothing to do now.
     pub(super) fn kustomization_pass(&mut self, name: &Named) -> Option<Pass> {
-        let leadership = self.standing.leadership.clone()?;
+        let leadership = self.term()?;
         let slot = self.kustomizations.get(name)?;
         if suspended(&slot.seen) && !slot.seen.meta.deleting {
             self.resume_if_due(&OwnKind::Kustomization, name);

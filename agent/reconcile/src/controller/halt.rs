@@ -62,6 +62,9 @@ impl Controller {
 
     /// Tells the passes under way whether they may go on writing, and ends their waits if not.
     pub(super) fn halt_if_needed(&mut self) {
+        if self.standing.observes {
+            return;
+        }
         let halted = self.standing.is_halted();
         let was = self.context.halted.swap(halted, Ordering::SeqCst);
         if halted {

@@ -18,6 +18,7 @@ use crate::kustomization::pass::{Waiting, source_of};
 use crate::kustomization::settled::Settled;
 use crate::kustomization::{self, Next, Outcome};
 use crate::named::Named;
+use crate::observe::Observations;
 use crate::seen::{Meta, SeenKustomization};
 use crate::work::depends::Waiter;
 use crate::work::webhook::Asked;
@@ -97,6 +98,7 @@ impl Controller {
             stripped
                 || (old.stripped && finalizer::is_on(&seen.meta))
                 || seen.meta.asks_for_a_pass(&old.seen.meta, &ANNOTATIONS)
+                || (self.standing.observes && has_applied(&seen, &old.seen))
         });
         // A list shows what is; other news may come late, behind the answer to a write of ours.
         let listing = self.standing.kustomizations_listing;
@@ -135,7 +137,7 @@ impl Controller {
         if let Some(until) = until {
             self.kustomization_queue.schedule(&name, until);
         }
-        if stripped && name == self.root.name {
+        if stripped && name == self.root.name && !self.standing.observes {
             self.uninstall_detected(format!("the finalizer of Kustomization {name} was removed"));
         }
         if asks {
@@ -149,6 +151,7 @@ impl Controller {
 
     fn kustomization_gone(&mut self, name: &Named) {
         self.kustomizations.remove(name);
+        self.context.observations.forget(names::KUSTOMIZATION, name);
         self.kustomization_queue.forget(name);
         self.context.ledger.forget_owner(name);
         let made = self.context.vouchers.forget(name);
@@ -195,14 +198,28 @@ impl Controller {
         self.wake_in_turn(&names);
     }
 
+    /// Where what is found is noted, on a node that only looks.
+    pub(super) fn observations(&self) -> Option<Arc<Observations>> {
+        let observations = &self.context.observations;
+        self.standing.observes.then(|| Arc::clone(observations))
+    }
+
     pub(super) fn start_kustomization(&mut self, name: Named) {
         let pass = self.kustomization_pass(&name);
         let Some(pass) = pass else {
             self.kustomization_queue.finish(&name);
             return;
         };
+        let observed = self.observations();
         self.spawn(
-            kustomization::run(pass),
+            async move {
+                match observed {
+                    Some(observations) => {
+                        kustomization::observe::observe(pass, &observations).await
+                    }
+                    None => kustomization::run(pass).await,
+                }
+            },
             {
                 let name = name.clone();
                 move |outcome| Event::KustomizationFinished { name, outcome }
@@ -297,6 +314,12 @@ impl KustomizationSlot {
             stripped: false,
         }
     }
+}
+
+/// Whether Flux applied something since, which an observer compares afresh.
+fn has_applied(seen: &SeenKustomization, before: &SeenKustomization) -> bool {
+    let (now, before) = (&seen.status, &before.status);
+    now.inventory != before.inventory || now.last_applied_revision != before.last_applied_revision
 }
 
 /// Whether our finalizer was on it and is not any more, with nobody deleting it.

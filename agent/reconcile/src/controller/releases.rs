@@ -105,6 +105,10 @@ impl Controller {
         let asks = old.as_ref().is_none_or(|old| {
             stripped != old.stripped || seen.meta.asks_for_a_pass(&old.seen.meta, &WATCHED)
         });
+        let flux_moved = self.standing.observes
+            && old
+                .as_ref()
+                .is_some_and(|old| old.seen.status.history != seen.status.history);
         match old {
             Some(slot) => {
                 slot.listed = true;
@@ -139,7 +143,7 @@ impl Controller {
                 self.releases.insert(name.clone(), slot);
             }
         }
-        if asks {
+        if asks || flux_moved {
             self.release_queue.wake(&name);
         }
         self.wake_dependents_of(&(Waiter::HelmRelease, name));
@@ -147,6 +151,7 @@ impl Controller {
 
     fn helm_release_gone(&mut self, name: &Named) {
         self.releases.remove(name);
+        self.context.observations.forget(names::HELM_RELEASE, name);
         self.release_queue.forget(name);
         self.context.release_ledger.forget_owner(name);
     }
@@ -205,8 +210,14 @@ impl Controller {
             self.release_queue.finish(&name);
             return;
         };
+        let observed = self.observations();
         self.spawn(
-            release::run(pass),
+            async move {
+                match observed {
+                    Some(observations) => release::observe::observe(pass, &observations).await,
+                    None => release::run(pass).await,
+                }
+            },
             {
                 let name = name.clone();
                 move |outcome| Event::ReleaseFinished {
@@ -267,7 +278,7 @@ impl Controller {
 
     /// Collects what a pass needs; `None` when there is nothing to do now.
     fn release_pass(&mut self, name: &Named) -> Option<Pass> {
-        let leadership = self.standing.leadership.clone()?;
+        let leadership = self.term()?;
         let slot = self.releases.get(name)?;
         if is_suspended(&slot.seen) && !slot.seen.meta.deleting {
             self.resume_if_due(&OwnKind::HelmRelease, name);

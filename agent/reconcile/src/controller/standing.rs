@@ -29,6 +29,8 @@ pub(crate) struct Standing {
     pub(crate) flux: FluxStanding,
     /// Whether this node may lead at all.
     pub(crate) role: Role,
+    /// Whether this node only looks at what it would do.
+    pub(crate) observes: bool,
     /// Whether Flux's Leases count.
     pub(crate) flux_leases: bool,
     pub(super) established: Established,
@@ -84,6 +86,7 @@ impl Standing {
             flux: FluxStanding::Unknown,
             flux_leases: settings.leadership.flux_leases,
             role: settings.node.role,
+            observes: settings.node.observes(),
             established: Established::Due(Instant::now()),
             establish_again: false,
             alive: BTreeSet::new(),
@@ -193,11 +196,19 @@ impl Controller {
 
     /// Whether Kustomizations may be worked on now.
     pub(super) fn may_reconcile(&self) -> bool {
-        self.may_write()
-            && self.standing.own_word_read
-            && self.standing.established == Established::Done
-            && self.standing.sources_listed
-            && self.standing.kustomizations_listed
+        let standing = &self.standing;
+        let led = || {
+            self.may_write() && standing.own_word_read && standing.established == Established::Done
+        };
+        (standing.observes || led()) && standing.sources_listed && standing.kustomizations_listed
+    }
+
+    /// Under which term a pass works; an observer's allows no write.
+    pub(super) fn term(&self) -> Option<Leadership> {
+        match self.standing.observes {
+            true => Some(Leadership::of_an_observer()),
+            false => self.standing.leadership.clone(),
+        }
     }
 
     pub(super) fn leadership_changed(&mut self, leadership: Option<Leadership>) {
@@ -328,6 +339,8 @@ impl Controller {
         self.show_writer();
         self.status.metrics_at = *self.context.metrics_at.borrow();
         self.status.peer = self.context.lan.word();
+        let observes = self.standing.observes;
+        self.status.observed = observes.then(|| self.context.observations.summary());
         let root = self.sources.get(&self.root.name);
         let revision = root
             .and_then(|slot| slot.snapshot.as_ref())

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use windlass_api::names;
 use windlass_control::{Answer, Asker, KeptChart, Question, Record, Standing};
 use windlass_host::config::Settings;
@@ -66,12 +67,14 @@ pub(crate) fn serve(
     context: &Arc<Context>,
     settings: &Settings,
     own_word: OwnWord,
-    desk: Desk,
+    (desk, again): (Desk, CancellationToken),
 ) -> JoinHandle<()> {
     let asked = Asked {
+        observes: settings.node.observes(),
         context: Arc::clone(context),
         own_word,
         desk,
+        again,
     };
     let asked = Arc::new(asked);
     let answer = move |asker, question, stream| {
@@ -99,9 +102,13 @@ fn not_there(socket: &Path, error: &std::io::Error) {
 
 /// What answers are made of.
 struct Asked {
+    /// Whether this node only looks.
+    observes: bool,
     context: Arc<Context>,
     own_word: OwnWord,
     desk: Desk,
+    /// Ends the agent, for whoever keeps it running to start it again.
+    again: CancellationToken,
 }
 
 impl Asked {
@@ -121,6 +128,14 @@ impl Asked {
                 name,
             } => chart(&self.context, asker, &kind, &Named::new(&namespace, &name)),
             Question::Trust => trust(&self.context),
+            Question::Observed => self.observed(),
+            Question::Restart if asker != Asker::Owner => {
+                Answer::Refused("only root may have the agent start again: use sudo".to_owned())
+            }
+            Question::Restart => {
+                self.again.cancel();
+                Answer::Restarts
+            }
             Question::Import { .. } if asker != Asker::Owner => {
                 Answer::Refused("only root may bring a bundle: use sudo".to_owned())
             }
@@ -137,6 +152,19 @@ impl Asked {
             }
         };
         Some((answer, stream))
+    }
+}
+
+impl Asked {
+    /// It holds no secret either: what Secrets hold is masked where it is noted.
+    fn observed(&self) -> Answer {
+        if !self.observes {
+            return Answer::Refused("this node does not only observe".to_owned());
+        }
+        match self.context.keep.store.history(VERDICTS) {
+            Ok(history) => Answer::Observed(Box::new(self.context.observations.told(&history))),
+            Err(why) => Answer::Refused(why.to_string()),
+        }
     }
 }
 

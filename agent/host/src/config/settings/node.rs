@@ -13,6 +13,8 @@ pub struct NodeSettings {
     pub name: String,
     /// What it does in the cluster.
     pub role: Role,
+    /// Whether it may write there.
+    pub mode: NodeMode,
     /// At which address the cluster reaches it; else the one that its Node has.
     pub address: Option<IpAddr>,
 }
@@ -27,6 +29,32 @@ pub enum Role {
     Cache,
     /// As a leader, on a machine that is no node of the cluster.
     External,
+}
+
+/// Whether a node may write to the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NodeMode {
+    /// It does what its role says.
+    #[default]
+    Active,
+    /// It looks at what it would do, beside whoever does it now, and writes nothing.
+    Observe,
+}
+
+// === impl NodeSettings ===
+
+impl NodeSettings {
+    /// Whether this node only looks.
+    #[must_use]
+    pub fn observes(&self) -> bool {
+        self.mode == NodeMode::Observe
+    }
+
+    /// Whether this node may ever lead.
+    #[must_use]
+    pub fn may_lead(&self) -> bool {
+        self.role != Role::Cache && !self.observes()
+    }
 }
 
 pub(super) fn judge(
@@ -56,9 +84,18 @@ pub(super) fn judge(
             "must be \"leader\", \"cache\" or \"external\", not {text:?}"
         )),
     });
+    let mode = section.parsed("mode", NodeMode::default(), |text| match text {
+        "active" => Ok(NodeMode::Active),
+        "observe" if role == Role::Cache => {
+            Err("\"observe\" is for a node that would lead; a cache never writes".to_owned())
+        }
+        "observe" => Ok(NodeMode::Observe),
+        _ => Err(format!("must be \"active\" or \"observe\", not {text:?}")),
+    });
     Some(NodeSettings {
         name,
         role,
+        mode,
         address: listen::address(section),
     })
 }
