@@ -22,6 +22,8 @@ use crate::identity::IdentityArguments;
 use crate::kustomize::KustomizeArguments;
 use crate::lock::LockArguments;
 use crate::man::ManArguments;
+use crate::moving::{MigrateArguments, PromoteArguments};
+use crate::pause::PauseArguments;
 use crate::stats::StatsArguments;
 use crate::status_selector::StatusSelector;
 use crate::trace::TraceArguments;
@@ -109,6 +111,10 @@ pub enum Command {
     Backup(BackupArguments),
     /// Put a backup back on a node, before windlass runs there
     Restore(RestoreArguments),
+    /// Let a node that observed beside Flux lead in its place
+    Promote(Box<PromoteArguments>),
+    /// Move between Flux and windlass
+    Migrate(Box<MigrateArguments>),
     /// Show versions
     Version(VersionArguments),
     /// Take windlass and Flux's API out of the cluster; workloads stay
@@ -241,17 +247,6 @@ pub struct DeleteArguments {
     pub(crate) silent: bool,
     #[command(subcommand)]
     pub(crate) what: Which,
-}
-
-/// Arguments of `pause`.
-#[derive(Debug, Clone, Args)]
-pub struct PauseArguments {
-    /// Ends by itself after this time, as 2h
-    #[arg(long = "for", value_name = "DURATION")]
-    pub(crate) length: Option<GoDuration>,
-    /// Why, shown by every command
-    #[arg(long, default_value = "")]
-    pub(crate) reason: String,
 }
 
 /// Arguments of `describe`.

@@ -82,6 +82,22 @@ pub(crate) struct Common {
     in_memory_build: bool,
 }
 
+impl Common {
+    /// Of a Kustomization whose files are in a folder.
+    pub(crate) fn of(name: &str, path: &Path) -> Self {
+        Common {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            kustomization_file: None,
+            strict_substitute: false,
+            ignore_paths: Vec::new(),
+            recursive: false,
+            local_sources: Vec::new(),
+            in_memory_build: false,
+        }
+    }
+}
+
 fn local_source(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
         Some((source, path)) if source.split('/').count() == 3 && !path.is_empty() => {

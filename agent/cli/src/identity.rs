@@ -1,7 +1,7 @@
 //! `identity`: what a node is in the cluster. A person's rights make it once; the node renews it by itself, and can be shut
 //! out at any time.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -60,7 +60,7 @@ struct MintArguments {
 
 /// What a node may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Rights {
+pub(crate) enum Rights {
     /// Everything, as Flux's controllers
     Full,
     /// Flux's own objects; all else as the service accounts that Kustomizations name
@@ -74,6 +74,16 @@ enum Rights {
 // === impl Rights ===
 
 impl Rights {
+    /// As the command line has it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Rights::Full => "full",
+            Rights::Impersonate => "impersonate",
+            Rights::Cache => "cache",
+            Rights::Observe => "observe",
+        }
+    }
+
     fn manifests(self) -> &'static str {
         match self {
             Rights::Full => include_str!("../../../packaging/rbac/full.yaml"),
@@ -160,7 +170,7 @@ fn endpoint(session: &Session, servers: &[String]) -> Endpoint {
 }
 
 /// Gives a node rights. What it holds says only who it is, so an identity that it has is good for them too.
-async fn give(
+pub(crate) async fn give(
     session: &Session,
     screen: &mut Screen<'_>,
     node: &str,
@@ -172,6 +182,12 @@ async fn give(
         put(session, &object).await?;
     }
     Ok(())
+}
+
+/// Whether a kubeconfig is an identity that this command made.
+pub(crate) fn is_own(kubeconfig: &Path) -> bool {
+    let text = std::fs::read(kubeconfig).unwrap_or_default();
+    OwnKubeconfig::read(&text).is_some()
 }
 
 /// The objects that give a node its rights.

@@ -29,6 +29,7 @@ mod local_tree;
 mod lock;
 mod logs;
 mod man;
+mod moving;
 mod observed;
 mod pause;
 mod reconcile;
@@ -61,8 +62,8 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use crate::arguments::DescribeWhat;
 pub use crate::arguments::{
     CheckArguments, Command, CompletionArguments, DeleteArguments, DescribeArguments,
-    EventsArguments, ExportArguments, GetArguments, Globals, LogsArguments, PauseArguments,
-    ReconcileArguments, ResumeArguments, SuspendArguments, TreeArguments, VersionArguments,
+    EventsArguments, ExportArguments, GetArguments, Globals, LogsArguments, ReconcileArguments,
+    ResumeArguments, SuspendArguments, TreeArguments, VersionArguments,
 };
 pub use crate::backup::{BackupArguments, RestoreArguments};
 pub use crate::build::BuildArguments;
@@ -77,6 +78,8 @@ pub use crate::identity::IdentityArguments;
 pub use crate::kustomize::KustomizeArguments;
 pub use crate::lock::LockArguments;
 pub use crate::man::ManArguments;
+pub use crate::moving::{MigrateArguments, MovingNode, PromoteArguments};
+pub use crate::pause::PauseArguments;
 use crate::screen::{Eyes, Screen};
 use crate::session::{Paused, Session};
 pub use crate::stats::StatsArguments;
@@ -365,6 +368,8 @@ async fn with_cluster(
             let node = node.filter(|node| !node.is_empty());
             Ok(screen.print(&logs::render(node, &session.namespace, arguments))?)
         }
+        Command::Promote(arguments) => moving::promote(session, screen, arguments).await,
+        Command::Migrate(arguments) => moving::migrate(session, screen, arguments).await,
         Command::Identity(arguments) => identity::run(session, screen, arguments).await,
         Command::Debug(arguments) => debug::run(session, screen, arguments).await,
         Command::Check(arguments) => check::run(session, screen, arguments.pre).await,

@@ -1,15 +1,27 @@
 //! `pause` and `unpause`.
 
+use clap::Args;
+use windlass_api::duration::GoDuration;
 use windlass_api::names;
 use windlass_api::pause::Pause;
 use windlass_cluster::{ApplyOptions, Authority, ErrorClass, Preconditions, Propagation};
 use windlass_object::GroupVersionKind;
 
-use crate::arguments::PauseArguments;
 use crate::error::CommandError;
 use crate::screen::Screen;
 use crate::session::{MANAGER, Session, banner, now};
 use crate::suspend::end_of;
+
+/// Arguments of `pause`.
+#[derive(Debug, Clone, Args)]
+pub struct PauseArguments {
+    /// Ends by itself after this time, as 2h
+    #[arg(long = "for", value_name = "DURATION")]
+    pub(crate) length: Option<GoDuration>,
+    /// Why, shown by every command
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+}
 
 /// Runs `pause`: an earlier pause is replaced.
 pub(crate) async fn pause(

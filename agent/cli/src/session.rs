@@ -1,6 +1,6 @@
 //! What every command has at hand: the cluster, the namespace, the time it may take.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -37,6 +37,19 @@ pub(crate) enum Paused {
 }
 
 impl Globals {
+    /// With another kubeconfig where none is named.
+    #[must_use]
+    pub fn or_kubeconfig(self, path: &Path) -> Self {
+        let named = self.kubeconfig.is_some() || std::env::var_os("KUBECONFIG").is_some();
+        Globals {
+            kubeconfig: match named {
+                true => self.kubeconfig,
+                false => Some(path.to_owned()),
+            },
+            ..self
+        }
+    }
+
     /// The namespace of Flux's objects.
     pub(crate) fn flux_namespace(&self) -> &str {
         self.namespace.as_deref().unwrap_or(names::FLUX_SYSTEM)

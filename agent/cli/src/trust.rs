@@ -33,6 +33,7 @@ pub use self::arguments::TrustArguments;
 pub(crate) use self::change::Change;
 pub(crate) use self::error::TrustError;
 pub use self::node::NodeTrust;
+pub(crate) use self::verify::newest as newest_is_taken;
 
 use self::arguments::{HookWhat, TrustWhat};
 use self::record::Record;

@@ -6,6 +6,7 @@
 mod agent;
 mod backup;
 mod bundle;
+mod moving;
 mod net;
 mod trust;
 
@@ -70,6 +71,9 @@ fn main() -> ExitCode {
         Command::Person(windlass_cli::Command::Bundle(arguments)) => {
             bundle::main(&globals, arguments, command_line)
         }
+        Command::Person(
+            command @ (windlass_cli::Command::Promote(_) | windlass_cli::Command::Migrate(_)),
+        ) => moving::main(globals, command, command_line),
         Command::Person(command) => windlass_cli::execute(&globals, &command, command_line),
     }
 }

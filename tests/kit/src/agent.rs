@@ -144,6 +144,22 @@ impl Agent {
     pub fn start(&mut self) {
         assert!(self.process.is_none(), "the agent is running already");
         self.write_config();
+        self.run();
+    }
+
+    /// Starts it again after it ended by itself, with the configuration as it is on the disk.
+    ///
+    /// # Panics
+    /// When it has not ended.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        assert!(self.ended().is_some(), "the agent is running");
+        self.process = None;
+        self.run();
+    }
+
+    #[track_caller]
+    fn run(&mut self) {
         let config = self.config();
         let home = self.directory.path().display().to_string();
         let mut environment = vec![("HOME", home.as_str())];

@@ -1,10 +1,11 @@
 //! `trust verify`: whether nodes would accept a history, and why, commit by commit.
 
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use windlass_trust::{
-    Charter, Introduction, Oid, Policy, RefusalReason, Verdict, verify_each, verify_under,
+    Charter, Introduction, Mode, Oid, Policy, RefusalReason, Verdict, verify_each, verify_under,
 };
 
 use super::arguments::VerifyArguments;
@@ -14,11 +15,35 @@ use super::pins::Pins;
 use super::policy;
 use super::report::Report;
 use super::revision::{self, Range};
-use crate::screen::Screen;
+use crate::screen::{Eyes, Screen};
 
 pub(crate) fn run(screen: &mut Screen<'_>, arguments: &VerifyArguments) -> Result<(), TrustError> {
     let clone = LocalClone::open(&arguments.repository)?;
     judge(screen, &clone, arguments).map_err(|error| clone.explain(error))
+}
+
+/// Whether nodes whose trust begins right before the newest commit of a clone, or where `trust init` had it begin, would take that commit.
+pub(crate) fn newest(repository: &Path, signers: &[PathBuf]) -> Result<(), TrustError> {
+    let clone = LocalClone::open(repository)?;
+    let head = revision::range(&clone, "HEAD")?.to;
+    let parent = revision::parents(&clone, &head)?.first().copied();
+    let begun = Pins::of(&clone).introduction()?.is_some();
+    let range = parent.filter(|_| !begun);
+    let arguments = VerifyArguments {
+        repository: repository.to_owned(),
+        range: range.map(|parent| format!("{parent}..HEAD")),
+        signers: signers.to_vec(),
+        mode: Mode::Path,
+        introduction: None,
+        policy: None,
+        quiet: true,
+        output: None,
+    };
+    let (mut results, mut progress) = (io::sink(), io::sink());
+    run(
+        &mut Screen::new(&mut results, &mut progress, Eyes::Program),
+        &arguments,
+    )
 }
 
 fn judge(

@@ -18,7 +18,7 @@ const SHARED_ROLES: [&str; 3] = ["windlass-impersonate", "windlass-cache", "wind
 
 impl Removal<'_> {
     /// Services and slices. A Service that was Flux's gets back what leads it to Flux's pods.
-    pub(super) async fn doors(&self, screen: &mut Screen<'_>) -> Result<(), CommandError> {
+    pub(crate) async fn doors(&self, screen: &mut Screen<'_>) -> Result<(), CommandError> {
         let kind = GroupVersionKind::new("discovery.k8s.io/v1", "EndpointSlice");
         let (keeper, us) = names::SLICES_KEPT_BY;
         let is_ours = |slice: &Object| slice.label(keeper) == Some(us);
