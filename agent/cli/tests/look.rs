@@ -331,6 +331,7 @@ struct Whole {
 }
 
 #[derive(Debug, clap::Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, parsed once")]
 enum Either {
     Agent,
     #[command(flatten)]

@@ -15,7 +15,6 @@ use windlass_cluster::{Cluster, Elector, ElectorSettings, EpochFloor, FluxLeases
 use windlass_host::config::{Role, RootAccess, RootSettings, Settings};
 use windlass_host::systemd;
 use windlass_plan::applier::Applier;
-use windlass_plan::flux_lease;
 use windlass_state::StoreError;
 use windlass_wire::{Credentials, Reference, Secret};
 

@@ -263,7 +263,10 @@ impl Agent {
             let fields = stat_fields(pid)?;
             // utime, stime and those of children that ended and were waited for, as windlass-net is: fields 14 to 17 of
             // proc(5), in ticks of 1/100 s on every Linux.
-            let times = fields.get(11..15)?.iter().map(|ticks| ticks.parse::<u64>().ok());
+            let times = fields
+                .get(11..15)?
+                .iter()
+                .map(|ticks| ticks.parse::<u64>().ok());
             times.sum::<Option<u64>>()
         });
         Duration::from_millis(10 * ticks.sum::<u64>())

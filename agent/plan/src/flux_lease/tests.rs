@@ -1,5 +1,10 @@
 use super::*;
 
+const SOURCE: &str = "source-controller-leader-election";
+const KUSTOMIZE: &str = "kustomize-controller-leader-election";
+const HELM: &str = "helm-controller-leader-election";
+const NOTIFICATION: &str = "notification-controller-leader-election";
+
 fn clock(seconds: u64) -> Clock {
     let wall = jiff::Timestamp::from_second(1_767_225_600 + i64::try_from(seconds).unwrap());
     Clock {

@@ -221,6 +221,10 @@ fn t20_headers_that_readers_differ_about_and_what_is_no_whole_archive_are_refuse
 }
 
 /// Runs something on this thread, which may take two seconds of a processor.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the kernel counts processor time"
+)]
 fn in_two_seconds(run: impl FnOnce()) {
     let used = || {
         let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
