@@ -36,10 +36,12 @@ fn a_disk_that_is_full_without_inodes_or_read_only_keeps_the_revision_in_force()
         "green",
         "yellow",
     );
-    let locked = format!("mount -o remount,ro {STATE}");
+    // While files on it are open a file system cannot be made so by hand, and a unit keeps what it was started with.
+    let locked =
+        format!("systemctl stop windlass; mount -o remount,ro {STATE}; systemctl start windlass");
     house.nothing_new_is_kept(
         &locked,
-        &format!("mount -o remount,rw {STATE}"),
+        &format!("mount -o remount,rw {STATE}; systemctl restart windlass"),
         "yellow",
         "white",
     );
@@ -50,15 +52,7 @@ impl House {
         let kept = self.repo.id("HEAD");
         self.node.sh(harm);
         self.publish(next);
-        // It is asked, and does not wait for an answer that is good.
-        self.node.run(&[
-            "windlass",
-            "reconcile",
-            "source",
-            "git",
-            "flux-system",
-            "--timeout=5s",
-        ]);
+        self.reconciles();
         self.repaint("red");
         self.colour_is(before);
         self.node.sh("systemctl restart windlass");

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use windlass_kit::agent::windlass;
+use windlass_kit::api::ObjectRef;
+use windlass_kit::controlplane::User;
 use windlass_kit::wait;
 
 use crate::network::Way;
-use crate::town::{Town, host, name};
+use crate::town::{PATIENCE, Town, host, name};
 
 const NODES: usize = 3;
 /// What is applied beside the settings, and must be the same objects at the end.
@@ -37,7 +40,7 @@ fn soak_of_random_faults_leaks_nothing_loses_nothing_and_converges() {
     eprintln!("{length:?} of faults; the same again with SOAK_SEED={seed}");
     let mut dice = Dice(seed | 1);
     town.publish_many();
-    let made = town.uids();
+    let mut made = town.uids();
     let start = Instant::now();
     let (mut rounds, mut worst) = (0, Duration::ZERO);
     let mut first = None;
@@ -46,6 +49,10 @@ fn soak_of_random_faults_leaks_nothing_loses_nothing_and_converges() {
         let fault = Fault::any(&mut dice);
         let taken = town.endures(fault, rounds);
         worst = worst.max(taken);
+        if let Fault::Deleted(number) = fault {
+            let name = object_name(number);
+            made.insert(name.clone(), town.uids().remove(&name).unwrap_or_default());
+        }
         eprintln!(
             "{:6.0?} {rounds:4} {fault:?}: right again after {taken:.1?}",
             start.elapsed()
@@ -118,8 +125,8 @@ enum Fault {
     Killed(usize, &'static str),
     Frozen(usize, Duration),
     Restarted(usize),
-    Changed,
-    Deleted,
+    Changed(usize),
+    Deleted(usize),
 }
 
 impl Fault {
@@ -139,8 +146,8 @@ impl Fault {
             6 => Self::Killed(node, unit),
             7 => Self::Frozen(node, long),
             8 => Self::Restarted(node),
-            9 => Self::Changed,
-            _ => Self::Deleted,
+            9 => Self::Changed(dice.below(OBJECTS)),
+            _ => Self::Deleted(dice.below(OBJECTS)),
         }
     }
 }
@@ -171,6 +178,29 @@ impl Town {
         ours.collect()
     }
 
+    fn spoil(&self, number: usize) {
+        let wrong = json!({"data": {"number": "wrong"}});
+        let admin = self.control_plane.admin();
+        admin.patch(&object_reference(number), &wrong);
+    }
+
+    fn objects_are_right(&self) {
+        wait::until("every object to be as it was published", PATIENCE, || {
+            let admin = self.control_plane.admin();
+            let wrong: Vec<usize> = (0..OBJECTS)
+                .filter(|number| {
+                    let found = admin.get(&object_reference(*number)).unwrap_or_default();
+                    let right = number.to_string();
+                    found["data"]["number"] != *right
+                })
+                .collect();
+            match wrong.is_empty() {
+                true => Ok(()),
+                false => Err(format!("{wrong:?}")),
+            }
+        });
+    }
+
     /// Has a fault come and go while somebody pushes; gives how long after its end all was right.
     fn endures(&mut self, fault: Fault, round: u32) -> Duration {
         let colour = format!("colour-{round}");
@@ -178,18 +208,17 @@ impl Town {
         let commit = self.publish(&colour);
         self.end(fault);
         let start = Instant::now();
+        // As a webhook does it: what is measured is not the interval at which the Git host is asked.
+        let admin = self.control_plane.kubeconfig(User::Admin);
+        let words = ["reconcile", "source", "git", "flux-system", "--timeout=8s"];
+        windlass(&admin, &words);
         self.colour_is(&colour);
-        wait::until("everything to be there", crate::town::PATIENCE, || {
-            let count = self.uids().len();
-            if count == OBJECTS {
-                Ok(())
-            } else {
-                Err(count.to_string())
-            }
-        });
+        self.objects_are_right();
         let taken = start.elapsed();
         self.all_have(&commit);
-        self.is_corrected(&colour);
+        // Another one each time: what is changed again and again is left alone for a while.
+        self.spoil(round as usize % OBJECTS);
+        self.objects_are_right();
         taken
     }
 
@@ -210,11 +239,8 @@ impl Town {
             Fault::Killed(node, unit) => kill(node, unit, "KILL"),
             Fault::Frozen(node, _) => kill(node, "windlass", "STOP"),
             Fault::Restarted(node) => drop(self.node(node).sh("systemctl restart windlass")),
-            Fault::Changed => {
-                let red = json!({"data": {"colour": "red"}});
-                admin.patch(&Self::settings(), &red);
-            }
-            Fault::Deleted => admin.delete(&Self::settings()),
+            Fault::Changed(number) => self.spoil(number),
+            Fault::Deleted(number) => admin.delete(&object_reference(number)),
         }
     }
 
@@ -246,7 +272,7 @@ impl Town {
                 self.node(node).sh(words);
             }
             // A Lease whose holder was killed is its own again, once it is back.
-            Fault::Killed(..) | Fault::Restarted(_) | Fault::Changed | Fault::Deleted => {}
+            Fault::Killed(..) | Fault::Restarted(_) | Fault::Changed(_) | Fault::Deleted(_) => {}
         }
     }
 
@@ -281,7 +307,15 @@ impl Town {
     }
 }
 
+fn object_name(number: usize) -> String {
+    format!("object-{number}")
+}
+
+fn object_reference(number: usize) -> ObjectRef {
+    ObjectRef::new("v1", "ConfigMap", "default", &object_name(number))
+}
+
 fn object(number: usize) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": format!("object-{number}"), "namespace": "default"}, "data": {"number": number.to_string()}})
+        "metadata": {"name": object_name(number), "namespace": "default"}, "data": {"number": number.to_string()}})
 }

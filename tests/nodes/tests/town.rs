@@ -177,7 +177,7 @@ impl Town {
         });
     }
 
-    pub(crate) fn settings() -> ObjectRef {
+    fn settings() -> ObjectRef {
         ObjectRef::new("v1", "ConfigMap", "default", "settings")
     }
 
