@@ -211,7 +211,7 @@ impl Town {
         // As a webhook does it: what is measured is not the interval at which the Git host is asked.
         let admin = self.control_plane.kubeconfig(User::Admin);
         let words = ["reconcile", "source", "git", "flux-system", "--timeout=8s"];
-        windlass(&admin, &words);
+        let _ = windlass(&admin, &words);
         self.colour_is(&colour);
         self.objects_are_right();
         let taken = start.elapsed();
