@@ -472,7 +472,7 @@ fn a_chart_beside_it_that_a_chart_needs_is_taken_where_that_is_asked_for() {
     let (printed, said, good) = ours(&["demo", &app, "--dependency-update"]);
     assert!(good, "{said}");
     assert_eq!(tree(folder.path()), before, "nothing is written");
-    let (expected, good) = theirs(program, &["demo", &app, "-u"]);
+    let (expected, good) = theirs(program, &["demo", &app, "--dependency-update"]);
     assert!(good);
     // Helm tells first what it saves.
     let start = expected.find("---").unwrap();

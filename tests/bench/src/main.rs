@@ -13,6 +13,7 @@ mod house;
 mod policed;
 mod range;
 mod report;
+mod rival;
 mod rows;
 mod sample;
 

@@ -40,6 +40,14 @@ fn values(text: &str) -> Value {
     }, "commonMetadata": {"labels": {"team": "one"}}})
 }
 
+/// What the tests write to it, as `kubectl annotate` would, is not taken off by whoever applies it (`ssa: Merge`, Flux's).
+fn released(name: &str, text: &str) -> String {
+    let release = by_version(name, &values(text));
+    let mut release: Value = serde_json::from_str(&release).unwrap();
+    release["metadata"]["annotations"] = json!({"kustomize.toolkit.fluxcd.io/ssa": "Merge"});
+    release.to_string()
+}
+
 fn kustomization(releases: &[&str]) -> String {
     let files = releases.iter().map(|name| format!("- {name}.yaml\n"));
     format!("resources:\n{}", files.collect::<String>())
@@ -97,7 +105,7 @@ fn releases_go_from_the_real_helm_controller_to_windlass_and_back_with_no_revisi
     programs.push(helm[0].join("helm-controller"));
     let files = [
         ("kustomization.yaml", kustomization(&["web"])),
-        ("web.yaml", by_version("web", &values("one"))),
+        ("web.yaml", released("web", "one")),
         ("charts/web/Chart.yaml", CHART.to_owned()),
         (
             "charts/web/values.yaml",
@@ -141,8 +149,8 @@ fn releases_go_from_the_real_helm_controller_to_windlass_and_back_with_no_revisi
     // From here on windlass makes revisions: one over Flux's, and one of its own.
     house.push(
         &[
-            ("web.yaml", &by_version("web", &values("two"))),
-            ("own.yaml", &by_version("own", &values("own"))),
+            ("web.yaml", &released("web", "two")),
+            ("own.yaml", &released("own", "own")),
             ("kustomization.yaml", &kustomization(&["own", "web"])),
         ],
         "A value, and another release",
@@ -157,7 +165,7 @@ fn releases_go_from_the_real_helm_controller_to_windlass_and_back_with_no_revisi
     let mut flux = Flux::start(&programs, &house, &folder);
     nothing_happens(&house, &["web", "own"]);
     house.push(
-        &[("own.yaml", &by_version("own", &values("three")))],
+        &[("own.yaml", &released("own", "three"))],
         "A value, by Flux",
     );
     reaches(&house, "own", "UpgradeSucceeded", 2);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
 use windlass_kit::directory::Directory;
 
 use crate::lock_command::Laptop;
@@ -24,6 +25,22 @@ fn theirs(program: &Path, arguments: &[&str]) -> Option<String> {
     objects.filter(|_| ran.status.success())
 }
 
+/// Puts a chart where `helm push` puts it: helm takes none without a config of its own.
+fn push(registry: &Registry, version: &str, bytes: &[u8]) {
+    let name = "charts/web";
+    let config = json!({"name": "web", "version": version, "apiVersion": "v2"}).to_string();
+    let (layer, digest) = (
+        registry.blob(name, bytes),
+        registry.blob(name, config.as_bytes()),
+    );
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": digest, "size": config.len()},
+        "layers": [{"mediaType": CHART_LAYER, "digest": layer, "size": bytes.len()}],
+    });
+    registry.manifest((name, version), &manifest);
+}
+
 #[test]
 fn charts_of_repositories_and_registries_are_the_ones_that_helm_fetches() {
     let (Some(registry), Some(helm)) = (Registry::start(Open::Everybody), programs("helm.sh"))
@@ -43,7 +60,7 @@ fn charts_of_repositories_and_registries_are_the_ones_that_helm_fetches() {
     server.put("/charts/index.yaml", index(&listed).as_bytes());
     for (version, (bytes, _)) in versions.iter().zip(&packages) {
         server.put(&format!("/charts/web-{version}.tgz"), bytes);
-        registry.push(("charts/web", version), CHART_LAYER, bytes);
+        push(&registry, version, bytes);
     }
     let (url, oci) = (server.url(), registry.url("/charts/web"));
     let file = format!("{url}/web-1.0.0.tgz");

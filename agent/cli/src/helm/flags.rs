@@ -76,13 +76,13 @@ pub(crate) struct TemplateFlags {
     #[arg(long)]
     pub(super) plain_http: bool,
     /// Fetch what the chart needs and charts/ does not hold; nothing of it is written
-    #[arg(short = 'u', long)]
+    #[arg(long)]
     pub(super) dependency_update: bool,
     /// Templates may ask for the addresses of hosts
     #[arg(long)]
     pub(super) enable_dns: bool,
     /// Write a file for each template below this directory
-    #[arg(long, value_name = "DIRECTORY", conflicts_with = "show_only")]
+    #[arg(long, value_name = "DIRECTORY")]
     pub(super) output_dir: Option<PathBuf>,
     /// With --output-dir: put them into a directory named after the release
     #[arg(long)]
@@ -183,6 +183,8 @@ impl TemplateFlags {
             "--username and --password: your own curl fetches; put the login into ~/.netrc"
         } else if trusts {
             "--ca-file, --cert-file, --key-file and --insecure-skip-tls-verify: your own curl fetches; put them into ~/.curlrc"
+        } else if self.output_dir.is_some() && !self.show_only.is_empty() {
+            "--output-dir writes a file for each template: leave --show-only out, and look at the file"
         } else {
             return Ok(());
         };

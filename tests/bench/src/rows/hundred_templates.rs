@@ -1,8 +1,7 @@
 //! A chart of a hundred templates: as a whole process beside the real helm, and its rendering beside Helm's own.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use windlass_kit::agent::binary;
 
 use super::Scene;
 use crate::report::{Reach, Row};
+use crate::rival::{built, timed, write};
 use crate::sample::Sample;
 
 const TEMPLATES: usize = 100;
@@ -32,7 +32,7 @@ pub(super) const SCENE: Scene = Scene {
 
 fn run() -> Vec<Row> {
     let files = chart();
-    let helm = helm();
+    let helm = built("helm.sh");
     vec![
         whole_process(&files, &helm.join("helm")),
         inside(&files, &helm.join("oracle")),
@@ -82,22 +82,9 @@ fn whole_process(files: &[(String, String)], helm: &Path) -> Row {
 }
 
 fn template(program: &Path, command: &[&str], folder: &Path) -> (Duration, Vec<u8>) {
-    let start = Instant::now();
-    let ran = Command::new(program)
-        .args(command)
-        .arg("web")
-        .arg(folder.join("web"))
-        .env("HOME", folder)
-        .env_remove("KUBECONFIG")
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    let time = start.elapsed();
-    assert!(
-        ran.status.success(),
-        "{}",
-        String::from_utf8_lossy(&ran.stderr)
-    );
-    (time, ran.stdout)
+    let mut run = Command::new(program);
+    run.args(command).arg("web").arg(folder.join("web"));
+    timed(run.env("HOME", folder).env_remove("KUBECONFIG"))
 }
 
 /// Ours with everything up to the sorted manifests, Helm's up to the text of each template.
@@ -186,25 +173,6 @@ impl Surroundings for Still {
     fn lookup(&self, _: &str, _: &str, _: &str, _: &str) -> Result<Value, String> {
         Ok(json!({}))
     }
-}
-
-/// The real program and the one that measures its library.
-fn helm() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../oracles/helm.sh");
-    let built = Command::new(&script)
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", script.display()));
-    assert!(built.status.success(), "the real helm cannot be built");
-    PathBuf::from(String::from_utf8_lossy(&built.stdout).trim())
-}
-
-fn write(path: &Path, text: &str) {
-    let written = path
-        .parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::write(path, text));
-    written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 /// A chart as they are written by hand: names, labels and images out of helpers, values with defaults.

@@ -1,7 +1,7 @@
 //! A large tree of overlays, as a whole process beside the real kustomize.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use windlass_kit::agent::binary;
 
 use super::Scene;
 use crate::report::{Reach, Row};
+use crate::rival::{built, timed, write};
 use crate::sample::Sample;
 
 const OVERLAYS: usize = 100;
@@ -29,7 +30,7 @@ fn run() -> Vec<Row> {
     let folder =
         tempfile::tempdir().unwrap_or_else(|error| panic!("no folder for the tree: {error}"));
     write_tree(folder.path());
-    let rival = kustomize();
+    let rival = built("kustomize.sh").join("kustomize");
     let (mut own, mut theirs) = (Vec::new(), Vec::new());
     let mut outputs = Vec::new();
     for _ in 0..ROUNDS {
@@ -109,39 +110,8 @@ fn deployment(number: usize) -> String {
     )
 }
 
-fn write(path: &Path, text: &str) {
-    let written = path
-        .parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::write(path, text));
-    written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-}
-
-/// The real program; without it there is nothing to measure against.
-fn kustomize() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../oracles/kustomize.sh");
-    let built = Command::new(&script)
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", script.display()));
-    assert!(built.status.success(), "the real kustomize cannot be built");
-    Path::new(String::from_utf8_lossy(&built.stdout).trim()).join("kustomize")
-}
-
 fn build(program: &Path, arguments: &[&str], directory: &Path) -> (Duration, Vec<u8>) {
-    let start = Instant::now();
-    let ran = Command::new(program)
-        .args(arguments)
-        .arg(directory)
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    let time = start.elapsed();
-    assert!(
-        ran.status.success(),
-        "{}",
-        String::from_utf8_lossy(&ran.stderr)
-    );
-    (time, ran.stdout)
+    timed(Command::new(program).args(arguments).arg(directory))
 }
 
 /// The most memory a build ever had, in MB: what the kernel says while the process waits for a reader of
