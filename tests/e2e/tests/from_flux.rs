@@ -180,13 +180,19 @@ pub(crate) fn sync(house: &House) -> [Value; 2] {
 pub(crate) fn lead_by_flux(house: &House, programs: &[PathBuf]) -> (Flux, PathBuf) {
     let folder = house.control_plane.path().join("flux");
     std::fs::create_dir_all(&folder).unwrap();
-    install_definitions(house.admin());
+    let controllers = [
+        "source-controller",
+        "kustomize-controller",
+        "helm-controller",
+    ];
+    install_definitions_of(house.admin(), &controllers);
     house.admin().apply(
         &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}),
     );
     for (api_version, kind) in [
         (GIT_REPOSITORY, "GitRepository"),
         (KUSTOMIZATION, "Kustomization"),
+        ("helm.toolkit.fluxcd.io/v2", "HelmRelease"),
     ] {
         wait::until_true("the kind to be served", Duration::from_secs(30), || {
             house.admin().serves(api_version, kind)
