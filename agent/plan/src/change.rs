@@ -92,7 +92,7 @@ pub fn prepare(desired: &mut Object) {
 }
 
 /// Says whether the answer to a dry-run differs from what is there in labels, annotations or
-/// anything but `metadata` and `status`. The annotation of `kubectl rollout restart` does not
+/// anything but `metadata` and `status`. What people ask by (`kubectl rollout restart`, `requestedAt`) does not
 /// count, and neither does the revision of the last write: a revision that says the same writes nothing.
 pub fn differs(live: &Object, dry_run: &Object) -> bool {
     let map = |object: &Object, name: &str| -> Map<String, Value> {
@@ -101,7 +101,7 @@ pub fn differs(live: &Object, dry_run: &Object) -> bool {
             .and_then(Value::as_object)
             .cloned()
             .unwrap_or_default();
-        map.remove(names::REVISION);
+        map.retain(|key, _| key != names::REVISION && !fields::is_request(key));
         map
     };
     map(live, "labels") != map(dry_run, "labels")
@@ -116,7 +116,8 @@ pub fn differs(live: &Object, dry_run: &Object) -> bool {
 /// resourceVersion that was read.
 ///
 /// What `kubectl rollout restart` wrote stays with `kubectl`: moved to us it would be removed by
-/// the next apply, and every pod restarted again.
+/// the next apply, and every pod restarted again. So does the `requestedAt` of `kubectl annotate`, which would be gone before it
+/// was seen.
 pub fn takeover(by: Applier, desired: &Object, live: &Object) -> Option<Value> {
     let kustomized = by.takes_manifests();
     if kustomized && is_merged(desired, Some(live)) {
@@ -163,9 +164,9 @@ fn merged_managers(by: Applier, metadata: &Value) -> Option<Vec<Value>> {
         }
         let mut taken = entry.0.clone();
         let mut set = entry.fields().cloned().unwrap_or_else(|| json!({}));
-        if let Some(restart) = fields::take_restarted_at(&mut set) {
+        if let Some(asked) = fields::take_requests(&mut set) {
             let mut rest = entry.0.clone();
-            set_field(&mut rest, "fieldsV1", restart);
+            set_field(&mut rest, "fieldsV1", asked);
             kept.push(rest);
             if fields::is_empty(&set) {
                 continue;

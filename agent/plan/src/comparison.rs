@@ -64,8 +64,8 @@ pub fn differences(by: Applier, desired: &Object, live: &Object) -> Vec<Differen
             fields::union(&mut others, set);
         }
     }
-    // A restart that a person asked for is no difference.
-    fields::take_restarted_at(&mut owned);
+    // What a person asks for is no difference.
+    fields::take_requests(&mut owned);
     let kind = desired.kind();
     let mut comparison = Comparison {
         others: &others,
@@ -147,7 +147,7 @@ impl Comparison<'_> {
 
     fn map(&mut self, wanted: &Map<String, Value>, live: &Map<String, Value>, owned: &Value) {
         for (name, value) in wanted {
-            if name == fields::RESTARTED_AT {
+            if fields::is_request(name) {
                 continue;
             }
             self.field(name, Some(value), live.get(name), owned);

@@ -3,9 +3,13 @@
 //! and `.` for the thing itself.
 
 use serde_json::{Map, Value};
+use windlass_api::names;
 
 /// The annotation that `kubectl rollout restart` writes into a pod template.
 pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// The annotations by which a person asks for a pass, as `flux reconcile` or `kubectl annotate` does.
+const ASKED_AT: [&str; 3] = [names::REQUESTED_AT, names::FORCE_AT, names::RESET_AT];
 
 /// Most levels that are followed; the API server allows objects about this deep.
 const MAX_DEPTH: usize = 64;
@@ -18,6 +22,11 @@ const RESTARTED_AT_PATH: [&str; 5] = [
     "f:annotations",
     "f:kubectl.kubernetes.io/restartedAt",
 ];
+
+/// Says whether an annotation is what a person asks by: it stays as that person wrote it.
+pub(crate) fn is_request(annotation: &str) -> bool {
+    annotation == RESTARTED_AT || ASKED_AT.contains(&annotation)
+}
 
 /// Adds every field of `other` to `set`.
 pub(crate) fn union(set: &mut Value, other: &Value) {
@@ -34,12 +43,26 @@ pub(crate) fn union(set: &mut Value, other: &Value) {
     }
 }
 
-/// Takes the restart annotation out of a set; gives what was taken as a set of its own.
-pub(crate) fn take_restarted_at(set: &mut Value) -> Option<Value> {
-    let taken = take(set, &RESTARTED_AT_PATH)?;
-    Some(RESTARTED_AT_PATH.iter().rev().fold(taken, |below, step| {
-        Value::Object(Map::from_iter([((*step).to_owned(), below)]))
-    }))
+/// Takes the annotations by which people ask out of a set; gives what was taken as a set of its own.
+pub(crate) fn take_requests(set: &mut Value) -> Option<Value> {
+    let asked = ASKED_AT.map(|name| format!("f:{name}"));
+    let asked = asked
+        .iter()
+        .map(|step| vec!["f:metadata", "f:annotations", step.as_str()]);
+    let mut all: Option<Value> = None;
+    for path in asked.chain([RESTARTED_AT_PATH.to_vec()]) {
+        let Some(taken) = take(set, &path) else {
+            continue;
+        };
+        let taken = path.iter().rev().fold(taken, |below, step| {
+            Value::Object(Map::from_iter([((*step).to_owned(), below)]))
+        });
+        match &mut all {
+            Some(all) => union(all, &taken),
+            None => all = Some(taken),
+        }
+    }
+    all
 }
 
 /// Takes one field out, and every field on the way to it that is then empty.

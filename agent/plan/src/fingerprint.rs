@@ -103,7 +103,7 @@ pub fn of_sent(by: Applier, applied: &Object, sent: &Object, desired: [u8; 32]) 
     ] {
         let wanted = metadata_of(sent).get(name).and_then(Value::as_object);
         for key in wanted.into_iter().flat_map(|wanted| wanted.keys()) {
-            if key == fields::RESTARTED_AT {
+            if fields::is_request(key) {
                 continue;
             }
             let value = value_digest(metadata::entry(metadata, name, key));
@@ -182,11 +182,10 @@ pub fn explain(by: Applier, desired: &Object, live_metadata: &Value) -> Vec<(Str
     for entry in foreign.filter(|entry| !entry.is_status()) {
         let Some(set) = entry.fields() else { continue };
         fields::leaves(set, &mut |path| {
-            let is_restart = path
-                .last()
-                .is_some_and(|step| step.ends_with(fields::RESTARTED_AT));
+            let annotation = path.last().and_then(|step| step.strip_prefix("f:"));
+            let is_request = annotation.is_some_and(fields::is_request);
             if found.len() < MAX_NAMED_FIELDS
-                && !is_restart
+                && !is_request
                 && !fields::holds(ours, path)
                 && fields::resolve(desired.as_value(), path).is_some()
             {
@@ -197,14 +196,14 @@ pub fn explain(by: Applier, desired: &Object, live_metadata: &Value) -> Vec<(Str
     found
 }
 
-/// The managers that Flux takes over and that wrote something, and what they wrote. A restart by
-/// `kubectl rollout restart` is no drift.
+/// The managers that Flux takes over and that wrote something, and what they wrote. What people ask by (`kubectl rollout
+/// restart`, `kubectl annotate` with `requestedAt`) is no drift.
 fn taken_over(by: Applier, metadata: &Value) -> (Vec<String>, Vec<String>) {
     let (mut managers, mut named) = (Vec::new(), Vec::new());
     for entry in ManagerEntry::all(metadata).filter(|entry| by.takes_over(*entry)) {
         let mut set = entry.fields().cloned().unwrap_or(Value::Null);
-        let restart = fields::take_restarted_at(&mut set);
-        if restart.is_some() && fields::is_empty(&set) {
+        let asked = fields::take_requests(&mut set);
+        if asked.is_some() && fields::is_empty(&set) {
             continue;
         }
         managers.push(entry.manager().to_owned());
@@ -227,13 +226,13 @@ fn newest_foreign(by: Applier, metadata: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The digest of our entries, without time and without the restart annotation.
+/// The digest of our entries, without time and without what people ask by.
 fn owned_digest(by: Applier, metadata: &Value) -> [u8; 32] {
     let mut ours: Vec<String> = ManagerEntry::all(metadata)
         .filter(|entry| entry.is_main() && entry.manager() == by.manager())
         .map(|entry| {
             let mut set = entry.fields().cloned().unwrap_or(Value::Null);
-            fields::take_restarted_at(&mut set);
+            fields::take_requests(&mut set);
             format!("{} {set}", entry.operation())
         })
         .collect();

@@ -125,6 +125,11 @@ fn only_labels_annotations_and_the_body_count_as_a_difference() {
             json!({"windlass.dev/revision": "main@sha1:1"}),
             false,
         ),
+        (
+            "/metadata/annotations",
+            json!({"reconcile.fluxcd.io/requestedAt": "now"}),
+            false,
+        ),
         ("/status", json!({"replicas": 9}), false),
         ("/metadata/labels", json!({"a": "2"}), true),
         ("/metadata/labels", json!({}), true),
@@ -283,9 +288,10 @@ fn nothing_is_taken_over_from_others_from_status_or_against_the_wish() {
 }
 
 #[test]
-fn a_restart_stays_with_kubectl() {
+fn what_people_ask_by_stays_with_kubectl() {
     let restart = json!({"f:spec": {"f:template": {"f:metadata": {"f:annotations": {
-        "f:kubectl.kubernetes.io/restartedAt": {}}}}}});
+        "f:kubectl.kubernetes.io/restartedAt": {}}}}},
+        "f:metadata": {"f:annotations": {"f:reconcile.fluxcd.io/requestedAt": {}}}});
     let only = live(
         json!({}),
         json!([entry("kubectl-rollout", "Update", restart.clone())]),

@@ -54,14 +54,14 @@ fn the_restart_annotation_is_taken_out_with_what_only_held_it() {
         ".": {}, "f:kubectl.kubernetes.io/restartedAt": {},
     }}}}});
     let mut set = restart.clone();
-    let taken = take_restarted_at(&mut set).unwrap();
+    let taken = take_requests(&mut set).unwrap();
     assert_eq!(leaves_of(&taken).len(), 1);
     assert!(is_empty(&set));
     let mut mixed = restart;
     union(&mut mixed, &json!({"f:spec": {"f:replicas": {}}}));
-    assert!(take_restarted_at(&mut mixed).is_some());
+    assert!(take_requests(&mut mixed).is_some());
     assert_eq!(leaves_of(&mixed), ["spec.replicas"]);
-    assert_eq!(take_restarted_at(&mut mixed), None);
+    assert_eq!(take_requests(&mut mixed), None);
 }
 
 #[test]

@@ -205,6 +205,22 @@ fn a_restart_by_kubectl_is_no_drift_also_when_git_sets_the_annotation() {
 }
 
 #[test]
+fn asking_for_a_pass_is_no_drift_and_what_else_kubectl_writes_is() {
+    let asked = |fields: Value| {
+        let set = json!({"f:metadata": {"f:annotations": fields}});
+        after(|metadata| push(metadata, entry("kubectl-annotate", "Update", "", "x", set)))
+    };
+    for annotation in ["requestedAt", "forceAt", "resetAt"] {
+        let name = format!("f:reconcile.fluxcd.io/{annotation}");
+        assert_eq!(drift(&asked(json!({".": {}, name.as_str(): {}}))), None);
+        assert_eq!(
+            cause(&asked(json!({name: {}, "f:team": {}}))),
+            Some(DriftCause::TakenOver)
+        );
+    }
+}
+
+#[test]
 fn our_entry_gone_or_a_second_one_is_drift() {
     let gone = after(|metadata| metadata["managedFields"] = json!([]));
     assert_eq!(cause(&gone), Some(DriftCause::FieldChanged));
