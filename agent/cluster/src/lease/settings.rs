@@ -20,7 +20,7 @@ pub struct ElectorSettings {
     pub lease_duration: Duration,
     /// How long a holder that cannot renew goes on (8 s); less than `lease_duration`.
     pub renew_deadline: Duration,
-    /// Time between attempts (2 s); less than `renew_deadline`.
+    /// Time between attempts (2 s), half of it while another node leads; less than `renew_deadline`.
     pub retry_period: Duration,
     /// Annotations that the leader keeps on the Lease; written with the next renewal after they
     /// change.
