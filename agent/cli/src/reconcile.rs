@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::json;
 use windlass_api::names::{FORCE_AT, REQUESTED_AT, RESET_AT};
-use windlass_cluster::{Authority, PatchOptions};
 use windlass_object::Object;
 
 use crate::arguments::{ReconcileSource, ReconcileTarget, ReconcileWhat};
@@ -13,7 +12,7 @@ use crate::error::CommandError;
 use crate::facts::{done_message, flag, is_static, source, text};
 use crate::kind::Kind;
 use crate::screen::Screen;
-use crate::session::{MANAGER, Paused, Session};
+use crate::session::{Paused, Session};
 use crate::wait::{Goal, wait_for};
 
 /// Runs the command.
@@ -181,21 +180,7 @@ async fn request_at(
     let annotations = annotations.chain([(REQUESTED_AT, requested_at)]);
     let annotations: BTreeMap<_, _> = annotations.collect();
     let patch = json!({ "metadata": { "annotations": annotations } });
-    let options = PatchOptions {
-        subresource: None,
-        manager: MANAGER,
-    };
-    let cluster = &session.cluster;
-    cluster
-        .patch_merge(
-            Authority::Person,
-            &resource,
-            namespace,
-            name,
-            &patch,
-            &options,
-        )
-        .await?;
+    session.patch((&resource, object), &patch).await?;
     screen.success(&format!("{} annotated", kind.name()))?;
 
     screen.waiting(&format!("waiting for {} reconciliation", kind.name()))?;

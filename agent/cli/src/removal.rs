@@ -3,15 +3,14 @@
 use serde_json::json;
 use windlass_api::names;
 use windlass_cluster::{
-    Authority, Detail, ErrorClass, PatchOptions, Preconditions, Propagation, RequestError,
-    Resource, Scope,
+    Authority, Detail, ErrorClass, Preconditions, Propagation, RequestError, Resource, Scope,
 };
 use windlass_object::{GroupVersionKind, Object};
 
 use crate::error::CommandError;
 use crate::facts::{place, text};
 use crate::screen::Screen;
-use crate::session::{MANAGER, Session};
+use crate::session::Session;
 
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 const CLUSTER_ROLE_BINDING: &str = "ClusterRoleBinding";
@@ -142,17 +141,9 @@ impl<'a> Removal<'a> {
         if self.dry_run {
             return Ok(());
         }
-        let options = PatchOptions {
-            subresource: None,
-            manager: MANAGER,
-        };
-        let namespace = object.namespace().unwrap_or_default();
-        let (cluster, name) = (&self.session.cluster, object.name());
-        let person = Authority::Person;
-        let patched = cluster.patch_merge(person, resource, namespace, name, patch, &options);
-        match patched.await {
+        match self.session.patch((resource, object), patch).await {
             Err(error) if error.class() == ErrorClass::NotFound => Ok(()),
-            patched => Ok(patched.map(drop)?),
+            patched => Ok(patched?),
         }
     }
 

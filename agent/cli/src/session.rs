@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use windlass_api::pause::{Pause, PauseError};
 use windlass_api::{names, time::Time};
-use windlass_cluster::{Cluster, Connect, ErrorClass, RequestError, Resource};
-use windlass_object::{GroupVersionKind, Object};
+use windlass_cluster::{
+    Authority, Cluster, Connect, ErrorClass, PatchOptions, RequestError, Resource,
+};
+use windlass_object::{GroupVersionKind, Object, Value};
 
 use crate::arguments::Globals;
 use crate::error::{CommandError, Subject};
@@ -99,6 +101,28 @@ impl Session {
             name: name.to_owned(),
             namespace: format!("{namespace:?}"),
         })
+    }
+
+    /// Merges a patch into an object, as the person.
+    pub(crate) async fn patch(
+        &self,
+        (resource, object): (&Resource, &Object),
+        patch: &Value,
+    ) -> Result<(), RequestError> {
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
+        let options = PatchOptions {
+            subresource: None,
+            manager: MANAGER,
+        };
+        let patched = self.cluster.patch_merge(
+            Authority::Person,
+            resource,
+            namespace,
+            name,
+            patch,
+            &options,
+        );
+        patched.await.map(drop)
     }
 
     /// An object in the namespace, for messages.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use windlass_api::duration::GoDuration;
 use windlass_api::suspension;
 use windlass_api::time::Time;
-use windlass_cluster::{Authority, Detail, PatchOptions, Scope};
+use windlass_cluster::{Detail, Scope};
 use windlass_object::{Object, Value};
 
 use crate::arguments::{ResumeArguments, SuspendArguments};
@@ -15,7 +15,7 @@ use crate::error::CommandError;
 use crate::facts::done_message;
 use crate::kind::Kind;
 use crate::screen::Screen;
-use crate::session::{MANAGER, Session, now};
+use crate::session::{Session, now};
 use crate::wait::{Goal, wait_for};
 
 /// Runs `suspend`.
@@ -189,23 +189,7 @@ async fn change(
     patch: &Value,
 ) -> Result<(), CommandError> {
     let resource = session.resource(kind).await?;
-    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
-    let options = PatchOptions {
-        subresource: None,
-        manager: MANAGER,
-    };
-    let cluster = &session.cluster;
-    cluster
-        .patch_merge(
-            Authority::Person,
-            &resource,
-            namespace,
-            name,
-            patch,
-            &options,
-        )
-        .await?;
-    Ok(())
+    Ok(session.patch((&resource, object), patch).await?)
 }
 
 /// When a length of time from now ends.

@@ -6,16 +6,14 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 use windlass_api::names;
-use windlass_cluster::{
-    Authority, Detail, ErrorClass, FluxLeases, PatchOptions, RequestError, Resource, Scope,
-};
+use windlass_cluster::{Authority, Detail, ErrorClass, FluxLeases, RequestError, Resource, Scope};
 use windlass_object::{GroupVersionKind, Object, Value};
 
 use super::LOOK_AGAIN;
 use crate::error::CommandError;
 use crate::facts::{place, text};
 use crate::screen::Screen;
-use crate::session::{MANAGER, Session, now};
+use crate::session::{Session, now};
 
 /// Those whose work windlass does. What would put the others back goes first; the image controllers go on beside windlass.
 const CONTROLLERS: [&str; 4] = [
@@ -211,20 +209,7 @@ impl<'a> Flux<'a> {
     ) -> Result<(), CommandError> {
         let resource = self.resolve(kind).await?;
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
-        let options = PatchOptions {
-            subresource: None,
-            manager: MANAGER,
-        };
-        let cluster = &self.session.cluster;
-        let patched = cluster.patch_merge(
-            Authority::Person,
-            &resource,
-            namespace,
-            name,
-            patch,
-            &options,
-        );
-        patched.await?;
+        self.session.patch((&resource, object), patch).await?;
         Ok(screen.action(&format!("{}: {patch}", place(&kind.kind, namespace, name)))?)
     }
 }
