@@ -3,29 +3,46 @@
 //! and `.` for the thing itself.
 
 use serde_json::{Map, Value};
-use windlass_api::names;
 
 /// The annotation that `kubectl rollout restart` writes into a pod template.
 pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
-/// The annotations by which a person asks for a pass, as `flux reconcile` or `kubectl annotate` does.
-const ASKED_AT: [&str; 3] = [names::REQUESTED_AT, names::FORCE_AT, names::RESET_AT];
-
 /// Most levels that are followed; the API server allows objects about this deep.
 const MAX_DEPTH: usize = 64;
 
-/// The steps to [`RESTARTED_AT`] in a field set.
-const RESTARTED_AT_PATH: [&str; 5] = [
-    "f:spec",
-    "f:template",
-    "f:metadata",
-    "f:annotations",
-    "f:kubectl.kubernetes.io/restartedAt",
+/// The steps to the annotations by which a person asks for something: a pass, as `kubectl annotate` does (Flux's names), or new
+/// pods ([`RESTARTED_AT`]).
+const REQUESTS: [&[&str]; 4] = [
+    &[
+        "f:metadata",
+        "f:annotations",
+        "f:reconcile.fluxcd.io/requestedAt",
+    ],
+    &[
+        "f:metadata",
+        "f:annotations",
+        "f:reconcile.fluxcd.io/forceAt",
+    ],
+    &[
+        "f:metadata",
+        "f:annotations",
+        "f:reconcile.fluxcd.io/resetAt",
+    ],
+    &[
+        "f:spec",
+        "f:template",
+        "f:metadata",
+        "f:annotations",
+        "f:kubectl.kubernetes.io/restartedAt",
+    ],
 ];
 
 /// Says whether an annotation is what a person asks by: it stays as that person wrote it.
 pub(crate) fn is_request(annotation: &str) -> bool {
-    annotation == RESTARTED_AT || ASKED_AT.contains(&annotation)
+    let mut names = REQUESTS
+        .iter()
+        .filter_map(|path| path.last()?.strip_prefix("f:"));
+    names.any(|name| name == annotation)
 }
 
 /// Adds every field of `other` to `set`.
@@ -45,13 +62,9 @@ pub(crate) fn union(set: &mut Value, other: &Value) {
 
 /// Takes the annotations by which people ask out of a set; gives what was taken as a set of its own.
 pub(crate) fn take_requests(set: &mut Value) -> Option<Value> {
-    let asked = ASKED_AT.map(|name| format!("f:{name}"));
-    let asked = asked
-        .iter()
-        .map(|step| vec!["f:metadata", "f:annotations", step.as_str()]);
     let mut all: Option<Value> = None;
-    for path in asked.chain([RESTARTED_AT_PATH.to_vec()]) {
-        let Some(taken) = take(set, &path) else {
+    for path in REQUESTS {
+        let Some(taken) = take(set, path) else {
             continue;
         };
         let taken = path.iter().rev().fold(taken, |below, step| {
