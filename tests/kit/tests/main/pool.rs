@@ -1,8 +1,11 @@
 //! A control plane that was used before is like a new one.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use windlass_kit::api::{Client, ObjectRef};
 use windlass_kit::controlplane::{ControlPlane, Options};
+use windlass_kit::wait::until_true;
 
 const CRDS: &str = "apiextensions.k8s.io/v1";
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
@@ -78,6 +81,10 @@ fn leave_much(admin: &Client) {
         let conditions = crd.pointer("/status/conditions").and_then(Value::as_array);
         let mut conditions = conditions.into_iter().flatten();
         conditions.any(|is| is["type"] == "Established" && is["status"] == "True")
+    });
+    // Discovery follows the condition a moment later.
+    until_true("boats to be told of", Duration::from_secs(30), || {
+        admin.serves("house.example/v1", "Boat")
     });
     admin.apply_all(boat);
     let labels = json!({"metadata": {"labels": {"mine": "yes"}}});
