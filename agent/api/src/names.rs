@@ -174,10 +174,10 @@ pub const WINDOW: &str = "windlass.dev/window";
 pub const ON_ERROR: &str = "windlass.dev/on-error";
 /// Value of [`ON_ERROR`] (compared without case).
 pub const CONTINUE: &str = "continue";
-/// Annotation of a Kustomization: [`ENABLED`] has each of its objects carry [`REVISION`]. Not Flux's.
+/// Annotation of a Kustomization or HelmRelease: [`ENABLED`] has each of its objects carry [`REVISION`]. Not Flux's.
 pub const MARK_REVISION: &str = "windlass.dev/mark-revision";
-/// Annotation of an applied object: the revision with which it was last written, where [`MARK_REVISION`] asks for it. Not
-/// Flux's.
+/// Annotation of an applied object, where [`MARK_REVISION`] asks for it: the revision of the source, or chart and version of the
+/// release, with which it was last written. Not Flux's.
 pub const REVISION: &str = "windlass.dev/revision";
 /// Annotation of a Kustomization or HelmRelease: what has to be ready first beside `spec.dependsOn`, of either kind, such as
 /// `HelmRelease/cert-manager/cert-manager, Kustomization/crds`. Not Flux's.

@@ -227,6 +227,12 @@ impl Meta {
         })
     }
 
+    /// Whether it asks for a mark on what is made of it.
+    pub(crate) fn marks_revision(&self) -> bool {
+        let asked = self.annotation(names::MARK_REVISION);
+        asked.is_some_and(|value| value.eq_ignore_ascii_case(names::ENABLED))
+    }
+
     /// The value of an annotation.
     pub(crate) fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations.get(name).map(String::as_str)

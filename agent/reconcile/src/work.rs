@@ -38,7 +38,7 @@ use crate::ledger::{Ledger, Verdict};
 use crate::named::Named;
 
 /// What a pass lends to the work on its objects.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Work<'p> {
     /// Whose objects they are.
     pub(crate) name: &'p Named,
@@ -67,7 +67,7 @@ pub(crate) struct Work<'p> {
     /// Whether an object that cannot be applied stops no other.
     pub(crate) goes_on: bool,
     /// The revision that each object carries that is written, where that is asked for.
-    pub(crate) mark: Option<&'p str>,
+    pub(crate) mark: Option<String>,
 }
 
 /// How often each object was put back lately.
@@ -80,6 +80,16 @@ enum Correction {
     /// Not now, and this is the first time, so it is worth an event.
     HoldAndTell,
     Hold,
+}
+
+/// An object as it is written: with the revision that it carries, where it is to carry one.
+pub(crate) fn marked<'o>(object: &'o Object, mark: Option<&str>) -> Cow<'o, Object> {
+    let Some(revision) = mark else {
+        return Cow::Borrowed(object);
+    };
+    let mut object = object.clone();
+    object.set_annotation(names::REVISION, revision);
+    Cow::Owned(object)
 }
 
 /// Fails when this node does not lead any more, or everything was halted.
@@ -151,12 +161,7 @@ impl Work<'_> {
 
     /// An object as it is written.
     fn marked<'o>(&self, object: &'o Object) -> Cow<'o, Object> {
-        let Some(revision) = self.mark else {
-            return Cow::Borrowed(object);
-        };
-        let mut object = object.clone();
-        object.set_annotation(names::REVISION, revision);
-        Cow::Owned(object)
+        marked(object, self.mark.as_deref())
     }
 
     /// Whether an object says hands off. To a HelmRelease what it says to a Kustomization is nothing.

@@ -172,11 +172,10 @@ impl Pass {
     }
 
     /// The revision that its objects are marked with, where it asks for that.
-    fn mark(&self) -> Option<&str> {
-        let asked = self.meta.annotation(names::MARK_REVISION)?;
+    fn mark(&self) -> Option<String> {
         match &self.source {
-            SourceState::Ready(offer) if asked.eq_ignore_ascii_case(names::ENABLED) => {
-                Some(offer.revision())
+            SourceState::Ready(offer) if self.meta.marks_revision() => {
+                Some(offer.revision().to_owned())
             }
             _ => None,
         }

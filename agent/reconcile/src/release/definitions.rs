@@ -7,6 +7,7 @@ use windlass_plan::release::Action;
 use windlass_release::Definition;
 
 use super::course::Course;
+use super::render::Wanted;
 use super::{objects, revision};
 use crate::work::error::StageError;
 use crate::work::wait::{self, Target};
@@ -14,8 +15,8 @@ use crate::work::wait::{self, Target};
 /// Applies the definitions as the spec says; gives those that are the release's now.
 pub(super) async fn apply(
     course: &mut Course<'_>,
-    definitions: &[Definition],
-    action: Action,
+    wanted: &Wanted,
+    (definitions, action): (&[Definition], Action),
 ) -> Result<Vec<Object>, StageError> {
     let pass = course.pass;
     let policy = windlass_release::policy(&pass.spec, revision::operation(action));
@@ -29,15 +30,15 @@ pub(super) async fn apply(
         let (release, key) = (&pass.name, other.key());
         tracing::warn!(%release, "{source}: {key} is no CustomResourceDefinition and is left out, as Helm says; the chart should move it to templates/");
     }
-    let (mut wanted, mut there) = (Vec::with_capacity(all.len()), Vec::new());
+    let (mut changed, mut there) = (Vec::with_capacity(all.len()), Vec::new());
     for object in &all {
         if policy == CrdsPolicy::CreateReplace || !is_there(course, object).await? {
-            wanted.push(object.clone());
+            changed.push(object.clone());
         } else {
             there.push(Target::of(object));
         }
     }
-    let applied = objects::apply(course, wanted).await;
+    let applied = objects::apply(course, changed, &wanted.chart_and_version()).await;
     applied.error.map_or(Ok(()), Err)?;
     if !there.is_empty() {
         // Another release may have made them a moment ago, and nothing serves their kinds yet.

@@ -66,7 +66,7 @@ async fn attempt(
         revision::create_namespace(pass).await?;
     }
     let mut prepared = render::prepare(pass, wanted, revision::release(course, action)).await?;
-    let defined = definitions::apply(course, &prepared.definitions, action).await?;
+    let defined = definitions::apply(course, wanted, (&prepared.definitions, action)).await?;
     if !defined.is_empty() {
         // Templates may ask for the kinds that are there only now.
         prepared = render::prepare(pass, wanted, revision::release(course, action)).await?;
@@ -147,7 +147,7 @@ async fn bring(
         hooks::run(course, record, pre, timeout).await?;
     }
     let kept = new.clone();
-    let applied = objects::write(course, old, new, writes).await;
+    let applied = objects::write(course, old, new, (writes, &act::chart_of(record))).await;
     let created = applied
         .changes
         .iter()

@@ -93,12 +93,7 @@ async fn undo(
 ) -> Result<bool, StageError> {
     let pass = course.pass;
     let stages = order::stages(wanted);
-    let applied = apply::apply(
-        &pass.drift_work(record.apply_method),
-        &mut course.fence,
-        stages,
-    )
-    .await;
+    let applied = apply::apply(&pass.drift_work(record), &mut course.fence, stages).await;
     let lines: Vec<String> = applied.changes.iter().map(apply::Change::line).collect();
     let name = act::full_name(record);
     if let Some(error) = applied.error {
@@ -131,7 +126,7 @@ async fn tell(
     record: &Record,
     wanted: Vec<Object>,
 ) -> Result<bool, StageError> {
-    let found = apply::look(&course.pass.drift_work(record.apply_method), wanted).await?;
+    let found = apply::look(&course.pass.drift_work(record), wanted).await?;
     if found.is_empty() {
         undrifted(course, record);
         return Ok(true);

@@ -14,6 +14,7 @@ use super::course::Course;
 use super::objects;
 use super::pass::Pass;
 use crate::work::error::StageError;
+use crate::work::marked;
 
 const BEFORE_CREATION: &str = "before-hook-creation";
 const SUCCEEDED: &str = "hook-succeeded";
@@ -101,7 +102,8 @@ async fn run_one(
     course.keep(record).await?;
     pass.may_write()?;
     course.fence.raise().await?;
-    let ran = create_and_wait(pass, hook, timeout).await;
+    let mark = pass.mark(&super::act::chart_of(record));
+    let ran = create_and_wait(pass, (hook, mark.as_deref()), timeout).await;
     let phase = match &ran {
         Ok(Ran::Well) => "Succeeded",
         Ok(Ran::Badly(_)) | Err(_) => "Failed",
@@ -125,7 +127,7 @@ async fn run_one(
 
 async fn create_and_wait(
     pass: &Pass,
-    hook: &RecordedHook,
+    (hook, mark): (&RecordedHook, Option<&str>),
     timeout: Duration,
 ) -> Result<Ran, StageError> {
     for object in objects_of(pass, hook).await? {
@@ -138,7 +140,7 @@ async fn create_and_wait(
         let authority = Authority::Leader(&pass.leadership);
         let applied = pass
             .client
-            .apply(authority, &resource, &object, &options)
+            .apply(authority, &resource, &marked(&object, mark), &options)
             .await;
         applied.map_err(failed)?;
     }

@@ -12,6 +12,7 @@ use windlass_plan::order;
 use super::course::Course;
 use super::pass::Pass;
 use super::switches::Writes;
+use crate::work::Work;
 use crate::work::apply::{self, Change, Report};
 use crate::work::client_side;
 use crate::work::error::StageError;
@@ -76,14 +77,15 @@ pub(super) async fn refuse_others(pass: &Pass, objects: &[Object]) -> Result<(),
     Ok(())
 }
 
-/// Writes objects; the epoch is written first. `old` are those of the revision before.
+/// Writes objects that were made of a chart (`<name>@<version>`); the epoch is written first. `old` are those of the revision
+/// before.
 pub(super) async fn write(
     course: &mut Course<'_>,
     old: &[Object],
     new: Vec<Object>,
-    writes: Writes,
+    (writes, chart): (Writes, &str),
 ) -> Applied {
-    let (work, stages) = (course.pass.writing(writes), order::stages(new));
+    let (work, stages) = (course.pass.writing(writes, chart), order::stages(new));
     let report = match writes.method {
         ApplyMethod::Server => apply::apply(&work, &mut course.fence, stages).await,
         ApplyMethod::Client => client_side::apply(&work, &mut course.fence, old, stages).await,
@@ -91,10 +93,13 @@ pub(super) async fn write(
     report.into()
 }
 
-/// Applies objects that are no part of a revision.
-pub(super) async fn apply(course: &mut Course<'_>, objects: Vec<Object>) -> Applied {
-    let stages = order::stages(objects);
-    let report = apply::apply(&course.pass.work(), &mut course.fence, stages).await;
+/// Applies objects that a chart brings along and that are no part of a revision.
+pub(super) async fn apply(course: &mut Course<'_>, objects: Vec<Object>, chart: &str) -> Applied {
+    let work = Work {
+        mark: course.pass.mark(chart),
+        ..course.pass.work()
+    };
+    let report = apply::apply(&work, &mut course.fence, order::stages(objects)).await;
     report.into()
 }
 

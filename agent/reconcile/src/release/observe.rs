@@ -116,7 +116,7 @@ fn told(
     if !why.is_empty() {
         told.push(field("because", None, why));
     }
-    let chart = format!("{}@{}", wanted.chart.name(), wanted.version);
+    let chart = wanted.chart_and_version();
     let before = last.map(act::chart_of);
     if before.as_deref() != Some(&chart) {
         told.push(field("chart", before, chart));

@@ -7,12 +7,13 @@ use tokio_util::sync::CancellationToken;
 use windlass_api::helm_release::{HelmReleaseSpec, HelmReleaseStatus};
 use windlass_api::names;
 use windlass_cluster::{Cluster, EpochFloor, Leadership, Resource};
-use windlass_helm::ApplyMethod;
+use windlass_helm::{ApplyMethod, Record};
 use windlass_plan::applier::Applier;
 use windlass_plan::health::CustomChecks;
 use windlass_plan::ignore::IgnoreRules;
 use windlass_release::Owner;
 
+use super::act;
 use super::settled::Settled;
 use super::switches::Writes;
 use crate::archive::ArchiveSnapshot;
@@ -111,21 +112,23 @@ impl Pass {
         work::may_write(&self.leadership, &self.halted)
     }
 
-    /// What looking for drift takes, and undoing it, in objects that were written in this way.
-    pub(super) fn drift_work(&self, method: Option<ApplyMethod>) -> Work<'_> {
+    /// What looking for drift takes, and undoing it, in the objects of a stored revision.
+    pub(super) fn drift_work(&self, record: &Record) -> Work<'_> {
         Work {
-            by: applier(method.unwrap_or(ApplyMethod::Client)),
+            by: applier(record.apply_method.unwrap_or(ApplyMethod::Client)),
+            mark: self.mark(&act::chart_of(record)),
             ignored: &self.ignored,
             only_content: true,
             ..self.work()
         }
     }
 
-    /// What writing the objects takes.
-    pub(super) fn writing(&self, writes: Writes) -> Work<'_> {
+    /// What writing the objects of a revision takes, which is of the chart `<name>@<version>`.
+    pub(super) fn writing(&self, writes: Writes, chart: &str) -> Work<'_> {
         Work {
             by: applier(writes.method),
             replaces: writes.replaces,
+            mark: self.mark(chart),
             ..self.work()
         }
     }
@@ -150,6 +153,11 @@ impl Pass {
             goes_on: false,
             mark: None,
         }
+    }
+
+    /// What the objects that are made of a chart are marked with, where that is asked for.
+    pub(super) fn mark(&self, chart: &str) -> Option<String> {
+        self.meta.marks_revision().then(|| chart.to_owned())
     }
 
     /// The write position of the HelmRelease.

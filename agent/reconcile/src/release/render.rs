@@ -38,6 +38,15 @@ struct Live {
     runtime: Handle,
 }
 
+// === impl Wanted ===
+
+impl Wanted {
+    /// `<chart>@<version>`, as messages name it.
+    pub(super) fn chart_and_version(&self) -> String {
+        format!("{}@{}", self.chart.name(), self.version)
+    }
+}
+
 // === impl Surroundings ===
 
 impl Surroundings for Live {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
+use windlass_api::names;
 use windlass_cluster::{Authority, ErrorClass, PatchOptions, RequestError, Resource};
 use windlass_object::patch::{difference, merge, three_way};
 use windlass_object::{Object, ObjectKey};
@@ -105,7 +106,7 @@ async fn write(
         let Some(live) = work.client.get(resource, namespace, name).await? else {
             let created = work
                 .client
-                .create(authority, resource, object, manager)
+                .create(authority, resource, &work.marked(object), manager)
                 .await?;
             return Ok((created, Some(Action::Created)));
         };
@@ -140,6 +141,13 @@ async fn patch(
         return Ok(None);
     };
     merge(&mut patch, &at_version(live));
+    if let Some(mark) = &work.mark {
+        let annotations = json!({names::REVISION: mark});
+        merge(
+            &mut patch,
+            &json!({"metadata": {"annotations": annotations}}),
+        );
+    }
     let authority = Authority::Leader(work.leadership);
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
     let patched = work
@@ -156,7 +164,7 @@ async fn replace(
     object: &Object,
     resource: &Resource,
 ) -> Result<Option<Object>, RequestError> {
-    let mut object = object.clone();
+    let mut object = work.marked(object).into_owned();
     merge(object.as_value_mut(), &at_version(live));
     let authority = Authority::Leader(work.leadership);
     let options = options(work);
