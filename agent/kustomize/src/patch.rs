@@ -249,7 +249,7 @@ fn as_text(resource: &mut Resource, field: &str) {
 }
 
 fn one_target(resources: &ResourceMap, identity: &Identity) -> Step<usize> {
-    let positions = resources.matching(|other| identity.same_as(other));
+    let positions = resources.known_as(identity);
     match positions.as_slice() {
         [position] => Ok(*position),
         [] => Err(Cause::NoTarget {

@@ -192,6 +192,11 @@ impl Resource {
             .chain(std::iter::once_with(|| self.identity()))
     }
 
+    /// Whether it has a name now or had it before; cheaper than to ask for its identities.
+    pub(crate) fn was_named(&self, name: &str) -> bool {
+        self.name() == name || self.previous.iter().any(|previous| previous.name == name)
+    }
+
     /// Remembers the identity of now before it changes.
     pub(crate) fn remember(&mut self) {
         let identity = self.identity();

@@ -121,13 +121,23 @@ impl ResourceMap {
             .collect()
     }
 
+    /// The positions of resources that have an identity now or had it before.
+    pub(crate) fn known_as(&self, identity: &Identity) -> Vec<usize> {
+        let candidates = self.list.iter().enumerate();
+        candidates
+            .filter(|(_, resource)| !resource.is_empty() && resource.was_named(&identity.name))
+            .filter(|(_, resource)| resource.all_identities().any(|one| identity.same_as(&one)))
+            .map(|(position, _)| position)
+            .collect()
+    }
+
     /// Adds a generated resource by its behavior: a new one, or over the one of the same identity.
     ///
     /// # Errors
     /// There is none to replace or merge with, there are several, or there is one to create over.
     pub(crate) fn absorb(&mut self, mut generated: Resource) -> Step<()> {
         let identity = generated.identity();
-        let matches = self.matching(|other| identity.same_as(other));
+        let matches = self.known_as(&identity);
         let position = match (matches.as_slice(), generated.behavior) {
             ([], Behavior::Create) => return self.append(generated),
             ([], Behavior::Replace | Behavior::Merge) => {

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use windlass_kit::api::ObjectRef;
 use windlass_kit::controlplane::{Options, User};
+use windlass_kit::repo::Repo;
 
-use crate::house::{House, KUSTOMIZATION, kustomization, ready};
+use crate::house::{GIT_REPOSITORY, House, KUSTOMIZATION, config_map, kustomization, ready};
 use crate::tenant::bare_map;
 
 /// The root makes the tenant's namespace and its Kustomizations: one of the root's own source, which is in another
@@ -77,4 +78,67 @@ fn sources_of_other_namespaces_are_denied_and_objects_are_applied_as_the_default
         as_itself.is_empty(),
         "asked as the agent itself: {as_itself:?}"
     );
+}
+
+/// A namespace with a source and a Kustomization of its own, both named after it; `spec` adds to the Kustomization.
+fn person(house: &House, name: &str, files: &[(&str, &str)], spec: &Value) -> Repo {
+    let git = format!("{name}.git");
+    let mut repo = Repo::new(&house.git.create(&git));
+    repo.publish(files, "Begin", &house.signer);
+    let metadata = json!({"name": name, "namespace": name});
+    let source = json!({
+        "apiVersion": GIT_REPOSITORY, "kind": "GitRepository", "metadata": metadata,
+        "spec": {"interval": "1s", "url": house.git.url(&git), "ref": {"branch": "main"}},
+    });
+    let mut object = json!({
+        "apiVersion": KUSTOMIZATION, "kind": "Kustomization", "metadata": metadata,
+        "spec": {"interval": "10m", "prune": true, "path": "./",
+            "sourceRef": {"kind": "GitRepository", "name": name}},
+    });
+    let fields = spec.as_object().cloned().unwrap_or_default();
+    object["spec"].as_object_mut().unwrap().extend(fields);
+    house.admin().apply_all(&[source, object]);
+    repo
+}
+
+#[test]
+fn nobody_keeps_an_object_of_another_namespace_alive_by_claiming_it() {
+    let namespaces = ["owner", "thief"].map(|name| {
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}).to_string()
+    });
+    let files = [("cluster/root.yaml", &*namespaces.join("\n---\n"))];
+    let mut house = House::prepare(&Options::api_server(), &files);
+    house.agent.set("root", "path", "cluster");
+    house
+        .agent
+        .set_raw("tenancy", "no_cross_namespace_refs", "true");
+    house.agent.start();
+    house.root_ready();
+    let there = json!({"targetNamespace": "owner"});
+    let both = [
+        ("one.yaml", &*bare_map("one", "1")),
+        ("two.yaml", &bare_map("two", "1")),
+    ];
+    let mut owner = person(&house, "owner", &both, &there);
+    house.ready("owner", "owner");
+    person(
+        &house,
+        "thief",
+        &[("own.yaml", &*bare_map("own", "1"))],
+        &json!({"targetNamespace": "thief"}),
+    );
+    house.ready("thief", "thief");
+    // Flux's own roles let whoever may edit a Kustomization write its status, too.
+    let stolen = json!([{"id": "owner_one__ConfigMap", "v": "v1"}]);
+    let stolen = json!({"status": {"inventory": {"entries": stolen}}});
+    let thief = kustomization("thief", "thief");
+    house.admin().patch_subresource(&thief, "status", &stolen);
+
+    owner.remove("one.yaml");
+    owner.publish(
+        &[("two.yaml", &bare_map("two", "2"))],
+        "Without one",
+        &house.signer,
+    );
+    house.admin().wait_gone(&config_map("owner", "one"));
 }

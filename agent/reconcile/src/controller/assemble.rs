@@ -77,6 +77,7 @@ impl Controller {
             ignored: IgnoreRules::default(),
             halted: Arc::clone(&self.context.halted),
             at_interval,
+            apart: self.policy.tenancy.no_cross_namespace_refs,
             settled: slot.settled.clone(),
             waiting_since,
             overtaken: overtaken.clone(),

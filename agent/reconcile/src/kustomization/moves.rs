@@ -1,6 +1,6 @@
 //! Objects that move to another Kustomization: their old owner leaves them alone.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,16 +17,19 @@ use crate::seen::SeenKustomization;
 const OTHERS_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// What other Kustomizations hold or are about to take, once those of the same source have begun with this revision:
-/// each writes its inventory before it applies anything.
-pub(super) async fn claimed(pass: &Pass) -> Result<BTreeSet<ObjectKey>, RequestError> {
+/// Objects, and the Kustomization that each is left to.
+pub(super) type Claims = BTreeMap<ObjectKey, Named>;
+
+/// What other Kustomizations hold or are about to take, and which does, once those of the same source have begun with this
+/// revision: each writes its inventory before it applies anything.
+pub(super) async fn claimed(pass: &Pass) -> Result<Claims, RequestError> {
     let give_up = Instant::now() + OTHERS_WITHIN;
     let mut waits = false;
     loop {
         let others = others(pass).await?;
         let late = others.iter().any(|other| is_late(pass, other));
         if !late || pass.overtaken.is_cancelled() || Instant::now() >= give_up {
-            return Ok(others.iter().flat_map(keys).collect());
+            return Ok(others.iter().flat_map(claims).collect());
         }
         if !waits {
             // The others may need the place of this pass.
@@ -37,7 +40,7 @@ pub(super) async fn claimed(pass: &Pass) -> Result<BTreeSet<ObjectKey>, RequestE
     }
 }
 
-/// Every other Kustomization that is worked on and applies to the same cluster.
+/// Every other Kustomization that is worked on, applies to the same cluster and is believed.
 async fn others(pass: &Pass) -> Result<Vec<SeenKustomization>, RequestError> {
     let (kind, everywhere) = (&pass.resource, Scope::all());
     let all = pass.cluster.list(kind, &everywhere, Detail::Object).await?;
@@ -48,7 +51,8 @@ async fn others(pass: &Pass) -> Result<Vec<SeenKustomization>, RequestError> {
         let spec = other.spec.as_ref();
         let active =
             spec.is_ok_and(|spec| !spec.suspend && is_same_cluster(pass, &other.meta.name, spec));
-        active && !other.meta.deleting && other.meta.name != pass.name
+        let believed = !pass.apart || other.meta.name.namespace == pass.name.namespace;
+        active && believed && !other.meta.deleting && other.meta.name != pass.name
     });
     Ok(others.collect())
 }
@@ -66,7 +70,8 @@ fn is_late(pass: &Pass, other: &SeenKustomization) -> bool {
         && other.status.last_attempted_revision.as_deref() != Some(offer.revision())
 }
 
-fn keys(other: &SeenKustomization) -> Vec<ObjectKey> {
+fn claims(other: &SeenKustomization) -> impl Iterator<Item = (ObjectKey, Named)> {
     let entries = other.status.inventory.iter().flat_map(|held| &held.entries);
-    entries.filter_map(|entry| entry.key().ok()).collect()
+    let keys = entries.filter_map(|entry| entry.key().ok());
+    keys.map(|key| (key, other.meta.name.clone()))
 }

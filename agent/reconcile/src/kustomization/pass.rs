@@ -83,6 +83,8 @@ pub(crate) struct Pass {
     pub(crate) checks: CustomChecks,
     /// Fields that are left to others; read from the spec when the pass begins.
     pub(crate) ignored: IgnoreRules,
+    /// Whether namespaces belong to people who do not trust each other.
+    pub(crate) apart: bool,
     /// Nothing may be written any more, whoever leads.
     pub(crate) halted: Arc<AtomicBool>,
     /// What the last pass left behind, if it came to its end.

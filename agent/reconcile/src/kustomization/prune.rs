@@ -9,7 +9,7 @@ use windlass_cluster::{Authority, ErrorClass, Preconditions, Propagation, Reques
 use windlass_object::{GroupVersionKind, ObjectKey};
 use windlass_plan::{order, prune as rules};
 
-use super::moves;
+use super::moves::{self, Claims};
 use super::pass::Pass;
 use crate::left_out::LeftOut;
 use crate::work::error::StageError;
@@ -116,11 +116,7 @@ enum Deletion {
 /// A busy object moves between the look and the deletion; it is looked at again this often.
 const TRIES: usize = 3;
 
-async fn delete(
-    pass: &Pass,
-    entry: &Stale,
-    claimed: &BTreeSet<ObjectKey>,
-) -> Result<Deletion, StageError> {
+async fn delete(pass: &Pass, entry: &Stale, claimed: &Claims) -> Result<Deletion, StageError> {
     for _ in 1..TRIES {
         match try_delete(pass, entry, claimed).await {
             Err(error) if error.class() == ErrorClass::Conflict => {}
@@ -139,7 +135,7 @@ fn failed(error: &RequestError) -> StageError {
 async fn try_delete(
     pass: &Pass,
     entry: &Stale,
-    claimed: &BTreeSet<ObjectKey>,
+    claimed: &Claims,
 ) -> Result<Deletion, RequestError> {
     let cluster = &pass.client;
     let key = &entry.key;
@@ -162,7 +158,8 @@ async fn try_delete(
     if rules::may_delete(metadata, &pass.name.namespace, &pass.name.name).is_err() {
         return Ok(Deletion::NotOurs);
     }
-    if claimed.contains(key) {
+    if let Some(other) = claimed.get(key) {
+        tracing::info!(kind = "Kustomization", name = %pass.name, "{key} is kept: Kustomization {other} takes it");
         return Ok(Deletion::Claimed);
     }
     let preconditions = Preconditions {
