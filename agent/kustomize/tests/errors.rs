@@ -114,7 +114,7 @@ fn a_field_that_is_unknown_or_not_supported_is_named_with_its_line() {
 }
 
 #[test]
-fn remote_bases_are_refused_by_name() {
+fn t29_remote_bases_are_refused_by_name() {
     for url in [
         "https://github.com/a/b//c?ref=v1",
         "http://example.com/a.yaml",
@@ -137,7 +137,7 @@ fn remote_bases_are_refused_by_name() {
 }
 
 #[test]
-fn no_path_leaves_the_root() {
+fn t27_no_path_leaves_the_root() {
     for text in [
         "resources: [../a.yaml]\n",
         "resources: [/etc/passwd]\n",
@@ -147,10 +147,22 @@ fn no_path_leaves_the_root() {
         "patchesStrategicMerge: [../p.yaml]\n",
         "configMapGenerator:\n- name: a\n  files: [../../secret]\n",
         "secretGenerator:\n- name: a\n  envs: [/etc/passwd]\n",
+        "secretGenerator:\n- name: a\n  files: [key=../secret]\n",
+        "configMapGenerator:\n- name: a\n  env: ../settings\n",
         "configurations: [../c.yaml]\n",
+        "crds: [../crd.yaml]\n",
+        "bases: [../base]\n",
+        "openapi: {path: ../schema.json}\n",
+        "resources: [a.yaml]\npatchesJson6902:\n- {path: ../p.json, target: {kind: ConfigMap, version: v1, name: a}}\n",
+        "resources: [a.yaml]\nreplacements:\n- path: ../r.yaml\n",
+        "generators: [../g.yaml]\n",
+        "resources: [a.yaml]\ntransformers: [../t.yaml]\n",
+        "resources: [a.yaml]\nvalidators: [/etc/v.yaml]\n",
+        "resources: [a.yaml]\ntransformers:\n- |-\n  {apiVersion: builtin, kind: PatchTransformer, metadata: {name: p}, path: ../p.yaml}\n",
+        "generators:\n- |-\n  {apiVersion: builtin, kind: ConfigMapGenerator, metadata: {name: c}, files: [../f]}\n",
     ] {
         check(
-            &[("kustomization.yaml", text)],
+            &[("kustomization.yaml", text), ("a.yaml", CONFIG_MAP)],
             "PathOutsideRoot",
             "leads out of the source",
         );
@@ -323,7 +335,7 @@ fn duplicates_name_both_files() {
 }
 
 #[test]
-fn cycles_and_depth_are_bounded() {
+fn t28_cycles_and_depth_are_bounded() {
     check(
         &[
             ("kustomization.yaml", "resources: [b]\n"),
@@ -358,7 +370,7 @@ fn cycles_and_depth_are_bounded() {
 }
 
 #[test]
-fn bases_that_double_at_every_level_are_bounded() {
+fn t28_bases_that_double_at_every_level_are_bounded() {
     let mut files = Files::new(&[("kustomization.yaml", "resources: [d0]\n")]);
     for level in 0..14 {
         let text = format!("resources: [a, b, ../d{}]\n", level + 1);

@@ -101,13 +101,13 @@ fn differences(dialect: Dialect, answers: &str) -> Vec<String> {
 }
 
 #[test]
-fn yaml_is_read_as_kustomize_reads_it() {
+fn t30_yaml_is_read_as_kustomize_reads_it() {
     let differences = differences(Dialect::Kustomize, "read-kustomize");
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[test]
-fn kubernetes_yaml_is_read_as_sigs_yaml_reads_it() {
+fn t30_kubernetes_yaml_is_read_as_sigs_yaml_reads_it() {
     let differences = differences(Dialect::Kubernetes, "read-kubernetes");
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

@@ -21,7 +21,7 @@ fn line<'t>(text: &'t str, key: &str) -> &'t str {
 }
 
 #[test]
-fn a_ciphertext_moved_to_another_key_is_refused() {
+fn t37_a_ciphertext_moved_to_another_key_is_refused() {
     let keys = keys(&["one.agekey"]);
     let text = encrypted("only-data.yaml");
     let password = line(&text, "password:").split_once(": ").unwrap().1;
@@ -39,7 +39,7 @@ fn a_ciphertext_moved_to_another_key_is_refused() {
 }
 
 #[test]
-fn a_changed_ciphertext_nonce_tag_or_type_is_refused() {
+fn t37_a_changed_ciphertext_nonce_tag_or_type_is_refused() {
     let keys = keys(&["one.agekey"]);
     let text = encrypted("only-data.yaml");
     let password = line(&text, "password:");
@@ -57,7 +57,7 @@ fn a_changed_ciphertext_nonce_tag_or_type_is_refused() {
 }
 
 #[test]
-fn a_value_that_replaces_a_ciphertext_is_refused() {
+fn t37_a_value_that_replaces_a_ciphertext_is_refused() {
     let keys = keys(&["one.agekey"]);
     let text = encrypted("only-data.yaml");
     for (value, named) in [
@@ -73,7 +73,7 @@ fn a_value_that_replaces_a_ciphertext_is_refused() {
 }
 
 #[test]
-fn removed_added_and_changed_values_break_the_mac() {
+fn t37_removed_added_and_changed_values_break_the_mac() {
     let keys = keys(&["one.agekey"]);
     let text = encrypted("only-data.yaml");
     let without = text.replace(&format!("{}\n", line(&text, "password:")), "");
@@ -169,7 +169,7 @@ fn any_recipient_and_any_two_of_three_groups_are_enough() {
 }
 
 #[test]
-fn a_document_without_or_with_a_broken_block_is_refused() {
+fn t37_a_document_without_or_with_a_broken_block_is_refused() {
     let keys = keys(&["one.agekey"]);
     let text = encrypted("only-data.yaml");
     let start = text.find("sops:").unwrap();
@@ -205,7 +205,7 @@ fn a_document_without_or_with_a_broken_block_is_refused() {
 }
 
 #[test]
-fn refused_kinds_of_keys_say_why() {
+fn t36_refused_kinds_of_keys_say_why() {
     let mut keys = Keyring::default();
     for (text, named) in [
         ("AGE-PLUGIN-YUBIKEY-1QQQQ", "plugin"),

@@ -363,7 +363,7 @@ fn refused(tenant: &Tenant, commit: &str, code: &str) {
 }
 
 #[test]
-fn a_malformed_object_of_ours_holds_up_nobody() {
+fn t31_a_malformed_object_of_ours_holds_up_nobody() {
     let tenant = pair("malformed");
     // The definition lets it through, windlass cannot follow it.
     tenant.kustomize(

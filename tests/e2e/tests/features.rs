@@ -341,7 +341,7 @@ fn the_force_annotation_of_one_object_is_enough() {
 }
 
 #[test]
-fn a_service_account_limits_what_is_applied_and_the_api_server_sees_who_acts() {
+fn t33_a_service_account_limits_what_is_applied_and_the_api_server_sees_who_acts() {
     let mut tenant = Tenant::start("account", &[("app/map.yaml", &bare_map("app", "one"))]);
     into(
         &tenant,

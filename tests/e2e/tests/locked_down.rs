@@ -35,7 +35,7 @@ fn condition_of(house: &House, object: &ObjectRef, reason: &str) -> Value {
 }
 
 #[test]
-fn sources_of_other_namespaces_are_denied_and_objects_are_applied_as_the_default_account() {
+fn t33_sources_of_other_namespaces_are_denied_and_objects_are_applied_as_the_default_account() {
     let files = [
         ("cluster/root.yaml", &root() as &str),
         ("team/map.yaml", &bare_map("a", "one")),
@@ -102,7 +102,7 @@ fn person(house: &House, name: &str, files: &[(&str, &str)], spec: &Value) -> Re
 }
 
 #[test]
-fn nobody_keeps_an_object_of_another_namespace_alive_by_claiming_it() {
+fn t33_nobody_keeps_an_object_of_another_namespace_alive_by_claiming_it() {
     let namespaces = ["owner", "thief"].map(|name| {
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}).to_string()
     });

@@ -213,7 +213,7 @@ fn a_kustomization_that_leaves_the_repository_takes_its_objects_with_it() {
 }
 
 #[test]
-fn the_value_of_a_secret_is_never_told() {
+fn t35_the_value_of_a_secret_is_never_told() {
     let secret = |value: &str| {
         format!(
             "apiVersion: v1\nkind: Secret\nmetadata:\n  name: secret\nstringData:\n  password: {value}\n"

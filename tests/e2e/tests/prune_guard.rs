@@ -68,7 +68,7 @@ fn has_stalled(tenant: &Tenant, name: &str) -> bool {
 }
 
 #[test]
-fn a_commit_that_deletes_much_is_held_whole_until_it_is_confirmed() {
+fn t51_a_commit_that_deletes_much_is_held_whole_until_it_is_confirmed() {
     let mut files = many("app", 14);
     files.push(("app/stays.yaml".to_owned(), bare_map("stays", "1")));
     let mut tenant = start("guard", &files);
@@ -146,7 +146,7 @@ fn the_annotation_of_a_kustomization_says_how_much_is_too_much() {
 }
 
 #[test]
-fn an_empty_render_deletes_nothing_by_itself() {
+fn t51_an_empty_render_deletes_nothing_by_itself() {
     let mut tenant = Tenant::start("guard-empty", &[("app/map.yaml", &bare_map("many-0", "1"))]);
     into(&tenant, "app");
     tenant.push(
@@ -220,7 +220,7 @@ fn inner(tenant_namespace: &str) -> String {
 }
 
 #[test]
-fn a_deleted_kustomization_counts_with_all_that_it_holds() {
+fn t51_a_deleted_kustomization_counts_with_all_that_it_holds() {
     let mut files = many("inner", 12);
     files.push(("outer/map.yaml".to_owned(), bare_map("outer", "1")));
     let mut tenant = start("guard-inner", &files);

@@ -123,7 +123,7 @@ fn objects_of_the_other_cluster_are_applied_as_the_service_account_there() {
 }
 
 #[test]
-fn programs_files_and_plain_http_of_a_kubeconfig_are_refused_by_name() {
+fn t32_programs_files_and_plain_http_of_a_kubeconfig_are_refused_by_name() {
     let tenant = tenant("remotebad", &[("far/a.yaml", &bare_map("a", "one"))]);
     let cases = [
         (

@@ -120,7 +120,7 @@ fn tells(bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn encrypted_files_of_every_kind_reach_the_cluster_and_their_plaintext_nothing_else() {
+fn t35_encrypted_files_of_every_kind_reach_the_cluster_and_their_plaintext_nothing_else() {
     let resources = "resources: [secret.yaml, plain.yaml]\npatches:\n  - path: patch.yaml\n  - target: {kind: Secret, name: whole}\n    \
         patch: '[{op: add, path: /metadata/labels, value: {patched: \"yes\"}}]'\nsecretGenerator:\n  \
         - name: generated\n    files: [values.yaml]\n    envs: [app.env]\n";
@@ -293,7 +293,7 @@ fn encrypted_files_of_every_kind_reach_the_cluster_and_their_plaintext_nothing_e
 }
 
 #[test]
-fn a_tampered_secret_is_refused_or_told_of_and_the_live_one_is_left_alone() {
+fn t37_a_tampered_secret_is_refused_or_told_of_and_the_live_one_is_left_alone() {
     let intact = fixture("secret.yaml");
     let all = [spaces(&["safe"]), into("safe", "./safe", sops(None))].join("\n---\n");
     let mut house = prepare(&[("cluster/all.yaml", &all), ("safe/secret.yaml", &intact)]);

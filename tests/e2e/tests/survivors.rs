@@ -38,7 +38,7 @@ fn holds(tenant: &Tenant, name: &str) -> bool {
 }
 
 #[test]
-fn what_a_webhook_keeps_from_being_deleted_stays_in_the_inventory_until_it_is_gone() {
+fn t50_what_a_webhook_keeps_from_being_deleted_stays_in_the_inventory_until_it_is_gone() {
     let mut tenant = start("denied");
     let denying = DenyingWebhook::start("not today");
     let webhook = tenant.admin().apply(&json!({
@@ -84,7 +84,7 @@ fn what_a_webhook_keeps_from_being_deleted_stays_in_the_inventory_until_it_is_go
 }
 
 #[test]
-fn what_leaves_in_a_commit_that_does_not_build_is_pruned_by_the_next_that_does() {
+fn t50_what_leaves_in_a_commit_that_does_not_build_is_pruned_by_the_next_that_does() {
     let mut tenant = start("between");
     tenant.repo.remove("app/b.yaml");
     tenant.push(
@@ -101,7 +101,7 @@ fn what_leaves_in_a_commit_that_does_not_build_is_pruned_by_the_next_that_does()
 }
 
 #[test]
-fn a_finalizer_of_others_holds_its_object_and_not_the_kustomization() {
+fn t50_a_finalizer_of_others_holds_its_object_and_not_the_kustomization() {
     let mut tenant = start("stuck");
     let b = tenant.config_map("b");
     // As a controller does; what kubectl owns an apply takes over, as Flux's does.
@@ -125,7 +125,7 @@ fn a_finalizer_of_others_holds_its_object_and_not_the_kustomization() {
 }
 
 #[test]
-fn without_its_service_account_a_kustomization_can_still_be_deleted() {
+fn t50_without_its_service_account_a_kustomization_can_still_be_deleted() {
     let tenant = start("orphans");
     let namespace = &tenant.namespace;
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
@@ -197,7 +197,7 @@ fn a_deletion_that_is_refused_says_why_on_the_object_and_one_that_is_done_says_w
 }
 
 #[test]
-fn what_a_pass_applied_before_it_failed_is_pruned_when_it_leaves() {
+fn t50_what_a_pass_applied_before_it_failed_is_pruned_when_it_leaves() {
     let mut tenant = start("partly");
     let class = format!("{}-first", tenant.namespace);
     let file = json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",

@@ -373,7 +373,7 @@ async fn an_impersonated_write_is_judged_as_the_service_account() {
 }
 
 #[tokio::test]
-async fn an_empty_identity_sends_nothing() {
+async fn t34_an_empty_identity_sends_nothing() {
     let cluster = agent(plane());
     for (namespace, name) in [
         ("", "a"),

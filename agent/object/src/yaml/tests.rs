@@ -157,7 +157,7 @@ fn input_over_the_limits_is_refused_with_the_place() {
 }
 
 #[test]
-fn an_alias_bomb_is_refused_before_it_takes_memory() {
+fn t30_an_alias_bomb_is_refused_before_it_takes_memory() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..40 {
         let before = format!("*a{}, ", level - 1).repeat(10);
