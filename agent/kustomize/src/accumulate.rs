@@ -19,8 +19,8 @@ use crate::error::{BuildError, Cause, Place};
 use crate::generator::{Generated, generate};
 use crate::kustomization::{Kind, Kustomization};
 use crate::load::{
-    KUSTOMIZATION_FILES, check_restriction, is_remote, kustomization_file, parse_own, read_bounded,
-    read_file, resolve, resolve_directory, resolve_resource, resources,
+    KUSTOMIZATION_FILES, check_restriction, is_remote, kustomization_file, read_bounded, read_file,
+    resolve, resolve_directory, resolve_resource, resources,
 };
 use crate::provenance::{Elsewhere, configured_in};
 use crate::remote::is_http;
@@ -259,9 +259,7 @@ impl Accumulator<'_> {
             let file = resolve(self.tree, &kustomization.directory, path)
                 .map_err(|cause| place.error(cause))?;
             let in_file = |message: String| Place::file(&file).error(Cause::invalid(message));
-            let documents = parse_own(&text).map_err(|error| Place::yaml_error(&file, error))?;
-            for document in documents {
-                let config = Config::from_value(document.value).map_err(in_file)?;
+            for config in Config::read(&file, &text)? {
                 Config::merge(&mut into.config, &Arc::new(config)).map_err(in_file)?;
             }
         }

@@ -7,7 +7,11 @@ use std::sync::{Arc, OnceLock};
 use serde::Deserialize;
 use windlass_object::{GroupVersionKind, Value};
 
+use crate::error::{BuildError, Place};
 use crate::field_spec::{FieldSpec, WrittenFieldSpec, merge_all, partial};
+use crate::kustomization::lines::top_level_lines;
+use crate::kustomization::read::{Misread, typed};
+use crate::load::parse_own;
 use crate::sort::ORDER_FIRST;
 
 /// The field specifications of every transformer.
@@ -73,14 +77,31 @@ impl Config {
         }))
     }
 
-    /// Reads one `configurations` file.
+    /// Reads one `configurations` file, each of its documents.
     ///
     /// # Errors
-    /// A field is unknown or has the wrong type.
-    pub(crate) fn from_value(value: Value) -> Result<Self, String> {
-        let written: WrittenConfig =
-            serde_json::from_value(value).map_err(|error| error.to_string())?;
-        Ok(written.into())
+    /// It is no YAML, or a field is unknown or has the wrong type.
+    pub(crate) fn read(file: &str, text: &[u8]) -> Result<Vec<Self>, BuildError> {
+        let documents = parse_own(text).map_err(|error| Place::yaml_error(file, error))?;
+        let lines = top_level_lines(text);
+        let read = documents.into_iter().map(|document| {
+            Self::from_value(document.value).map_err(|misread| {
+                let field = misread.within.trim_start_matches('.').to_owned();
+                let top = field.split(['.', '[']).next().unwrap_or_default();
+                let place = Place {
+                    file: file.to_owned(),
+                    line: lines.get(top).copied(),
+                    column: None,
+                    field,
+                };
+                place.error(misread.cause)
+            })
+        });
+        read.collect()
+    }
+
+    fn from_value(value: Value) -> Result<Self, Misread> {
+        typed::<WrittenConfig>(value).map(Config::from)
     }
 
     /// Adds another configuration to a shared one, which is left alone when nothing is new.

@@ -1,7 +1,8 @@
 //! The kustomization file: its fields, read strictly.
 
 mod fields;
-mod read;
+pub(crate) mod lines;
+pub(crate) mod read;
 
 use std::collections::BTreeMap;
 

@@ -31,7 +31,20 @@ fn a_configuration_adds_to_the_defaults_once() {
 }
 
 #[test]
-fn an_unknown_field_of_a_configuration_is_an_error() {
-    let error = Config::from_value(json!({"nameReferences": []})).unwrap_err();
-    assert!(error.contains("nameReferences"), "{error}");
+fn what_is_wrong_with_a_configuration_is_said_with_its_place() {
+    let said = |text: &str| {
+        Config::read("c.yaml", text.as_bytes())
+            .unwrap_err()
+            .to_string()
+    };
+    let unknown = said("images: []\nnameReferences: []\n");
+    assert!(
+        unknown.starts_with("c.yaml:2: nameReferences: "),
+        "{unknown}"
+    );
+    let mistyped = said("# ours\nnamePrefix:\n- path: metadata/name\n  create: 7x\n");
+    assert!(
+        mistyped.starts_with("c.yaml:2: namePrefix[0].create: "),
+        "{mistyped}"
+    );
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use windlass_object::{Map, Value};
 
+use super::lines::top_level_lines;
 use super::{BuildMetadata, Kind, Kustomization, OpenApi};
 use crate::error::{BuildError, Cause, Place, Step};
 use crate::load::parse_own;
@@ -16,10 +17,11 @@ const COMPONENT_VERSION: &str = "kustomize.config.k8s.io/v1alpha1";
 const OPENAPI_VERSION: &str = "v1.21.2";
 
 /// A field that cannot be used.
-struct Misread {
+#[derive(Debug)]
+pub(crate) struct Misread {
     /// Where in the field, as `[2].target`.
-    within: String,
-    cause: Cause,
+    pub(crate) within: String,
+    pub(crate) cause: Cause,
 }
 
 impl From<Cause> for Misread {
@@ -246,7 +248,8 @@ fn is_unset(value: &Value) -> bool {
     }
 }
 
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Misread> {
+/// Reads a value; what is wrong is said with where in it.
+pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Misread> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let within = match error.path().to_string().as_str() {
             "." => String::new(),
@@ -280,21 +283,4 @@ fn list<T: DeserializeOwned>(value: Value) -> Result<Vec<T>, Misread> {
         return Err(Cause::invalid("this must be a list").into());
     }
     typed(value)
-}
-
-/// The line of each key that starts a line: enough to point at a field.
-fn top_level_lines(text: &[u8]) -> BTreeMap<String, usize> {
-    let text = String::from_utf8_lossy(text);
-    let mut lines = BTreeMap::new();
-    for (index, line) in text.lines().enumerate() {
-        if let Some((key, _)) = line.split_once(':')
-            && !key.is_empty()
-            && key
-                .chars()
-                .all(|character| character.is_ascii_alphanumeric())
-        {
-            lines.entry(key.to_owned()).or_insert(index + 1);
-        }
-    }
-    lines
 }
