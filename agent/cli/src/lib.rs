@@ -53,8 +53,10 @@ mod wait;
 mod words;
 
 use std::ffi::OsString;
+use std::future::{Future, ready};
 use std::io::{self, BufRead, IsTerminal as _, Write};
 use std::path::Path;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -317,64 +319,66 @@ async fn on_cluster(
     with_cluster(&session, command, &paused, screen).await
 }
 
+/// A command at work, on the heap: side by side on one stack, those that [`look`] and [`with_cluster`] choose among take
+/// more than a thread of a debug build has.
+type Running<'r> = Pin<Box<dyn Future<Output = Result<(), CommandError>> + 'r>>;
+
 /// The commands that only look.
-async fn look(
-    view: &View<'_>,
-    command: &Command,
-    screen: &mut Screen<'_>,
-) -> Result<(), CommandError> {
-    view.introduce(screen)?;
+fn look<'r>(view: &'r View<'_>, command: &'r Command, screen: &'r mut Screen<'_>) -> Running<'r> {
+    if let Err(error) = view.introduce(screen) {
+        return Box::pin(ready(Err(error)));
+    }
     match command {
-        Command::Get(arguments) => get::run(view, screen, arguments).await,
+        Command::Get(arguments) => Box::pin(get::run(view, screen, arguments)),
         Command::Describe(DescribeArguments {
             what: DescribeWhat::Kustomization { name },
-        }) => describe::run(view, screen, name).await,
-        Command::Tree(arguments) => tree::run(view, screen, &arguments.what).await,
-        Command::Events(arguments) => events::run(view, screen, arguments).await,
-        Command::Stats(arguments) => stats::run(view, screen, arguments).await,
-        Command::Status => status::run(view, screen).await,
+        }) => Box::pin(describe::run(view, screen, name)),
+        Command::Tree(arguments) => Box::pin(tree::run(view, screen, &arguments.what)),
+        Command::Events(arguments) => Box::pin(events::run(view, screen, arguments)),
+        Command::Stats(arguments) => Box::pin(stats::run(view, screen, arguments)),
+        Command::Status => Box::pin(status::run(view, screen)),
         // The others do more than look.
-        _ => Ok(()),
+        _ => Box::pin(ready(Ok(()))),
     }
 }
 
-async fn with_cluster(
-    session: &Session,
-    command: &Command,
-    paused: &Paused,
-    screen: &mut Screen<'_>,
-) -> Result<(), CommandError> {
+fn with_cluster<'r>(
+    session: &'r Session,
+    command: &'r Command,
+    paused: &'r Paused,
+    screen: &'r mut Screen<'_>,
+) -> Running<'r> {
     match command {
         Command::Get(_)
         | Command::Describe(_)
         | Command::Tree(_)
         | Command::Events(_)
         | Command::Stats(_)
-        | Command::Status => look(&View::Cluster(session), command, screen).await,
-        Command::Trace(arguments) => trace::run(session, screen, arguments).await,
+        | Command::Status => Box::pin(async move {
+            let view = View::Cluster(session);
+            look(&view, command, screen).await
+        }),
+        Command::Trace(arguments) => Box::pin(trace::run(session, screen, arguments)),
         Command::Reconcile(arguments) => {
-            reconcile::run(session, screen, &arguments.what, paused).await
+            Box::pin(reconcile::run(session, screen, &arguments.what, paused))
         }
-        Command::Confirm(arguments) => confirm::run(session, screen, &arguments.what, paused).await,
-        Command::Suspend(arguments) => suspend::suspend(session, screen, arguments).await,
-        Command::Resume(arguments) => suspend::resume(session, screen, arguments).await,
-        Command::Pause(arguments) => pause::pause(session, screen, arguments).await,
-        Command::Unpause => pause::unpause(session, screen).await,
-        Command::Export(arguments) => export::run(session, screen, arguments).await,
-        Command::Delete(arguments) => delete::run(session, screen, arguments).await,
-        Command::Logs(arguments) => {
-            let lead = lease::lead(session).await?;
-            let node = lead.as_ref().map(|lead| lead.node.as_str());
-            let node = node.filter(|node| !node.is_empty());
-            Ok(screen.print(&logs::render(node, &session.namespace, arguments))?)
+        Command::Confirm(arguments) => {
+            Box::pin(confirm::run(session, screen, &arguments.what, paused))
         }
-        Command::Promote(arguments) => moving::promote(session, screen, arguments).await,
-        Command::Migrate(arguments) => moving::migrate(session, screen, arguments).await,
-        Command::Identity(arguments) => identity::run(session, screen, arguments).await,
-        Command::Debug(arguments) => debug::run(session, screen, arguments).await,
-        Command::Check(arguments) => check::run(session, screen, arguments.pre).await,
-        Command::Uninstall(arguments) => uninstall::run(session, screen, arguments).await,
-        Command::Version(arguments) => version::run(Some(session), screen, arguments).await,
+        Command::Suspend(arguments) => Box::pin(suspend::suspend(session, screen, arguments)),
+        Command::Resume(arguments) => Box::pin(suspend::resume(session, screen, arguments)),
+        Command::Pause(arguments) => Box::pin(pause::pause(session, screen, arguments)),
+        Command::Unpause => Box::pin(pause::unpause(session, screen)),
+        Command::Export(arguments) => Box::pin(export::run(session, screen, arguments)),
+        Command::Delete(arguments) => Box::pin(delete::run(session, screen, arguments)),
+        Command::Logs(arguments) => Box::pin(logs::run(session, screen, arguments)),
+        Command::Promote(arguments) => Box::pin(moving::promote(session, screen, arguments)),
+        Command::Migrate(arguments) => Box::pin(moving::migrate(session, screen, arguments)),
+        Command::Identity(arguments) => Box::pin(identity::run(session, screen, arguments)),
+        Command::Debug(arguments) => Box::pin(debug::run(session, screen, arguments)),
+        Command::Check(arguments) => Box::pin(check::run(session, screen, arguments.pre)),
+        Command::Uninstall(arguments) => Box::pin(uninstall::run(session, screen, arguments)),
+        Command::Version(arguments) => Box::pin(version::run(Some(session), screen, arguments)),
         // Answered without a cluster, in `dispatch`.
         Command::Completion(_)
         | Command::Man(_)
@@ -389,6 +393,6 @@ async fn with_cluster(
         | Command::Push(_)
         | Command::Diff(_)
         | Command::Helm(_)
-        | Command::Trust(_) => Ok(()),
+        | Command::Trust(_) => Box::pin(ready(Ok(()))),
     }
 }

@@ -3,9 +3,25 @@
 use windlass_api::duration::GoDuration;
 
 use crate::arguments::{LogLevel, LogsArguments};
+use crate::error::CommandError;
+use crate::lease;
+use crate::screen::Screen;
+use crate::session::Session;
+
+/// Runs the command.
+pub(crate) async fn run(
+    session: &Session,
+    screen: &mut Screen<'_>,
+    arguments: &LogsArguments,
+) -> Result<(), CommandError> {
+    let lead = lease::lead(session).await?;
+    let node = lead.as_ref().map(|lead| lead.node.as_str());
+    let node = node.filter(|node| !node.is_empty());
+    Ok(screen.print(&render(node, &session.namespace, arguments))?)
+}
 
 /// The text: which node leads, and the command to run on a node.
-pub(crate) fn render(leader: Option<&str>, namespace: &str, arguments: &LogsArguments) -> String {
+fn render(leader: Option<&str>, namespace: &str, arguments: &LogsArguments) -> String {
     let command = command(namespace, arguments);
     let place = match leader {
         Some(node) => format!("The leading node is {node}; only it writes to the cluster."),
